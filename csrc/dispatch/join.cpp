@@ -5,6 +5,7 @@
 #include "dispatch/batched.h"
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
+#include "dispatch/out.h"
 #include "dispatch/promotion.h"
 #include "kernels/elements/copy.h"
 
@@ -93,9 +94,22 @@ bool join_in_one_pass(Tensor& out, const std::vector<TensorRef>& tensors,
   return true;
 }
 
+/// Whether the parts can be written into `given` at once: it is as the result will be. Checks then
+/// what finish_out would.
+bool takes_parts(Tensor* given, const std::vector<TensorRef>& tensors, const Dims& sizes,
+                 DType dtype, const char* op) {
+  if (!given || given->batched || given->dtype != dtype || sizes_of(*given) != sizes) return false;
+  bool recorded = false;
+  for (auto& t : tensors) recorded |= needs_record(*t);
+  check_out_unrecorded(grad_mode_enabled && requires_grad(*given), recorded, op);
+  prepare_out(*given, sizes, strides_of(*given), dtype, op);
+  given->bump_version(op);
+  return true;
+}
+
 }  // namespace
 
-TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
+TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tensor* given) {
   check<ValueError>(!tensors.empty(),
                     [] { return message("cat: needs at least one tensor; the list is empty."); });
   Promotion promotion;
@@ -136,9 +150,13 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
     lengths.push_back(t.sizes[dim]);
     total += t.sizes[dim];
   }
-  if (any_batched(tensors)) return join_batched(tensors, dim, model->ndim, false);
+  if (any_batched(tensors))
+    return finish_out(join_batched(tensors, dim, model->ndim, false), given, "cat");
   sizes[dim] = total;
-  TensorRef out = empty_in_format(sizes, promotion.result(), common_format(tensors));
+  const DType dtype = promotion.result();
+  const bool direct = takes_parts(given, tensors, sizes, dtype, "cat");
+  TensorRef out =
+      direct ? TensorRef::borrow(given) : empty_in_format(sizes, dtype, common_format(tensors));
   const bool joined = join_in_one_pass(*out, tensors, lengths, dim);
   int64_t at = 0;
   for (size_t i = 0; i < tensors.size() && !joined; ++i) {
@@ -149,11 +167,12 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
     copy_bytes(*place, *tensors[i]);
     at += lengths[i];
   }
+  if (direct) return out;
   record(*out, tensors, lengths, dim, false);
-  return out;
+  return finish_out(out, given, "cat");
 }
 
-TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
+TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tensor* given) {
   check(!tensors.empty(),
         [] { return message("stack: needs at least one tensor; the list is empty."); });
   Tensor& model = *tensors[0];
@@ -167,13 +186,16 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
                      ". All must be equal; cat joins tensors that differ in one dim.");
     });
   }
-  if (any_batched(tensors)) return join_batched(tensors, dim, model.ndim, true);
+  if (any_batched(tensors))
+    return finish_out(join_batched(tensors, dim, model.ndim, true), given, "stack");
   Dims sizes;
   for (int d = 0; d <= model.ndim; ++d) {
     if (d == dim) sizes.push(static_cast<int64_t>(tensors.size()));
     if (d < model.ndim) sizes.push(model.sizes[d]);
   }
-  TensorRef out = empty(sizes, promotion.result());
+  const DType dtype = promotion.result();
+  const bool direct = takes_parts(given, tensors, sizes, dtype, "stack");
+  TensorRef out = direct ? TensorRef::borrow(given) : empty(sizes, dtype);
   Dims part = sizes_of(model), strides;
   for (int d = 0; d <= model.ndim; ++d)
     if (d != dim) strides.push(out->strides[d]);
@@ -181,8 +203,9 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
     TensorRef place = raw_view(*out, part, strides, static_cast<int64_t>(i) * out->strides[dim]);
     copy_bytes(*place, *tensors[i]);
   }
+  if (direct) return out;
   record(*out, tensors, std::vector<int64_t>(tensors.size(), 1), dim, true);
-  return out;
+  return finish_out(out, given, "stack");
 }
 
 }  // namespace flambeau

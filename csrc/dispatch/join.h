@@ -7,9 +7,10 @@
 namespace flambeau {
 
 /// One after the other along dim; dtypes are promoted, empty one-dimensional tensors skipped (as in
-/// PyTorch).
-TensorRef cat(const std::vector<TensorRef>& tensors, int64_t dim);
+/// PyTorch). The result is written into `given` where there is one, which shares no memory with the
+/// tensors.
+TensorRef cat(const std::vector<TensorRef>& tensors, int64_t dim, Tensor* given = nullptr);
 /// Along a new dimension.
-TensorRef stack(const std::vector<TensorRef>& tensors, int64_t dim);
+TensorRef stack(const std::vector<TensorRef>& tensors, int64_t dim, Tensor* given = nullptr);
 
 }  // namespace flambeau

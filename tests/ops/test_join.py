@@ -61,3 +61,26 @@ def test_products_and_combinations(agrees):
     pairs = list(itertools.combinations_with_replacement([1, 2, 3], 2))
     agrees(flambeau.combinations(a, with_replacement=True), numpy.array(pairs))
     assert flambeau.combinations(a, r=4).shape == (0, 4)
+
+
+@pytest.mark.parametrize("operator, shape", [(flambeau.stack, (3, 3, 4)), (flambeau.cat, (9, 4))])
+def test_parts_are_written_into_out_whatever_its_layout(operator, shape):
+    parts = [flambeau.rand(3, 4) for _ in range(3)]
+    expected = operator(parts)
+    backwards = flambeau.empty(shape[::-1]).permute(*range(len(shape) - 1, -1, -1))
+    for out in (
+        flambeau.empty(shape),
+        backwards,
+        flambeau.empty(0),
+        flambeau.empty(shape, dtype=flambeau.float64),
+    ):
+        version = out._version
+        assert operator(parts, out=out) is out
+        assert flambeau.equal(out.float(), expected) and out._version > version
+    with pytest.raises(RuntimeError, match="out requires grad"):
+        operator(parts, out=flambeau.empty(shape).requires_grad_())
+    parts[1].requires_grad_()
+    for out in (flambeau.zeros(shape), flambeau.empty(0)):
+        with pytest.raises(RuntimeError, match="an input requires grad"):
+            operator(parts, out=out)
+        assert not out.any()

@@ -57,12 +57,12 @@ std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
   }
   return tensors;
 }
-template <TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)>
+template <TensorRef (*operation)(const std::vector<TensorRef>&, int64_t, Tensor*)>
 TensorRef join(Called op, PyObject* list, int64_t dim, Tensor* out) {
   std::vector<TensorRef> tensors = tensors_of(list, op);
   if (out)
     for (const TensorRef& t : tensors) check_apart(*t, *out, op);
-  return finish_out(operation(tensors, dim), out, op);
+  return operation(tensors, dim, out);
 }
 
 const NativeEntry entries[] = {

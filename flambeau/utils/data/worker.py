@@ -1,5 +1,6 @@
 """What a worker process does: it answers tasks (epoch, number, indices) with batches until told to end."""
 
+import gc
 import os
 import queue
 import random
@@ -61,6 +62,8 @@ def run(info, make_fetch, parent, tasks, results, inherited):
     global _worker_info
     from . import transport  # which loads multiprocessing
 
+    # What the parent left is not looked through for garbage here, which would copy its pages.
+    gc.freeze()
     for connection in inherited:
         connection.close()
     where = f"in DataLoader worker process {info.id}"

@@ -40,6 +40,8 @@ class Workers:
     def __init__(self, count, context, dataset, make_fetch, init_fn, seed):
         context = context or multiprocessing.get_context()
         forks = context.get_start_method() == "fork"
+        if forks and "numpy" in sys.modules:
+            import numpy.random  # noqa: F401 -- each worker seeds it: loaded once here, not in each of them
         self.processes, self.tasks, self.results = [], [], []
         self._end = weakref.finalize(
             self, _end, os.getpid(), self.processes, self.tasks, self.results
