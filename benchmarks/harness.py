@@ -36,7 +36,8 @@ def repeated(function, count):
 
 
 def calls_per_block(function, block_s=BLOCK_S):
-    """How many calls fill a block; the first calls, which compile, are not counted."""
+    """How many calls fill a block; the first two, which may compile and touch fresh memory, are not counted."""
+    function()
     function()
     count = 1
     while (taken := repeated(function, count)) < block_s / 2:

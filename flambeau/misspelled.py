@@ -3,7 +3,7 @@
 import importlib
 
 _HOMES = ("nn.functional", "nn", "linalg", "special", "fft", "optim", "utils.data")
-_OF_NUMPY = {"array": "tensor", "astype": "to", "copy": "clone"}
+_OF_NUMPY = {"array": "tensor"}
 
 
 class NoName(AttributeError):
@@ -50,8 +50,3 @@ def in_namespace(module, name):
         return names
 
     return NoName(f"module {module!r} has no attribute {name!r}", name, known)
-
-
-def of_kind(kind, name):
-    """The error of an attribute that objects of a type have not."""
-    return NoName(f"{kind.__name__!r} object has no attribute {name!r}", name, lambda: dir(kind))

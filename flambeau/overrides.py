@@ -304,7 +304,7 @@ _IGNORED = (
     "set_num_threads is_grad_enabled is_inference_mode_enabled promote_types can_cast memory_stats "
     "reset_peak_memory_stats manual_seed seed initial_seed get_rng_state set_rng_state empty_permuted vander"
 ).split()
-_IGNORED_METHODS = "__torch_dispatch__ __new__ __init__ __class__ __dir__ __getattr__ __setattr__ __delattr__ as_subclass _suggest".split()
+_IGNORED_METHODS = "__torch_dispatch__ __new__ __init__ __class__ __dir__ __getattr__ __setattr__ __delattr__ as_subclass".split()
 
 
 @functools.cache

@@ -285,14 +285,6 @@ def unbind(self, dim=0):
     return _core.unbind(self, dim)
 
 
-def _suggest(self, name):
-    if name.startswith("__"):  # protocols that other libraries look for in every call
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-    from .misspelled import of_kind
-
-    raise of_kind(type(self), name)
-
-
 # One name a line, so that additions from two sides do not collide.
 _METHODS = (
     backward,
@@ -338,7 +330,6 @@ def _fill_class():
     for function in (*_METHODS, *memory.METHODS):
         setattr(Tensor, function.__name__, as_operator(function))
     Tensor.as_subclass = as_subclass  # never taken over: it is how a subclass is left
-    Tensor.__getattr__ = _suggest
     Tensor.__torch_function__ = _torch_function
     Tensor._make_subclass = staticmethod(_core._make_subclass)
     Tensor.__torch_dispatch__ = staticmethod(_core._disabled_torch_dispatch_impl)

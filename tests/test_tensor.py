@@ -327,3 +327,24 @@ def test_numpy_asks_for_an_array_of_its_own_dtype():
     assert np.array(t, dtype="int32").tolist() == [1, 2]
     assert t.__array__(np.dtype("float64")).tolist() == [1.5, 2.5]
     assert np.float64(2.0) * np.asarray(t, np.float32) == pytest.approx([3.0, 5.0])
+
+
+def test_attributes_are_found_without_a_detour():
+    # With a __getattr__ the interpreter takes its slow way at every method call, and NumPy's questions for
+    # protocols cost three times what the array itself does.
+    assert not hasattr(torch.Tensor, "__getattr__")
+    t = torch.ones(2)
+    with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'astype'"):
+        t.astype("float64")
+    assert not hasattr(t, "__array_struct__")
+
+
+def test_from_numpy_of_read_only_and_reversed_memory():
+    array = np.arange(6.0)
+    array.flags.writeable = False
+    with pytest.warns(UserWarning, match="not writable"):
+        assert torch.from_numpy(array).tolist() == array.tolist()
+    with pytest.raises(ValueError, match="negative stride"):
+        torch.from_numpy(np.arange(3.0)[::-1])
+    with pytest.raises(TypeError, match="counterpart"):
+        torch.from_numpy(np.zeros(2, "datetime64[s]"))

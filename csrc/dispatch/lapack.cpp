@@ -31,7 +31,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
   });
 }
 
-std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
+Solved solve(Tensor& A, Tensor& B) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), k = columns(B), count = matrices_in(A);
     TensorRef info = zeros(batch_of(A), DType::int32);
@@ -47,26 +47,67 @@ std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
         small_triangular(a + b * n * n, n, x + b * n * k, k, false, true);
         small_triangular(a + b * n * n, n, x + b * n * k, k, true, false);
       });
-      return std::tuple{X, info};
+      return Solved{X, info, nullptr, nullptr};
     }
     Routine<T> getrf("getrf"), getrs("getrs"), trsm("trsm");
-    bool wide = k >= 32;
-    TensorRef X = wide ? copy_by_rows(B) : copy_by_columns<T>(B);
+    bool wide = k >= 32, few = has_few_sides<T>(n, k);
+    TensorRef X = wide ? copy_by_rows(B) : copy_by_columns<T>(B),
+              pivots = empty(with(batch_of(A), {n}), DType::int32);
     T* x = elements<T>(X);
-    Int N = n, K = k;
+    Int *p = elements<Int>(pivots), N = n, K = k;
     each_matrix(count, n * n * (n + k), [&](int64_t b) {
-      std::vector<Int> pivots(n);
-      Int ignored;
-      getrf(&N, &N, a + b * n * n, &N, pivots.data(), failed + b);
+      T *lu = a + b * n * n, *solution = x + b * n * k;
+      Int *own = p + b * n, ignored;
+      getrf(&N, &N, lu, &N, own, failed + b);
       if (failed[b] || !k) return;
       // Rows of A are columns of A^T to LAPACK: it solves with the transpose of what it factored.
-      if (wide)
-        solve_by_blocks(trsm, a + b * n * n, pivots.data(), n, x + b * n * k, k);
-      else
-        getrs("T", &N, &K, a + b * n * n, &N, pivots.data(), x + b * n * k, &N, &ignored,
-              one_letter);
+      if (wide) {
+        solve_by_blocks(trsm, lu, own, n, solution, k);
+      } else if (few) {
+        if constexpr (!is_complex_v<T>) {
+          solve_triangle({.n = n, .upper = false, .unit = false, .by_columns = false}, lu, solution,
+                         k);
+          solve_triangle({.n = n, .upper = true, .unit = true, .by_columns = false}, lu, solution,
+                         k);
+        }
+        exchange_rows(own, n, solution, k, true);
+      } else {
+        getrs("T", &N, &K, lu, &N, own, solution, &N, &ignored, one_letter);
+      }
     });
-    return std::tuple{X, info};
+    return Solved{X, info, LU, pivots};
+  });
+}
+
+TensorRef solve_transposed(Tensor& LU, Tensor& pivots, Tensor& B) {
+  return with_matrix_type(LU, [&]<class T>() {
+    int64_t n = rows(LU), k = columns(B), count = matrices_in(LU);
+    TensorRef factors = contiguous(LU), places = contiguous(pivots), X = copy_by_columns<T>(B);
+    if (X->numel == 0) return X;
+    Routine<T> getrs("getrs");
+    const T* a = elements<T>(factors);
+    const Int* p = elements<Int>(places);
+    T* x = elements<T>(X);
+    check(std::all_of(p, p + count * n, [n](Int i) { return i >= 1 && i <= n; }),
+          [&] { return message("solve: a pivot is no row of matrices of ", n, "."); });
+    Int N = n, K = k;
+    each_matrix(count, n * n * k, [&](int64_t b) {
+      const T* lu = a + b * n * n;
+      T* solution = x + b * n * k;
+      Int ignored;
+      if (has_few_sides<T>(n, k)) {
+        exchange_rows(p + b * n, n, solution, k, false);
+        if constexpr (!is_complex_v<T>) {
+          solve_triangle({.n = n, .upper = false, .unit = true, .by_columns = true}, lu, solution,
+                         k);
+          solve_triangle({.n = n, .upper = true, .unit = false, .by_columns = true}, lu, solution,
+                         k);
+        }
+      } else {
+        getrs("N", &N, &K, lu, &N, p + b * n, solution, &N, &ignored, one_letter);
+      }
+    });
+    return X;
   });
 }
 
@@ -132,7 +173,8 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
 TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), k = columns(B), count = matrices_in(A);
-    TensorRef X = copy_by_rows(B);
+    bool few = has_few_sides<T>(n, k);
+    TensorRef X = few ? copy_by_columns<T>(B) : copy_by_rows(B);
     if (X->numel == 0) return X;
     T* x = elements<T>(X);
     TensorRef turned = A.contiguous ? nullptr : transpose(A, -1, -2);
@@ -145,6 +187,14 @@ TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
       });
       return X;
     }
+    if constexpr (!is_complex_v<T>)
+      if (few) {
+        each_matrix(count, n * n * k, [&](int64_t b) {
+          solve_triangle({.n = n, .upper = upper, .unit = unit, .by_columns = by_columns},
+                         a + b * n * n, x + b * n * k, k);
+        });
+        return X;
+      }
     Routine<T> trsm("trsm");
     if (!by_columns && n > 64 && k >= 32) {
       each_matrix(count, n * n * k, [&](int64_t b) {

@@ -11,8 +11,12 @@ namespace flambeau {
 
 /// L below and U on and above the diagonal, row swaps counted from 1 (*B, min(m, n)), info.
 std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A);
-/// X with A X = B for (*B, n, n) and (*B, n, k) of one batch shape, and info.
-std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B);
+/// X with A X = B for (*B, n, n) and (*B, n, k) of one batch shape, info, and for matrices that are
+/// not small what solve_transposed takes: LAPACK's LU of the transposes, and its row swaps.
+using Solved = std::tuple<TensorRef, TensorRef, TensorRef, TensorRef>;
+Solved solve(Tensor& A, Tensor& B);
+/// X with A^T X = B.
+TensorRef solve_transposed(Tensor& LU, Tensor& pivots, Tensor& B);
 /// The inverse, and info.
 std::tuple<TensorRef, TensorRef> inverse(Tensor& A);
 /// The lower triangular L with A = L L^H, from the lower triangle of A; zeros above it; and info.
@@ -27,6 +31,9 @@ TensorRef determinant(Tensor& A);
 std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete);
 /// Eigenvalues ascending, eigenvectors (none unless vectors), info; from one triangle of A.
 std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors);
+/// Complex eigenvalues, eigenvectors of norm 1 (null unless vectors), info: -1 for a matrix that is
+/// not finite, whose values are NaN.
+std::tuple<TensorRef, TensorRef, TensorRef> eig(Tensor& A, bool vectors);
 /// U, S, Vh (of all columns if full; without vectors U and Vh are null), info.
 std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full, bool vectors);
 

@@ -3,6 +3,8 @@
 
 #include "dispatch/lapack.h"
 #include "dispatch/lapack_work.h"
+#include "kernels/gemm/qr.h"
+#include "kernels/gemm/symmetric.h"
 
 namespace flambeau {
 
@@ -45,6 +47,13 @@ bool squares_fit(const T* values, int64_t n) {
   });
 }
 
+/// R (width, n) by rows takes what stands on and above the diagonal of factors (m, n) by columns.
+template <class T>
+void copy_upper(const T* factors, int64_t m, int64_t n, int64_t width, T* R) {
+  for (int64_t j = 0; j < n; ++j)
+    for (int64_t i = 0; i <= std::min(j, width - 1); ++i) R[i * n + j] = factors[j * m + i];
+}
+
 /// Matrices up to this size: calls of LAPACK would cost more than the arithmetic.
 constexpr int64_t small_qr_rows = 32, small_qr_columns = 16;
 
@@ -81,6 +90,17 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
     if constexpr (std::is_floating_point_v<T>)
       if (qr_of_small<T>(A, *Q, *R)) return std::tuple{Q, R};
     TensorRef factors = copy_by_columns<T>(A);
+    if constexpr (std::is_floating_point_v<T>)
+      if (k > 0 && squares_fit(elements<T>(factors), A.numel)) {
+        each_matrix(count, 2 * m * n * k, [&](int64_t b) {
+          T *source = elements<T>(factors) + b * m * n, *q = elements<T>(Q) + b * m * width;
+          BlockedQr<T> blocked(m, n);
+          blocked.factor(source);
+          copy_upper(source, m, n, width, elements<T>(R) + b * width * n);
+          blocked.form(source, q, width);
+        });
+        return std::tuple{Q, R};
+      }
     Routine<T> geqrf("geqrf"), orgqr(is_complex_v<T> ? "ungqr" : "orgqr");
     Int M = m, N = n, K = k, W = width, query = -1, ignored;
     T first(0), second(0), *f = elements<T>(factors), *q = elements<T>(Q), *r = elements<T>(R);
@@ -93,9 +113,7 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
       T *source = f + b * m * n, *target = q + b * m * width;
       if (k) geqrf(&M, &N, source, &M, tau.data(), work.data(), &length, &info);
       spread_nan(m, n, source, tau.data());
-      for (int64_t j = 0; j < n; ++j)
-        for (int64_t i = 0; i <= std::min(j, width - 1); ++i)
-          r[b * width * n + i * n + j] = source[j * m + i];
+      copy_upper(source, m, n, width, r + b * width * n);
       std::copy(source, source + m * k, target);
       std::fill(target + m * k, target + m * width, T(0));
       orgqr(&M, &W, &K, target, &M, tau.data(), work.data(), &length, &info);
@@ -139,6 +157,47 @@ void small_eigh(int64_t count, int64_t n, bool upper, T* V, real_t<T>* values, I
 
 }  // namespace
 
+namespace {
+
+/// Eigenvalues and, with vectors, in V the eigenvectors of a real symmetric matrix of which V has
+/// the lower triangle by columns, by a tridiagonal form of our own: LAPACK's info. False, and
+/// nothing done, where squares leave the range.
+template <class T>
+bool eigh_by_columns(int64_t n, T* V, T* values, bool vectors, Int* info) {
+  constexpr T most = std::is_same_v<T, float> ? T(1e30) : std::numeric_limits<T>::max();
+  for (int64_t j = 0; j < n; ++j) {
+    const T* column = V + j * n;
+    const bool in_range =
+        std::all_of(column + j, column + n, [](T x) { return std::abs(x) < most; });
+    if (!in_range || !squares_fit(column + j, n - j)) return false;
+  }
+  Int N = n;
+  if (!vectors) {
+    std::vector<T> e(n), tau(n);
+    make_tridiagonal(n, V, values, e.data(), tau.data());
+    Routine<T>("sterf")(&N, values, e.data(), info);
+    return true;
+  }
+  std::vector<T> factors(V, V + n * n), e(n), tau(n);
+  T* a = factors.data();
+  make_tridiagonal(n, a, values, e.data(), tau.data());
+  Routine<T> stedc("stedc"), ormtr("ormtr");
+  T size(0);
+  Int query = -1, integers = 0;
+  stedc("I", &N, values, e.data(), V, &N, &size, &query, &integers, &query, info, one_letter);
+  Int length = std::max<Int>(length_of(size), 64 * N);
+  std::vector<T> work(length);
+  std::vector<Int> places(std::max(integers, 1));
+  stedc("I", &N, values, e.data(), V, &N, work.data(), &length, places.data(), &integers, info,
+        one_letter);
+  if (*info) return true;
+  ormtr("L", "L", "N", &N, &N, a, &N, tau.data(), V, &N, work.data(), &length, info, one_letter,
+        one_letter, one_letter);
+  return true;
+}
+
+}  // namespace
+
 std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors) {
   return with_matrix_type(A, [&]<class T>() {
     using R = real_t<T>;
@@ -172,11 +231,111 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
     Int length = length_of(size), real_length = length_of(reals),
         int_length = std::max(integers, 1);
     each_matrix(count, 9 * cube(n), [&](int64_t b) {
+      if constexpr (!is_complex_v<T>)
+        if (!upper && n <= most_by_columns &&
+            eigh_by_columns(n, v + b * n * n, w + b * n, vectors, failed + b))
+          return;
       std::vector<T> work(length);
       std::vector<R> rwork(real_length);
       std::vector<Int> iwork(int_length);
       run(v + b * n * n, w + b * n, work.data(), &length, rwork.data(), &real_length, iwork.data(),
           &int_length, failed + b);
+    });
+    return std::tuple{values, V, info};
+  });
+}
+
+namespace {
+
+/// Complex vectors by columns from LAPACK's real ones: of a pair one column holds the real parts,
+/// the next the imaginary ones of the first.
+template <class R>
+void join_pairs(int64_t n, const R* imaginary, const R* columns, std::complex<R>* V) {
+  for (int64_t j = 0; j < n; ++j) {
+    const R *real = columns + j * n, *other = real + n;
+    const bool is_pair = imaginary[j] > 0 && j + 1 < n;
+    for (int64_t i = 0; i < n; ++i) V[j * n + i] = {real[i], is_pair ? other[i] : R(0)};
+    if (!is_pair) continue;
+    for (int64_t i = 0; i < n; ++i) V[(j + 1) * n + i] = {real[i], -other[i]};
+    ++j;
+  }
+}
+
+/// LAPACK's eigenvalues and right vectors of matrices of one size by columns, which it spoils.
+template <class T>
+class GeneralEigen {
+ public:
+  using R = real_t<T>;
+  using C = std::complex<R>;
+  GeneralEigen(int64_t n, bool vectors) : n_(static_cast<Int>(n)), vectors_(vectors) {
+    T size(0), other(0);
+    R real(0);  // written to by the query, too
+    run(&other, &other, &real, &other, &size, -1, &real);
+    length_ = length_of(size);
+  }
+
+  /// values (n) and, with vectors, V (n, n) by columns; LAPACK's info.
+  Int operator()(T* matrix, C* values, C* V) const {
+    const int64_t n = n_;
+    std::vector<T> work(length_);
+    if constexpr (is_complex_v<T>) {
+      std::vector<R> reals(2 * n);
+      return run(matrix, values, nullptr, V, work.data(), length_, reals.data());
+    } else {
+      std::vector<R> parts(2 * n), columns(vectors_ ? n * n : 0);
+      R *real = parts.data(), *imaginary = real + n;
+      const Int info = run(matrix, real, imaginary, columns.data(), work.data(), length_, nullptr);
+      for (int64_t i = 0; i < n; ++i) values[i] = {real[i], imaginary[i]};
+      if (vectors_) join_pairs(n, imaginary, columns.data(), V);
+      return info;
+    }
+  }
+
+ private:
+  Int run(T* matrix, T* values, R* imaginary, T* vectors, T* work, Int length, R* reals) const {
+    Int n = n_, one = 1, info = 0;
+    T* none = nullptr;
+    const char* job = vectors_ ? "V" : "N";
+    if constexpr (is_complex_v<T>)
+      geev_("N", job, &n, matrix, &n, values, none, &one, vectors, &n, work, &length, reals, &info,
+            one_letter, one_letter);
+    else
+      geev_("N", job, &n, matrix, &n, values, imaginary, none, &one, vectors, &n, work, &length,
+            &info, one_letter, one_letter);
+    return info;
+  }
+
+  Routine<T> geev_{"geev"};
+  Int n_, length_ = 0;
+  bool vectors_;
+};
+
+}  // namespace
+
+std::tuple<TensorRef, TensorRef, TensorRef> eig(Tensor& A, bool vectors) {
+  return with_matrix_type(A, [&]<class T>() {
+    using R = real_t<T>;
+    using C = std::complex<R>;
+    const int64_t n = rows(A), count = matrices_in(A);
+    Dims batch = batch_of(A);
+    TensorRef values = empty(with(batch, {n}), dtype_of<C>), info = zeros(batch, DType::int32), V;
+    if (vectors) V = empty_by_columns(with(batch, {n, n}), dtype_of<C>);
+    if (n == 0 || count == 0) return std::tuple{values, V, info};
+    TensorRef matrices = copy_by_columns<T>(A);
+    const GeneralEigen<T> eigen(n, vectors);
+    T* a = elements<T>(matrices);
+    C *w = elements<C>(values), *v = vectors ? elements<C>(V) : nullptr;
+    Int* failed = elements<Int>(info);
+    each_matrix(count, 25 * cube(n), [&](int64_t b) {
+      T* matrix = a + b * n * n;
+      constexpr R nan = std::numeric_limits<R>::quiet_NaN();
+      if (std::all_of(matrix, matrix + n * n, [](T x) { return x - x == T(0); })) {
+        failed[b] = eigen(matrix, w + b * n, v ? v + b * n * n : nullptr);
+        return;
+      }
+      failed[b] = -1;
+      std::fill_n(w + b * n, n, C(nan));
+      if (v) std::fill_n(v + b * n * n, n * n, C(nan));
     });
     return std::tuple{values, V, info};
   });
@@ -244,35 +403,30 @@ class PlainLeastSquares {
       : m_(static_cast<Int>(m)), n_(static_cast<Int>(n)), k_(static_cast<Int>(k)) {
     const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
     least_ = std::max(10 * rcond, 1000 * unit);
-    T first(0), second(0);
-    Int query = -1, ignored;
-    geqrf_(&m_, &n_, &first, &m_, &first, &first, &query, &ignored);
-    ormqr_("L", "T", &m_, &k_, &n_, &second, &m_, &second, &second, &m_, &second, &query, &ignored,
-           one_letter, one_letter);
-    length_ = std::max({length_of(first), length_of(second), 3 * n_});
   }
 
   /// matrix (m, n) is overwritten, solution (m, k) has B and then X in its first rows; both by
   /// columns.
   bool run(T* matrix, T* solution) const {
-    std::vector<T> work(length_), tau(n_);
+    if (!squares_fit(matrix, int64_t{m_} * n_)) return false;
+    std::vector<T> work(3 * n_);
     std::vector<Int> places(n_);
     Int info;
-    geqrf_(&m_, &n_, matrix, &m_, tau.data(), work.data(), &length_, &info);
+    BlockedQr<T> blocked(m_, n_);
+    blocked.factor(matrix);
     T condition(0);
     trcon_("1", "U", "N", &n_, matrix, &m_, &condition, work.data(), places.data(), &info,
            one_letter, one_letter, one_letter);
     if (!(static_cast<double>(condition) > least_)) return false;
-    ormqr_("L", "T", &m_, &k_, &n_, matrix, &m_, tau.data(), solution, &m_, work.data(), &length_,
-           &info, one_letter, one_letter);
+    blocked.multiply_transposed(matrix, solution, k_);
     trtrs_("U", "N", "N", &n_, &k_, matrix, &m_, solution, &m_, &info, one_letter, one_letter,
            one_letter);
     return info == 0;
   }
 
  private:
-  Routine<T> geqrf_{"geqrf"}, ormqr_{"ormqr"}, trcon_{"trcon"}, trtrs_{"trtrs"};
-  Int m_, n_, k_, length_;
+  Routine<T> trcon_{"trcon"}, trtrs_{"trtrs"};
+  Int m_, n_, k_;
   double least_;
 };
 

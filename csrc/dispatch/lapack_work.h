@@ -13,6 +13,7 @@
 #include "dispatch/tridiagonal.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/small_matrix.h"
+#include "kernels/gemm/triangular.h"
 #include "runtime/blas.h"
 #include "runtime/threads.h"
 
@@ -183,6 +184,22 @@ void solve_by_blocks(const Routine<T>& trsm, const T* lu, const Int* pivots, int
   for (int64_t i = n - 1; i >= 0; --i)
     if (int64_t other = pivots[i] - 1; other != i)
       std::swap_ranges(X + i * k, X + (i + 1) * k, X + other * k);
+}
+
+/// Whether a real triangle of this size and so many right sides are for solve_triangle.
+template <class T>
+bool has_few_sides(int64_t n, int64_t k) {
+  return !is_complex_v<T> && n > small_matrix && k <= few_right_sides;
+}
+
+/// Row i of X (n, k) by columns is exchanged with row pivots[i] - 1, in this order or backwards.
+template <class T>
+void exchange_rows(const Int* pivots, int64_t n, T* X, int64_t k, bool backwards) {
+  for (int64_t c = 0; c < k; ++c)
+    for (int64_t step = 0; step < n; ++step) {
+      const int64_t i = backwards ? n - 1 - step : step;
+      std::swap(X[c * n + i], X[c * n + pivots[i] - 1]);
+    }
 }
 
 inline int64_t cube(int64_t n) { return n * n * n; }

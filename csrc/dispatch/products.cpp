@@ -1,5 +1,7 @@
 #include "dispatch/products.h"
 
+#include <limits>
+
 #include "dispatch/autocast.h"
 #include "dispatch/views.h"
 
@@ -74,6 +76,48 @@ TensorRef linear_of_any_shape(Tensor& input, Tensor& weight, Tensor* bias) {
             lower_bias = bias ? autocasted(*bias) : nullptr;
   AutocastOff off;
   return linear_here(*lower, *lower_weight, lower_bias.get());
+}
+
+// Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, matrix-chain
+// multiplication.
+std::vector<std::pair<int64_t, int64_t>> cheapest_chain(const std::vector<int64_t>& sizes) {
+  const auto n = static_cast<int64_t>(sizes.size()) - 1;
+  // Of the chain from matrix i to matrix j: its cost, and the last matrix of its left factor.
+  std::vector<double> cost(n * n);
+  std::vector<int64_t> split(n * n);
+  auto size = [&](int64_t i) { return static_cast<double>(sizes[i]); };
+  for (int64_t length = 2; length <= n; ++length)
+    for (int64_t i = 0; i + length <= n; ++i) {
+      const int64_t j = i + length - 1;
+      double& least = cost[i * n + j] = std::numeric_limits<double>::infinity();
+      for (int64_t k = i; k < j; ++k) {
+        const double all =
+            cost[i * n + k] + cost[(k + 1) * n + j] + size(i) * size(k + 1) * size(j + 1);
+        if (all < least) least = all, split[i * n + j] = k;
+      }
+    }
+  std::vector<std::pair<int64_t, int64_t>> products;
+  // Without recursion: a chain may split into one matrix and the rest at each step.
+  std::vector<std::pair<int64_t, int64_t>> todo{{0, n - 1}};
+  std::vector<std::pair<int64_t, int64_t>> chains;  // the last comes first
+  while (!todo.empty()) {
+    auto [i, j] = todo.back();
+    todo.pop_back();
+    if (i == j) continue;
+    chains.push_back({i, j});
+    const int64_t k = split[i * n + j];
+    todo.push_back({i, k});
+    todo.push_back({k + 1, j});
+  }
+  std::vector<int64_t> made(n * n);  // the operand that a chain is
+  for (int64_t i = 0; i < n; ++i) made[i * n + i] = i;
+  for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
+    auto [i, j] = *chain;
+    const int64_t k = split[i * n + j];
+    made[i * n + j] = n + static_cast<int64_t>(products.size());
+    products.push_back({made[i * n + k], made[(k + 1) * n + j]});
+  }
+  return products;
 }
 
 }  // namespace flambeau

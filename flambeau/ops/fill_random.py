@@ -8,7 +8,7 @@ from .core import operators as fl
 from .core.declare import METHODS
 from .creation import count_of
 from .generator import generator_for
-from .philox import BERNOULLI, INTEGERS, NORMAL, UNIFORM, WIDE_INTEGERS
+from .philox import BERNOULLI, INTEGERS, NORMAL, SMALL_INTEGERS, UNIFORM, WIDE_INTEGERS
 
 # -------------------------------------------------------------------------------------- filling in place
 
@@ -77,7 +77,7 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
     """Fills with numbers evenly spread over [from, to)."""
     from_ = named.pop("from", from_)
     _needs_floating(self, "uniform_")
-    if from_ != 0 or to != 1:
+    if not -100 <= from_ <= to <= 100:  # which every dtype holds
         _check_uniform(self.dtype.to_real(), from_, to)
     _fill(_real_view(self), UNIFORM, (from_, to), generator, "uniform_")
     return self
@@ -123,8 +123,8 @@ def random_(self, *bounds, generator=None, **named):
         and -(2**62) < bounds[0] < bounds[1] < 2**62
         and not named
     ):
-        spread = bounds[0], bounds[1] - bounds[0]
-        return _fill(self, INTEGERS, spread, generator, "random_", _core.int64)
+        span = bounds[1] - bounds[0]
+        return _fill(self, _integers(span), (bounds[0], span), generator, "random_", _core.int64)
     bounds = [*bounds, *(named.pop(name) for name in ("from", "from_", "to") if name in named)]
     if named or len(bounds) > 2:
         raise TypeError(
@@ -142,14 +142,17 @@ def random_(self, *bounds, generator=None, **named):
             f"random_: from={from_} is beyond the largest of {self.dtype}, {exact[1]}."
         )
     span = to - from_
-    maps = INTEGERS if span < 2**63 else WIDE_INTEGERS
-    result = _fill(self, maps, (from_, span % 2**64), generator, "random_", _core.int64)
+    result = _fill(self, _integers(span), (from_, span % 2**64), generator, "random_", _core.int64)
     if self.dtype.is_floating_point and to - 1 > exact[1]:
         # Rounded to the dtype, a number just below `to` may have become `to` itself.
         bounds = _core.tensor([to, -math.inf], dtype=self.dtype, device="cpu")
         below = fl.nextafter(*bounds)
         result.clamp_(max=below.item())
     return result
+
+
+def _integers(span):
+    return SMALL_INTEGERS if span < 2**32 else INTEGERS if span < 2**63 else WIDE_INTEGERS
 
 
 def _exact_integers(dtype):

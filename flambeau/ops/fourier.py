@@ -77,9 +77,15 @@ def _resized(input, dim, size):
     return fl.cat([input, fl.zeros(shape, dtype=input.dtype, device=input.device)], dim)
 
 
+_OF_REAL = frozenset((fl.float32, fl.float64))
+_OF_COMPLEX = frozenset((fl.complex64, fl.complex128))
+
+
 def _promoted(operator, input, to_complex):
     """`input` as float32, float64 or their complex relatives."""
     dtype = input.dtype
+    if dtype in _OF_COMPLEX or not to_complex and dtype in _OF_REAL:
+        return input
     if not (dtype.is_floating_point or dtype.is_complex):
         dtype = fl.get_default_dtype()
     if dtype.to_real().itemsize < 4:
@@ -125,6 +131,8 @@ def _one_dim(operator, input, n, dim):
 
 def _shape_and_dims(operator, input, s, dim):
     """(sizes, None for those to keep; dims) of a transform over several dimensions."""
+    if s is None and dim == (-2, -1) and input.dim() >= 2:
+        return [None, None], [input.dim() - 2, input.dim() - 1]
     if dim is not None:
         dim = [dim] if hasattr(dim, "__index__") else few(dim)
         dims = [wrap_dim(d, input.dim(), f"fft.{operator}") for d in dim]

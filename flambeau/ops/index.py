@@ -7,7 +7,7 @@ order of the result, so a gradient is the same bits on every run.
 from .. import _core
 from .._core import indexing
 from .core import operators as fl
-from .core.arguments import common_shape, wrap_dim
+from .core.arguments import common_shape, some, wrap_dim
 from .core.declare import as_operator, composite, operator, primitive
 from .core.ways import raw_way
 
@@ -210,9 +210,9 @@ def take_along_dim(input, indices, dim=None):
     if not shape:
         return gather(input, 0, indices)
     size = input.size(dim)
-    indices = fl.where(indices < 0, indices + size, indices).expand(
-        [*shape[:dim], indices.size(dim), *shape[dim + 1 :]]
-    )
+    if indices.is_meta or indices.numel() and some(indices.amin() < 0):
+        indices = fl.where(indices < 0, indices + size, indices)
+    indices = indices.expand([*shape[:dim], indices.size(dim), *shape[dim + 1 :]])
     return gather(input.expand([*shape[:dim], size, *shape[dim + 1 :]]), dim, indices)
 
 

@@ -70,6 +70,13 @@ def _integer(seed, call, low, span):
     return low + k.cast(((a << 32 | b) >> 1) % k.cast(span, "uint64"), "int64")
 
 
+def _small_integer(seed, call, low, span):
+    # A span below 2**32: of 64 random bits times span, the bits above them. No division is needed.
+    a, b, _, _ = philox(seed, call)
+    span = k.cast(span, "uint64") & LOW
+    return low + k.cast((a * span + (b * span >> 32)) >> 32, "int64")
+
+
 def _wide_integer(seed, call, low, span):
     # A span of 2**63 and more; 2**64, which stands as 0, needs no remainder.
     a, b, _, _ = philox(seed, call)
@@ -80,6 +87,7 @@ def _wide_integer(seed, call, low, span):
 UNIFORM = {32: random_map(_uniform32, "uniform_"), 64: random_map(_uniform64, "uniform_")}
 NORMAL = {32: random_map(_normal32, "normal_"), 64: random_map(_normal64, "normal_")}
 INTEGERS = random_map(_integer, "random_")
+SMALL_INTEGERS = random_map(_small_integer, "random_")
 WIDE_INTEGERS = random_map(_wide_integer, "random_")
 BERNOULLI = random_map(
     lambda seed, call, p: k.where(unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"

@@ -306,6 +306,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
         )
     if num_samples <= 0:
         raise RuntimeError(f"multinomial: num_samples is {num_samples}; it must be 1 or more.")
+    if replacement and input.numel() and input.device.type == "cpu" and not _core._in_vmap():
+        return _as_out(_drawn(input.detach(), num_samples, generator), input, out)
     weights = input.detach().double()
     total = weights.cumsum(-1)
     _check_weights(weights, total)
@@ -322,6 +324,20 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
             )
         noise = exponential_(fresh(_core.empty_like(weights)), generator=generator)
         result = (weights / noise).topk(num_samples, -1)[1]
+    return _as_out(result, input, out)
+
+
+def _drawn(weights, num_samples, generator):
+    """multinomial() with replacement on the CPU: one pass over each row."""
+    u = _core.empty((*weights.shape[:-1], num_samples), dtype=_core.float64, device="cpu")
+    places, good = _core.indexing.draw_by_weight(weights, uniform_(u, generator=generator))
+    if not good:
+        weights = weights.double()
+        _check_weights(weights, weights.cumsum(-1))
+    return places
+
+
+def _as_out(result, input, out):
     if out is None:
         return result
     _core._check_out(out, result.dtype, (input,), "multinomial")

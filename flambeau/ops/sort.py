@@ -8,6 +8,7 @@ from .._core import indexing
 from .core import operators as fl
 from .core.declare import composite, primitive
 from .core.results import result_type
+from .core.ways import pair_way
 from .scatter import private
 
 
@@ -57,6 +58,9 @@ def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
 @sort.derivative
 def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
+
+
+pair_way(sort, indexing.sort, "df", Sort)
 
 
 @composite(out=False)
@@ -114,6 +118,9 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
+pair_way(topk, indexing.topk, "idff", Topk)
+
+
 Kthvalue = result_type("kthvalue", "values indices")
 
 
@@ -134,6 +141,9 @@ def kthvalue(ctx, input, k, dim=None, keepdim=False):
 @kthvalue.derivative
 def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
+
+
+pair_way(kthvalue, indexing.kthvalue, "idf", Kthvalue)
 
 
 Median = result_type("median", "values indices")
@@ -216,3 +226,6 @@ def mode(ctx, input, dim=-1, keepdim=False):
 @mode.derivative
 def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
+
+
+pair_way(mode, indexing.mode, "df", Mode)

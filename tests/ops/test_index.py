@@ -290,3 +290,31 @@ def test_a_mask_of_all_elements_takes_them_and_gives_its_gradient_back():
     assert x.grad.tolist() == [[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]
     assert gradcheck(lambda x: x[mask] ** 2, (x,)) and gradgradcheck(lambda x: x[mask] ** 2, (x,))
     assert x[x.detach() > 9].shape == (0,)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_an_index_among_whole_dims(at):
+    x = fl.arange(24.0).reshape(2, 3, 4)
+    index = fl.tensor([1, 0, -1])
+    key = [slice(None)] * 3
+    key[at] = index
+    plain = [slice(None)] * 3
+    plain[at] = index.numpy()
+    assert np.array_equal(x[tuple(key)].numpy(), x.numpy()[tuple(plain)])
+    assert np.array_equal(x[tuple(key[: at + 1])].numpy(), x.numpy()[tuple(plain)])
+    leaf = x.clone().requires_grad_()
+    leaf[tuple(key)].sum().backward()
+    counts = np.zeros((2, 3, 4))
+    np.add.at(counts, tuple(plain), 1)
+    assert np.array_equal(leaf.grad.numpy(), counts)
+
+
+def test_two_indices_with_a_whole_dim_between():
+    x = fl.arange(24.0).reshape(2, 3, 4)
+    i, j = fl.tensor([1, 0]), fl.tensor([3, 1])
+    assert np.array_equal(x[i, :, j].numpy(), x.numpy()[[1, 0], :, [3, 1]])
+    assert x[:, :].shape == (2, 3, 4)
+    with pytest.raises(IndexError):
+        x[:, :, :, i]
+    with pytest.raises(IndexError):
+        x[:, fl.tensor([3])]

@@ -50,3 +50,27 @@ def test_median_of_integers_is_an_integer():
     assert masked.median(x, 1).tolist() == [5]
     with pytest.raises(ValueError, match="masked.median: mask selects nothing"):
         masked.median(x, 1, mask=~mask & mask)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "float64", "complex128", "bfloat16"])
+def test_masked_scatter_writes_only_where_the_mask_is_true(dtype):
+    random = numpy.random.default_rng(8)
+    n = 70_000
+    mask = flambeau.from_numpy(random.random(n) < 0.5)
+    x = flambeau.from_numpy(random.integers(0, 100, n)).to(getattr(flambeau, dtype))
+    source = flambeau.from_numpy(random.integers(100, 200, int(mask.sum()))).to(
+        getattr(flambeau, dtype)
+    )
+    expected = x.clone()
+    expected[mask] = source
+    before = flambeau.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 16):
+            flambeau.set_num_threads(threads)
+            assert flambeau.equal(x.clone().masked_scatter_(mask, source), expected)
+            assert flambeau.equal(
+                x[1:].clone().masked_scatter_(mask[1:], source[int(mask[0]) :]), expected[1:]
+            )
+    finally:
+        flambeau.set_num_threads(before)
+    assert x.masked_scatter(flambeau.zeros(n, dtype=flambeau.bool), source).equal(x)

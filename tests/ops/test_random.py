@@ -77,3 +77,46 @@ def test_every_order_is_drawn_equally_often():
     places = torch.stack([torch.randperm(40_000).argsort()[:2] for _ in range(400)]) / 40_000
     assert abs(places.mean() - 0.5) < 0.05
     assert abs(torch.corrcoef(places.T)[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-3, 4), (0, 2**32 - 1), (0, 2**32), (-(2**40), 2**40)])  # fmt: skip
+def test_integers_fill_their_range_evenly(low, high):
+    torch.manual_seed(3)
+    numbers = torch.randint(low, high, (20_000,))
+    assert low <= numbers.min() and numbers.max() < high
+    eighths = ((numbers - low).double() / (high - low) * 8).long()
+    if high - low >= 2**32 - 1:
+        assert torch.bincount(eighths, minlength=8).sub(2500).abs().max() < 250
+    else:
+        assert numbers.unique().tolist() == list(range(low, high))
+
+
+def test_uniform_takes_ranges_and_refuses_others():
+    x = torch.empty(1000).uniform_(-300, -200)
+    assert -300 <= x.min() and x.max() < -200
+    for low, high in ((1, 0), (0, 1e39), (float("nan"), 1)):
+        with pytest.raises(RuntimeError, match="uniform_"):
+            x.uniform_(low, high)
+
+
+def test_multinomial_draws_by_weight():
+    torch.manual_seed(4)
+    weights = torch.tensor([[1.0, 0.0, 3.0, 0.0], [0.0, 2.0, 2.0, 0.0]])
+    before = torch.get_num_threads()
+    drawn = []
+    try:
+        for n in (1, 2, 3, 16):
+            torch.set_num_threads(n)
+            torch.manual_seed(4)
+            drawn.append(torch.multinomial(weights.repeat(500, 1), 40, True))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(d, drawn[0]) for d in drawn)
+    counts = [torch.bincount(drawn[0][row::2].reshape(-1), minlength=4) for row in (0, 1)]
+    assert counts[0][[1, 3]].tolist() == [0, 0] and counts[1][[0, 3]].tolist() == [0, 0]
+    assert abs(counts[0][2] / counts[0].sum() - 0.75) < 0.02
+    assert abs(counts[1][2] / counts[1].sum() - 0.5) < 0.02
+    assert torch.multinomial(weights[0].half(), 5, True).shape == (5,)
+    for bad in ([-1.0, 2.0], [0.0, 0.0], [float("nan"), 1.0], [float("inf"), 1.0]):
+        with pytest.raises(RuntimeError, match="multinomial"):
+            torch.multinomial(torch.tensor([[1.0, 1.0], bad]), 3, True)

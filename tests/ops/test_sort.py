@@ -248,3 +248,69 @@ def test_named_results_can_be_pickled():
 
     result = fl.return_types.sort((1, 2))
     assert pickle.loads(pickle.dumps(result)) == result
+
+
+def _with_threads(compute):
+    before = fl.get_num_threads()
+    try:
+        for n in (1, 2, 3, 16):
+            fl.set_num_threads(n)
+            yield compute()
+    finally:
+        fl.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "uint8", "bfloat16"])
+def test_short_lanes_are_sorted_by_ranks(dtype):
+    random = np.random.default_rng(5)
+    for n in (*range(1, 20), 31, 32, 33, 63, 64, 65, 100, 127, 128, 129):
+        array = random.integers(0, 40, (3, n)).astype("float32")
+        tensor = fl.from_numpy(array).to(getattr(fl, dtype))
+        for descending in (False, True):
+            expected = _order(array, 1, descending)
+            for lanes, dim in ((tensor, 1), (tensor.T.contiguous(), 0)):
+                values, indices = lanes.sort(dim, descending)
+                turned = (lambda t: t.T) if dim == 0 else (lambda t: t)
+                assert np.array_equal(turned(indices).numpy(), expected)
+                sorted_array = np.take_along_axis(array, expected, 1)
+                assert np.array_equal(turned(values).float().numpy(), sorted_array)
+                assert fl.equal(lanes.argsort(dim, descending), indices)
+        k = max(1, n // 2)
+        if n >= 64:  # shorter ones break ties as PyTorch does
+            values, indices = tensor.topk(k)
+            assert np.array_equal(indices.numpy(), _order(array, 1, True)[:, :k])
+
+
+def test_infinities_and_nan_have_ranks():
+    tensor = fl.tensor([NAN, 1.0, -np.inf, np.inf, -0.0, 0.0, NAN, -1.0])
+    assert tensor.argsort().tolist() == [2, 7, 4, 5, 1, 3, 0, 6]
+    assert tensor.argsort(descending=True).tolist() == [0, 6, 3, 1, 4, 5, 7, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "float64"])
+def test_long_lanes_are_the_same_for_any_number_of_threads(dtype):
+    array = np.random.default_rng(6).integers(0, 5000, 300_000).astype(dtype)
+    expected = np.argsort(array, kind="stable")
+    for values, indices in _with_threads(lambda: fl.from_numpy(array).sort()):
+        assert np.array_equal(indices.numpy(), expected)
+        assert np.array_equal(values.numpy(), array[expected])
+
+
+def test_calls_in_all_spellings():
+    x = fl.tensor([[3.0, 1.0, 2.0], [1.0, 5.0, 4.0]])
+    assert fl.sort(x, 0).values.tolist() == [[1, 1, 2], [3, 5, 4]]
+    assert fl.sort(x, descending=True, dim=-1).indices.tolist() == [[0, 2, 1], [1, 2, 0]]
+    assert x.sort(stable=True)[0].tolist() == x.sort(-1, False)[0].tolist()
+    assert fl.topk(x, 2, dim=None, largest=False).values.tolist() == [[1, 2], [1, 4]]
+    assert x.topk(k=1).indices.tolist() == [[0], [1]]
+    assert x.kthvalue(2, keepdim=True).values.tolist() == [[2], [4]]
+    assert x.mode().values.tolist() == [1, 1]
+    assert type(fl.sort(x)).__name__ == "sort" and type(x.topk(1)).__name__ == "topk"
+    for wrong in (lambda: fl.topk(x), lambda: fl.sort(x, 0, False, 1, 2), lambda: x.sort(by=1)):
+        with pytest.raises(TypeError):
+            wrong()
+    y = x.clone().requires_grad_()
+    y.topk(2).values.sum().backward()
+    assert y.grad.tolist() == [[1, 0, 1], [0, 1, 1]]
+    with fl.no_grad():
+        assert not y.sort().values.requires_grad

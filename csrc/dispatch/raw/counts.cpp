@@ -1,8 +1,10 @@
 // The functions of kernels/elements/counts.h and kernels/order/shuffle.h on contiguous tensors.
 #include "kernels/elements/counts.h"
 
+#include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/raw/numbers.h"
+#include "kernels/elements/cross.h"
 #include "kernels/order/shuffle.h"
 
 namespace flambeau::raw {
@@ -66,6 +68,34 @@ TensorRef binomial(Tensor& count, Tensor& prob, uint64_t seed, uint64_t draw) {
   LongWork unlocked(out->numel > 1024);
   flambeau::binomial(out->numel, count.as<double>(), prob.as<double>(), seed, draw,
                      out->as<double>());
+  return out;
+}
+
+TensorRef cross(Tensor& input, Tensor& other, int64_t dim) {
+  check(dim >= 0 && dim < input.ndim && input.sizes[dim] == 3 && input.dtype == other.dtype &&
+            sizes_of(input) == sizes_of(other),
+        [] { return message("cross: expected vectors of 3, of one shape and dtype."); });
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  TensorRef a = contiguous(input), b = contiguous(other);
+  int64_t outer = 1, inner = 1;
+  for (int d = 0; d < input.ndim; ++d)
+    if (d != dim) (d < dim ? outer : inner) *= input.sizes[d];
+  LongWork unlocked(out->numel > 16384);
+  auto run = [&]<class T>() {
+    flambeau::cross(outer, inner, a->as<T>(), b->as<T>(), out->as<T>());
+  };
+  switch (input.dtype) {
+    case DType::float32: run.operator()<float>(); break;
+    case DType::float64: run.operator()<double>(); break;
+    case DType::complex64: run.operator()<complex64>(); break;
+    case DType::complex128: run.operator()<complex128>(); break;
+    case DType::int32: run.operator()<int32_t>(); break;
+    case DType::int64: run.operator()<int64_t>(); break;
+    default:
+      throw Error(message("cross: expected float32, float64, int32, int64 or complex, not ",
+                          describe(input), "."));
+  }
   return out;
 }
 

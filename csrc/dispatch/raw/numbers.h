@@ -14,7 +14,7 @@ TensorRef fourier_real(Tensor& input, int64_t dim, double scale, bool inverse);
 /// The real signal of `size` points.
 TensorRef fourier_to_real(Tensor& input, int64_t dim, int64_t size, double scale, bool inverse);
 
-// Operands are contiguous and of one shape and dtype.
+// Operands are contiguous and of one shape and dtype, but cross takes any layout.
 
 TensorRef gcd(Tensor& input, Tensor& other);
 TensorRef lcm(Tensor& input, Tensor& other);
@@ -23,6 +23,9 @@ TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper);
 /// Of float64, from the counter-based numbers of (seed, draw).
 TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw);
 TensorRef binomial(Tensor& count, Tensor& prob, uint64_t seed, uint64_t draw);
+/// The vector products along dim, of tensors of one shape and dtype: float32, float64, complex,
+/// int32, int64.
+TensorRef cross(Tensor& input, Tensor& other, int64_t dim);
 /// out, int64 (n,), becomes 0 ... n - 1 in a random order.
 void random_order(Tensor& out, uint64_t seed, uint64_t draw);
 

@@ -133,6 +133,26 @@ TensorRef searchsorted(Tensor& sequence, Tensor& values, bool right, bool int32,
   return out;
 }
 
+std::tuple<TensorRef, bool> draw_by_weight(Tensor& weights, Tensor& u) {
+  check_ordered(weights, "multinomial");
+  bool fits = weights.ndim > 0 && weights.ndim == u.ndim && u.dtype == DType::float64 &&
+              size_at(weights, weights.ndim - 1) > 0;
+  for (int d = 0; fits && d < u.ndim - 1; ++d) fits = weights.sizes[d] == u.sizes[d];
+  check(fits, [&] {
+    return message("multinomial: numbers ", describe(u), " do not fit weights ", describe(weights),
+                   ".");
+  });
+  TensorRef out = empty(sizes_of(u), DType::int64);
+  if (out->is_meta()) return {out, true};
+  TensorRef rows = contiguous(weights), numbers = contiguous(u);
+  const int64_t width = weights.sizes[weights.ndim - 1], draws = u.sizes[u.ndim - 1];
+  LongWork unlocked(weights.numel + u.numel > grain);
+  const bool good =
+      flambeau::draw_by_weight({weights.numel / width, width, draws}, rows->data(), weights.dtype,
+                               numbers->as<double>(), out->as<int64_t>());
+  return {out, good};
+}
+
 /// bincount(input int64 1-D, weights or None, minlength)
 TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins) {
   check(input.ndim == 1 && input.dtype == DType::int64, [&] {

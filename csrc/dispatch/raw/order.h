@@ -23,6 +23,9 @@ std::tuple<TensorRef, TensorRef> mode(Tensor& input, int64_t dim, bool keepdim);
 
 /// `sorter` may be null.
 TensorRef searchsorted(Tensor& sequence, Tensor& values, bool right, bool int32, Tensor* sorter);
+/// Places in the last dim, as often as weights (*B, K) say, by numbers u of [0, 1): (*B, S),
+/// float64; and whether all rows have weights to draw by.
+std::tuple<TensorRef, bool> draw_by_weight(Tensor& weights, Tensor& u);
 /// Of a vector of int64; `weights` may be null.
 TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins);
 TensorRef histc(Tensor& input, Tensor* weights, int64_t bins, double low, double high);

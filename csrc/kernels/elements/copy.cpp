@@ -256,9 +256,9 @@ bool copy_runs(const Strided& out, const Strided& self) {
 /// fn(begin, end) for parts of the bytes, in threads: where they are cut does not show.
 template <class F>
 static void shared_out(int64_t n_bytes, F&& fn) {
-  if (n_bytes < 2 * chunk_bytes || runs_serially()) return fn(int64_t{0}, n_bytes);
+  if (n_bytes < chunk_bytes || runs_serially()) return fn(int64_t{0}, n_bytes);
   constexpr int64_t page = 4096;
-  const int64_t part = std::max(chunk_bytes, n_bytes / (4 * get_num_threads()));
+  const int64_t part = std::max(chunk_bytes / 4, n_bytes / (4 * get_num_threads()));
   parallel_ranges(n_bytes, (part + page - 1) / page * page, fn);
 }
 
@@ -296,6 +296,12 @@ void fill_memory(void* to, unsigned char value, int64_t n_bytes) {
 }
 
 void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows) {
+  if (rows == 1) {
+    char* to = static_cast<char*>(out);
+    for (int64_t i = 0; i < n_parts; to += parts[i++].bytes)
+      copy_memory(to, parts[i].from, parts[i].bytes);
+    return;
+  }
   int64_t width = 0;
   for (int64_t i = 0; i < n_parts; ++i) width += parts[i].bytes;
   const int64_t grain = std::max<int64_t>(1, chunk_bytes / std::max<int64_t>(1, width));

@@ -103,19 +103,31 @@ void masked_scatter(const Strided& self, const Strided& mask, const Strided& sou
   Walk<2> walk(self.ndim, self.sizes, {self.strides, mask.strides});
   int64_t source_step = source.strides[0];
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
-    each_stretch(walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t) {
-      const Item* from = source.as<Item>() + first * source_step;
-      int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
-      walk.rows(begin, end, [&](const auto& at, int64_t n) {
-        Item* to = self.as<Item>() + at[0];
-        const bool* write = mask.as<bool>() + at[1];
-        for (int64_t i = 0; i < n; ++i) {
-          if (!write[i * mask_step]) continue;
-          to[i * self_step] = *from;
-          from += source_step;
-        }
-      });
-    });
+    each_stretch(
+        walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t count) {
+          const Item* from = source.as<Item>() + first * source_step;
+          const Item* last = from + count * source_step;
+          int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
+          walk.rows(begin, end, [&](const auto& at, int64_t n) {
+            Item* to = self.as<Item>() + at[0];
+            const bool* write = mask.as<bool>() + at[1];
+            if constexpr (std::is_integral_v<Item>)
+              if (self_step == 1 && mask_step == 1 && source_step == 1) {
+                // Without a branch: masks can't be foreseen.
+                for (int64_t i = 0; i < n && from < last; ++i) {
+                  to[i] =
+                      static_cast<Item>(to[i] ^ ((to[i] ^ *from) & -static_cast<Item>(write[i])));
+                  from += write[i];
+                }
+                return;
+              }
+            for (int64_t i = 0; i < n; ++i) {
+              if (!write[i * mask_step]) continue;
+              to[i * self_step] = *from;
+              from += source_step;
+            }
+          });
+        });
   });
 }
 

@@ -133,6 +133,9 @@ bool all_apart(const Strided& t) {
   return true;
 }
 
+/// Cells that are worth a task: each is an index that was checked, and a place somewhere.
+constexpr int64_t write_grain = walk_grain / 2;
+
 /// About what the nearest caches of one core hold.
 constexpr int64_t far_bytes = int64_t{1} << 20;
 
@@ -153,7 +156,7 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   }
   if (numel == 0) return;
   Walk<3> walk(cells.ndim, cells.sizes, {source.strides, cells.cell_strides, cells.index_strides});
-  if (numel <= walk_grain || runs_serially() || !all_apart(self)) {
+  if (numel <= write_grain || runs_serially() || !all_apart(self)) {
     write_part<T, Op>(self, cells, source, walk, 0, 0, 0, AllCells());
     return;
   }
@@ -175,7 +178,7 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
     return;
   }
   constexpr int64_t line = 64 / std::min<int64_t>(64, sizeof(T));  // parts do not share cache lines
-  int64_t part = std::max<int64_t>(1, walk_grain * cells.sizes[split] / numel);
+  int64_t part = std::max<int64_t>(1, write_grain * cells.sizes[split] / numel);
   // Each part of an inner dim goes through all indices.
   if (split > first_indexed) part = (cells.sizes[split] + n_threads - 1) / n_threads;
   if (cells.cell_strides[split] == 1) part = (part + line - 1) / line * line;

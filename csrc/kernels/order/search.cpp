@@ -1,6 +1,7 @@
 #include "kernels/order/search.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <vector>
@@ -257,6 +258,34 @@ void histc(const Strided& out, const Strided& input, const Strided* weights, dou
       }
     });
   });
+}
+
+bool draw_by_weight(const DrawShape& shape, const void* weights, DType dtype, const double* u,
+                    int64_t* out) {
+  const auto [rows, width, draws] = shape;
+  const int64_t cost = width + draws * std::bit_width(static_cast<uint64_t>(width));
+  std::atomic<bool> good = true;
+  with_ordered_type(dtype, [&]<class T>() {
+    parallel_ranges(
+        rows, std::max<int64_t>(1, walk_grain / (2 * cost)), [&](int64_t begin, int64_t end) {
+          std::vector<double> sums(static_cast<size_t>(width));
+          for (int64_t row = begin; row < end; ++row) {
+            const T* from = static_cast<const T*>(weights) + row * width;
+            double total = 0;
+            bool none_bad = true;
+            for (int64_t i = 0; i < width; ++i) {
+              const auto weight = static_cast<double>(from[i]);
+              none_bad &= weight >= 0;  // neither is a NaN
+              sums[static_cast<size_t>(i)] = total += weight;
+            }
+            if (!none_bad || !(total > 0) || !std::isfinite(total)) good = false;
+            const Row<double> ascending{sums.data(), width, 1, nullptr, 0};
+            for (int64_t k = row * draws; k < (row + 1) * draws; ++k)
+              out[k] = std::min(place_in_ascending(ascending, u[k] * total, true), width - 1);
+          }
+        });
+  });
+  return good;
 }
 
 }  // namespace flambeau

@@ -26,4 +26,13 @@ void bincount(const Strided& out, const Strided& input, const Strided* weights);
 void histc(const Strided& out, const Strided& input, const Strided* weights, double low,
            double high);
 
+/// For each of `rows` rows of `width` weights `draws` places, chosen by numbers u of [0, 1): place
+/// i as often as its weight says. False where a row has weights that are below 0, infinite or NaN,
+/// or only zeros; what is drawn from it then means nothing.
+struct DrawShape {
+  int64_t rows, width, draws;
+};
+bool draw_by_weight(const DrawShape& shape, const void* weights, DType dtype, const double* u,
+                    int64_t* out);
+
 }  // namespace flambeau

@@ -7,6 +7,7 @@
 #include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
+#include "runtime/threads.h"
 #include "tensor/error.h"
 
 namespace flambeau {
@@ -32,26 +33,51 @@ struct Wide {
 
 constexpr int64_t radix_min = 64;  // below, comparison sorting is as quick as counting digits
 
-/// Least significant digit first, 8 bits at a time; digits that all keys share are skipped.
+constexpr int64_t radix_chunk = int64_t{1} << 17;  // pairs that a thread counts and moves at once
+
+/// Least significant digit first, 8 bits at a time; digits that all keys share are skipped. Long
+/// ones in chunks, each of which knows where its pairs with a digit go.
 template <class Pair>
 void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
-  auto counts = std::make_unique<int64_t[]>(key_bytes * 256);
-  for (int64_t i = 0; i < n; ++i) {
-    uint64_t key = pairs[i].key();
-    for (int b = 0; b < key_bytes; ++b) ++counts[b * 256 + (key >> (8 * b) & 255)];
-  }
+  const int64_t n_chunks = runs_serially() ? 1 : (n + radix_chunk - 1) / radix_chunk;
+  const int64_t length = n_chunks == 1 ? n : radix_chunk, row = key_bytes * 256;
+  auto counts = std::make_unique<int64_t[]>(n_chunks * row);
+  auto each_chunk = [&](auto&& fn) {
+    parallel_for(n_chunks, [&](int64_t chunk) {
+      fn(counts.get() + chunk * row, chunk * length, std::min(n, (chunk + 1) * length));
+    });
+  };
+  auto count_digits = [&](const Pair* from, int first, int last) {
+    each_chunk([&](int64_t* count, int64_t begin, int64_t end) {
+      std::fill(count + first * 256, count + last * 256, 0);
+      for (int64_t i = begin; i < end; ++i) {
+        uint64_t key = from[i].key();
+        for (int b = first; b < last; ++b) ++count[b * 256 + (key >> (8 * b) & 255)];
+      }
+    });
+  };
+  count_digits(pairs, 0, key_bytes);
   Pair *from = pairs, *to = scratch;
+  bool counted = true;  // the chunks' digits, as they lie now; what all share does not change
   for (int b = 0; b < key_bytes; ++b) {
-    int64_t* count = counts.get() + b * 256;
-    if (count[from[0].key() >> (8 * b) & 255] == n) continue;
+    const int64_t shared = from[0].key() >> (8 * b) & 255;
+    int64_t all = 0;
+    for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
+      all += counts[chunk * row + b * 256 + shared];
+    if (all == n) continue;
+    if (!counted && n_chunks > 1) count_digits(from, b, b + 1);
     int64_t start = 0;
-    for (int digit = 0; digit < 256; ++digit) {
-      int64_t here = count[digit];
-      count[digit] = start;
-      start += here;
-    }
-    for (int64_t i = 0; i < n; ++i) to[count[from[i].key() >> (8 * b) & 255]++] = from[i];
+    for (int digit = 0; digit < 256; ++digit)
+      for (int64_t chunk = 0; chunk < n_chunks; ++chunk) {
+        int64_t& count = counts[chunk * row + b * 256 + digit];
+        start += std::exchange(count, start);
+      }
+    each_chunk([&](int64_t* count, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        to[count[b * 256 + (from[i].key() >> (8 * b) & 255)]++] = from[i];
+    });
     std::swap(from, to);
+    counted = false;
   }
   if (from != pairs) std::copy(from, from + n, pairs);
 }
@@ -66,33 +92,61 @@ void insertion_sort(Pair* pairs, int64_t n) {
   }
 }
 
-constexpr int64_t rank_max = 128;  // above, counting digits is quicker than comparing all
+constexpr int rank_max = 128;  // above, counting digits is quicker than comparing all
+typedef int32_t Keys __attribute__((vector_size(32), aligned(4), may_alias));
+constexpr int keys_at_once = 8;
 
 /// rank[i] = how many of n keys stand before keys[i]: those below it, and equal ones before it.
-FLAMBEAU_CLONES void ranks_of(const int32_t* __restrict keys, int32_t* __restrict rank, int n) {
-  std::fill_n(rank, n, 0);
-  for (int j = 0; j < n; ++j) {
-    const int32_t key = keys[j];
-    for (int i = 0; i <= j; ++i) rank[i] += key < keys[i];
-    for (int i = j + 1; i < n; ++i) rank[i] += key <= keys[i];
+/// keys: room for a multiple of 16, filled up with any numbers.
+FLAMBEAU_CLONES void ranks_of(const int32_t* keys, int32_t* rank, int n) {
+  constexpr int block = 2 * keys_at_once;
+  for (int first = 0; first < n; first += block) {
+    const Keys low = *reinterpret_cast<const Keys*>(keys + first),
+               high = *reinterpret_cast<const Keys*>(keys + first + keys_at_once);
+    // A comparison gives -1 where it holds.
+    Keys low_rank = {}, high_rank = {};
+    for (int j = 0; j < first; ++j) {
+      low_rank -= Keys{} + keys[j] <= low;
+      high_rank -= Keys{} + keys[j] <= high;
+    }
+    for (int j = first + block; j < n; ++j) {
+      low_rank -= Keys{} + keys[j] < low;
+      high_rank -= Keys{} + keys[j] < high;
+    }
+    *reinterpret_cast<Keys*>(rank + first) = low_rank;
+    *reinterpret_cast<Keys*>(rank + first + keys_at_once) = high_rank;
+    const int last = std::min(n, first + block);
+    for (int j = first; j < last; ++j) {
+      const int32_t key = keys[j];
+      for (int i = first; i < first + block; ++i) rank[i] += i > j ? key <= keys[i] : key < keys[i];
+    }
   }
 }
 
-/// Few pairs in packed form, by comparing each with each: no branch depends on the values.
-void rank_sort(Packed* pairs, Packed* scratch, int64_t n) {
+/// The order of a few values of up to 32 bits, by comparing each with each: no branch depends on
+/// them. place(rank, i) is called for each value.
+template <class T, class Place>
+void rank_each(const T* from, int n, int64_t step, bool descending, Place&& place) {
+  using Key = typename Order<T>::Key;
+  const Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
   int32_t keys[rank_max] = {}, rank[rank_max];
-  for (int64_t i = 0; i < n; ++i)
-    keys[i] = static_cast<int32_t>(static_cast<uint32_t>(pairs[i].key()) ^ 0x80000000u);
-  ranks_of(keys, rank, static_cast<int>(n));
-  for (int64_t i = 0; i < n; ++i) scratch[rank[i]] = pairs[i];
-  std::copy(scratch, scratch + n, pairs);
+  auto load_keys = [&](int64_t step) {
+    for (int i = 0; i < n; ++i)
+      keys[i] = static_cast<int32_t>(
+          static_cast<uint32_t>(static_cast<Key>(Order<T>::key(from[i * step]) ^ flip)) ^
+          0x80000000u);
+  };
+  if (step == 1)
+    load_keys(1);
+  else
+    load_keys(step);
+  ranks_of(keys, rank, n);
+  for (int i = 0; i < n; ++i) place(rank[i], i);
 }
 
 /// Equal keys must stand in the order of their places; they do so in `pairs` on entry.
 template <class Pair>
 void sort_pairs(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
-  if constexpr (std::is_same_v<Pair, Packed>)
-    if (n >= radix_min && n <= rank_max) return rank_sort(pairs, scratch, n);
   if (n <= 24)
     insertion_sort(pairs, n);
   else if (n < radix_min)
@@ -249,6 +303,14 @@ void sort(const Strided* values, const Strided& indices, const Strided& self, in
   with_ordered_type(self.dtype, [&]<class T>() {
     each_lane<T>(values, indices, self, dim, n * 16,
                  [&](const T* from, T* value, int64_t* index, auto& memory) {
+                   if constexpr (sizeof(T) <= 4)
+                     if (n <= rank_max) {
+                       rank_each(from, static_cast<int>(n), step, descending, [&](int rank, int i) {
+                         index[rank * index_step] = i;
+                         if (value) value[rank * value_step] = from[i * step];
+                       });
+                       return;
+                     }
                    auto* pairs = memory.pairs();
                    load(pairs, from, n, step, descending);
                    sort_pairs(pairs, memory.scratch(), n, sizeof(T));
@@ -272,6 +334,15 @@ void topk(const Strided& values, const Strided& indices, const Strided& self, in
         [&](const T* from, T* value, int64_t* index, auto& memory) {
           auto* pairs = memory.pairs();
           bool many = k * 4 > n, few_places = many && n < radix_min;
+          if constexpr (sizeof(T) <= 4)
+            if (sorted && many && !few_places && n <= rank_max) {
+              rank_each(from, static_cast<int>(n), step, largest, [&](int rank, int i) {
+                if (rank >= k) return;
+                index[rank * index_step] = i;
+                value[rank * value_step] = from[i * step];
+              });
+              return;
+            }
           if (few_places && !sorted) {
             select_by_keys(pairs, from, n, step, k, largest, sorted);
           } else if (sorted && many) {  // sorting everything is as quick as selecting so many

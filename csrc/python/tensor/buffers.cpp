@@ -72,10 +72,11 @@ struct Buffer {
     open = PyObject_GetBuffer(o, &view, flags) == 0;
     return open;
   }
-  DType dtype(const char* function) const {
-    return dtype_of_format(view.format ? view.format : "B", view.itemsize, function);
-  }
 };
+
+DType dtype_of(const Py_buffer& view, const char* function) {
+  return dtype_of_format(view.format ? view.format : "B", view.itemsize, function);
+}
 
 }  // namespace
 
@@ -89,18 +90,19 @@ void refuse_array(PyObject* array, const char* function) {
 }
 
 TensorRef share_buffer(PyObject* o, const char* function) {
-  Buffer b;
-  bool writable = b.get(o, PyBUF_STRIDED | PyBUF_FORMAT | PyBUF_WRITABLE);
-  if (!writable) {
+  // The memoryview asks for the buffer, which costs NumPy more than all else here, and keeps its
+  // owner alive.
+  Object owner = Object::steal(PyMemoryView_FromObject(o));
+  if (!owner) {
+    if (!is_array(o)) throw PythonError();
     PyErr_Clear();
-    if (!b.get(o, PyBUF_STRIDED_RO | PyBUF_FORMAT)) {
-      if (!is_array(o)) throw PythonError();
-      PyErr_Clear();
-      refuse_array(o, function);
-    }
+    refuse_array(o, function);
   }
-  Py_buffer& v = b.view;
-  DType dtype = b.dtype(function);
+  Py_buffer& v = *PyMemoryView_GET_BUFFER(owner.get());
+  check<TypeError>(!v.suboffsets, [&] {
+    return message(function, ": a buffer of pointers to rows is no strided memory. Copy it first.");
+  });
+  DType dtype = dtype_of(v, function);
   Dims sizes, strides;
   int64_t span = 1;
   for (int d = 0; d < v.ndim; ++d) {
@@ -117,13 +119,10 @@ TensorRef share_buffer(PyObject* o, const char* function) {
     if (v.shape[d] == 0) span = 0;
     if (span) span += (v.shape[d] - 1) * strides[d];
   }
-  if (!writable)
+  if (v.readonly)
     warn(
         "The given NumPy array is not writable, and a write to the tensor would change it all "
         "the same: pass array.copy(), or do not write.");
-  // The memoryview keeps the buffer's owner alive.
-  Object owner = Object::steal(PyMemoryView_FromObject(o));
-  if (!owner) throw PythonError();
   Storage* s = wrap_storage(v.buf, span * v.itemsize, owner.get());
   TensorRef t = make_tensor(s, dtype, sizes, strides, 0);
   release(s);
@@ -137,7 +136,7 @@ TensorRef copy_buffer(PyObject* o, const char* function) {
     return nullptr;
   }
   Py_buffer& v = b.view;
-  DType dtype = b.dtype(function);
+  DType dtype = dtype_of(b.view, function);
   Dims sizes, strides;
   bool fits = true;  // the strides are what a tensor can have
   for (int d = 0; d < v.ndim; ++d) {

@@ -13,8 +13,8 @@ Object not_implemented() { return Object::borrow(Py_NotImplemented); }
 
 // Calls as programs write them; NotImplemented of all others, which the implementation takes.
 
-/// input[index] of a mask of its sizes, of one tensor of int64 with dims, or of a tuple of such,
-/// one for each of the first dims.
+/// input[index] of a mask of its sizes, of one tensor of int64 with dims, or of a tuple of such and
+/// of whole dims, one for each of the first dims.
 Object index_first(Tensor& input, PyObject* index) {
   if (is_tensor(index) && as_tensor(index)->dtype == DType::bool_) {
     Tensor& mask = *as_tensor(index);
@@ -24,6 +24,10 @@ Object index_first(Tensor& input, PyObject* index) {
   }
   std::vector<Tensor*> indices;
   auto add = [&](PyObject* o) {
+    if (is_whole_slice(o)) {
+      indices.push_back(nullptr);
+      return true;
+    }
     if (!is_tensor(o) || as_tensor(o)->dtype != DType::int64 || as_tensor(o)->ndim == 0)
       return false;
     indices.push_back(as_tensor(o));
@@ -35,8 +39,9 @@ Object index_first(Tensor& input, PyObject* index) {
       fits = add(PyTuple_GET_ITEM(index, i));
   else
     fits = add(index);
-  if (!fits || indices.empty() || indices.size() > static_cast<size_t>(input.ndim))
-    return not_implemented();
+  if (!fits || indices.size() > static_cast<size_t>(input.ndim)) return not_implemented();
+  while (!indices.empty() && !indices.back()) indices.pop_back();
+  if (indices.empty()) return not_implemented();
   return Object::steal(raw::index(input, indices).release_py());
 }
 
@@ -130,6 +135,8 @@ const NativeEntry indexing[] = {
     bind<raw::mode>("mode", "input, dim, keepdim", "The most frequent."),
     bind<raw::searchsorted>("searchsorted", "sorted_sequence, values, right, int32, sorter",
                             "Where values belong in a sequence in order."),
+    bind<raw::draw_by_weight>("draw_by_weight", "weights, u",
+                              "(places, whether all weights are good)."),
     bind<raw::bincount>("bincount", "input, weights, minlength", "How often each integer occurs."),
     bind<raw::histc>("histc", "input, weights, bins, min, max", "A histogram."),
     bind<raw::unique>("unique", "input, consecutive, rows, width, wants_inverse, wants_counts",

@@ -7,6 +7,16 @@ namespace flambeau {
 
 namespace {
 
+Object chain_order(const std::vector<int64_t>& sizes) {
+  Object list = Object::steal(PyList_New(0));
+  if (!list) throw PythonError();
+  for (auto [left, right] : cheapest_chain(sizes)) {
+    Object pair = Object::steal(Py_BuildValue("LL", left, right));
+    if (!pair || PyList_Append(list.get(), pair.get()) < 0) throw PythonError();
+  }
+  return list;
+}
+
 const NativeEntry entries[] = {
     bind<mm_of_matrices>("mm", "input, mat2", "The product of two matrices."),
     bind<bmm>("bmm", "input, mat2", "The products of two stacks of matrices."),
@@ -17,6 +27,9 @@ const NativeEntry entries[] = {
     bind<addmv>("_addmv", "input, mat, vec, beta, alpha", "beta * input + alpha * (mat @ vec)."),
     bind<addmm>("_addmm", "input, mat1, mat2, beta, alpha, name",
                 "beta * input + alpha * (mat1 @ mat2), which messages call by a name."),
+    bind<chain_order>("_chain_order", "sizes",
+                      "[(left, right)] of the products of a chain of matrices, the cheapest order; "
+                      "products count on behind the matrices."),
     bind<linear_of_any_shape>("linear", "input, weight, bias=None", "input @ weight.T + bias."),
     bind<[](const char* path) { blas_load(path); }>("_blas_load", "path",
                                                     "Opens the BLAS library."),

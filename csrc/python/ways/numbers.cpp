@@ -39,6 +39,14 @@ auto of_square(Called op, Tensor& A) {
 auto solve_systems(Called op, Tensor& A, Tensor& B) {
   return solve(square_matrices(op, A), right_sides(op, A, B));
 }
+TensorRef solve_again(Called op, Tensor& LU, Tensor& pivots, Tensor& B) {
+  bool fits = pivots.dtype == DType::int32 && pivots.ndim == LU.ndim - 1;
+  for (int d = 0; fits && d < pivots.ndim; ++d) fits = pivots.sizes[d] == LU.sizes[d];
+  check(fits, [&] {
+    return message(op, ": pivots ", describe(pivots), " do not fit matrices ", describe(LU), ".");
+  });
+  return solve_transposed(square_matrices(op, LU), pivots, right_sides(op, LU, B));
+}
 auto solve_triangles(Called op, Tensor& A, Tensor& B, bool upper, bool unitriangular) {
   return solve_triangular(square_matrices(op, A), right_sides(op, A, B), upper, unitriangular);
 }
@@ -49,7 +57,9 @@ auto solve_least_squares(Called op, Tensor& A, Tensor& B, double rcond) {
 const NativeEntry entries[] = {
     bind<[](Called op, Tensor& A) { return lu_factor(matrices(op, A)); }>(
         "_lu", "A", "(LU, pivots, info) of matrices."),
-    bind<solve_systems>("_solve", "A, B", "(X, info) with A X = B."),
+    bind<solve_systems>("_solve", "A, B",
+                        "(X, info, LU, pivots) with A X = B; small matrices leave no LU."),
+    bind<solve_again>("_solve_transposed", "LU, pivots, B", "X with A^T X = B, after _solve."),
     bind<of_square<inverse>>("_inverse", "A", "(the inverses, info)."),
     bind<of_square<cholesky>>("_cholesky", "A", "(L, info) with A = L L^H."),
     bind<solve_triangles>("_solve_triangular", "A, B, upper, unitriangular",
@@ -63,6 +73,8 @@ const NativeEntry entries[] = {
       return eigh(square_matrices(op, A), upper, vectors);
     }>("_eigh", "A, upper, vectors=True",
        "(eigenvalues, eigenvectors, info) of Hermitian matrices."),
+    bind<[](Called op, Tensor& A, bool vectors) { return eig(square_matrices(op, A), vectors); }>(
+        "_eig", "A, vectors", "(eigenvalues, eigenvectors or None, info) of square matrices."),
     bind<[](Called op, Tensor& A, bool full, bool vectors) {
       return svd(matrices(op, A), full, vectors);
     }>("_svd", "A, full, vectors=True", "(U, S, Vh, info)."),
@@ -76,6 +88,7 @@ const NativeEntry entries[] = {
     bind<raw::fourier_to_real>("_fourier_to_real", "input, dim, size, scale, inverse",
                                "The real signal of `size` points."),
 
+    bind<raw::cross>("_cross", "input, other, dim", "The vector products along a dim of 3."),
     bind<raw::gcd>("_gcd", "input, other", "The greatest common divisors."),
     bind<raw::lcm>("_lcm", "input, other", "The least common multiples."),
     bind<raw::incomplete_gamma>("_incomplete_gamma", "a, x, upper",

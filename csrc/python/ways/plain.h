@@ -24,4 +24,11 @@ inline int plain_dim(PyObject* o, int ndim) {
   return d < 0 || d >= ndim ? -1 : static_cast<int>(d);
 }
 
+/// The slice that stands for all of a dim.
+inline bool is_whole_slice(PyObject* o) {
+  if (!PySlice_Check(o)) return false;
+  auto* slice = reinterpret_cast<PySliceObject*>(o);
+  return slice->start == Py_None && slice->stop == Py_None && slice->step == Py_None;
+}
+
 }  // namespace flambeau

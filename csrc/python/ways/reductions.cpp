@@ -191,8 +191,13 @@ struct RawWay : Way {
       if (is_tensor(args[i])) {
         node->keep(*as_tensor(args[i]));
       } else if (i == n - 1 && is_tuple_of_tensors(args[i])) {
-        for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args[i]); ++k)
-          node->keep(*as_tensor(PyTuple_GET_ITEM(args[i], k)));
+        for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args[i]); ++k) {
+          PyObject* item = PyTuple_GET_ITEM(args[i], k);
+          if (is_tensor(item))
+            node->keep(*as_tensor(item));
+          else
+            node->keep(Object::borrow(Py_None));
+        }
       } else {
         node->keep(Object::borrow(args[i]));
       }
@@ -202,13 +207,14 @@ struct RawWay : Way {
   }
 
  private:
-  /// A tuple of ints, or of tensors as many as a node keeps one by one.
+  /// A tuple of ints, or of tensors and whole dims as many as a node keeps one by one.
   bool is_plain_tuple(PyObject* o) const {
     if (!PyTuple_CheckExact(o)) return false;
     const Py_ssize_t size = PyTuple_GET_SIZE(o);
     if (is_tuple_of_tensors(o)) {
       for (Py_ssize_t i = 0; i < size; ++i)
-        if (!is_plain(PyTuple_GET_ITEM(o, i))) return false;
+        if (!is_plain(PyTuple_GET_ITEM(o, i)) && !is_whole_slice(PyTuple_GET_ITEM(o, i)))
+          return false;
       return count + size <= most_kept;
     }
     for (Py_ssize_t i = 0; i < size; ++i)
@@ -216,9 +222,64 @@ struct RawWay : Way {
     return true;
   }
   static bool is_tuple_of_tensors(PyObject* o) {
-    return PyTuple_CheckExact(o) && PyTuple_GET_SIZE(o) > 0 && is_tensor(PyTuple_GET_ITEM(o, 0));
+    if (!PyTuple_CheckExact(o)) return false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i)
+      if (is_tensor(PyTuple_GET_ITEM(o, i))) return true;
+    return false;
   }
 };
+
+/// An operator whose result is (values, indices) and whose arguments are ints and truth values; it
+/// takes calls that record nothing.
+struct PairWay : Way {
+  Operator* self;
+  Object raw;
+  PyTypeObject* result_type;
+  std::string kinds;  // of raw's arguments behind the tensor: i an int, d a dim, f True or False
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    PyObject *bound[most_kept + 2], *given[most_kept + 1];
+    if (n < 1 || !is_plain(args[0]) || as_tensor(args[0])->dtype == DType::bool_ ||
+        n + (keys ? PyTuple_GET_SIZE(keys) : 0) > self->parameters->count())
+      return nullptr;
+    for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k)
+      if (self->parameters->place(PyTuple_GET_ITEM(keys, k)) < 0) return nullptr;
+    self->parameters->bind(reinterpret_cast<PyObject*>(self), args, n, keys, bound);
+    given[0] = bound[0];
+    Object last = Object::steal(PyLong_FromLong(-1));
+    const Py_ssize_t count = static_cast<Py_ssize_t>(kinds.size());
+    for (Py_ssize_t i = 1; i <= count; ++i) {
+      const char kind = kinds[static_cast<size_t>(i - 1)];
+      given[i] = kind == 'd' && bound[i] == Py_None ? last.get() : bound[i];
+      if (kind == 'f' ? given[i] != Py_True && given[i] != Py_False : !PyLong_CheckExact(given[i]))
+        return nullptr;
+    }
+    Object pair = Object::steal(
+        PyObject_Vectorcall(raw.get(), given, static_cast<size_t>(1 + count), nullptr));
+    if (!pair) return nullptr;
+    PyObject* named = result_type->tp_alloc(result_type, 2);
+    if (!named) throw PythonError();
+    for (int i = 0; i < 2; ++i)
+      PyTuple_SET_ITEM(named, i, Py_NewRef(PyTuple_GET_ITEM(pair.get(), i)));
+    return named;
+  }
+};
+
+/// _pair_way(operation, raw, kinds, result_type)
+PyObject* py_pair_way(const Call& call) {
+  Args a(call);
+  auto way = std::make_unique<PairWay>();
+  way->self = &as_operator(a[0]);
+  way->raw = Object::borrow(a[1]);
+  way->kinds = text_of(a[2]);
+  way->result_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(a[3]));
+  check<ValueError>(way->self->parameters->count() <= most_kept + 2 &&
+                        static_cast<Py_ssize_t>(way->kinds.size()) <= most_kept,
+                    [] { return message("_pair_way(): too many arguments."); });
+  way->mixing = Mixing::all;  // raw asks itself
+  add_way(a[0], way.release());
+  Py_RETURN_NONE;
+}
 
 /// embedding(indices, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse) without
 /// max_norm and scale_grad_by_freq.
@@ -296,6 +357,8 @@ PyObject* py_raw_way(const Call& call) {
 const NativeEntry entries[] = {
     {"_embedding_way", "operation, raw, backward, sparse_backward", py_embedding_way,
      "A native way into embedding."},
+    {"_pair_way", "operation, raw, kinds, result_type", py_pair_way,
+     "A native way into an operator of values and their places."},
     {"_raw_way", "operation, raw, count, backward, least=None", py_raw_way,
      "A native way into an operator that has a raw function."},
     {"_reduction_way",

@@ -288,4 +288,6 @@ def one_hot(tensor, num_classes=-1):
             f"num_classes={num_classes} has no place for."
         )
     hot = flambeau.zeros((*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device)
-    return hot.scatter(-1, tensor.unsqueeze(-1), 1)
+    if flambeau._core._is_batched(tensor):
+        return hot.scatter(-1, tensor.unsqueeze(-1), 1)
+    return hot.scatter_(-1, tensor.unsqueeze(-1), 1)

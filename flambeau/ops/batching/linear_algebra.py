@@ -10,7 +10,8 @@ from .values import Tensor, batched, front, full, joint_levels, on_values, rule,
     *(
         getattr(_core, name)
         for name in (
-            "_cholesky _det _eigh _inverse _least_squares _lu _qr _slogdet _solve _solve_triangular _svd"
+            "_cholesky _det _eig _eigh _inverse _least_squares _lu _qr _slogdet _solve _solve_transposed "
+            "_solve_triangular _svd"
         ).split()
     ),
     factorizations._cholesky,
@@ -47,6 +48,14 @@ def _(A, atol, rtol, hermitian):
         for limit in (atol, rtol)
     ]
     return batched(singular._pseudo_inverse(full(A, levels), *limits, hermitian), levels)
+
+
+@rule(_core._cross)
+def _(input, other, dim):
+    levels = joint_levels(input, other)
+    return batched(
+        _core._cross(full(input, levels), full(other, levels), dim + len(levels)), levels
+    )
 
 
 @rule(fourier._complex_to_complex)

@@ -43,6 +43,8 @@ def few(values):
 
 def common_shape(operator, *shapes, what="shape"):
     """The shape that all broadcast to; the error of shapes that do not names `operator`."""
+    if shapes and isinstance(shapes[0], types.Size) and all(s == shapes[0] for s in shapes):
+        return shapes[0]
     result = []
     for shape in shapes:
         shape = (shape,) if isinstance(shape, int) else few(shape)

@@ -73,3 +73,13 @@ def raw_way(operation, raw, count, backward, least=None):
     reach backward one by one. `raw` may return NotImplemented.
     """
     _core._raw_way(as_operator(operation), raw, count, backward, least)
+
+
+def pair_way(operation, raw, kinds, result_type):
+    """The same of an operator of (values, indices) whose forward is `raw` of a tensor and numbers.
+
+    kinds: a letter for each of these arguments, the operator's first ones: i an int, d a dim (None: the last), f True or
+    False. Recorded calls are left to the implementation.
+    """
+    _core._pair_way(as_operator(operation), raw, kinds, result_type)
+    return operation

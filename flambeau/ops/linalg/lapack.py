@@ -35,11 +35,13 @@ def stacked(values):
 
 
 def raise_where(operator, info, sentence):
-    """A LinAlgError if a matrix failed; info is LAPACK's for each of a stack."""
+    """A LinAlgError if a matrix failed; info is LAPACK's for each of a stack, `sentence` may be a function of it."""
     info, _ = _core._unbatch(info)
     failed = info if info.dim() == 0 else info.abs().amax() if info.numel() else None
     if failed is None or failed.is_meta or failed.item() == 0:
         return
+    if callable(sentence):
+        sentence = sentence(info)
     which = ""
     if info.dim():
         place = (info.reshape(-1) != 0).nonzero()[0].item()

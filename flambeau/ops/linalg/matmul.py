@@ -8,7 +8,7 @@ from ..activation import gelu
 from ..core import operators as fl
 from ..core.arguments import broadcast_together, common_shape, require_floating, wrap_dim
 from ..core.attach import attached
-from ..core.declare import NAMESPACES, composite
+from ..core.declare import NAMESPACES, composite, primitive
 
 
 def _check_ndim(operator, **tensors):
@@ -321,6 +321,29 @@ def kron(input, other):
     return product.reshape([m * n for m, n in zip(a, b)])
 
 
+@primitive(method=False, function=False)
+def _vector_product(ctx, input, other, dim):
+    """input x other along dim; its slopes are vector products, too."""
+    ctx.save_for_backward(input, other)
+    ctx.dim = dim
+    return _core._cross(input, other, dim)
+
+
+@_vector_product.derivative
+def _(ctx, grad_output):
+    input, other = ctx.saved
+    if grad_output.dtype.is_complex:
+        input, other = input.conj(), other.conj()
+    return (
+        _vector_product(other, grad_output, ctx.dim),
+        _vector_product(grad_output, input, ctx.dim),
+        None,
+    )
+
+
+_OF_KERNEL = frozenset((fl.float32, fl.float64, fl.complex64, fl.complex128, fl.int32, fl.int64))
+
+
 def _cross(operator, input, other, dim):
     if input.dim() != other.dim():
         raise RuntimeError(
@@ -334,7 +357,10 @@ def _cross(operator, input, other, dim):
             f"{operator}: dim {dim} has sizes {input.size(dim)} and {other.size(dim)}; it takes "
             "vectors of 3. Name the dim of size 3 with dim=."
         )
-    input, other = broadcast_together("cross", input, other)
+    if input.shape != other.shape:
+        input, other = broadcast_together("cross", input, other)
+    if input.dtype in _OF_KERNEL:
+        return _vector_product(input, other, dim)
     # Component i of the result takes the two others, i+1 and i+2, in turn.
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
 
@@ -385,31 +411,6 @@ def linalg_matmul(input, other):
     return fl.matmul(input, other)
 
 
-def _cheapest_order(sizes):
-    """split[length, i]: how many of the `length` matrices from i on the first factor should take.
-
-    Matrix i is sizes[i] x sizes[i+1]; the order does the fewest multiplications.
-    Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, matrix-chain multiplication.
-    """
-    import numpy
-
-    n = len(sizes) - 1
-    p = numpy.array(sizes, dtype=numpy.float64)
-    # The costs of a product of so many matrices, by its first matrix and by the end behind its last.
-    from_first, to_end = numpy.zeros((n + 1, n + 1)), numpy.zeros((n + 1, n + 1))
-    split = numpy.zeros((n + 1, n + 1), dtype=numpy.int64)
-    for length in range(2, n + 1):
-        count = n - length + 1
-        ends = slice(length, length + count)
-        cost = p[:count] * p[ends] * numpy.stack([p[s : s + count] for s in range(1, length)])
-        cost += from_first[1:length, :count]
-        cost += to_end[length - 1 : 0 : -1, ends]
-        best = cost.argmin(0)
-        split[length, :count] = best + 1
-        from_first[length, :count] = to_end[length, ends] = cost.min(0)
-    return split
-
-
 @composite(name="multi_dot", namespaces=("linalg",), method=False, out="exact", autocast="lower")
 def linalg_multi_dot(tensors):
     """The product of two or more matrices, in the order that needs the fewest multiplications.
@@ -448,19 +449,10 @@ def linalg_multi_dot(tensors):
                 f"linalg.multi_dot: inner dimensions of tensors {position} and {position + 1} "
                 f"differ: {tuple(a.shape)} @ {tuple(b.shape)}."
             )
-    split = _cheapest_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
-    products, todo = [], [(len(tensors), 0, False)]
-    while todo:  # no recursion: a chain may split into one matrix and the rest at each step
-        length, i, ready = todo.pop()
-        if ready:
-            right, left = products.pop(), products.pop()
-            products.append(fl.mm(left, right))
-        elif length == 1:
-            products.append(tensors[i])
-        else:
-            k = int(split[length, i])
-            todo += [(length, i, True), (length - k, i + k, False), (k, i, False)]
-    return products[0].reshape(shape)
+    order = _core._chain_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
+    for left, right in order:
+        tensors.append(fl.mm(tensors[left], tensors[right]))
+    return tensors[-1].reshape(shape)
 
 
 @composite(method=False)

@@ -7,15 +7,7 @@ from ..core import operators as fl
 from ..core.arguments import some
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
-from .lapack import (
-    array,
-    check_matrices,
-    raise_where,
-    real_like,
-    stacked,
-    takes_nothing,
-    tensor,
-)
+from .lapack import check_matrices, raise_where, real_like, takes_nothing
 
 _EighResult = lazy_result_type("linalg_eigh", "eigenvalues eigenvectors")
 _EigResult = lazy_result_type("linalg_eig", "eigenvalues eigenvectors")
@@ -88,27 +80,16 @@ def _(ctx, grad_values, grad_vectors):
 
 def _eigen_parts(operator, A, vectors):
     """(values, vectors or None), complex. Without vectors those of a matrix that is not finite are NaN."""
-    if A.is_meta:
-        dtype = A.dtype.to_complex()
-        values = fl.empty(A.shape[:-1], dtype=dtype, device="meta")
-        return values, fl.empty(A.shape, dtype=dtype, device="meta") if vectors else None
-    import numpy
+    values, V, info = _core._eig(A, vectors)
+    if vectors:
+        raise_where(operator, info, _why_no_vectors)
+    else:
+        raise_where(operator, info.clamp(min=0), _NO_CONVERGENCE)
+    return values, V
 
-    from . import lapack_calls
 
-    values = array(A)
-    good = numpy.isfinite(values).all((-1, -2))
-    if vectors and not good.all():
-        failed = tensor((~good).astype(numpy.int32), A)
-        raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has an infinity or a NaN")
-    if not good.all():
-        values = numpy.where(good[..., None, None], values, 0)
-    w, V, info = lapack_calls.eig(stacked(values), vectors)
-    raise_where(operator, tensor(info.reshape(good.shape), A), _NO_CONVERGENCE)
-    w = numpy.where(good[..., None], w.reshape(values.shape[:-1]), math.nan)
-    return tensor(w.astype(w.dtype.char.upper()), A), tensor(
-        V.reshape(values.shape), A
-    ) if vectors else None
+def _why_no_vectors(info):
+    return _NO_CONVERGENCE + ": the input has an infinity or a NaN" * some(info < 0)
 
 
 @primitive(method=False, function=False)
@@ -141,25 +122,31 @@ def _(ctx, grad_values, grad_vectors):
     return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
 
 
-def _hermitian(operator, A, UPLO):
+def _triangle(operator, A, UPLO):
+    """UPLO as L or U, for checked matrices."""
     check_matrices(operator, A, square=True)
     if str(UPLO).upper() not in ("L", "U"):
         raise RuntimeError(f"{operator}: UPLO is {UPLO!r}; it must be 'L' or 'U'.")
-    return _eigh(A, str(UPLO).upper())
+    return str(UPLO).upper()
 
 
 @composite(name="eigh", namespaces=("linalg",), method=False, autocast="float32")
 @takes_nothing(integers=True)
 def linalg_eigh(A, UPLO="L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices, values ascending, from one triangle of A."""
-    return _EighResult(*_hermitian("linalg.eigh", A, UPLO))
+    return _EighResult(*_eigh(A, _triangle("linalg.eigh", A, UPLO)))
 
 
 @composite(name="eigvalsh", namespaces=("linalg",), method=False, out="same", autocast="float32")
 @takes_nothing(integers=True)
 def linalg_eigvalsh(A, UPLO="L"):
     """The eigenvalues of Hermitian matrices, ascending."""
-    return _hermitian("linalg.eigvalsh", A, UPLO)[0]
+    triangle = _triangle("linalg.eigvalsh", A, UPLO)
+    if fl.is_grad_enabled() and A.requires_grad:
+        return _eigh(A, triangle)[0]
+    values, _, info = _core._eigh(A, triangle == "U", False)
+    raise_where("linalg.eigvalsh", info, _NO_CONVERGENCE)
+    return values
 
 
 @composite(name="eig", namespaces=("linalg",), method=False, autocast="float32")
@@ -191,9 +178,30 @@ def linalg_eigvals(A):
     return _eigen_parts("linalg.eigvals", A, False)[0]
 
 
-# exp(A) = exp(A / 2**s) ** 2**s. 18 terms of the series reach float64's precision for norms up to 1:
-# the next term is 1 / 19! < 1e-17.
-_TERMS = 18
+# exp(A) = exp(A / 2**s) ** 2**s: 18 terms of the series reach the dtype's precision for norms up to these.
+# Source: Bader, Blanes, Casas, "Computing the matrix exponential with an optimized Taylor polynomial
+# approximation", Mathematics 7 (2019) 1174, table 1.
+_LARGEST_NORM = {fl.float32: 3.01, fl.float64: 1.09}
+_TERMS, _POWERS = 18, 5  # the powers that are kept of A
+
+
+def _series(A):
+    """The sum of A**k / k! for k up to 18, in blocks of powers that are multiplied as Horner has it: 7 products.
+
+    Source: Paterson, Stockmeyer, SIAM Journal on Computing 2 (1973) 60.
+    """
+    powers = [fl.eye(A.size(-1), dtype=A.dtype, device=A.device), A]
+    while len(powers) <= _POWERS:
+        half = len(powers) // 2
+        powers.append(powers[half] @ powers[len(powers) - half])
+    result = None
+    for first in range(_TERMS - _TERMS % _POWERS, -1, -_POWERS):
+        terms = range(first, min(first + _POWERS, _TERMS + 1))
+        block = powers[0] / math.factorial(first)
+        for k in terms[1:]:
+            block = fl.add(block, powers[k - first], alpha=1 / math.factorial(k))
+        result = block if result is None else block + result @ powers[_POWERS]
+    return result
 
 
 def _largest(norms):
@@ -219,14 +227,16 @@ def _matrix_exp(operator, A):
         A = A * fl.where(bad, math.nan, 1.0).to(A.dtype)[..., None, None]
         norms = norms.masked_fill(bad, 0)
         norm = _largest(norms)
-    squarings = max(0, math.ceil(math.log2(norm))) if 0 < norm < math.inf else 0
+    limit = _LARGEST_NORM[A.dtype.to_real()]
+    squarings = max(0, math.ceil(math.log2(norm / limit))) if 0 < norm < math.inf else 0
+    if _core._unbatch(norms)[0].dim() == 0:
+        result = _series(A / 2**squarings)
+        for _ in range(squarings):
+            result = result @ result
+        return result
     # Each matrix by its own norm: scaled by that of a larger one it would lose digits.
-    own = norms.clamp(min=1).log2().ceil()[..., None, None]
-    scaled = A * fl.exp2(-own).to(A.dtype)
-    identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
-    result = identity + scaled / _TERMS
-    for term in range(_TERMS - 1, 0, -1):
-        result = identity + scaled @ result / term
+    own = (norms / limit).clamp(min=1).log2().ceil()[..., None, None]
+    result = _series(A * fl.exp2(-own).to(A.dtype))
     for done in range(squarings):
         open_ones = own > done
         factor = fl.where(open_ones, result, 0)

@@ -45,16 +45,21 @@ def _(ctx, grad_output, _):
 @primitive(method=False, function=False)
 def _solve(ctx, A, B):
     """(X, info): X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
-    X, info = _core._solve(A, B)
+    X, info, LU, pivots = _core._solve(A, B)
     ctx.mark_non_differentiable(info)
-    ctx.save_for_backward(A, X)
+    ctx.save_for_backward(A, X, LU, pivots)
     return X, info
 
 
 @_solve.derivative
 def _(ctx, grad_output, _):
-    A, X = ctx.saved
-    grad_B, _ = _solve(A.mH, grad_output)
+    A, X, LU, pivots = ctx.saved
+    if LU is None or fl.is_grad_enabled():
+        grad_B, _ = _solve(A.mH, grad_output)
+    elif A.dtype.is_complex:
+        grad_B = _core._solve_transposed(LU, pivots, grad_output.conj()).conj()
+    else:
+        grad_B = _core._solve_transposed(LU, pivots, grad_output)
     return -(grad_B @ X.mH), grad_B
 
 
@@ -225,6 +230,8 @@ def _solve_equation(operator, A, B, left):
 
 
 def _one_batch(operator, A, B):
+    if A.dim() == B.dim() and A.shape[:-2] == B.shape[:-2]:
+        return A, B
     batch = common_shape(operator, A.shape[:-2], B.shape[:-2], what="batch")
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
 

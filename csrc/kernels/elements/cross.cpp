@@ -1,0 +1,73 @@
+#include "kernels/elements/cross.h"
+
+#include <algorithm>
+#include <complex>
+
+#include "kernels/elements/clones.h"
+#include "runtime/threads.h"
+#include "tensor/dtype.h"
+
+namespace flambeau {
+
+namespace {
+
+/// Vectors that are worth a task.
+constexpr int64_t task_vectors = 8192;
+
+template <class T>
+[[gnu::always_inline]] inline void of_one(const T* a, const T* b, T* out, int64_t step) {
+  const T x = a[0], y = a[step], z = a[2 * step], u = b[0], v = b[step], w = b[2 * step];
+  out[0] = y * w - z * v;
+  out[step] = z * u - x * w;
+  out[2 * step] = x * v - y * u;
+}
+
+template <class T>
+[[gnu::always_inline]] inline void of_lines(int64_t n, int64_t step, const T* __restrict a,
+                                            const T* __restrict b, T* __restrict out) {
+  if (step == 1)
+    for (int64_t i = 0; i < n; ++i) of_one(a + 3 * i, b + 3 * i, out + 3 * i, 1);
+  else
+    for (int64_t i = 0; i < n; ++i) of_one(a + i, b + i, out + i, step);
+}
+
+// A clone for each instruction set cannot be a template.
+FLAMBEAU_CLONES void run(int64_t n, int64_t step, const float* a, const float* b, float* out) {
+  of_lines(n, step, a, b, out);
+}
+FLAMBEAU_CLONES void run(int64_t n, int64_t step, const double* a, const double* b, double* out) {
+  of_lines(n, step, a, b, out);
+}
+template <class T>
+void run(int64_t n, int64_t step, const T* a, const T* b, T* out) {
+  of_lines(n, step, a, b, out);
+}
+
+}  // namespace
+
+template <class T>
+void cross(int64_t outer, int64_t inner, const T* a, const T* b, T* out) {
+  if (inner == 1) {
+    parallel_ranges(outer, task_vectors, [&](int64_t begin, int64_t end) {
+      run(end - begin, 1, a + 3 * begin, b + 3 * begin, out + 3 * begin);
+    });
+    return;
+  }
+  const int64_t length = std::min(inner, task_vectors), parts = (inner + length - 1) / length;
+  parallel_ranges(outer * parts, std::max<int64_t>(1, task_vectors / length),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                      const int64_t first = i % parts * length, at = i / parts * 3 * inner + first;
+                      run(std::min(length, inner - first), inner, a + at, b + at, out + at);
+                    }
+                  });
+}
+
+template void cross(int64_t, int64_t, const float*, const float*, float*);
+template void cross(int64_t, int64_t, const double*, const double*, double*);
+template void cross(int64_t, int64_t, const complex64*, const complex64*, complex64*);
+template void cross(int64_t, int64_t, const complex128*, const complex128*, complex128*);
+template void cross(int64_t, int64_t, const int32_t*, const int32_t*, int32_t*);
+template void cross(int64_t, int64_t, const int64_t*, const int64_t*, int64_t*);
+
+}  // namespace flambeau
