@@ -100,26 +100,28 @@ constexpr int keys_at_once = 8;
 /// keys: room for a multiple of 16, filled up with any numbers.
 FLAMBEAU_CLONES void ranks_of(const int32_t* keys, int32_t* rank, int n) {
   constexpr int block = 2 * keys_at_once;
+  const Keys low_places{0, 1, 2, 3, 4, 5, 6, 7}, high_places = low_places + keys_at_once;
   for (int first = 0; first < n; first += block) {
     const Keys low = *reinterpret_cast<const Keys*>(keys + first),
                high = *reinterpret_cast<const Keys*>(keys + first + keys_at_once);
     // A comparison gives -1 where it holds.
-    Keys low_rank = {}, high_rank = {};
+    Keys low_rank = Keys{} + first, high_rank = low_rank;
     for (int j = 0; j < first; ++j) {
-      low_rank -= Keys{} + keys[j] <= low;
-      high_rank -= Keys{} + keys[j] <= high;
+      low_rank += Keys{} + keys[j] > low;
+      high_rank += Keys{} + keys[j] > high;
     }
-    for (int j = first + block; j < n; ++j) {
+    const int last = std::min(n, first + block);
+    for (int j = first; j < last; ++j) {
+      const Keys key = Keys{} + keys[j], place = Keys{} + (j - first);
+      low_rank -= (key < low) | ((key == low) & (place < low_places));
+      high_rank -= (key < high) | ((key == high) & (place < high_places));
+    }
+    for (int j = last; j < n; ++j) {
       low_rank -= Keys{} + keys[j] < low;
       high_rank -= Keys{} + keys[j] < high;
     }
     *reinterpret_cast<Keys*>(rank + first) = low_rank;
     *reinterpret_cast<Keys*>(rank + first + keys_at_once) = high_rank;
-    const int last = std::min(n, first + block);
-    for (int j = first; j < last; ++j) {
-      const int32_t key = keys[j];
-      for (int i = first; i < first + block; ++i) rank[i] += i > j ? key <= keys[i] : key < keys[i];
-    }
   }
 }
 
