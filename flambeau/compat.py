@@ -181,16 +181,24 @@ def set_flush_denormal(mode):
 
 
 def get_float32_matmul_precision():
-    """ "highest": products of float32 are computed in float32."""
-    return "highest"
+    """ "highest" where products of float32 are computed in float32, also on GPUs."""
+    from .ops.core import float32
+
+    return float32.precision
 
 
 def set_float32_matmul_precision(precision):
-    """Accepts all of PyTorch's levels: float32 products stay exact float32 at each of them."""
+    """Sets how exactly GPUs multiply float32: at "high" and "medium" their tensor cores round factors to tf32.
+
+    On the CPU products stay exact float32 at each level.
+    """
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(
             f"set_float32_matmul_precision: expected highest, high or medium, got {precision!r}."
         )
+    from .ops.core import float32
+
+    float32.set_precision(precision)
 
 
 def is_storage(obj, /):

@@ -66,8 +66,8 @@ Handle kernel_of(const void* address, std::string_view letters, int index) {
   if (at != known->end()) return at->second;
   Object module = called(PyImport_ImportModule("flambeau.kernels.gpu"));
   Object text = called(PyObject_CallMethod(
-      module.get(), "build", "Ks#i", reinterpret_cast<unsigned long long>(address), letters.data(),
-      static_cast<Py_ssize_t>(letters.size()), index));
+      module.get(), "build", "Ks#", reinterpret_cast<unsigned long long>(address), letters.data(),
+      static_cast<Py_ssize_t>(letters.size())));
   const char* ptx = PyUnicode_AsUTF8(text.get());
   if (!ptx) throw PythonError();
   return (*known)[key] = load_function(ptx, index);

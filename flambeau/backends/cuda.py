@@ -1,13 +1,38 @@
-"""Switches of CUDA. There is no device: they can be set and change nothing."""
+"""Switches of CUDA. allow_tf32 is heard; the others can be set and change nothing."""
 
 import contextlib
-from types import SimpleNamespace
 
-matmul = SimpleNamespace(
-    allow_tf32=False,
-    allow_fp16_reduced_precision_reduction=True,
-    allow_bf16_reduced_precision_reduction=True,
-)
+from ..ops.core import float32
+
+
+class _Products:
+    """allow_tf32: whether tensor cores may round factors of float32 products to tf32. Sums are float32 in any case."""
+
+    allow_fp16_reduced_precision_reduction = True
+    allow_bf16_reduced_precision_reduction = True
+
+    @property
+    def allow_tf32(self):
+        return float32.allows_tf32()
+
+    @allow_tf32.setter
+    def allow_tf32(self, allowed):
+        float32.set_precision("high" if allowed else "highest")
+
+    @property
+    def fp32_precision(self):
+        return "tf32" if float32.allows_tf32() else "ieee"
+
+    @fp32_precision.setter
+    def fp32_precision(self, precision):
+        if precision not in ("ieee", "tf32", "none"):
+            raise RuntimeError(
+                f"backends.cuda.matmul.fp32_precision: {precision!r} is unknown; use 'ieee' or 'tf32'."
+            )
+        self.allow_tf32 = precision == "tf32"
+
+
+matmul = _Products()
 
 _attention = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 

@@ -58,6 +58,7 @@ def _(ctx, grad_output):
 
 
 _DTYPES = (_core.float32, _core.float64)
+_DTYPES_ON_GPU = (*_DTYPES, _core.float16, _core.bfloat16)
 
 
 def attend(query, key, value, mask, causal, scale):
@@ -67,10 +68,17 @@ def attend(query, key, value, mask, causal, scale):
     way does not lead: other devices and dtypes, no elements, a mask with a gradient, scores that are not
     finite, and while a mode wants to see the operators that attention is made of.
     """
-    if query.dtype not in _DTYPES or not query.is_cpu or _core._is_overridden(()):
+    if query.dtype not in (_DTYPES if query.is_cpu else _DTYPES_ON_GPU):
+        return None
+    if not (query.is_cpu or query.is_cuda) or _core._is_overridden(()):
         return None
     if not (query.numel() and key.numel() and value.numel()):
         return None
+    if query.is_cuda:
+        from .cuda.attention import fits
+
+        if not fits(query, value):
+            return None
     if mask is not None and (mask.requires_grad or mask.dtype not in (fl.bool, query.dtype)):
         return None
     batches = [query.shape[:-2], key.shape[:-2], value.shape[:-2]]

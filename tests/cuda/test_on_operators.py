@@ -149,3 +149,62 @@ def test_an_operator_without_a_kernel_is_told_by_name():
 def test_a_target_that_is_no_class_is_named():
     with pytest.raises(IndexError, match="cross_entropy: target 7 at position 1 is no class"):
         F.cross_entropy(torch.zeros(2, 3, device="cuda"), torch.tensor([0, 7], device="cuda"))
+
+
+def attention(mask=None, causal=False, dtype=torch.float32):
+    def run(q, k, v):
+        q, k, v = (t.to(dtype) for t in (q, k, v))
+        given = None if mask is None else mask.to(q.device)
+        return F.scaled_dot_product_attention(q, k, v, given, is_causal=causal).float()
+
+    return run
+
+
+BLIND = torch.rand(9, 7) > 0.4
+BLIND[2] = False
+
+
+@pytest.mark.parametrize(
+    "run, width, tolerance",
+    [
+        (attention(), 8, 1e-5),
+        (attention(mask=BLIND), 5, 1e-5),
+        (attention(mask=torch.randn(2, 1, 9, 7)), 8, 1e-5),
+        (attention(causal=True, dtype=torch.float64), 8, 1e-5),
+        (attention(causal=True, dtype=torch.bfloat16), 16, 2e-2),
+    ],
+)
+def test_attention_and_its_gradients(run, width, tolerance):
+    shapes = (2, 9, 3, width), (2, 7, 3, width), (2, 7, 3, width)
+    tensors = [torch.randn(*s).transpose(1, 2) for s in shapes]  # (batch, heads, rows, width)
+    found = []
+    for device in ("cpu", "cuda"):
+        leaves = [t.to(device).detach().requires_grad_() for t in tensors]
+        out = run(*leaves)
+        (out * torch.arange(out.numel()).reshape(out.shape).to(device).cos()).sum().backward()
+        found.append([out.detach(), *[t.grad for t in leaves]])
+    for here, there in zip(*found, strict=True):
+        assert there.is_cuda
+        torch.testing.assert_close(there.cpu(), here, rtol=tolerance, atol=tolerance)
+
+
+PRODUCTS = {"rows": (70, 33, 50, False, False), "turned": (66, 72, 40, True, True), "one": (1, 5, 7, False, True)}
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float16, 1e-2), (torch.bfloat16, 7e-2), (torch.float32, 2e-2)])
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_by_tensor_cores(name, dtype, tolerance):
+    M, N, K, left, right = PRODUCTS[name]
+    a = (torch.randn(K, M).t() if left else torch.randn(M, K)).to(dtype)
+    b = (torch.randn(N, K).t() if right else torch.randn(K, N)).to(dtype)
+    exact = a.double() @ b.double()
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        assert torch.get_float32_matmul_precision() == "high"
+        there = a.cuda() @ b.cuda()
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
+    torch.testing.assert_close(there.double().cpu(), exact, rtol=0, atol=tolerance)
+    if dtype is torch.float32:
+        assert not torch.equal(there, a.cuda() @ b.cuda())
+        torch.testing.assert_close((a.cuda() @ b.cuda()).double().cpu(), exact, rtol=1e-5, atol=1e-5)

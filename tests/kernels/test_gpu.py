@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flambeau.kernels import language as k
-from flambeau.kernels.gpu import index, order, product, reduce, rows, scan
+from flambeau.kernels.gpu import attention, index, order, product, reduce, rows, scan, tensor_cores
 from flambeau.kernels.gpu import map as gpu_map
 from flambeau.kernels.schedules import reductions
 from flambeau.kernels.schedules.map import Map
@@ -76,18 +76,42 @@ FORMS = {
         f"product_{dtype}": lambda dtype=dtype: product.write(dtype, "k", "r", True)
         for dtype in "float32 float64 float16 bfloat16 int64 complex64".split()
     },
+    **{
+        f"attention_{kind}": lambda kind=kind: attention.write(
+            kind, "float16", "bool", True, 64, 128
+        )
+        for kind in attention.POINTERS
+    },
+}
+ON_TENSOR_CORES = {
+    f"{dtype}_{left}{right}_{tile}": (dtype, left, right, tile == 64, tile, vectors)
+    for dtype, left, right, tile, vectors in (
+        ("float16", "k", "r", 128, (True, True)),
+        ("bfloat16", "r", "k", 64, (True, False)),
+        ("float32", "k", "k", 128, (False, True)),
+    )
 }
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_ptxas_takes_every_form(name, tmp_path):
-    text = ptx.emit(FORMS[name](), "sm_75", name)
-    assert f".entry {name}(" in text
+    assemble(ptx.emit(FORMS[name](), "sm_75", name), ARCHITECTURES, tmp_path)
+
+
+@pytest.mark.parametrize("name", ON_TENSOR_CORES)
+def test_ptxas_takes_products_on_tensor_cores(name, tmp_path):
+    text = ptx.emit(tensor_cores.write(*ON_TENSOR_CORES[name]), "sm_80", "matmul")
+    assert "mma.sync.aligned" in text
+    assemble(text, ARCHITECTURES[1:], tmp_path)
+
+
+def assemble(text, architectures, tmp_path):
+    assert ".entry " in text
     if ptxas() is None:
         pytest.skip("no ptxas: pip install nvidia-cuda-nvcc")
     source = tmp_path / "kernel.ptx"
     source.write_text(text)
-    for architecture in ARCHITECTURES:
+    for architecture in architectures:
         done = subprocess.run(
             [ptxas(), f"-arch={architecture}", "-o", str(tmp_path / "out"), str(source)],
             capture_output=True,

@@ -7,22 +7,22 @@ Read: blocks.py (threads, shared memory), map.py, reduce.py, rows.py, then the o
 May import: kernels. See it: python -m flambeau.kernels "x / (1 + exp(-x))" --ptx.
 """
 
-import functools
 import hashlib
 
 from .. import cache
 from ..targets import elf, ptx
 
+ARCH = "sm_75"  # what text is written for: the driver compiles it for every later architecture too
 
-def build(address, letters, index):
+
+def build(address, letters):
     """The PTX of the GPU's form, chosen by `letters`, of the CPU kernel at `address`."""
     name, key, write = cache.gpu_form(address)
-    return text_of(name, f"{key}\n{letters}", lambda: write(letters), index)
+    return text_of(name, f"{key}\n{letters}", lambda: write(letters))
 
 
-def text_of(name, key, write, index):
-    """The PTX of the IR that `write()` gives, for device `index`; from disk where it lies there."""
-    arch = _arch(index)
+def text_of(name, key, write, arch=ARCH):
+    """The PTX of the IR that `write()` gives, for an architecture and all later ones; from disk where it lies there."""
     digest = hashlib.blake2b(
         f"{cache.fingerprint()}\n{arch}\n{key}".encode(), digest_size=20
     ).hexdigest()
@@ -32,9 +32,3 @@ def text_of(name, key, write, index):
         cache.write(digest, elf.Blob(text.encode(), 0, ()))
         return text
     return blob.code.decode()
-
-
-@functools.cache
-def _arch(index):
-    """What the text is written for: the driver compiles it for every later architecture too."""
-    return "sm_75"

@@ -59,20 +59,22 @@ def scaled_dot_product_attention(
             f"scaled_dot_product_attention: key {tuple(key.shape)} and value {tuple(value.shape)} have no heads "
             "to share."
         )
-    dtype = query.dtype
+    dtype, width = query.dtype, query.size(-1)
+    # Without features every score is the empty sum 0, whatever the factor.
+    factor = scale if scale is not None else 1.0 / math.sqrt(width) if width else 1.0
+    if enable_gqa:
+        key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
+        value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    if dropout_p == 0:
+        result = attend(query, key, value, attn_mask, is_causal, factor)
+        if result is not None:
+            return result
     if dtype in (flambeau.float16, flambeau.bfloat16):
         # Scores of 60, rounded to 8 bits, would be off by a quarter, and their exponentials by a third.
         query, key, value = query.float(), key.float(), value.float()
         if attn_mask is not None and attn_mask.dtype == dtype:
             attn_mask = attn_mask.float()
-    if enable_gqa:
-        key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
-        value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
-    width = query.size(-1)
-    # Without features every score is the empty sum 0, whatever the factor.
-    factor = scale if scale is not None else 1.0 / math.sqrt(width) if width else 1.0
-    if dropout_p == 0:
-        result = attend(query, key, value, attn_mask, is_causal, factor)
+        result = attend(query, key, value, attn_mask, is_causal, factor) if not dropout_p else None
         if result is not None:
             return result.to(dtype)
     weights = attention_weights(query, key, attn_mask, is_causal, factor)

@@ -4,7 +4,7 @@ A rule takes the arguments of the function it stands for, or, where the core cal
 returns NotImplemented for calls that it leaves to the CPU. Imported when the first tensor is on a GPU.
 """
 
-from . import border, conv, index, order, product  # noqa: F401
+from . import attention, border, conv, index, order, product  # noqa: F401
 from .rules import RULES
 
 __all__ = ["RULES"]

@@ -1,19 +1,27 @@
 """Launching the kernels of flambeau/kernels/gpu on tensors."""
 
+import functools
+
 from ... import _core
 
 _functions = {}
 
 
-def function(name, key, write, index):
+def function(name, key, write, index, arch=None):
     """The function of a kernel on device `index`, compiled when first asked for."""
     found = _functions.get((key, index))
     if found is None:
         from ...kernels import gpu
 
-        text = gpu.text_of(name, "\n".join(map(str, key)), write, index)
+        text = gpu.text_of(name, "\n".join(map(str, key)), write, arch or gpu.ARCH)
         found = _functions[key, index] = _core._cuda_function(text, index)
     return found
+
+
+@functools.cache
+def has_tensor_cores(index):
+    """Whether device `index` multiplies fragments of matrices as kernels/gpu/tensor_cores.py asks for."""
+    return _core._cuda_properties(index)[3]["major"] >= 8
 
 
 def launch(name, key, write, index, n, arguments, threads=256):

@@ -1,10 +1,14 @@
 """Products of matrices on GPUs, called by the core with the result to fill."""
 
 from ... import _core
-from .launch import function
+from ..core import float32
+from .launch import function, has_tensor_cores
 from .rules import rule
 
 _TILE = 64
+_LARGE = (
+    128 * 128 * 96
+)  # results from which on tiles of 128 by 128 leave no multiprocessor without one
 
 
 @rule("multiply")
@@ -22,14 +26,38 @@ def multiply(out, a, b, alpha, beta):
     left = "k" if abs(strides[5]) <= size else "r"
     right = "k" if abs(strides[7]) <= size < abs(strides[8]) else "r"
     scaled = alpha != 1 or beta != 0
-    dtype = out.dtype.name
+    dtype, tile, threads, arch = out.dtype.name, _TILE, 256, None
+    if _on_tensor_cores(out.dtype, index):
+        from ...kernels.gpu import tensor_cores as kernels
 
-    def write():
-        from ...kernels.gpu import product
+        tile = 128 if count * M * N >= _LARGE and min(M, N) >= 128 else 64
+        vectors = _vectors(a, strides[3:6], left == "k"), _vectors(b, strides[6:9], right == "r")
+        key = ("tensor_cores", dtype, left, right, scaled, tile, vectors)
+        threads, arch = kernels.threads(tile), "sm_80"
+        write = lambda: kernels.write(*key[1:])
+    else:
+        key = ("product", dtype, left, right, scaled)
 
-        return product.write(dtype, left, right, scaled)
+        def write():
+            from ...kernels.gpu import product
 
-    tiles = -(-M // _TILE) * -(-N // _TILE)
-    found = function("matmul", ("product", dtype, left, right, scaled), write, index)
+            return product.write(*key[1:])
+
+    tiles = -(-M // tile) * -(-N // tile)
+    found = function("matmul", key, write, index, arch)
     arguments = [[M, N, K, count], [out, a, b], strides, [float(alpha), float(beta)]]
-    _core._cuda_launch(found, "matmul", index, (tiles, min(count, 65535)), 256, 0, arguments)
+    _core._cuda_launch(found, "matmul", index, (tiles, min(count, 65535)), threads, 0, arguments)
+
+
+def _on_tensor_cores(dtype, index):
+    if dtype is _core.float32:
+        return float32.allows_tf32() and has_tensor_cores(index)
+    return dtype in (_core.float16, _core.bfloat16) and has_tensor_cores(index)
+
+
+def _vectors(matrix, strides, along_columns):
+    """Whether 16 bytes can be read at once along the dimension that lies side by side: all of them are aligned."""
+    batch, row, column = strides
+    step, other = (column, row) if along_columns else (row, column)
+    aligned = not (matrix.data_ptr() % 16 or other % 16 or batch % 16)
+    return aligned and step == matrix.element_size()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import memory, parse
+from . import fragments, memory, order, parse
 from .memory import LOCAL, SHARED, TABLES, Fault
 from .translate import Translator
 
@@ -36,7 +36,7 @@ class Module:
         return Function(self, found)
 
     def code(self, name):
-        """(blocks as Python functions, bytes of each register, bytes of shared and of local memory)."""
+        """(blocks as Python functions, bytes of each register, order of the blocks, bytes of shared and of local memory)."""
         if name not in self.codes:
             function = self.program.functions[name]
             symbols = dict(self.symbols)
@@ -55,7 +55,8 @@ class Module:
             translator = Translator(function, symbols, self.program.functions)
             blocks = translator.whole()
             widths = [translator.width(r) for r in translator.registers]
-            self.codes[name] = blocks, widths, sizes["shared"], sizes["local"]
+            ranks = order.ranks(function)
+            self.codes[name] = blocks, widths, ranks, sizes["shared"], sizes["local"]
         return self.codes[name]
 
 
@@ -74,7 +75,7 @@ class Function:
     def run(self, grid, block, dynamic_shared, parameters, view, base, ranges):
         """Runs all threads; `view` is the device's memory, which begins at the address `base`."""
         name = self.parsed.name
-        blocks, registers, shared, local = self.module.code(name)
+        blocks, registers, ranks, shared, local = self.module.code(name)
         everything = memory.Global(name, view, base, ranges, self.module.tables)
         parameters = np.frombuffer(parameters + b"\0" * 16, np.uint8)
         threads = block[0] * block[1] * block[2]
@@ -86,7 +87,7 @@ class Function:
                     self.module, name, everything, parameters, grid, block, first,
                     min(at_once, count - first), shared + dynamic_shared, local,
                 )  # fmt: skip
-                machine.execute(blocks, registers)
+                machine.execute(blocks, registers, ranks)
         everything.finish()
 
 
@@ -123,14 +124,14 @@ class Machine:
 
     # -- control ------------------------------------------------------------------------------------
 
-    def execute(self, blocks, widths):
+    def execute(self, blocks, widths, ranks):
         """Runs from the first block until all threads have ended."""
         registers = [np.zeros(self.n, f"u{w}" if w else bool) for w in widths]
         work = {0: None}  # block: threads that wait to run it, None: all
         alive = self.n
         while True:
             while work:
-                at = min(work)
+                at = min(work, key=ranks.__getitem__)
                 here = work.pop(at)
                 target, condition, other = blocks[at](self, registers, here)
                 if target is None:  # at a barrier
@@ -456,11 +457,26 @@ class Machine:
             )
         return value[at], inside
 
+    def multiply(self, shape, kind, a, b, c, line, i):
+        """mma.sync: the fragment of 16 by 8 results of each warp, as its lanes hold them."""
+        here = np.arange(self.n) if i is None else i
+        warps = here.size // 32
+        if here.size % 32 or (self.thread[here] % 32 != np.arange(here.size) % 32).any():
+            raise Fault(
+                f"kernel {self.name}, line {line}: not all threads of a warp take part in its product."
+            )
+        try:
+            return fragments.multiply(shape, kind, a, b, c, warps)
+        except KeyError:
+            raise Fault(
+                f"kernel {self.name}, line {line}: mma {shape} of {kind} is not known to the interpreter."
+            ) from None
+
     # -- functions ----------------------------------------------------------------------------------
 
     def call(self, name, arguments, i):
         """The results of a function of the module, for the threads here."""
-        blocks, registers, _, local = self.module.code(name)
+        blocks, registers, ranks, _, local = self.module.code(name)
         inner = Machine.__new__(Machine)
         inner.__dict__.update(self.__dict__)
         here = np.arange(self.n) if i is None else i
@@ -477,7 +493,7 @@ class Machine:
             data = np.ascontiguousarray(value)[:, None].view(np.uint8)
             inner.arguments[:, end : end + data.shape[1]] = data
             end += nbytes
-        inner.execute(blocks, registers)
+        inner.execute(blocks, registers, ranks)
         return [inner.results[r[0]] for r in function.results]
 
     def give(self, name, value, i):

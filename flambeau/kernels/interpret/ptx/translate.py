@@ -525,6 +525,22 @@ class Translator:
         if second:
             self.assign(second, f"q{self.fresh}", "pred", condition)
 
+    def do_mma(self, opcode, operands, condition):
+        """mma.sync.aligned.m16n8k*.row.col.f32.T.T.f32 of whole warps."""
+        shape, kind = opcode[3], opcode[7]
+        if (opcode[4:6], opcode[6], opcode[9], condition) != (("row", "col"), "f32", "f32", None):
+            raise Fault(
+                f"PTX, line {self.line}: {'.'.join(opcode)} is not known to the interpreter."
+            )
+        words = [
+            [f"X.spread({self.operand(o, 'b32')}, i)" for o in self.parts(p)] for p in operands[1:]
+        ]
+        given = ", ".join(f"[{', '.join(w)}]" for w in words)
+        self.fresh += 1
+        self.say(f"m{self.fresh} = X.multiply({shape!r}, {kind!r}, {given}, {self.line}, i)")
+        for e, register in enumerate(self.parts(operands[0])):
+            self.assign(register, f"m{self.fresh}[{e}]", "f32", condition)
+
     def do_membar(self, opcode, operands, condition):
         pass
 

@@ -1,0 +1,16 @@
+"""How exactly float32 products are computed on GPUs: a switch of the process, which several public names set."""
+
+precision = (
+    "highest"  # or "high", "medium": tensor cores may round factors to tf32, 10 bits of significand
+)
+
+
+def set_precision(value):
+    """Sets it; from then on products of float32 on GPUs follow it."""
+    global precision
+    precision = value
+
+
+def allows_tf32():
+    """Whether factors may be rounded to tf32."""
+    return precision != "highest"

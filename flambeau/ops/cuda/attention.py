@@ -1,0 +1,75 @@
+"""Attention on GPUs without its matrix of weights, forwards and backwards."""
+
+from ... import _core
+from .launch import function
+from .rules import rule
+
+
+def fits(query, value):
+    """Whether a kernel takes rows of these widths."""
+    from ...kernels.gpu import attention
+
+    return attention.rows_of(query.dtype.name, query.size(-1), value.size(-1)) > 0
+
+
+def _matrices(tensor):
+    """A stack (*B, rows, elements) as (batches, heads, rows, elements), without a copy where it may be."""
+    while tensor.dim() < 4:
+        tensor = tensor.unsqueeze(0)
+    return tensor if tensor.dim() == 4 else tensor.flatten(0, -4)
+
+
+class _Call:
+    def __init__(self, query, key, value, mask, causal, scale):
+        self.given = {"query": query, "key": key, "value": value, "mask": mask}
+        self.of = {name: None if t is None else _matrices(t) for name, t in self.given.items()}
+        self.real = _core.float64 if query.dtype is _core.float64 else _core.float32
+        self.causal, self.scale = causal, scale
+        self.query = self.of["query"]
+        B, H, T, E = self.query.shape
+        self.sizes = [H, T, self.of["key"].shape[2], E, self.of["value"].shape[3]]
+        self.heads = B * H
+
+    def row_facts(self):
+        """(batches, heads, T, 1)"""
+        return _core.empty(*self.query.shape[:3], 1, dtype=self.real, device=self.query.device)
+
+    def launch(self, kind, **tensors):
+        from ...kernels.gpu import attention as kernels
+
+        of = {**self.of, **{name: _matrices(t) for name, t in tensors.items()}}
+        named = [of[name] for name in kernels.POINTERS[kind]]
+        strides = [s for t in named for s in (t.stride() if t is not None else (0, 0, 0, 0))]
+        dtype, mask = self.query.dtype.name, self.of["mask"]
+        _, T, S, E, V = self.sizes
+        wide = [-(-n // 8) * 8 for n in (E, V)]
+        shown = None if mask is None else mask.dtype.name
+        key = ("attention", kind, dtype, shown, self.causal, *wide)
+        index, rows = self.query.device.index, kernels.rows_of(dtype, E, V)
+        found = function(f"attention_{kind}", key, lambda: kernels.write(*key[1:]), index)
+        blocks = -(-(T if kind in ("forward", "query") else S) // rows), self.heads
+        arguments = [self.sizes, [0 if t is None else t for t in named], strides, float(self.scale)]
+        _core._cuda_launch(found, "attention", index, blocks, rows, 0, arguments)
+
+
+@rule("_attend")
+def attend(query, key, value, mask, causal, scale):
+    call = _Call(query, key, value, mask, causal, scale)
+    result = _core.empty(*query.shape[:-1], value.size(-1), dtype=query.dtype, device=query.device)
+    norms = call.row_facts()
+    call.launch("forward", result=result, norms=norms)
+    return result, norms
+
+
+@rule("_attend_backward")
+def attend_backward(query, key, value, mask, causal, scale, result, norms, grad_output):
+    call = _Call(query, key, value, mask, causal, scale)
+    delta = (grad_output.to(call.real) * result.to(call.real)).sum(-1, keepdim=True)
+    facts = {"grad_output": grad_output, "norms": norms, "delta": delta}
+    made = []
+    for kind in ("query", "key", "value"):
+        given = call.given[kind]
+        out = _core.empty(given.shape, dtype=given.dtype, device=given.device)
+        call.launch(kind, **facts, **{"grad_" + kind: out})
+        made.append(out)
+    return tuple(made)
