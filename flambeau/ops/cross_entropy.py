@@ -40,16 +40,21 @@ def kernel(variant, dtype):
 @primitive(name="_cross_entropy_loss", method=False, function=False, out=False)
 def _loss(ctx, input, target, ignored, reduction, smoothing):
     target = target.contiguous()
-    result, logsumexp, counted = _core._cross_entropy(
-        kernel(0, input.dtype),
-        input.contiguous(),
-        target,
-        ignored,
-        smoothing,
-        REDUCTIONS[reduction],
-    )
-    if counted != counted:
-        _raise_out_of_range(target, ignored, input.shape[1])
+    if input.is_cuda:
+        from .cuda.losses import cross_entropy as on_device
+
+        result, logsumexp, counted = on_device(input, target, ignored, reduction, smoothing)
+    else:
+        result, logsumexp, counted = _core._cross_entropy(
+            kernel(0, input.dtype),
+            input.contiguous(),
+            target,
+            ignored,
+            smoothing,
+            REDUCTIONS[reduction],
+        )
+        if counted != counted:
+            _raise_out_of_range(target, ignored, input.shape[1])
     ctx.save_for_backward(input, target, logsumexp)  # input itself: a copy would have no history
     ctx.options = smoothing, ignored, reduction, counted
     return result
@@ -70,11 +75,12 @@ def _(ctx, grad_output):
 
 
 def backward(grad_output, input, target, logsumexp, options):
-    """The gradient of the logits; options are (smoothing, ignored, reduction, what counted)."""
+    """The gradient of the logits; options are (smoothing, ignored, reduction, what counted: of a GPU a tensor)."""
     smoothing, ignored, reduction, counted = options
     n, classes = input.shape
     if reduction == "mean":
-        grad_output = grad_output / counted if counted else grad_output * math.nan
+        divides = input.is_cuda or counted
+        grad_output = grad_output / counted if divides else grad_output * math.nan
     if _core.is_grad_enabled() or _core._is_batched(grad_output):
         return _differentiable(grad_output, input, target, ignored, smoothing)
     input = input.contiguous()

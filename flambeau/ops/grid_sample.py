@@ -24,7 +24,8 @@ def sampled(input, grid, mode, padding_mode, align):
     points = grid.float() if grid.dtype in halves else grid
     largest = 2**24 if wide.dtype is fl.float32 else 2**31
     plain = wide.dtype is points.dtype and wide.dtype in (fl.float32, fl.float64)
-    if not plain or max(wide.shape[2:]) > largest or prod(wide.shape[2:]) >= 2**31:
+    fits = plain and max(wide.shape[2:]) <= largest and prod(wide.shape[2:]) < 2**31
+    if input.is_cuda or not fits:
         return _written_out(input, grid, mode, padding_mode, align)
     return _grid_sample(wide, points, mode, padding_mode, align).to(input.dtype)
 

@@ -12,7 +12,13 @@ from .cross_entropy import REDUCTIONS
 @primitive(name="nll_loss", method=False, function=False, out=False)
 def _loss(ctx, input, target, weight, ignored, reduction):
     target = target.contiguous()
-    loss, total, wrong = _core._nll(input, target, weight, ignored, REDUCTIONS[reduction])
+    if input.is_cuda:
+        from .cuda.losses import nll as on_device
+
+        loss, total = on_device(input, target, weight, ignored, reduction)
+        wrong = -1
+    else:
+        loss, total, wrong = _core._nll(input, target, weight, ignored, REDUCTIONS[reduction])
     if wrong >= 0:
         value = target.reshape(-1)[wrong].item()
         classes = input.shape[1 if input.dim() > 1 else 0]
@@ -36,8 +42,8 @@ def _gradient(grad_output, input, target, weight, options):
     _, ignored, reduction, total = options
     scale = 1.0
     if reduction == "mean":
-        scale = 1 / total if total else math.nan
-    if _core.is_grad_enabled() or _core._is_batched(grad_output):
+        scale = 1 / total if input.is_cuda or total else math.nan
+    if input.is_cuda or _core.is_grad_enabled() or _core._is_batched(grad_output):
         return _differentiable(grad_output * scale, input, target, weight, ignored)
     return _core._nll_backward(grad_output.contiguous(), input, target, weight, ignored, scale)
 

@@ -37,6 +37,20 @@ def lcm(input, other):
     return _core._lcm(*_integers("lcm", input, other))
 
 
+def _taken_apart(input):
+    """frexp by the bits, for devices: what is 0 or not finite stays as it is, with exponent 0."""
+    wide = input if input.dtype.itemsize > 2 else input.float()
+    double = wide.dtype is fl.float64
+    kept, most, word = (52, 2047, fl.int64) if double else (23, 255, fl.int32)
+    half = most // 2 - 1  # the exponent's bits of 0.5
+    tiny = wide.abs() < 2.0 ** -(half - 1)  # subnormal
+    bits = fl.where(tiny, wide * 2.0**kept, wide).contiguous().view(word)
+    exponent = ((bits >> kept) & most) - half - fl.where(tiny, kept, 0)
+    mantissa = ((bits & ~(most << kept)) | (half << kept)).view(wide.dtype)
+    as_is = (wide == 0) | ~fl.isfinite(wide)
+    return fl.where(as_is, wide, mantissa).to(input.dtype), fl.where(as_is, 0, exponent).int()
+
+
 @primitive(method=False, function=False)
 def _frexp(ctx, input):
     import numpy
@@ -50,6 +64,10 @@ def _frexp(ctx, input):
         exponent = fl.empty(input.shape, dtype=fl.int32, device="meta")
         ctx.save_for_backward(exponent)
         return fl.empty(input.shape, dtype=input.dtype, device="meta"), exponent
+    if input.is_cuda:
+        mantissa, exponent = _taken_apart(input)
+        ctx.save_for_backward(exponent)
+        return mantissa, exponent
     low = input.dtype is fl.bfloat16
     mantissa, exponent = numpy.frexp(array(input.float() if low else input))
     exponent = tensor(numpy.asarray(exponent, "int32"), input)

@@ -57,6 +57,22 @@ CASES = {
     "conv_transpose": (lambda a, w: F.conv_transpose2d(a, w, stride=2, padding=1), IMAGES, torch.randn(4, 3, 3, 3)),
     "max_pool": (lambda a: F.max_pool2d(a, 3, 2, 1, return_indices=True), IMAGES),
     "avg_pool": (lambda a: F.avg_pool2d(a, 3, 2, 1), IMAGES),
+    "adaptive_avg_pool": (lambda a: F.adaptive_avg_pool2d(a, (3, 4)), IMAGES),
+    "adaptive_max_pool": (lambda a: F.adaptive_max_pool2d(a, (4, 1), return_indices=True), IMAGES),
+    "bilinear": (lambda a: F.interpolate(a, (9, 4), mode="bilinear"), IMAGES),
+    "bicubic": (lambda a: F.interpolate(a, scale_factor=1.5, mode="bicubic", align_corners=True), IMAGES),
+    "antialias": (lambda a: F.interpolate(a, (2, 3), mode="bilinear", antialias=True), IMAGES),
+    "grid_sample": (lambda a, g: F.grid_sample(a, g.tanh(), align_corners=False), IMAGES, torch.randn(2, 3, 3, 2)),
+    "embedding_bag": (lambda i, w: F.embedding_bag(i, w), torch.randint(7, (3, 2)), X),
+    "embedding_bag_weighted": (
+        lambda i, w, f: F.embedding_bag(i, w, i[:2] * 0 + torch.tensor([0, 2]).to(i.device), mode="sum", per_sample_weights=f),
+        torch.tensor([1, 5, 1, 0]), X, torch.rand(4),
+    ),
+    "cross_entropy": (lambda a, t: F.cross_entropy(a, t, label_smoothing=0.1), X, torch.tensor([0, -100, 4, 1, 2, 2, 3])),
+    "cross_entropy_weighted": (lambda a, t, w: F.cross_entropy(a, t, w.detach()), X, torch.randint(5, (7,)), torch.rand(5)),
+    "cross_entropy_of_images": (lambda a, t: F.cross_entropy(a, t), IMAGES, torch.randint(4, (2, 6, 6))),
+    "nll_loss": (lambda a, t: F.nll_loss(a, t, reduction="none"), X, torch.tensor([0, -100, 4, 1, 2, 2, 3])),
+    "split": (lambda a: torch.stack(a.split([2, 3], 1)[1].unbind(1)[::-1]), X),
     "batch_norm": (lambda a: F.batch_norm(a, None, None, training=True), IMAGES),
 }  # fmt: skip
 
@@ -80,7 +96,8 @@ def test_values_are_those_of_the_cpu(name):
 
 
 GRADIENTS = """pad_reflect matmul linear gather index_by_list embedding index_add scatter_add sort cumsum conv2d conv_groups
-conv_transpose avg_pool batch_norm""".split()
+conv_transpose avg_pool batch_norm adaptive_avg_pool adaptive_max_pool bilinear antialias grid_sample
+embedding_bag embedding_bag_weighted cross_entropy cross_entropy_of_images nll_loss split""".split()
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
@@ -147,8 +164,13 @@ def test_an_operator_without_a_kernel_is_told_by_name():
 
 
 def test_a_target_that_is_no_class_is_named():
-    with pytest.raises(IndexError, match="cross_entropy: target 7 at position 1 is no class"):
-        F.cross_entropy(torch.zeros(2, 3, device="cuda"), torch.tensor([0, 7], device="cuda"))
+    for loss, name in ((F.cross_entropy, "cross_entropy"), (F.nll_loss, "nll_loss")):
+        for wrong in (7, -1):
+            made = loss(torch.zeros(2, 3, device="cuda"), torch.tensor([0, wrong], device="cuda"))
+            with pytest.raises(
+                IndexError, match=f"{name}: index {wrong} is out of range for 3.*test_on_op"
+            ):
+                made.item()
 
 
 def attention(mask=None, causal=False, dtype=torch.float32):
@@ -188,10 +210,16 @@ def test_attention_and_its_gradients(run, width, tolerance):
         torch.testing.assert_close(there.cpu(), here, rtol=tolerance, atol=tolerance)
 
 
-PRODUCTS = {"rows": (70, 33, 50, False, False), "turned": (66, 72, 40, True, True), "one": (1, 5, 7, False, True)}
+PRODUCTS = {
+    "rows": (70, 33, 50, False, False),
+    "turned": (66, 72, 40, True, True),
+    "one": (1, 5, 7, False, True),
+}
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float16, 1e-2), (torch.bfloat16, 7e-2), (torch.float32, 2e-2)])
+@pytest.mark.parametrize(
+    "dtype, tolerance", [(torch.float16, 1e-2), (torch.bfloat16, 7e-2), (torch.float32, 2e-2)]
+)
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_products_by_tensor_cores(name, dtype, tolerance):
     M, N, K, left, right = PRODUCTS[name]
@@ -207,4 +235,20 @@ def test_products_by_tensor_cores(name, dtype, tolerance):
     torch.testing.assert_close(there.double().cpu(), exact, rtol=0, atol=tolerance)
     if dtype is torch.float32:
         assert not torch.equal(there, a.cuda() @ b.cuda())
-        torch.testing.assert_close((a.cuda() @ b.cuda()).double().cpu(), exact, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            (a.cuda() @ b.cuda()).double().cpu(), exact, rtol=1e-5, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}])
+def test_lstm_and_its_gradients(options):
+    model, x = torch.nn.LSTM(5, 6, **options), torch.randn(4, 3, 5)
+    found = []
+    for device in ("cpu", "cuda"):
+        copy = torch.nn.LSTM(5, 6, **options).to(device)
+        copy.load_state_dict(model.state_dict())
+        given = x.to(device).detach().requires_grad_()
+        out, (h, c) = copy(given)
+        (out.sum() + h.square().sum() + c.sum()).backward()
+        found.append([out.detach(), given.grad, *[p.grad for p in copy.parameters()]])
+    same(*found)

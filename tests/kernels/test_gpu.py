@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 from flambeau.kernels import language as k
-from flambeau.kernels.gpu import attention, index, order, product, reduce, rows, scan, tensor_cores
+from flambeau.kernels.gpu import (
+    attention,
+    index,
+    linalg,
+    order,
+    product,
+    recurrent,
+    reduce,
+    rows,
+    scan,
+    search,
+    tensor_cores,
+    windows,
+)
 from flambeau.kernels.gpu import map as gpu_map
 from flambeau.kernels.schedules import reductions
 from flambeau.kernels.schedules.map import Map
@@ -75,6 +88,23 @@ FORMS = {
     **{
         f"product_{dtype}": lambda dtype=dtype: product.write(dtype, "k", "r", True)
         for dtype in "float32 float64 float16 bfloat16 int64 complex64".split()
+    },
+    "classes": index.write_classes,
+    "windows": lambda: windows.write_sums("bfloat16"),
+    "maxima": lambda: windows.write_maxima("float64", True),
+    "bags": lambda: windows.write_rows("float32", True, True, True),
+    "lstm": lambda: recurrent.write_forward("float32", True, True),
+    "lstm_backward": lambda: recurrent.write_backward("float64"),
+    "search": lambda: search.write_search(True),
+    "lcm": lambda: search.write_divisors(True),
+    "order_of_pivots": linalg.write_order,
+    "triangular": lambda: linalg.write_triangular("float32", 1024, True, False),
+    **{
+        f"{kind}_{dtype}": lambda kind=kind, dtype=dtype: getattr(linalg, f"write_{kind}")(
+            dtype, linalg.capacity(dtype, 4500)
+        )
+        for kind in ("cholesky", "lu", "qr")
+        for dtype in ("float32", "float64")
     },
     **{
         f"attention_{kind}": lambda kind=kind: attention.write(

@@ -64,7 +64,7 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
   operands.add_number(dtype == DType::float64 ? static_cast<void*>(&smoothing) : single);
   operands.add_number(&ignored);
   run_rows(kernel, operands, n, classes);
-  auto total = [&](Tensor& t) { return total_of(to_device(t, on_cpu)->data(), dtype, n); };
+  auto total = [&](Tensor& t) { return total_of(t.data(), dtype, n); };
   made.counted = total(*share);
   if (reduction != Reducing::none)
     made.loss = reduced(total(*made.loss), made.counted, reduction, input.dtype);

@@ -13,6 +13,7 @@
 #include "kernels/vision/nearest.h"
 #include "kernels/vision/resize.h"
 #include "runtime/threads.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau::raw {
 
@@ -205,6 +206,21 @@ TensorRef affine_grid(Tensor& given, const Dims& sizes, bool corners) {
     });
   });
   return result;
+}
+
+std::tuple<TensorRef, TensorRef, TensorRef> resize_windows(Resampling kind, int64_t had,
+                                                           int64_t size, double ratio, bool corners,
+                                                           bool back) {
+  Windows windows = back ? windows_of(kind, size, had, ratio, corners).transposed()
+                         : windows_of(kind, had, size, ratio, corners);
+  const DeviceScope here("resize", on_cpu);
+  auto tensor = []<class T>(const std::vector<T>& values, DType dtype) {
+    TensorRef t = empty({static_cast<int64_t>(values.size())}, dtype);
+    std::copy(values.begin(), values.end(), t->as<T>());
+    return t;
+  };
+  return {tensor(windows.begin, DType::int64), tensor(windows.first, DType::int64),
+          tensor(windows.weights, DType::float64)};
 }
 
 static GridShape grid_shape(const Tensor& input, const Tensor& grid, const GridOptions& options) {

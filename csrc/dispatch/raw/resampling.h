@@ -29,6 +29,11 @@ TensorRef nearest_backward(Tensor& grad, const Dims& sizes, const NearestSteps& 
 /// with `corners` are the centres of the outer pixels.
 TensorRef affine_grid(Tensor& theta, const Dims& sizes, bool corners);
 
+/// (begin, first, weights) of the same as Windows has them, on the CPU.
+std::tuple<TensorRef, TensorRef, TensorRef> resize_windows(Resampling kind, int64_t had,
+                                                           int64_t size, double ratio, bool corners,
+                                                           bool back);
+
 struct GridOptions {
   GridMode mode;
   GridPadding padding;

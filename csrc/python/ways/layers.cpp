@@ -176,6 +176,8 @@ const NativeEntry entries[] = {
                            "Where affine maps take the points of a grid."),
     bind<raw::resize>("_resize", "input, dim, size, ratio, kind, corners, back",
                       "Another size along a dim, or back."),
+    bind<raw::resize_windows>("_resize_windows", "kind, had, size, ratio, corners, back",
+                              "The windows of a resize and their weights, on the CPU."),
     bind<raw::grid_sample>("_grid_sample", "input, grid, mode, padding, corners",
                            "Values at the points of a grid."),
     bind<raw::grid_sample_backward>(

@@ -53,7 +53,8 @@ struct LossWay : RowWay {
       return nullptr;
     }
     if (!is_floating(input.dtype) || target.dtype != DType::int64 || !target.contiguous ||
-        input.ndim != 2 || target.ndim != 1 || target.numel != input.sizes[0] || input.numel == 0)
+        input.ndim != 2 || target.ndim != 1 || target.numel != input.sizes[0] || input.numel == 0 ||
+        input.is_cuda())
       return nullptr;
     bool record = records(input);
     Options options{smoothing, 0, ignored, reduction};

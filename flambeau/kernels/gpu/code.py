@@ -115,7 +115,7 @@ class Number:
         return self._op(other, "shl", None)
 
     def __neg__(self):
-        return 0.0 - self if not self.is_float else self.code.unary("fneg", self)
+        return self.code.unary("fneg", self) if self.is_float else 0 - self
 
     def __invert__(self):
         return self ^ (True if self.dtype == "bool" else -1)
@@ -271,18 +271,27 @@ class Code:
     def unary(self, opcode, a):
         return Number(self, a.dtype, self.f.emit(f"{opcode} {a.register} {a.name}"))
 
+    def pair(self, a, b):
+        """Both as Numbers of one dtype; of two Python numbers int64, or float32 where one is a float."""
+        if isinstance(a, Number):
+            return a._pair(b)
+        if isinstance(b, Number):
+            return b._pair(a)[::-1]
+        kind = "float32" if isinstance(a, float) or isinstance(b, float) else "int64"
+        return self.number(a, kind), self.number(b, kind)
+
     def where(self, condition, a, b):
-        a, b = (a._pair(b)) if isinstance(a, Number) else (b._pair(a))[::-1]
+        a, b = self.pair(a, b)
         name = self.block.select(condition.name, a.register, a.name, b.name)
         return Number(self, a.dtype, name)
 
     def smaller(self, a, b):
         """Of integers, or of floats without NaN."""
-        a, b = (a._pair(b)) if isinstance(a, Number) else (b._pair(a))[::-1]
+        a, b = self.pair(a, b)
         return self.where(a < b, a, b)
 
     def larger(self, a, b):
-        a, b = (a._pair(b)) if isinstance(a, Number) else (b._pair(a))[::-1]
+        a, b = self.pair(a, b)
         return self.where(a > b, a, b)
 
     def fma(self, a, b, c):

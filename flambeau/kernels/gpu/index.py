@@ -65,10 +65,9 @@ def write_take(itemsize, ndim, n_indices):
     return f.module.text()
 
 
-def checked(f, index, size, outside):
+def checked(f, index, size, outside, wraps=True):
     """An index counted from the beginning; where it is out of range, that is reported and `outside` set."""
-    negative = f.emit(f"icmp slt i64 {index}, 0")
-    wrapped = f.emit(f"select i1 {negative}, i64 {f.add(index, size)}, i64 {index}")
+    wrapped = f.pick("slt", index, 0, f.add(index, size), index) if wraps else index
     inside = f.emit(f"icmp ult i64 {wrapped}, {size}")
     flag = f.emit(f"zext i1 {inside} to i64")
     with f.when("eq", flag, 0):
@@ -81,6 +80,29 @@ def checked(f, index, size, outside):
             for i, value in enumerate((index, size, f.element("%report", 1, "i64"))):
                 f.do(f"store i64 {value}, ptr {f.offset(report, 8 * (i + 1))}, align 8")
     return f.emit(f"select i1 {inside}, i64 {wrapped}, i64 0")
+
+
+def write_classes():
+    """kernel(i64 numel, i64 pointers[2], i64 facts[2], i64 report[2]): targets below facts[0]; 0 for those that are facts[1]."""
+    f = Function(
+        Module(PtxTarget()),
+        "kernel",
+        "i64 %numel, ptr byval([2 x i64]) align 8 %pointers, ptr byval([2 x i64]) align 8 %facts, "
+        "ptr byval([2 x i64]) align 8 %report",
+    )
+    out, source = (f.element("%pointers", i, "ptr") for i in range(2))
+    size, ignored = (f.element("%facts", i, "i64") for i in range(2))
+    first, step = f.module.target.thread(f)
+    with f.loop(first, "%numel", step) as element:
+        offset = f.mul(element, 8)
+        given = f.emit(f"load i64, ptr {f.offset(source, offset)}, align 8")
+        index = f.pick("eq", given, ignored, 0, given)
+        outside = f.slot("i64")
+        # Counting from the end is for indices only.
+        index = checked(f, index, size, outside, wraps=False)
+        f.do(f"store i64 {index}, ptr {f.offset(out, offset)}, align 8")
+    f.finish()
+    return f.module.text()
 
 
 def write_check():

@@ -4,7 +4,20 @@ A rule takes the arguments of the function it stands for, or, where the core cal
 returns NotImplemented for calls that it leaves to the CPU. Imported when the first tensor is on a GPU.
 """
 
-from . import attention, border, conv, index, order, product  # noqa: F401
+from . import (  # noqa: F401
+    attention,
+    border,
+    conv,
+    fourier,
+    index,
+    linalg,
+    order,
+    product,
+    recurrent,
+    search,
+    sparse,
+    windows,
+)
 from .rules import RULES
 
 __all__ = ["RULES"]

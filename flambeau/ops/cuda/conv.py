@@ -7,6 +7,7 @@ from ... import _core
 from ..core import operators as fl
 from .launch import made_like, on_meta
 from .rules import rule
+from .windows import adaptive_maxima, adaptive_mean
 
 
 def _padded(input, padding, out, kernel, stride, dilation, value=0):
@@ -200,7 +201,7 @@ def max_pool(
     input, with_indices, in_sizes, out_sizes, kernel=None, stride=None, padding=None, dilation=None
 ):
     if kernel is None:
-        return NotImplemented
+        return adaptive_maxima(input, with_indices, in_sizes, out_sizes)
     found = on_meta(
         _core._max_pool, input, with_indices, in_sizes, out_sizes, kernel, stride, padding, dilation
     )
@@ -288,7 +289,7 @@ def avg_pool(
     padding=None,
     dilation=None,
 ):
-    if kernel is None or not input.dtype.is_floating_point:
+    if not input.dtype.is_floating_point:
         return NotImplemented
     found = on_meta(
         _core._avg_pool,
@@ -304,7 +305,9 @@ def avg_pool(
     )
     out = made_like(found, input.device)
     if out.numel() == 0:
-        return NotImplemented
+        return out
+    if kernel is None:
+        return out.copy_(adaptive_mean(input, in_sizes, out_sizes))
     sizes = list(out_sizes)
     real = _core.float64 if input.dtype is _core.float64 else _core.float32
     windows = _pool_windows(input.to(real), sizes, kernel, stride, padding, [1] * len(sizes), 0)
@@ -325,8 +328,6 @@ def avg_pool_backward(
     padding=None,
     dilation=None,
 ):
-    if kernel is None:
-        return NotImplemented
     found = on_meta(
         _core._avg_pool_backward,
         grad_output,
@@ -342,6 +343,8 @@ def avg_pool_backward(
     result = made_like(found, grad_output.device)
     if result.numel() == 0 or grad_output.numel() == 0:
         return result.zero_()
+    if kernel is None:
+        return result.copy_(adaptive_mean(grad_output, in_sizes, out_sizes, back=True))
     sizes, spatial = list(out_sizes), len(out_sizes)
     count = _averaging(include_pad, divisor, in_sizes, sizes, kernel, stride, padding, grad_output)
     real = _core.float64 if grad_output.dtype is _core.float64 else _core.float32

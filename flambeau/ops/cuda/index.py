@@ -2,15 +2,11 @@
 
 from ... import _core
 from ..core import operators as fl
-from .launch import launch, made_like, on_meta
+from .launch import launch, made_like, on_meta, report
 from .order import running_count, sorted_by
 from .rules import rule
 
 _raw = _core.indexing
-
-
-def _report(tensor, name):
-    return _core._cuda_report(tensor.device.index, name)
 
 
 def take(name, out, source, strides, indices):
@@ -40,7 +36,7 @@ def take(name, out, source, strides, indices):
         return index.write_take(size, ndim, len(indices))
 
     pointers = [out, source, *(i for i, _, _ in indices)]
-    arguments = [n, pointers, dims, facts, list(_report(out, name))]
+    arguments = [n, pointers, dims, facts, list(report(out, name))]
     launch(name, ("take", size, ndim, len(indices)), write, device, n, arguments)
     return out
 
@@ -249,7 +245,7 @@ def wrapped(name, index, size):
         return kernels.write_check()
 
     n = index.numel()
-    arguments = [n, [out, index], [size], list(_report(index, name))]
+    arguments = [n, [out, index], [size], list(report(index, name))]
     launch(name, ("check",), write, index.device.index, n, arguments)
     return out
 

@@ -24,6 +24,11 @@ def has_tensor_cores(index):
     return _core._cuda_properties(index)[3]["major"] >= 8
 
 
+def report(tensor, name):
+    """(address, number of the call): where a kernel reports an index that is out of range."""
+    return _core._cuda_report(tensor.device.index, name)
+
+
 def launch(name, key, write, index, n, arguments, threads=256):
     """Runs a kernel whose threads take element after element of n."""
     if n:

@@ -450,6 +450,10 @@ def _permutation(pivots, m, like):
     import numpy
 
     pivots, levels = _core._unbatch(pivots)
+    if pivots.is_cuda:
+        from ..cuda.linalg import permutations
+
+        return _core._batch(permutations(pivots, m, like.dtype), levels)
     swaps = array(pivots)
     flat = stacked(swaps[..., None])[..., 0]
     matrices = numpy.zeros((len(flat), m, m), str(like.dtype).partition(".")[2])

@@ -1,0 +1,161 @@
+"""Linear algebra on GPUs: stacks of matrices that fit into the memory of a block of threads. Larger ones the CPU takes."""
+
+from ... import _core
+from ..core import operators as fl
+from .launch import function, launch
+from .rules import rule
+
+_REAL = (_core.float32, _core.float64)
+
+
+def _count(matrices):
+    n = 1
+    for size in matrices.shape[:-2]:
+        n *= size
+    return n
+
+
+def _size(matrices, *others):
+    """Shared elements of a kernel for these, or 0 where there is none."""
+    if matrices.dtype not in _REAL or any(o.dtype is not matrices.dtype for o in others):
+        return 0
+    from ...kernels.gpu import linalg
+
+    return linalg.capacity(matrices.dtype.name, matrices.shape[-2] * matrices.shape[-1])
+
+
+def _launch(kind, options, sizes, tensors, blocks):
+    from ...kernels.gpu import linalg
+
+    device = tensors[0].device.index
+    key = (kind, tensors[0].dtype.name, *options)
+    write = lambda: getattr(linalg, "write_" + kind)(*key[1:])
+    found = function(kind, ("linalg", *key), write, device)
+    _core._cuda_launch(found, kind, device, blocks, linalg.THREADS, 0, [sizes, tensors])
+
+
+def _made(like, *sizes, dtype=None):
+    return _core.empty(sizes, dtype=dtype or like.dtype, device=like.device)
+
+
+@rule("_cholesky")
+def cholesky(A):
+    size = _size(A)
+    if not size or A.numel() == 0:
+        return NotImplemented
+    batch, n, count = A.shape[:-2], A.shape[-1], _count(A)
+    L, info = _made(A, *A.shape), _made(A, *batch, dtype=_core.int32)
+    _launch("cholesky", (size,), [count, n], [L, A.contiguous(), info], min(count, 65535))
+    return L, info
+
+
+def _factors(A, size):
+    """(LU, pivots, the rows' order, info)"""
+    batch, (m, n), count = A.shape[:-2], A.shape[-2:], _count(A)
+    LU, info = _made(A, *A.shape), _made(A, *batch, dtype=_core.int32)
+    pivots = _made(A, *batch, min(m, n), dtype=_core.int32)
+    order = _made(A, *batch, m, dtype=_core.int64)
+    tensors = [LU, A.contiguous(), pivots, order, info]
+    _launch("lu", (size,), [count, m, n], tensors, min(count, 65535))
+    return LU, pivots, order, info
+
+
+@rule("_lu")
+def lu(A):
+    size = _size(A)
+    if not size or A.numel() == 0:
+        return NotImplemented
+    LU, pivots, _, info = _factors(A, size)
+    return LU, pivots, info
+
+
+def permutations(pivots, m, dtype):
+    """The permutation matrices (*, m, m) that exchanging rows by pivots (*, k) makes."""
+    pivots = pivots.int().contiguous()
+    swaps, batch = pivots.shape[-1], pivots.shape[:-1]
+    order = _made(pivots, *batch, m, dtype=_core.int64)
+    count = order.numel() // max(m, 1)
+
+    def write():
+        from ...kernels.gpu import linalg
+
+        return linalg.write_order()
+
+    sizes = [[count, swaps, m], [order, pivots]]
+    launch("lu_unpack", ("order of pivots",), write, pivots.device.index, count, sizes)
+    zeros = _core.zeros((*batch, m, m), dtype=dtype, device=pivots.device)
+    return zeros.scatter_(-2, order.unsqueeze(-2), 1)
+
+
+def _substituted(A, B, size, upper, unit):
+    n, columns, count = A.shape[-1], B.shape[-1], _count(A)
+    X = _made(B, *B.shape)
+    blocks = -(-columns // 64), min(count, 65535)
+    tensors = [X, A.contiguous(), B.contiguous()]
+    _launch("triangular", (size, bool(upper), bool(unit)), [count, n, columns], tensors, blocks)
+    return X
+
+
+@rule("_solve_triangular")
+def solve_triangular(A, B, upper, unitriangular):
+    size = _size(A, B)
+    if not size or A.numel() == 0 or B.numel() == 0 or A.shape[:-2] != B.shape[:-2]:
+        return NotImplemented
+    return _substituted(A, B, size, upper, unitriangular)
+
+
+@rule("_solve")
+def solve(A, B):
+    size = _size(A, B)
+    if not size or A.numel() == 0 or B.numel() == 0 or A.shape[:-2] != B.shape[:-2]:
+        return NotImplemented
+    LU, _, order, info = _factors(A, size)
+    turned = B.gather(-2, order.unsqueeze(-1).expand(B.shape))
+    half = _substituted(LU, turned, size, False, True)
+    return _substituted(LU, half, size, True, False), info
+
+
+@rule("_inverse")
+def inverse(A):
+    size = _size(A)
+    if not size or A.numel() == 0:
+        return NotImplemented
+    identity = fl.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+    return solve(A, identity.expand(A.shape))
+
+
+def _signs(order):
+    """The signs of permutations (*, n): -1 to the number of pairs that stand the wrong way round."""
+    pairs = (order.unsqueeze(-1) > order.unsqueeze(-2)).long()
+    return 1 - 2 * (fl.triu(pairs, 1).sum((-2, -1)) % 2)
+
+
+@rule("_det")
+def det(A):
+    size = _size(A)
+    if not size or A.numel() == 0:
+        return NotImplemented
+    LU, _, order, _ = _factors(A, size)
+    return LU.diagonal(0, -2, -1).prod(-1) * _signs(order)
+
+
+@rule("_slogdet")
+def slogdet(A):
+    size = _size(A)
+    if not size or A.numel() == 0:
+        return NotImplemented
+    LU, _, order, _ = _factors(A, size)
+    diagonal = LU.diagonal(0, -2, -1)
+    return diagonal.sign().prod(-1) * _signs(order), diagonal.abs().log().sum(-1)
+
+
+@rule("_qr")
+def qr(A, complete=False):
+    size = _size(A)
+    m, n = A.shape[-2:]
+    if not size or A.numel() == 0 or min(m, n) > 512:
+        return NotImplemented
+    width, count = m if complete else min(m, n), _count(A)
+    Q, R = _made(A, *A.shape[:-2], m, width), _made(A, *A.shape[:-2], width, n)
+    _launch("qr", (size,), [count, m, n, width], [Q, R, A.contiguous()], min(count, 65535))
+    return Q, R

@@ -1,0 +1,159 @@
+"""Resampling, adaptive pooling and bags of rows on GPUs."""
+
+import functools
+
+from ... import _core
+from ..core import operators as fl
+from .launch import launch, made_like, on_meta
+from .rules import rule
+
+
+def _tables(key, make, dtype, device):
+    """(begin, first, weights) of windows, on the device."""
+    begin, first, weights = make(*key)
+    real = _core.float64 if dtype is _core.float64 else _core.float32
+    return begin.to(device), first.to(device), weights.to(device, real)
+
+
+@functools.lru_cache(256)
+def _resizing(key, dtype, device):
+    return _tables(key, _core._resize_windows, dtype, device)
+
+
+def _sums(name, input, dim, size, tables):
+    """`input` with each element of a dim the weighted sum over its window."""
+    input = input.contiguous()
+    sizes = list(input.shape)
+    had, sizes[dim] = sizes[dim], size
+    out = _core.empty(sizes, dtype=input.dtype, device=input.device)
+    inner = 1
+    for s in sizes[dim + 1 :]:
+        inner *= s
+    n, dtype = out.numel(), input.dtype.name
+
+    def write():
+        from ...kernels.gpu import windows
+
+        return windows.write_sums(dtype)
+
+    outer = n // max(size * inner, 1)
+    arguments = [[outer, size, had, inner], [out, input, *tables]]
+    launch(name, ("windows", dtype), write, input.device.index, n, arguments)
+    return out
+
+
+@rule("_resize")
+def resize(input, dim, size, ratio, kind, corners, back):
+    if not input.dtype.is_floating_point:
+        return NotImplemented
+    dim %= input.dim()
+    key = kind, input.shape[dim], size, ratio, corners, back
+    return _sums("resize", input, dim, size, _resizing(key, input.dtype, input.device))
+
+
+# -- adaptive pooling
+
+
+@functools.lru_cache(256)
+def _shares(had, size, back, dtype, device):
+    """Windows of means: of `had` elements for each of `size`, or what each element gives to them."""
+
+    def make(had, size, back):
+        spans = [(j * had // size, -(-(j + 1) * had // size)) for j in range(size)]
+        if back:
+            # Windows begin and end in order, so those that hold an element lie side by side.
+            holders = [[j for j, (b, e) in enumerate(spans) if b <= i < e] for i in range(had)]
+            begin = [h[0] for h in holders]
+            weights = [[1 / (spans[j][1] - spans[j][0]) for j in h] for h in holders]
+        else:
+            begin = [b for b, _ in spans]
+            weights = [[1 / (e - b)] * (e - b) for b, e in spans]
+        first = [0]
+        for w in weights:
+            first.append(first[-1] + len(w))
+        flat = [w for one in weights for w in one]
+        return (
+            _core.tensor(begin, dtype=_core.int64),
+            _core.tensor(first, dtype=_core.int64),
+            _core.tensor(flat, dtype=_core.float64),
+        )
+
+    return _tables((had, size, back), make, dtype, device)
+
+
+def adaptive_mean(input, in_sizes, out_sizes, back=False):
+    """Means over windows that share a plane evenly; `back`: each gradient spread over its window."""
+    spatial = len(in_sizes)
+    real = _core.float64 if input.dtype is _core.float64 else _core.float32
+    result = input.to(real)
+    for d, (had, size) in enumerate(zip(in_sizes, out_sizes, strict=True)):
+        tables = _shares(had, size, back, real, input.device)
+        dim = input.dim() - spatial + d
+        result = _sums("adaptive_avg_pool", result, dim, had if back else size, tables)
+    return result.to(input.dtype)
+
+
+def adaptive_maxima(input, with_indices, in_sizes, out_sizes):
+    none = [None] * 4
+    found = on_meta(_core._max_pool, input, with_indices, in_sizes, out_sizes, *none)
+    values = made_like(found[0], input.device)
+    out = _core.empty(values.shape, dtype=values.dtype, device=input.device)
+    indices = (
+        _core.empty(values.shape, dtype=_core.int64, device=input.device) if with_indices else None
+    )
+    dtype, shown = input.dtype.name, bool(with_indices)
+    three = lambda sizes: [1] * (3 - len(sizes)) + list(sizes)
+
+    def write():
+        from ...kernels.gpu import windows
+
+        return windows.write_maxima(dtype, shown)
+
+    n = out.numel()
+    pixels = 1
+    for size in out_sizes:
+        pixels *= size
+    arguments = [
+        [n // max(pixels, 1), *three(in_sizes), *three(out_sizes)],
+        [out, indices if shown else 0, input.contiguous()],
+    ]
+    launch("adaptive_max_pool", ("maxima", dtype, shown), write, input.device.index, n, arguments)
+    return values.copy_(out), indices
+
+
+# -- bags of rows
+
+
+@rule("bag_sums")
+def bag_sums(weight, index, offsets, mean):
+    from .index import wrapped
+
+    device = weight.device
+    if offsets is None:
+        count, per = index.shape
+        begins = fl.arange(count + 1, device=device) * per
+    else:
+        count = offsets.numel()
+        end = _core.full((1,), index.numel(), dtype=_core.int64, device=device)
+        begins = _core.cat([offsets.long(), end])
+    return sums_of_rows(
+        weight, wrapped("embedding_bag", index.long(), weight.shape[0]), begins, mean
+    )
+
+
+def sums_of_rows(table, index, begins, mean=False, factors=None, order=None):
+    """The sum of the rows of a table (n, width) that each bag names, in order: (bags, width)."""
+    width, count = table.shape[1], begins.numel() - 1
+    out = _core.empty(count, width, dtype=table.dtype, device=table.device)
+    key = table.dtype.name, mean, factors is not None, order is not None
+
+    def write():
+        from ...kernels.gpu import windows
+
+        return windows.write_rows(*key)
+
+    given = [index, begins, factors, order]
+    given = [0 if t is None else t.contiguous() for t in given]
+    arguments = [[count, width], [out, table.contiguous(), *given]]
+    launch("sums_of_rows", ("bags", *key), write, table.device.index, out.numel(), arguments)
+    return out
