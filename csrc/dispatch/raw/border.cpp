@@ -22,6 +22,13 @@ int64_t source_of(std::string_view mode, int64_t p, int64_t size,
   return kept.first + (rest < 0 ? rest + length : rest);
 }
 
+/// Sums of two of these and a size do not overflow; no memory holds as much.
+constexpr int64_t widest = int64_t{1} << 60;
+
+bool sane(const std::vector<int64_t>& pad, int64_t least) {
+  return std::all_of(pad.begin(), pad.end(), [&](int64_t p) { return p >= least && p <= widest; });
+}
+
 /// A tensor, the mode, and (before, after) for each of its last dims, the last one first: the
 /// border, and the sizes with it, or without it where `sizes` has it already.
 struct Padding {
@@ -32,7 +39,7 @@ struct Padding {
           bool has_border)
       : sizes(sizes_of(t)) {
     const int n = static_cast<int>(pad.size() / 2), first = t.ndim - n;
-    check(n <= 3 && n <= t.ndim, [&] {
+    check(n <= 3 && n <= t.ndim && sane(pad, -widest), [&] {
       return message(op, ": ", n, " dims are to be padded of a tensor ", describe(t), ".");
     });
     for (int d = 0; d < first; ++d) border.planes *= t.sizes[d];
@@ -74,8 +81,7 @@ TensorRef add_border(Tensor& input, std::string_view mode, const std::vector<int
 
 TensorRef add_constant_border(Tensor& input, const std::vector<int64_t>& pad, PyObject* value) {
   const int n = static_cast<int>(pad.size() / 2);
-  check(n <= 3 && n <= input.ndim &&
-            std::all_of(pad.begin(), pad.end(), [](int64_t p) { return p >= 0; }),
+  check(n <= 3 && n <= input.ndim && sane(pad, 0),
         [&] { return message("pad: this border is not for ", describe(input), "."); });
   ConstantBorder border;
   Dims sizes = sizes_of(input);

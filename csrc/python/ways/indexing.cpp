@@ -14,12 +14,12 @@ Object not_implemented() { return Object::borrow(Py_NotImplemented); }
 // Calls as programs write them; NotImplemented of all others, which the implementation takes.
 
 /// input[index] of a mask of its sizes, of one tensor of int64 with dims, or of a tuple of such and
-/// of whole dims, one for each of the first dims.
+/// of whole dims, one for each of the first dims; all on one device.
 Object index_first(Tensor& input, PyObject* index) {
   if (is_tensor(index) && as_tensor(index)->dtype == DType::bool_) {
     Tensor& mask = *as_tensor(index);
-    const bool fits =
-        input.ndim > 0 && !mask.is_meta() && !input.is_meta() && sizes_of(mask) == sizes_of(input);
+    const bool fits = input.ndim > 0 && !mask.is_meta() && mask.device() == input.device() &&
+                      sizes_of(mask) == sizes_of(input);
     return fits ? Object::steal(raw::masked_select(input, mask).release_py()) : not_implemented();
   }
   std::vector<Tensor*> indices;
@@ -28,7 +28,8 @@ Object index_first(Tensor& input, PyObject* index) {
       indices.push_back(nullptr);
       return true;
     }
-    if (!is_tensor(o) || as_tensor(o)->dtype != DType::int64 || as_tensor(o)->ndim == 0)
+    if (!is_tensor(o) || as_tensor(o)->dtype != DType::int64 || as_tensor(o)->ndim == 0 ||
+        as_tensor(o)->device() != input.device())
       return false;
     indices.push_back(as_tensor(o));
     return true;
