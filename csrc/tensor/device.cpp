@@ -33,7 +33,7 @@ std::string name_of_call() {
     PyErr_Clear();
     if (own) name = own;
   }
-  while (!name.empty() && name[0] == '_') name.erase(0, 1);
+  while (!name.empty() && name[0] == '_' && !name.ends_with("__")) name.erase(0, 1);
   return name.empty() ? "this operator" : name;
 }
 
