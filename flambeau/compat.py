@@ -4,7 +4,8 @@ A switch that would have to change results and cannot raises NotImplementedError
 """
 
 from . import _core
-from .ops.creation import check_options, legacy_new
+from .ops.creation import check_options
+from .ops.new_tensors import legacy_new
 
 # --------------------------------------------------------------------------------------- old tensor types
 

@@ -212,7 +212,7 @@ def test_every_folder_of_the_core_greets_its_reader():
 # another device is the default
 
 # Made by the user's wish, and asked for a device by themselves.
-FACTORIES = {"creation.py", "signal_windows.py", "windows.py", "generator.py"}
+FACTORIES = {"creation.py", "new_tensors.py", "signal_windows.py", "windows.py", "generator.py"}
 MAKERS = {
     "empty",
     "zeros",

@@ -10,6 +10,7 @@
 #include "autograd/saved_hooks.h"
 #include "autograd/sparse.h"
 #include "tensor/device_scope.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -238,9 +239,7 @@ Object tuple_of(const std::vector<TensorRef>& tensors) {
 /// Replaces grads by what a node hook returned (None: unchanged).
 void take_hook_grads(PyObject* result, std::vector<TensorRef>& grads, const char* which) {
   if (result == Py_None) return;
-  Object items =
-      Object::steal(is_tensor(result) ? PyTuple_Pack(1, result) : PySequence_Tuple(result));
-  if (!items) throw PythonError();
+  Object items = owned(is_tensor(result) ? PyTuple_Pack(1, result) : PySequence_Tuple(result));
   check(PyTuple_GET_SIZE(items.get()) == static_cast<Py_ssize_t>(grads.size()), [&] {
     return message(which, " hook: returned ", PyTuple_GET_SIZE(items.get()),
                    " gradients; it was given ", grads.size(),
@@ -269,9 +268,7 @@ void Run::run_pre_hooks(Node* node, std::vector<TensorRef>& grads) {
     Object values = Object::steal(PyDict_Values(node->extras->pre_hooks.get()));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
       Object tuple = tuple_of(grads);
-      Object result =
-          Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), tuple.get()));
-      if (!result) throw PythonError();
+      Object result = owned(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), tuple.get()));
       take_hook_grads(result.get(), grads, "pre");
     }
   }
@@ -382,9 +379,8 @@ void Run::run_node(uint32_t at) {
         Object values = Object::steal(PyDict_Values(node->extras->post_hooks.get()));
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
           Object ins = tuple_of(results), outs = tuple_of(seen);
-          Object result = Object::steal(PyObject_CallFunctionObjArgs(
-              PyList_GET_ITEM(values.get(), i), ins.get(), outs.get(), nullptr));
-          if (!result) throw PythonError();
+          Object result = owned(PyObject_CallFunctionObjArgs(PyList_GET_ITEM(values.get(), i),
+                                                             ins.get(), outs.get(), nullptr));
           take_hook_grads(result.get(), results, "post");
         }
       }
@@ -515,8 +511,7 @@ std::vector<TensorRef> Run::operator()() {
   }
   for (size_t i = 0; i < callbacks.size(); ++i) {  // one may queue another
     Object callback = callbacks[i];
-    Object result = Object::steal(PyObject_CallNoArgs(callback.get()));
-    if (!result) throw PythonError();
+    Object result = owned(PyObject_CallNoArgs(callback.get()));
   }
   return std::move(captured_);
 }

@@ -7,6 +7,7 @@
 #include "autograd/borrowed.h"
 #include "autograd/saved_hooks.h"
 #include "autograd/sparse.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -283,8 +284,7 @@ const NodeKind copy_slices_kind = {copy_slices_backward, copy_slices_release,
 void retain_grad(Tensor& t) {
   Node* fn = grad_fn_of(t);
   if (!fn || t.autograd->retains_grad) return;
-  Object weak = Object::steal(PyWeakref_NewRef(t.py(), nullptr));
-  if (!weak) throw PythonError();
+  Object weak = owned(PyWeakref_NewRef(t.py(), nullptr));
   fn->need_extras().retained.emplace_back(t.autograd->output_nr, weak);
   t.autograd->retains_grad = true;
 }
@@ -393,9 +393,7 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   if (meta.post_accumulate_hooks) {
     Object values = Object::steal(PyDict_Values(meta.post_accumulate_hooks.get()));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
-      Object result =
-          Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), variable.py()));
-      if (!result) throw PythonError();
+      Object result = owned(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), variable.py()));
     }
   }
 }

@@ -117,11 +117,6 @@ void destroy_as(Node* self) {
   reinterpret_cast<T*>(self)->~T();
 }
 
-PyObject* register_tensor_hook(Tensor& t, PyObject* hook);
-/// Exchanges the table of such hooks, a dict, or drops it where `hooks` is null.
-void set_tensor_hooks(Tensor& t, PyObject* hooks);
-PyObject* register_post_accumulate_hook(Tensor& t, PyObject* hook);
-
 /// A tensor kept for backward. Holds the tensor itself, or for a result of the same node a copy
 /// without history (the node would keep itself alive otherwise). Notices writes in place since.
 class Saved {

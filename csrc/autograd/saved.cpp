@@ -1,5 +1,6 @@
 #include "autograd/meta.h"
 #include "autograd/saved_hooks.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -82,8 +83,7 @@ void Saved::set_hooks(Object pack_hook, Object unpack_hook) {
 
 TensorRef Saved::unpack(Node* node, const char* what) const {
   if (packed_) {
-    Object value = Object::steal(PyObject_CallOneArg(packed_->unpack.get(), packed_->value.get()));
-    if (!value) throw PythonError();
+    Object value = owned(PyObject_CallOneArg(packed_->unpack.get(), packed_->value.get()));
     check<TypeError>(is_tensor(value.get()), [&] {
       return message("saved_tensors_hooks: the unpack hook returned ",
                      Py_TYPE(value.get())->tp_name, ", not a Tensor.");

@@ -17,6 +17,7 @@
 #include "kernels/elements/copy.h"
 #include "runtime/cuda.h"
 #include "runtime/program.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -58,8 +59,7 @@ static Pointwise& bound_record(const char* name) { return record_of(bound_operat
 
 TensorRef call_bound(const char* name, std::initializer_list<PyObject*> args) {
   Object result =
-      Object::steal(PyObject_Vectorcall(bound_operator(name), args.begin(), args.size(), nullptr));
-  if (!result) throw PythonError();
+      owned(PyObject_Vectorcall(bound_operator(name), args.begin(), args.size(), nullptr));
   check<TypeError>(is_tensor(result.get()), [&] {
     return message(name, ": gave back ", Py_TYPE(result.get())->tp_name,
                    " where a Tensor is needed.");

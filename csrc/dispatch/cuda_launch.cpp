@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "tensor/error.h"
+#include "tensor/objects.h"
 
 namespace flambeau::cuda {
 namespace {
@@ -26,8 +27,7 @@ struct Hash {
 };
 
 Object called(PyObject* made) {
-  Object object = Object::steal(made);
-  if (!object) throw PythonError();
+  Object object = owned(made);
   return object;
 }
 

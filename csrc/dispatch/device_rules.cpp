@@ -1,14 +1,14 @@
 #include "dispatch/device_rules.h"
 
 #include "tensor/error.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
 static PyObject* rule(const char* name) {
   static PyObject* table = nullptr;
   if (!table) {
-    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.cuda"));
-    if (!module) throw PythonError();
+    Object module = owned(PyImport_ImportModule("flambeau.ops.cuda"));
     table = PyObject_GetAttrString(module.get(), "RULES");
     if (!table) throw PythonError();
   }
@@ -23,8 +23,7 @@ void call_device_rule(const char* name, std::initializer_list<PyObject*> args) {
     return message(name_of_call(), ": has no kernel ", name, " on ",
                    to_string(device_of_call.device), ".");
   });
-  Object done = Object::steal(PyObject_Vectorcall(callable, args.begin(), args.size(), nullptr));
-  if (!done) throw PythonError();
+  Object done = owned(PyObject_Vectorcall(callable, args.begin(), args.size(), nullptr));
 }
 
 }  // namespace flambeau

@@ -5,6 +5,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/rows.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -43,8 +44,7 @@ void check_outputs(const Fusion& self, const FusedInputs& inputs, const Dims& si
 void* find_kernel(Fusion& self, uint64_t key, const char* modes) {
   for (const Fusion::Kernel& k : self.kernels)
     if (k.modes == key) return k.function;
-  Object address = Object::steal(PyObject_CallMethod(self.spec.get(), "compile", "s", modes));
-  if (!address) throw PythonError();
+  Object address = owned(PyObject_CallMethod(self.spec.get(), "compile", "s", modes));
   void* function = PyLong_AsVoidPtr(address.get());
   if (!function) throw PythonError();
   self.kernels.push_back({key, function});

@@ -6,6 +6,7 @@
 #include "dispatch/promotion.h"
 #include "runtime/cuda.h"
 #include "tensor/float8.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -155,8 +156,7 @@ T integer_of_float(PyObject* o, double d, DType dtype, const char* checker) {
 
 template <class T>
 T integer_of_index(PyObject* o, DType dtype, const char* checker) {
-  Object index = Object::steal(PyNumber_Index(o));
-  if (!index) throw PythonError();
+  Object index = owned(PyNumber_Index(o));
   int overflow = 0;
   long long value = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
   if (value == -1 && PyErr_Occurred()) throw PythonError();

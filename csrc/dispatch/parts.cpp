@@ -3,6 +3,7 @@
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/views.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -17,14 +18,12 @@ struct PartsNode {
 
 void parts_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<PartsNode*>(node);
-  Object list = Object::steal(PyList_New(node->n_results));
-  if (!list) throw PythonError();
+  Object list = owned(PyList_New(node->n_results));
   for (uint32_t i = 0; i < node->n_results; ++i) {
     TensorRef g = grad_outputs[i] ? grad_outputs[i] : zeros(node->results[i].dims(), self->dtype);
     PyList_SET_ITEM(list.get(), i, g.release_py());
   }
-  Object dim = Object::steal(PyLong_FromLong(self->dim));
-  if (!dim) throw PythonError();
+  Object dim = owned(PyLong_FromLong(self->dim));
   grad_inputs[0] = call_bound(self->stacked ? "stack" : "cat", {list.get(), dim.get()});
 }
 const NodeKind parts_kind = {parts_backward, nothing, destroy_as<PartsNode>};

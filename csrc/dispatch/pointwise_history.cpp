@@ -2,6 +2,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 namespace {
@@ -25,13 +26,11 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
     ++n;
   }
   if (derivative.state == State::kernel) return apply(*derivative.record, args);
-  Object values = Object::steal(PyTuple_New(n));
-  if (!values) throw PythonError();
+  Object values = owned(PyTuple_New(n));
   for (int k = 0; k < n; ++k)
     PyTuple_SET_ITEM(values.get(), k,
                      Py_NewRef(args[k].tensor ? args[k].tensor->py() : args[k].number));
-  Object result = Object::steal(PyObject_CallObject(derivative.chain.get(), values.get()));
-  if (!result) throw PythonError();
+  Object result = owned(PyObject_CallObject(derivative.chain.get(), values.get()));
   return TensorRef::borrow(as_tensor(result.get()));
 }
 
@@ -79,8 +78,7 @@ Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
   auto& d = record.derivatives[i];
   using State = Pointwise::Derivative::State;
   if (d.state != State::unknown) return d;
-  Object answer = Object::steal(PyObject_CallMethod(record.spec.get(), "derivative", "i", i));
-  if (!answer) throw PythonError();
+  Object answer = owned(PyObject_CallMethod(record.spec.get(), "derivative", "i", i));
   if (d.state != State::unknown) return d;  // another thread came first while Python answered
   if (answer.get() == Py_None) {
     d.state = State::zero;

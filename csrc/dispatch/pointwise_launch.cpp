@@ -10,6 +10,7 @@
 #include "kernels/index/nonzero.h"
 #include "runtime/cpu.h"
 #include "runtime/threads.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 namespace {
@@ -64,9 +65,8 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
   for (int i = 0; i < n; ++i) letters[i] = mode_letters[static_cast<int>(modes[i])];
   Object ins = dtype_names(dtypes + n_out, n - n_out), outs = dtype_names(dtypes, n_out),
          casts = computed_names(record, dtypes + n_out, n - n_out, compute);
-  Object address = Object::steal(PyObject_CallMethod(record.spec.get(), "compile", "OOOs",
-                                                     ins.get(), casts.get(), outs.get(), letters));
-  if (!address) throw PythonError();
+  Object address = owned(PyObject_CallMethod(record.spec.get(), "compile", "OOOs", ins.get(),
+                                             casts.get(), outs.get(), letters));
   auto function = reinterpret_cast<MapKernel>(PyLong_AsVoidPtr(address.get()));
   if (!function) throw PythonError();
   kernels.push_back({wanted.key, wanted.more, function, compute});
@@ -107,9 +107,8 @@ void launch_nothing(Pointwise& record, Tensor* const* outputs, int n_out, const 
     if (wanted == known) return;
   Object ins = dtype_names(dtypes + n_out, n_args), outs = dtype_names(dtypes, n_out),
          casts = computed_names(record, dtypes + n_out, n_args, compute);
-  Object done = Object::steal(
+  Object done = owned(
       PyObject_CallMethod(record.spec.get(), "check", "OOO", ins.get(), casts.get(), outs.get()));
-  if (!done) throw PythonError();
   record.kernels.push_back({wanted.key, wanted.more, nullptr, compute});
 }
 

@@ -9,6 +9,7 @@
 #include "dispatch/bound.h"
 #include "dispatch/reduce_plan.h"
 #include "runtime/threads.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -59,9 +60,8 @@ ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins,
   ReduceKey key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), mode, stage);
   if (ReduceKernel known = known_kernel(r, key)) return known;
   Object in_names = names_of(ins), out_names = names_of(outs);
-  Object address = Object::steal(
+  Object address = owned(
       PyObject_CallMethod(r.spec, "compile", "OOCs", in_names.get(), out_names.get(), mode, stage));
-  if (!address) throw PythonError();
   auto function = reinterpret_cast<ReduceKernel>(PyLong_AsVoidPtr(address.get()));
   if (!function) throw PythonError();
   r.kernels->push_back({key, function});
@@ -74,9 +74,8 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
   for (auto& known : *r.states)
     if (known.key == key) return known.dtypes;
   Object in_names = names_of(ins), out_names = names_of(outs);
-  Object names = Object::steal(
-      PyObject_CallMethod(r.spec, "state_dtypes", "OO", in_names.get(), out_names.get()));
-  if (!names) throw PythonError();
+  Object names =
+      owned(PyObject_CallMethod(r.spec, "state_dtypes", "OO", in_names.get(), out_names.get()));
   std::vector<DType> dtypes;
   for (Py_ssize_t i = 0; i < PySequence_Size(names.get()); ++i) {
     Object item = Object::steal(PySequence_GetItem(names.get(), i));

@@ -12,6 +12,7 @@
 #include "python/parse.h"
 #include "tensor/device_scope.h"
 #include "tensor/guard.h"
+#include "tensor/objects.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -38,6 +39,12 @@ inline bool has_attribute(PyObject* o, const char* name) {
   return false;
 }
 
+/// The low 64 bits of an int.
+inline uint64_t low_bits_of(PyObject* o) {
+  uint64_t value = PyLong_AsUnsignedLongLongMask(o);
+  if (value == static_cast<uint64_t>(-1) && PyErr_Occurred()) throw PythonError();
+  return value;
+}
 inline double real_of(PyObject* o) {
   double value = PyFloat_AsDouble(o);
   if (value == -1 && PyErr_Occurred()) throw PythonError();
@@ -57,7 +64,7 @@ struct NativeEntry {
   const char* name = nullptr;
   const char* signature = nullptr;  // as Python writes it
   NativeFunction function = nullptr;
-  const char* doc = nullptr;
+  const char* doc = nullptr;        // of a private one what it does stands beside its function
   Mixing mixing = Mixing::numbers;  // of devices, among its arguments
   Shown shown = Shown::yes;
   bool is_function = false, is_method = false;  // public as torch.NAME, as Tensor.NAME
@@ -177,13 +184,6 @@ bool is_device(PyObject* o);
 PyObject* device_object(Device device);  // borrowed
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
 
-/// An operator's name as a template argument.
-template <size_t n>
-struct Name {
-  char text[n];
-  constexpr Name(const char (&literal)[n]) { std::copy(literal, literal + n, text); }
-};
-
 /// A tensor of another Python type (a subclass) over t's memory, without history.
 TensorRef retype(Tensor& t, PyTypeObject* type);
 /// A view of t of another Python type, part of the graph.
@@ -191,41 +191,31 @@ TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 /// Each object has what the other was, its Python type too; raises where a graph or a weak
 /// reference knows one.
 void swap_contents(Tensor& a, Tensor& b);
-void mark_requires_grad(Tensor& t, bool wanted);
 
-/// Adds functions to the module; the public ones also to its dicts _functions and _methods, which
-/// ops/ reads.
-void add_functions(PyObject* module, const NativeEntry* entries);
-/// Adds private functions as a module of their own, core.NAME. An index outside of its dimension is
-/// an IndexError that is a RuntimeError too: PyTorch raises the one or the other.
-PyObject* add_private_module(PyObject* core, const char* name, const NativeEntry* entries);
+/// A table of functions, which become the module's once it is loaded: `const Functions
+/// functions(entries);` beside the table. The public ones stand also in its dicts _functions and
+/// _methods, which ops/ reads. With a name they are private and make a module of their own,
+/// core.NAME, where an index outside of its dimension is an IndexError that is a RuntimeError too:
+/// PyTorch raises the one or the other.
+class Functions {
+ public:
+  explicit Functions(const NativeEntry* entries, const char* module = nullptr)
+      : entries_(entries), module_(module), next_(std::exchange(first_, this)) {}
+  static void add_all(PyObject* core);
 
-void initialize_batches(PyObject* module);
+ private:
+  const NativeEntry* entries_;
+  const char* module_;
+  const Functions* next_;
+  static inline constinit const Functions* first_ = nullptr;
+};
+
 void initialize_types(PyObject* module);
 void initialize_tensor_type(PyObject* module);
 void initialize_subscripts(PyObject* module);
-void initialize_views(PyObject* module);
-void initialize_methods(PyObject* module);
-void initialize_storages(PyObject* module);
 void initialize_reductions(PyObject* module);
-void initialize_raw_kernels(PyObject* module);
 void initialize_fused(PyObject* module);
-void initialize_guards(PyObject* module);
-void initialize_out(PyObject* module);
-void initialize_settings(PyObject* module);
-void initialize_creation(PyObject* module);
-void initialize_dlpack(PyObject* module);
-void initialize_lent(PyObject* module);
 void initialize_function_node(PyObject* module);
-void initialize_matmul(PyObject* module);
-void initialize_autograd(PyObject* module);
-void initialize_indexing(PyObject* module);
-void initialize_sparse_loops(PyObject* module);
-void initialize_layers(PyObject* module);
-void initialize_numbers(PyObject* module);
-void initialize_reduction_ways(PyObject* module);
-void initialize_row_ways(PyObject* module);
-void initialize_loss_ways(PyObject* module);
-void initialize_cuda(PyObject* module);
+void initialize_cuda();
 
 }  // namespace flambeau

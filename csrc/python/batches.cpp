@@ -15,9 +15,9 @@ int threads_in_vmap = 0;
 
 bool holds_batched(PyObject* o, int depth) {
   if (is_tensor(o)) return as_tensor(o)->batched;
-  if (depth == 0 || !(PyTuple_Check(o) || PyList_Check(o))) return false;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-    if (holds_batched(PySequence_Fast_GET_ITEM(o, i), depth - 1)) return true;
+  if (depth > 0 && is_list(o))
+    for (PyObject* item : Items(o))
+      if (holds_batched(item, depth - 1)) return true;
   return false;
 }
 
@@ -30,17 +30,6 @@ void check_written(const char* name, PyObject* const* args, Py_ssize_t n) {
   for (Py_ssize_t i = 0; i < n; ++i)
     if (is_tensor(args[i])) tensors.push_back(as_tensor(args[i]));
   check_written_levels(*as_tensor(args[0]), joint_levels(tensors.data(), tensors.size()), name);
-}
-
-PyObject* ask_unruled(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* named) {
-  check(unruled != nullptr, [] {
-    return message("vmap: got a mapped tensor that has left the function that vmap called.");
-  });
-  Object positional = Object::steal(PyTuple_New(n));
-  if (!positional) throw PythonError();
-  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
-  return PyObject_CallFunctionObjArgs(unruled, reinterpret_cast<PyObject*>(&self), positional.get(),
-                                      named, nullptr);
 }
 
 Levels levels_from(const std::vector<int64_t>& numbers) {
@@ -60,20 +49,15 @@ TensorRef batch(Tensor& value, const std::vector<int64_t>& levels) {
 std::tuple<TensorRef, Object> unbatch(Tensor& t) {
   Levels levels;
   if (t.batched) levels = batch_in(t).levels;
-  Object tuple = Object::steal(PyTuple_New(levels.n));
-  if (!tuple) throw PythonError();
-  for (int i = 0; i < levels.n; ++i)
-    PyTuple_SET_ITEM(tuple.get(), i, PyLong_FromLongLong(levels.v[i]));
-  return {t.batched ? batch_in(t).value : TensorRef::borrow(&t), tuple};
+  return {t.batched ? batch_in(t).value : TensorRef::borrow(&t),
+          tuple_of_integers(levels.v, levels.n)};
 }
 
 /// How many levels of vmap were active in this thread.
-int64_t set_levels(int64_t n) {
-  int before = active_levels, after = static_cast<int>(n);
-  threads_in_vmap += (after > 0) - (before > 0);
-  active_levels = after;
+int set_levels(int n) {
+  threads_in_vmap += (n > 0) - (active_levels > 0);
   set_watcher(watch_batches, threads_in_vmap > 0);
-  return before;
+  return std::exchange(active_levels, n);
 }
 
 /// What lies behind the door of an operator.
@@ -84,8 +68,7 @@ PyObject* run_inside(PyObject* callable, PyObject* args, PyObject* kwargs) {
   std::vector<PyObject*> given(PySequence_Fast_ITEMS(args),
                                PySequence_Fast_ITEMS(args) + PyTuple_GET_SIZE(args));
   const auto n = static_cast<Py_ssize_t>(given.size());
-  Object keys = Object::steal(PyTuple_New(PyDict_GET_SIZE(kwargs)));
-  if (!keys) throw PythonError();
+  Object keys = owned(PyTuple_New(PyDict_GET_SIZE(kwargs)));
   PyObject *key, *value;
   for (Py_ssize_t at = 0, k = 0; PyDict_Next(kwargs, &at, &key, &value); ++k) {
     PyTuple_SET_ITEM(keys.get(), k, Py_NewRef(key));
@@ -110,19 +93,18 @@ void become(Tensor& t, Tensor& value, const std::vector<int64_t>& levels) {
 const NativeEntry entries[] = {
     fact(bind<batch>("_batch", "value, levels",
                      "A batched tensor: the value's first dimensions belong to levels.")),
-    fact(bind<unbatch>("_unbatch", "tensor", "(value, levels) of a tensor.")),
+    fact(bind<unbatch>("_unbatch", "tensor")),
     fact(bind<[](PyObject* o) { return is_tensor(o) && as_tensor(o)->batched; }>(
         "_is_batched", "tensor", "Whether it is a batched tensor.")),
-    fact(bind<become>("_become", "tensor, value, levels", "A fresh tensor becomes a batched one.")),
+    fact(bind<become>("_become", "tensor, value, levels")),
     fact(bind<[] { return (active_levels > 0); }>("_in_vmap", "",
                                                   "Whether a vmap is active in this thread.")),
-    fact(bind<set_levels>("_set_levels", "n",
-                          "How many levels of vmap are active; returns how many were.")),
+    fact(bind<set_levels>("_set_levels", "n")),
     fact(bind<[](PyObject* callable) { Py_XSETREF(unruled, Py_NewRef(callable)); }>(
         "_set_unruled", "callable", "What is asked where an operator has no rule.")),
-    fact(bind<run_inside>("_run_inside", "operator, args, kwargs",
-                          "Calls an operator behind its door.")),
+    fact(bind<run_inside>("_run_inside", "operator, args, kwargs")),
     {}};
+const Functions functions(entries);
 
 }  // namespace
 
@@ -136,17 +118,15 @@ PyObject* call_rule(Operator& self, PyObject* const* args, Py_ssize_t n, PyObjec
   if (self.batch_rule && self.batch_rule != Py_None)
     return PyObject_Vectorcall(self.batch_rule, args, static_cast<size_t>(n), keys);
   if (!self.entry && !self.node_type) {
-    check_written(name_of(self), args, n + (keys ? PyTuple_GET_SIZE(keys) : 0));
+    check_written(name_of(self), args, n + count_of(keys));
     return self.run(self, args, n, keys);
   }
-  Object named = Object::steal(PyDict_New());
-  if (!named) throw PythonError();
-  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k)
-    if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keys, k), args[n + k]) < 0)
-      throw PythonError();
-  return ask_unruled(self, args, n, named.get());
+  check(unruled != nullptr, [] {
+    return message("vmap: got a mapped tensor that has left the function that vmap called.");
+  });
+  return called(unruled, reinterpret_cast<PyObject*>(&self), tuple_of(args, n).get(),
+                dict_of(keys, args + n).get())
+      .release();
 }
-
-void initialize_batches(PyObject* module) { add_functions(module, entries); }
 
 }  // namespace flambeau

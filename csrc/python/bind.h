@@ -2,6 +2,7 @@
 // call are read, the type of its result how that is given back. Needs the GIL.
 //
 //   bind<unfold>("unfold", "input, dimension, size, step", "A view of all windows ...")
+//   bind<raw::gather>("gather", "input, dim, index")
 //
 // Where a function is overloaded, or one argument needs more than its type tells, a lambda does.
 #pragma once
@@ -10,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "autograd/node.h"
 #include "python/args.h"
 #include "tensor/called.h"
 
@@ -47,12 +49,22 @@ template <>
 struct Argument<double> {
   static double read(Reader& r) { return real_of(r.args[r.at++]); }
 };
+template <class T>
+  requires std::is_same_v<T, int> || std::is_same_v<T, unsigned>
+struct Argument<T> {
+  static T read(Reader& r) { return static_cast<T>(r.args.integer(r.at++)); }
+};
 /// The low 64 bits of an int.
 template <>
 struct Argument<uint64_t> {
-  static uint64_t read(Reader& r) {
-    uint64_t value = PyLong_AsUnsignedLongLongMask(r.args[r.at++]);
-    if (value == static_cast<uint64_t>(-1) && PyErr_Occurred()) throw PythonError();
+  static uint64_t read(Reader& r) { return low_bits_of(r.args[r.at++]); }
+};
+/// An address, or what a driver names things by.
+template <>
+struct Argument<void*> {
+  static void* read(Reader& r) {
+    void* value = PyLong_AsVoidPtr(r.args[r.at++]);
+    if (!value && PyErr_Occurred()) throw PythonError();
     return value;
   }
 };
@@ -160,28 +172,33 @@ inline PyObject* give_back(TensorRef t) { return t ? t.release_py() : Py_NewRef(
 inline PyObject* give_back(Tensor& t) { return Py_NewRef(t.py()); }
 inline PyObject* give_back(bool value) { return PyBool_FromLong(value); }
 inline PyObject* give_back(int64_t value) { return PyLong_FromLongLong(value); }
+inline PyObject* give_back(int value) { return PyLong_FromLong(value); }
+inline PyObject* give_back(uint64_t value) { return PyLong_FromUnsignedLongLong(value); }
+inline PyObject* give_back(void* address) { return PyLong_FromVoidPtr(address); }
+inline PyObject* give_back(const std::string& text) { return PyUnicode_FromString(text.c_str()); }
+inline PyObject* give_back(const char* text) { return PyUnicode_FromString(text); }
+inline PyObject* give_back(Node* node) { return Py_NewRef(node ? node->py() : Py_None); }
 inline PyObject* give_back(DType dtype) { return Py_NewRef(dtype_object(dtype)); }
 inline PyObject* give_back(Device device) { return Py_NewRef(device_object(device)); }
 inline PyObject* give_back(double value) { return PyFloat_FromDouble(value); }
 inline PyObject* give_back(const std::vector<TensorRef>& tensors) { return tensor_tuple(tensors); }
 inline PyObject* give_back(const Dims& numbers) {
-  Object list = Object::steal(PyList_New(numbers.n));
-  if (!list) throw PythonError();
-  for (int i = 0; i < numbers.n; ++i)
-    PyList_SET_ITEM(list.get(), i, PyLong_FromLongLong(numbers[i]));
-  return list.release();
+  return list_of(
+             numbers.n,
+             [&](Py_ssize_t i) { return owned(PyLong_FromLongLong(numbers[static_cast<int>(i)])); })
+      .release();
 }
 template <class... T>
 PyObject* give_back(std::tuple<T...> values) {
-  Object tuple = Object::steal(PyTuple_New(sizeof...(T)));
-  if (!tuple) throw PythonError();
+  Object tuple = owned(PyTuple_New(sizeof...(T)));
   Py_ssize_t i = 0;
-  auto put = [&](PyObject* o) {
-    if (!o) throw PythonError();
-    PyTuple_SET_ITEM(tuple.get(), i++, o);
-  };
+  auto put = [&](PyObject* o) { PyTuple_SET_ITEM(tuple.get(), i++, owned(o).release()); };
   std::apply([&](auto&... value) { (put(give_back(std::move(value))), ...); }, values);
   return tuple.release();
+}
+template <class A, class B>
+PyObject* give_back(std::pair<A, B> values) {
+  return give_back(std::tuple<A, B>(std::move(values)));
 }
 template <class T>
 PyObject* give_back(std::optional<T> value) {
@@ -239,7 +256,7 @@ consteval int parameters_in(std::string_view text) {
 }
 
 template <auto function>
-consteval NativeEntry bind(const char* name, const char* signature, const char* doc,
+consteval NativeEntry bind(const char* name, const char* signature, const char* doc = nullptr,
                            Mixing mixing = Mixing::numbers) {
   if (parameters_in(signature) != Signature<decltype(function)>::count)
     throw "the signature has other parameters than the function";

@@ -16,22 +16,6 @@ namespace flambeau {
 
 namespace {
 
-Object owned(PyObject* made) {
-  Object object = Object::steal(made);
-  if (!object) throw PythonError();
-  return object;
-}
-
-/// {name: callable} of flambeau.ops.cuda, read when first asked for.
-PyObject* rules() {
-  static PyObject* table = nullptr;
-  if (!table) {
-    Object module = owned(PyImport_ImportModule("flambeau.ops.cuda"));
-    table = owned(PyObject_GetAttrString(module.get(), "RULES")).release();
-  }
-  return table;
-}
-
 /// Arguments of a call with their copies on the CPU.
 class Copies {
  public:
@@ -53,19 +37,10 @@ class Copies {
     }
     if (is_device(o)) return Object::borrow(device_object(on_cpu));
     if (depth == 0 || !(PyTuple_CheckExact(o) || PyList_CheckExact(o))) return Object::borrow(o);
+    auto item = [&](Py_ssize_t i) { return of(PySequence_Fast_GET_ITEM(o, i), depth - 1); };
     const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    Object made = owned(PyTuple_Check(o) ? PyTuple_New(n) : PyList_New(n));
-    for (Py_ssize_t i = 0; i < n; ++i) {
-      PyObject* item = of(PySequence_Fast_GET_ITEM(o, i), depth - 1).release();
-      if (PyTuple_Check(o))
-        PyTuple_SET_ITEM(made.get(), i, item);
-      else
-        PyList_SET_ITEM(made.get(), i, item);
-    }
-    return made;
+    return PyTuple_Check(o) ? tuple_of(n, item) : list_of(n, item);
   }
-
-  bool any() const { return !moved_.empty(); }
 
   /// What the call has written into the copies goes into the arguments.
   void put_back(const char* name) {
@@ -102,22 +77,19 @@ class Copies {
       return t.on_cpu() ? Object::steal(to_device(t, device).release_py()) : Object::borrow(o);
     }
     if (depth == 0) return Object::borrow(o);
-    if (PyList_CheckExact(o)) {
-      Object made = owned(PyList_New(PyList_GET_SIZE(o)));
-      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i)
-        PyList_SET_ITEM(made.get(), i, result(PyList_GET_ITEM(o, i), device, depth - 1).release());
-      return made;
-    }
-    if (!PyTuple_Check(o)) return Object::borrow(o);
-    Object made = owned(PyTuple_New(PyTuple_GET_SIZE(o)));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i)
-      PyTuple_SET_ITEM(made.get(), i, result(PyTuple_GET_ITEM(o, i), device, depth - 1).release());
+    if (!PyList_CheckExact(o) && !PyTuple_Check(o)) return Object::borrow(o);
+    auto item = [&](Py_ssize_t i) {
+      return result(PySequence_Fast_GET_ITEM(o, i), device, depth - 1);
+    };
+    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    if (PyList_CheckExact(o)) return list_of(n, item);
+    Object made = tuple_of(n, item);
     if (PyTuple_CheckExact(o)) return made;
     // A named tuple, or one of its kind.
     PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(o));
     Object maker = Object::steal(PyObject_GetAttrString(type, "_make"));
     PyErr_Clear();
-    return owned(PyObject_CallOneArg(maker ? maker.get() : type, made.get()));
+    return called(maker ? maker.get() : type, made.get());
   }
 
  private:
@@ -147,7 +119,7 @@ void warn_once(const char* name, Device device) {
 Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
                      const Behind& again) {
   const Device device = device_of_call.device;
-  const Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
+  const Py_ssize_t all = n + count_of(keys);
   Copies copies;
   std::vector<Object> held;
   std::vector<PyObject*> given;
@@ -176,7 +148,8 @@ TensorRef within_reach(Tensor& t) {
 
 PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args, Py_ssize_t n,
                          PyObject* keys, const Behind& run) {
-  PyObject* rule = has_rules ? PyDict_GetItemString(rules(), name) : nullptr;
+  PyObject* rule =
+      has_rules ? PyDict_GetItemString(imported<"flambeau.ops.cuda", "RULES">(), name) : nullptr;
   if (rule) {
     PyObject* result = PyObject_Vectorcall(rule, args, static_cast<size_t>(n), keys);
     if (result != Py_NotImplemented) return result;

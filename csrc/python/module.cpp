@@ -5,7 +5,6 @@
 #include "python/args.h"
 #include "python/hooks.h"
 #include "python/operator.h"
-#include "python/tensor/layouts.h"
 
 NB_MODULE(_core, m) {
   using namespace flambeau;
@@ -16,33 +15,11 @@ NB_MODULE(_core, m) {
   initialize_nodes(module);
   initialize_overrides(module);
   initialize_hooks(module);
-  initialize_batches(module);
-  initialize_python_operators(module);
   initialize_pointwise(module);
   initialize_subscripts(module);
-  initialize_views(module);
-  initialize_methods(module);
-  initialize_sparse(module);
-  initialize_storages(module);
   initialize_reductions(module);
-  initialize_raw_kernels(module);
   initialize_fused(module);
-  initialize_guards(module);
-  initialize_out(module);
-  initialize_settings(module);
-  initialize_creation(module);
-  initialize_dlpack(module);
-  initialize_lent(module);
   initialize_function_node(module);
-  initialize_matmul(module);
-  initialize_autograd(module);
-  initialize_indexing(module);
-  initialize_sparse_loops(module);
-  initialize_layers(module);
-  initialize_numbers(module);
-  initialize_reduction_ways(module);
-  initialize_row_ways(module);
-  initialize_loss_ways(module);
-  initialize_cuda(module);
+  initialize_cuda();
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

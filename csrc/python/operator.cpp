@@ -1,9 +1,7 @@
 // The type Operator: attributes as those of a Python function, and the door's slow side.
 #include "python/operator.h"
 
-#include <Python.h>
-#include <structmember.h>
-
+#include "python/attributes.h"
 #include "python/batches.h"
 #include "python/elsewhere.h"
 #include "python/hooks.h"
@@ -14,7 +12,7 @@ namespace flambeau {
 PyTypeObject* operator_type = nullptr;
 
 PyObject* enter_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  if (is_overridden(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
+  if (is_overridden(args, n + count_of(keys)))
     return call_override(reinterpret_cast<PyObject*>(&self), args, n, keys);
   return run_watched(self, args, n, keys);
 }
@@ -67,7 +65,7 @@ PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   if (!(watchers & (watch_devices | watch_batches))) return run_native(self, args, n, keys);
   return guarded([&] {
-    Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
+    Py_ssize_t all = n + count_of(keys);
     if (wants_rule(self, args, all)) return call_rule(self, args, n, keys);
     // Errors name the operator that has called it.
     auto* caller = static_cast<PyObject*>(device_of_call.callable);
@@ -125,103 +123,84 @@ static Object add_function(PyObject* module, const NativeEntry& entry, vectorcal
   return made;
 }
 
-void add_functions(PyObject* module, const NativeEntry* list) {
-  for (; list->name; ++list) {
-    bool is_private = list->name[0] == '_' && list->name[1] != '_';
-    Object made = add_function(module, *list,
-                               is_private                          ? enter_private
-                               : strcmp(list->name, "tensor") == 0 ? enter_tensor
-                                                                   : enter<run_native>);
-    if ((list->is_function && PyDict_SetItemString(public_functions, list->name, made.get()) < 0) ||
-        (list->is_method && PyDict_SetItemString(public_methods, list->name, made.get()) < 0))
-      throw PythonError();
-  }
+static void add_public(PyObject* core, const NativeEntry& entry) {
+  bool is_private = entry.name[0] == '_' && entry.name[1] != '_';
+  Object made = add_function(core, entry,
+                             is_private                          ? enter_private
+                             : strcmp(entry.name, "tensor") == 0 ? enter_tensor
+                                                                 : enter<run_native>);
+  if ((entry.is_function && PyDict_SetItemString(public_functions, entry.name, made.get()) < 0) ||
+      (entry.is_method && PyDict_SetItemString(public_methods, entry.name, made.get()) < 0))
+    throw PythonError();
 }
 
-PyObject* add_private_module(PyObject* core, const char* name, const NativeEntry* list) {
-  Object module = Object::steal(PyModule_New(message("flambeau._core.", name).c_str()));
-  if (!module || PyModule_AddObjectRef(core, name, module.get()) < 0) throw PythonError();
-  if (!index_range_error) {
-    Object bases = Object::steal(PyTuple_Pack(2, PyExc_IndexError, PyExc_RuntimeError));
-    if (!bases) throw PythonError();
-    index_range_error = PyErr_NewExceptionWithDoc(
-        "flambeau.IndexRangeError", "An index outside of its dimension.", bases.get(), nullptr);
-    if (!index_range_error) throw PythonError();
+void Functions::add_all(PyObject* core) {
+  Object bases = owned(PyTuple_Pack(2, PyExc_IndexError, PyExc_RuntimeError));
+  index_range_error =
+      owned(PyErr_NewExceptionWithDoc("flambeau.IndexRangeError",
+                                      "An index outside of its dimension.", bases.get(), nullptr))
+          .release();
+  for (const Functions* table = first_; table; table = table->next_) {
+    if (!table->module_) {
+      for (const NativeEntry* e = table->entries_; e->name; ++e) add_public(core, *e);
+      continue;
+    }
+    Object module = owned(PyModule_New(message("flambeau._core.", table->module_).c_str()));
+    if (PyModule_AddObjectRef(core, table->module_, module.get()) < 0 ||
+        PyModule_AddObjectRef(module.get(), "IndexRangeError", index_range_error) < 0)
+      throw PythonError();
+    for (const NativeEntry* e = table->entries_; e->name; ++e)
+      add_function(module.get(), *e, enter_inner);
   }
-  for (; list->name; ++list) add_function(module.get(), *list, enter_inner);
-  if (PyModule_AddObjectRef(module.get(), "IndexRangeError", index_range_error) < 0)
-    throw PythonError();
-  return module.get();
 }
 
 // -------------------------------------------------------------------------------------- attributes
 
 namespace {
 
-PyObject* operator_parameters(PyObject* o, void*) {
-  const Parameters* parameters = as_operator(o).parameters;
-  if (as_operator(o).entry) return PyUnicode_FromString(as_operator(o).entry->signature);
+PyObject* parameters_of(Operator& self) {
+  const Parameters* parameters = self.parameters;
+  if (self.entry) return PyUnicode_FromString(self.entry->signature);
   return Py_BuildValue("OOn", parameters->names(), parameters->defaults(),
                        parameters->positional());
 }
 
 /// For inspect.signature, help() and completion.
-PyObject* operator_signature(PyObject* o, void*) {
-  Object module = Object::steal(PyImport_ImportModule("flambeau.ops.core.signature"));
-  return module ? PyObject_CallMethod(module.get(), "signature_of", "O", o) : nullptr;
+Object signature_of(Operator& self) {
+  return called(imported<"flambeau.ops.core.signature", "signature_of">(),
+                reinterpret_cast<PyObject*>(&self));
 }
 
 /// The docstring, with what the declaration says beside it.
-PyObject* operator_doc(PyObject* o, void*) {
-  Operator& self = as_operator(o);
+Object doc_of(Operator& self) {
   Object own = Object::borrow(PyDict_GetItemString(self.dict, "__doc__"));
-  if (!own && self.declared) own = Object::steal(PyObject_GetAttrString(self.declared, "__doc__"));
-  if (!own || own.get() == Py_None) return Py_NewRef(Py_None);
-  if (self.entry && self.entry->name[0] == '_') return own.release();
-  Object module = Object::steal(PyImport_ImportModule("flambeau.ops.core.documentation"));
-  return module ? PyObject_CallMethod(module.get(), "document", "OO", o, own.get()) : nullptr;
+  if (!own && self.declared) own = attribute_of(self.declared, "__doc__");
+  if (!own || own.get() == Py_None) return Object::borrow(Py_None);
+  if (self.entry && self.entry->name[0] == '_') return own;
+  return called(imported<"flambeau.ops.core.documentation", "document">(),
+                reinterpret_cast<PyObject*>(&self), own.get());
 }
-int operator_set_doc(PyObject* o, PyObject* text, void*) {
+int set_doc(PyObject* o, PyObject* text, void*) {
   return PyDict_SetItemString(as_operator(o).dict, "__doc__", text ? text : Py_None);
 }
 
-PyObject* operator_out(PyObject* o, void*) {
-  Operator& self = as_operator(o);
-  return PyBool_FromLong(self.out != Operator::Out::none || (self.record && !self.inplace));
-}
-
-PyObject* operator_spec(PyObject* o, void*) {
-  if (is_pointwise(o)) return spec_of(as_operator(o));
+PyObject* declaration_of(Operator& self) {
+  if (self.record) return spec_of(self);
   PyErr_SetString(PyExc_AttributeError, "spec");
   return nullptr;
 }
 
-PyObject* operator_is_primitive(PyObject* o, void*) {
-  return PyBool_FromLong(as_operator(o).node_type != nullptr);
-}
-PyObject* operator_is_native(PyObject* o, void*) {
-  return PyBool_FromLong(as_operator(o).entry != nullptr);
-}
-
+/// What an operator holds of Python's.
+constexpr PyObject* Operator::* held[] = {&Operator::declared,   &Operator::implementation,
+                                          &Operator::backward,   &Operator::sparse,
+                                          &Operator::batch_rule, &Operator::dict};
 int operator_traverse(PyObject* o, visitproc visit, void* arg) {
-  Operator& self = as_operator(o);
   Py_VISIT(Py_TYPE(o));
-  Py_VISIT(self.declared);
-  Py_VISIT(self.implementation);
-  Py_VISIT(self.backward);
-  Py_VISIT(self.sparse);
-  Py_VISIT(self.batch_rule);
-  Py_VISIT(self.dict);
+  for (auto member : held) Py_VISIT(as_operator(o).*member);
   return 0;
 }
 int operator_clear(PyObject* o) {
-  Operator& self = as_operator(o);
-  Py_CLEAR(self.declared);
-  Py_CLEAR(self.implementation);
-  Py_CLEAR(self.backward);
-  Py_CLEAR(self.sparse);
-  Py_CLEAR(self.batch_rule);
-  Py_CLEAR(self.dict);
+  for (auto member : held) Py_CLEAR(as_operator(o).*member);
   return 0;
 }
 /// The record of a pointwise operator stays: derivatives refer to it. So does a primitive's type.
@@ -258,8 +237,7 @@ PyObject* operator_repr(PyObject* o) {
 /// Pickled and copied as the global name it is, as functions are.
 PyObject* operator_reduce(PyObject* o, PyObject*) { return PyObject_GetAttrString(o, "__name__"); }
 
-PyMethodDef operator_methods[] = {{"__reduce__", operator_reduce, METH_NOARGS, nullptr},
-                                  {nullptr, nullptr, 0, nullptr}};
+PyMethodDef operator_methods[] = {{"__reduce__", operator_reduce, METH_NOARGS, nullptr}, {}};
 PyMemberDef operator_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Operator, vectorcall), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(Operator, dict), READONLY, nullptr},
@@ -274,50 +252,46 @@ PyMemberDef operator_members[] = {
      "itself, None: see flambeau/ops/batching."},
     {"implementation", T_OBJECT, offsetof(Operator, implementation), READONLY,
      "What is called, of an operator implemented in Python."},
-    {nullptr, 0, 0, 0, nullptr}};
-PyGetSetDef operator_getset[] = {
-    {"parameters", operator_parameters, nullptr,
-     "(names, defaults with ... where there is none, how many are positional); of a function of "
-     "the "
-     "core the text of its signature.",
-     nullptr},
-    {"takes_out", operator_out, nullptr, "Whether out= is taken beside the parameters.", nullptr},
-    {"is_native", operator_is_native, nullptr, "Whether it is a function of the core.", nullptr},
-    {"is_primitive", operator_is_primitive, nullptr, "Whether its derivative is written beside it.",
-     nullptr},
-    {"spec", operator_spec, nullptr, "The declaration of a pointwise operator.", nullptr},
-    {"__signature__", operator_signature, nullptr, nullptr, nullptr},
-    {"__doc__", operator_doc, operator_set_doc, nullptr, nullptr},
+    {}};
+PyGetSetDef operator_attributes[] = {
+    getter<parameters_of>(
+        "parameters",
+        "(names, defaults with ... where there is none, how many are positional); of a function of "
+        "the core the text of its signature."),
+    getter<[](Operator& self) {
+      return self.out != Operator::Out::none || (self.record && !self.inplace);
+    }>("takes_out", "Whether out= is taken beside the parameters."),
+    getter<[](Operator& self) { return self.entry != nullptr; }>(
+        "is_native", "Whether it is a function of the core."),
+    getter<[](Operator& self) { return self.node_type != nullptr; }>(
+        "is_primitive", "Whether its derivative is written beside it."),
+    getter<declaration_of>("spec", "The declaration of a pointwise operator."),
+    getter<signature_of>("__signature__"),
+    {"__doc__", get_by<doc_of>, set_doc, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyType_Slot operator_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(operator_dealloc)},
-                                {Py_tp_traverse, reinterpret_cast<void*>(operator_traverse)},
-                                {Py_tp_clear, reinterpret_cast<void*>(operator_clear)},
-                                {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                                {Py_tp_descr_get, reinterpret_cast<void*>(operator_get)},
-                                {Py_tp_getattro, reinterpret_cast<void*>(operator_getattr)},
-                                {Py_tp_repr, reinterpret_cast<void*>(operator_repr)},
-                                {Py_tp_methods, operator_methods},
-                                {Py_tp_members, operator_members},
-                                {Py_tp_getset, operator_getset},
-                                {0, nullptr}};
-PyType_Spec type_spec = {"flambeau._core.Operator", sizeof(Operator), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-                             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                         operator_slots};
+    {}};
 
 }  // namespace
 
 void initialize_operators(PyObject* module) {
-  operator_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&type_spec));
+  operator_type =
+      new_type("flambeau._core.Operator", sizeof(Operator),
+               Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+                   Py_TPFLAGS_DISALLOW_INSTANTIATION,
+               {slot(Py_tp_dealloc, operator_dealloc), slot(Py_tp_traverse, operator_traverse),
+                slot(Py_tp_clear, operator_clear), slot(Py_tp_call, PyVectorcall_Call),
+                slot(Py_tp_descr_get, operator_get), slot(Py_tp_getattro, operator_getattr),
+                slot(Py_tp_repr, operator_repr), slot(Py_tp_methods, operator_methods),
+                slot(Py_tp_members, operator_members), slot(Py_tp_getset, operator_attributes)},
+               module, "Operator");
   tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };
   tell_of_sparse = [](bool any) { set_watcher(watch_layouts, any); };
   public_functions = PyDict_New();
   public_methods = PyDict_New();
-  if (PyModule_AddObjectRef(module, "Operator", reinterpret_cast<PyObject*>(operator_type)) < 0 ||
-      PyModule_AddObjectRef(module, "_functions", public_functions) < 0 ||
+  if (PyModule_AddObjectRef(module, "_functions", public_functions) < 0 ||
       PyModule_AddObjectRef(module, "_methods", public_methods) < 0)
     throw PythonError();
+  Functions::add_all(module);
 }
 
 }  // namespace flambeau

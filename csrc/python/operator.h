@@ -20,8 +20,7 @@ PyObject* enter(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* key
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   if (watchers) [[unlikely]]
     return enter_watched(self, args, n, keys);
-  if (has_override(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
-    return call_override(o, args, n, keys);
+  if (has_override(args, n + count_of(keys))) return call_override(o, args, n, keys);
   return run(self, args, n, keys);
 }
 
@@ -52,7 +51,6 @@ void make_primitive(Operator& self, const char* node_name);
 PyObject* spec_of(Operator& self);
 
 void initialize_operators(PyObject* module);
-void initialize_python_operators(PyObject* module);
 void initialize_pointwise(PyObject* module);
 
 }  // namespace flambeau

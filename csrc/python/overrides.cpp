@@ -1,9 +1,5 @@
 #include "python/overrides.h"
 
-#include <Python.h>
-
-#include <utility>
-
 #include "python/bind.h"
 
 namespace flambeau {
@@ -70,55 +66,36 @@ bool may_override(PyObject* o) {
 
 bool in_function_mode() { return function_modes > 0; }
 
-static PyObject* dispatch(PyObject* function, PyObject* args, PyObject* kwargs) {
-  static PyObject* handler = nullptr;
-  if (!handler) {
-    Object module = Object::steal(PyImport_ImportModule("flambeau.overrides"));
-    handler = module ? PyObject_GetAttrString(module.get(), "dispatch") : nullptr;
-    if (!handler) return nullptr;
-  }
-  return PyObject_CallFunctionObjArgs(handler, function, args, kwargs, nullptr);
-}
-
-static Object tuple_of(PyObject* const* args, Py_ssize_t n) {
-  Object tuple = Object::steal(PyTuple_New(n));
-  for (Py_ssize_t i = 0; tuple && i < n; ++i) PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(args[i]));
-  return tuple;
-}
-
 PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  Object positional = tuple_of(args, n), named = Object::steal(PyDict_New());
-  if (!positional || !named) return nullptr;
-  for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i)
-    if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]) < 0) return nullptr;
-  return dispatch(function, positional.get(), named.get());
+  return guarded([&] {
+    return called(imported<"flambeau.overrides", "dispatch">(), function, tuple_of(args, n).get(),
+                  dict_of(names, args + n).get())
+        .release();
+  });
 }
 
 static Object attribute_of_tensor(const char* name) {
-  return Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), name));
+  return attribute_of(reinterpret_cast<PyObject*>(tensor_type), name);
 }
 
 PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n) {
-  Object function = attribute_of_tensor(name);
-  return function ? call_override(function.get(), args, n, nullptr) : nullptr;
-}
-
-static Object accessor(const char* property, const char* method) {
-  Object descriptor = attribute_of_tensor(property);
-  return descriptor ? Object::steal(PyObject_GetAttrString(descriptor.get(), method)) : Object();
+  return guarded([&] { return call_override(attribute_of_tensor(name).get(), args, n, nullptr); });
 }
 
 PyObject* call_getter_override(const char* name, PyObject* self) {
-  Object get = accessor(name, "__get__");
-  return get ? call_override(get.get(), &self, 1, nullptr) : nullptr;
+  return guarded([&] {
+    Object get = attribute_of(attribute_of_tensor(name).get(), "__get__");
+    return call_override(get.get(), &self, 1, nullptr);
+  });
 }
 
 int call_setter_override(const char* name, PyObject* self, PyObject* value) {
-  Object set = accessor(name, value ? "__set__" : "__delete__");
-  PyObject* args[] = {self, value};
-  Object done =
-      set ? Object::steal(call_override(set.get(), args, value ? 2 : 1, nullptr)) : Object();
-  return done ? 0 : -1;
+  return guarded([&] {
+    Object set = attribute_of(attribute_of_tensor(name).get(), value ? "__set__" : "__delete__");
+    PyObject* args[] = {self, value};
+    owned(call_override(set.get(), args, value ? 2 : 1, nullptr));
+    return 0;
+  });
 }
 
 // ------------------------------------------------------------------------------------ the switches
@@ -149,12 +126,10 @@ PyObject* py_disabled(const Call& call) {
 }
 
 /// How many modes were in force in this thread.
-int64_t set_modes(int64_t n) {
-  int before = function_modes, now = static_cast<int>(n);
-  threads_in_modes += (now > 0) - (before > 0);
-  function_modes = now;
+int set_modes(int n) {
+  threads_in_modes += (n > 0) - (function_modes > 0);
   set_watcher(watch_function_modes, threads_in_modes > 0);
-  return before;
+  return std::exchange(function_modes, n);
 }
 
 /// 0: no __torch_function__, 1: Tensor's, 2: one of its own.
@@ -164,8 +139,7 @@ int64_t override_number(PyObject* type) {
 }
 
 bool any_overridden(PyObject* args) {
-  Object items = Object::steal(PySequence_Fast(args, "_is_overridden(): expected a sequence"));
-  if (!items) throw PythonError();
+  Object items = owned(PySequence_Fast(args, "_is_overridden(): expected a sequence"));
   return is_overridden(PySequence_Fast_ITEMS(items.get()), PySequence_Fast_GET_SIZE(items.get()));
 }
 
@@ -175,17 +149,16 @@ const NativeEntry entries[] = {
     bind<[](bool disabled) { return std::exchange(subclasses_disabled, disabled); }>(
         "_set_subclasses_disabled", "disabled",
         "Whether subclasses are plain tensors to operators for now; returns what it was."),
-    bind<set_modes>("_set_function_modes", "n",
-                    "How many modes are in force in this thread; returns what it was."),
-    bind<override_number>("_override_of", "type", "Whether a type has a __torch_function__."),
+    bind<set_modes>("_set_function_modes", "n"),
+    bind<override_number>("_override_of", "type"),
     bind<any_overridden>("_is_overridden", "args",
                          "Whether any of the arguments takes operators over."),
     {}};
+const Functions functions(entries);
 
 }  // namespace
 
 void initialize_overrides(PyObject* module) {
-  add_functions(module, entries);
   disabled_implementation = PyObject_GetAttrString(module, "_disabled_torch_function_impl");
 }
 

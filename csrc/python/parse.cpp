@@ -9,17 +9,17 @@ namespace flambeau {
 
 namespace {
 
-bool is_sequence(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
-bool is_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
+bool is_any_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
 bool is_no_integer(PyObject* o) {
-  return PyBool_Check(o) || PyFloat_Check(o) || PyComplex_Check(o) || is_text(o) || PyDict_Check(o);
+  return PyBool_Check(o) || PyFloat_Check(o) || PyComplex_Check(o) || is_any_text(o) ||
+         PyDict_Check(o);
 }
 /// Iterators, and what only has __getitem__, need not have an end.
 bool is_endless(PyObject* o) {
   return !PyIndex_Check(o) && (!PySequence_Check(o) || !Py_TYPE(o)->tp_iter);
 }
 bool is_no_size(PyObject* o) {
-  if (!is_sequence(o)) return is_no_integer(o) || is_endless(o);
+  if (!is_list(o)) return is_no_integer(o) || is_endless(o);
   PyObject** items = PySequence_Fast_ITEMS(o);
   return std::any_of(items, items + PySequence_Fast_GET_SIZE(o), is_no_integer);
 }
@@ -28,10 +28,10 @@ bool is_no_size(PyObject* o) {
 bool is_wrong(char kind, PyObject* o) {
   switch (kind) {
     case 'b': return !is_bool(o);
-    case 'i': return is_no_integer(o) || is_sequence(o);
+    case 'i': return is_no_integer(o) || is_list(o);
     case 'z': return is_no_size(o);
     case 'p': return !PyUnicode_Check(o) && is_no_size(o);
-    case 'n': return is_text(o) || is_sequence(o) || PyDict_Check(o);
+    case 'n': return is_any_text(o) || is_list(o) || PyDict_Check(o);
     case 't': return !is_dtype(o) && !PyType_Check(o);
     case 'm': return !is_memory_format(o);
     case 'l': return is_tensor(o) || is_no_integer(o) || PyLong_Check(o);
@@ -66,7 +66,7 @@ void raise(PyObject* function, PyObject* name, char kind, PyObject* o) {
   if (!called) return;
   char small = static_cast<char>(kind | 0x20);
   const char *words = words_for(small), *or_none = small == kind ? "" : ", or None";
-  if (o == Py_None || (PyNumber_Check(o) && !is_tensor(o)) || is_text(o))
+  if (o == Py_None || (PyNumber_Check(o) && !is_tensor(o)) || is_any_text(o))
     PyErr_Format(PyExc_TypeError, "%U: %U takes %s%s, but got %.100R (%s).", called.get(), name,
                  words, or_none, o, Py_TYPE(o)->tp_name);
   else
@@ -74,27 +74,22 @@ void raise(PyObject* function, PyObject* name, char kind, PyObject* o) {
                  or_none, Py_TYPE(o)->tp_name);
 }
 
-bool is_name(PyObject* key, const char* text) {
-  return PyUnicode_CompareWithASCIIString(key, text) == 0;
-}
-
 }  // namespace
 
 static std::string called(PyObject* function) {
-  Object name = Object::steal(PyObject_GetAttrString(function, "__name__"));
-  if (!name) throw PythonError();
+  Object name = attribute_of(function, "__name__");
   const char* text = text_of(name.get());
   return text + (*text == '_');  // raw functions speak for their operators
 }
 
 bool is_spelling_of(PyObject* key, const char* name) {
-  if (strcmp(name, "dim") == 0) return is_name(key, "axis");
-  if (strcmp(name, "keepdim") == 0) return is_name(key, "keepdims");
-  if (strcmp(name, "other") == 0) return is_name(key, "x2");
+  if (strcmp(name, "dim") == 0) return is_text(key, "axis");
+  if (strcmp(name, "keepdim") == 0) return is_text(key, "keepdims");
+  if (strcmp(name, "other") == 0) return is_text(key, "x2");
   if (strcmp(name, "split_size_or_sections") == 0)
-    return is_name(key, "split_size") || is_name(key, "split_sizes");
+    return is_text(key, "split_size") || is_text(key, "split_sizes");
   return strcmp(name, "input") == 0 &&
-         (is_name(key, "self") || is_name(key, "a") || is_name(key, "x") || is_name(key, "x1"));
+         (is_text(key, "self") || is_text(key, "a") || is_text(key, "x") || is_text(key, "x1"));
 }
 
 Parameters::Parameters(PyObject* names, std::string kinds, Py_ssize_t positional,
@@ -130,11 +125,8 @@ static std::vector<std::string_view> parts_of(std::string_view text) {
 }
 
 static Object tuple_of(const std::vector<Object>& items) {
-  Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(items.size())));
-  for (size_t i = 0; tuple && i < items.size(); ++i)
-    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), Py_XNewRef(items[i].get()));
-  if (!tuple || PyErr_Occurred()) throw PythonError();
-  return tuple;
+  return tuple_of(static_cast<Py_ssize_t>(items.size()),
+                  [&](Py_ssize_t i) { return items[static_cast<size_t>(i)]; });
 }
 
 Parameters::Parameters(const char* signature) {
@@ -206,7 +198,7 @@ void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, P
     PyObject* key = PyTuple_GET_ITEM(keys, k);
     Py_ssize_t at = place(key);
     if (at < 0) at = place_of_spelling(key);
-    if (at < 0 && out && is_name(key, "out")) {
+    if (at < 0 && out && is_text(key, "out")) {
       *out = args[n + k];
       continue;
     }
@@ -260,7 +252,7 @@ Parameters::Fit Parameters::fit(PyObject* function, PyObject* const* args, Py_ss
 
 std::vector<PyObject*> Parameters::with_dtypes(PyObject* const* args, Py_ssize_t n,
                                                PyObject* keys) const {
-  std::vector<PyObject*> result(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
+  std::vector<PyObject*> result(args, args + n + count_of(keys));
   for (Py_ssize_t i = 0; i < static_cast<Py_ssize_t>(result.size()); ++i) {
     Py_ssize_t at = i < n ? i : place(PyTuple_GET_ITEM(keys, i - n));
     if (at < 0 || at >= static_cast<Py_ssize_t>(kinds_.size())) continue;

@@ -88,8 +88,7 @@ const NativeEntry entries[] = {
     bind<[](PyObject* dims, int64_t ndim, const char* op) {
       return to_reduced_dims(dims, static_cast<int>(ndim), op);
     }>("_reduced_dims", "dims, ndim, operator", "The same of a reduction, where () is all."),
-    bind<check_room_beside>("_check_room", "nbytes, beside=None",
-                            "Raises OutOfMemory unless memory could hold so many bytes."),
+    bind<check_room_beside>("_check_room", "nbytes, beside=None"),
     fact(
         function(bind<set_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
     fact(function(bind<[] { return int64_t{get_num_threads()}; }>("get_num_threads", " -> int",
@@ -104,8 +103,8 @@ const NativeEntry entries[] = {
         bind<reset_peak_memory>("reset_peak_memory_stats", " -> None", "Starts the peak anew."))),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_settings(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -74,15 +74,6 @@ const Driver& enter(int index) {
 Handle current_stream(int index) { return streams[static_cast<size_t>(index)]; }
 void set_current_stream(int index, Handle stream) { streams[static_cast<size_t>(index)] = stream; }
 
-/// A driver's call that waits, without the GIL.
-template <class Call>
-static Result waiting(Call&& call) {
-  PyThreadState* state = PyEval_SaveThread();
-  Result r = call();
-  PyEval_RestoreThread(state);
-  return r;
-}
-
 void synchronize_stream(int index, Handle stream) {
   const Driver& d = enter(index);
   checked(waiting([&] { return d.stream_synchronize(stream); }), "waiting for a stream");

@@ -1,6 +1,8 @@
 // The CUDA devices of this process: contexts, current device and streams of each thread, memory.
 // Contexts are made when a device is first used. Needs the GIL but where it says otherwise.
 #pragma once
+#include <Python.h>
+
 #include <vector>
 
 #include "runtime/cuda_driver.h"
@@ -24,6 +26,14 @@ const Driver& enter(int index);
 /// The stream of this thread's calls on a device; null is the default one.
 Handle current_stream(int index);
 void set_current_stream(int index, Handle stream);
+/// A driver's call that waits, without the GIL.
+template <class Call>
+Result waiting(Call&& call) {
+  PyThreadState* state = PyEval_SaveThread();
+  Result r = call();
+  PyEval_RestoreThread(state);
+  return r;
+}
 /// Waits for a stream, or all of a device, without the GIL; raises what kernels reported.
 void synchronize_stream(int index, Handle stream);
 void synchronize(int index);

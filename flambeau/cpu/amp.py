@@ -2,6 +2,7 @@
 
 from .. import _core
 from .. import amp as _amp
+from ..amp.older import DeviceScaler
 
 __all__ = ["GradScaler", "autocast"]
 
@@ -20,15 +21,5 @@ class autocast(_amp.autocast):
         super().__init__("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
 
 
-class GradScaler(_amp.GradScaler):
+class GradScaler(DeviceScaler):
     """amp.GradScaler("cpu")."""
-
-    def __init__(
-        self,
-        init_scale=2.0**16,
-        growth_factor=2.0,
-        backoff_factor=0.5,
-        growth_interval=2000,
-        enabled=True,
-    ):
-        super().__init__("cpu", init_scale, growth_factor, backoff_factor, growth_interval, enabled)

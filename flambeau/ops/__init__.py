@@ -28,6 +28,7 @@ FAMILIES = """
     diagonal
     differences
     equality
+    extremes
     foreign_methods
     fill_random
     fourier
@@ -49,11 +50,13 @@ FAMILIES = """
     maths
     move
     native_norms
+    new_tensors
     nll
     norms
     numbers
     older_names
     padding
+    pairs
     pointwise
     polynomials
     pool

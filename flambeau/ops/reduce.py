@@ -360,7 +360,7 @@ def _with_index(reduction, whole, pair, name):
     return register(name, select, method=True)
 
 
-from .pointwise import maximum, minimum  # noqa: E402
+from .extremes import maximum, minimum  # noqa: E402
 
 max = _with_index(_max, _whole_extreme(_amax, "max"), maximum, "max")
 min = _with_index(_min, _whole_extreme(_amin, "min"), minimum, "min")

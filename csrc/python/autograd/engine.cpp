@@ -1,6 +1,7 @@
 // The autograd engine and its switches as Python functions.
 #include <unordered_set>
 
+#include "autograd/assign.h"
 #include "autograd/engine.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/autocast.h"
@@ -86,6 +87,7 @@ std::tuple<bool, DType> set_autocast(bool on, std::optional<DType> dtype, bool c
   autocast.on = autocast.cpu.on || autocast.cuda.on;
   return {before.on, before.dtype};
 }
+/// What autocast lowers to in this thread; None where it is off.
 std::optional<DType> autocast_dtype(bool cuda) {
   const Autocast::Kind& kind = cuda ? autocast.cuda : autocast.cpu;
   return kind.on ? std::optional(kind.dtype) : std::nullopt;
@@ -95,44 +97,6 @@ void set_anomaly(bool enabled, bool check_nan) {
   anomaly_check_nan = check_nan;
 }
 
-void retain_grad_of(Tensor& t) {
-  check(requires_grad(t), [&] {
-    return message("retain_grad: ", describe(t),
-                   " does not require grad, so no gradient comes to it. Call requires_grad_() on "
-                   "the leaves first.");
-  });
-  retain_grad(t);
-}
-PyObject* register_hook(Tensor& t, PyObject* hook) {
-  check(requires_grad(t), [&] {
-    return message("register_hook: ", describe(t),
-                   " does not require grad, so the hook would never run. Call requires_grad_() on "
-                   "it first.");
-  });
-  return register_tensor_hook(t, hook);
-}
-PyObject* register_post_hook(Tensor& t, PyObject* hook) {
-  check(requires_grad(t) && is_leaf(t), [&] {
-    return message("register_post_accumulate_grad_hook: takes a leaf that requires grad, which ",
-                   describe(t), " is not.");
-  });
-  return register_post_accumulate_hook(t, hook);
-}
-Tensor& detach_(Tensor& t) {
-  check(!(t.autograd && t.autograd->base), [&] {
-    return message("detach_: ", describe(t),
-                   " is a view, whose base keeps its history. Use detach(), which gives a new "
-                   "tensor.");
-  });
-  if (t.autograd) {
-    t.autograd->grad_fn = nullptr;
-    t.autograd->output_nr = 0;
-    t.autograd->hooks = nullptr;
-    t.autograd->retains_grad = false;
-  }
-  t.requires_grad_leaf = false;
-  return t;
-}
 /// The node and number a tensor's gradient goes to: (node, nr).
 PyObject* edge_of(Tensor& t) {
   check(requires_grad(t), [&] {
@@ -173,16 +137,13 @@ bool reaches_beyond(PyObject* tensors, PyObject* inputs) {
   return false;
 }
 
-Object node_or_none(Node* node) { return Object::borrow(node ? node->py() : Py_None); }
-
 const NativeEntry entries[] = {
     {"_run_backward",
      "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False",
      py_run_backward, "Runs the engine."},
     bind<queue>("_queue_callback", "callback",
                 "Calls it when the backward that runs now has ended."),
-    fact(bind<reaches_beyond>("_reaches_beyond", "tensors, inputs",
-                              "Whether the graph of tensors has leaves beside those given.")),
+    fact(bind<reaches_beyond>("_reaches_beyond", "tensors, inputs")),
     bind<current_backward>("_current_backward", "", "The number of the backward that runs, or -1."),
     bind<[] { return int64_t{backward_depth()}; }>("_backward_depth", "",
                                                    "How many backwards run inside each other."),
@@ -190,8 +151,7 @@ const NativeEntry entries[] = {
                              "The nodes that the running backward will still call, in order."),
     bind<will_reach>("_will_reach", "node",
                      "Whether a gradient of the running backward comes to this node."),
-    bind<[] { return node_or_none(running_node()); }>("_running_node", "",
-                                                      "The node whose backward runs, or None."),
+    bind<running_node>("_running_node", ""),
     bind<will_run>("_will_run", "node", "Whether the running backward calls this node."),
     bind<[](const char* name) {
       return Object::borrow(reinterpret_cast<PyObject*>(node_subtype(name)));
@@ -199,10 +159,8 @@ const NativeEntry entries[] = {
     bind<[](const char* name) {
       return Object::steal(PyUnicode_FromString(backward_name(name).c_str()));
     }>("_backward_name", "operator_name", "The name of an operator's node."),
-    bind<set_autocast>("_set_autocast", "on, dtype, cuda=False",
-                       "Turns autocast on or off and sets its dtype; returns both as they were."),
-    bind<autocast_dtype>("_autocast_dtype", "cuda=False",
-                         "What autocast lowers to in this thread; None where it is off."),
+    bind<set_autocast>("_set_autocast", "on, dtype, cuda=False"),
+    bind<autocast_dtype>("_autocast_dtype", "cuda=False"),
     bind<set_grad_enabled>("_set_grad_enabled", "enabled",
                            "Turns recording on or off; returns what it was."),
     fact(function(bind<[] { return bool{grad_mode_enabled}; }>("is_grad_enabled", " -> bool",
@@ -215,20 +173,16 @@ const NativeEntry entries[] = {
     bind<[] { return std::tuple<bool, bool>(anomaly_mode, anomaly_check_nan); }>(
         "_anomaly", "", "(enabled, check_nan) of anomaly mode."),
     fact(method(bind<[](Tensor& t, Flag wanted) -> Tensor& {
-      mark_requires_grad(t, wanted);
+      set_requires_grad(t, wanted);
       return t;
     }>("requires_grad_", "input, requires_grad=True", "Sets requires_grad in place."))),
-    fact(method(bind<retain_grad_of>("retain_grad", "input -> None",
-                                     "Keep the gradient of a non-leaf in its grad."))),
-    fact(method(bind<register_hook>("register_hook", "input, hook -> object",
-                                    "Call hook(grad) whenever the gradient is computed."))),
-    fact(method(bind<register_post_hook>("register_post_accumulate_grad_hook",
-                                         "input, hook -> object",
-                                         "Call hook(tensor) after its gradient was accumulated."))),
-    bind<[](Tensor& t) {
-      PyObject* hooks = t.autograd && t.autograd->hooks ? t.autograd->hooks.get() : Py_None;
-      return Object::borrow(hooks);
-    }>("_hooks", "input", "The dict of hooks on a tensor."),
+    fact(method(bind<keep_grad>("retain_grad", "input -> None",
+                                "Keep the gradient of a non-leaf in its grad."))),
+    fact(method(bind<add_tensor_hook>("register_hook", "input, hook -> object",
+                                      "Call hook(grad) whenever the gradient is computed."))),
+    fact(method(bind<add_post_accumulate_hook>(
+        "register_post_accumulate_grad_hook", "input, hook -> object",
+        "Call hook(tensor) after its gradient was accumulated."))),
     method(bind<detach_>("detach_", "input", "Takes a tensor out of the graph in place.")),
     bind<[](PyObject* pack, PyObject* unpack) { push_saved_hooks(pack, unpack); }>(
         "_push_saved_tensors_hooks", "pack, unpack",
@@ -238,12 +192,11 @@ const NativeEntry entries[] = {
       Tensor* t = accumulated_variable(node);
       return t ? TensorRef::borrow(t) : TensorRef();
     }>("_accumulated_variable", "node", "The leaf of an AccumulateGrad node."),
-    bind<edge_of>("_gradient_edge", "input",
-                  "The node and output number that a tensor's gradient goes to."),
+    bind<edge_of>("_gradient_edge", "input"),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_autograd(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -1,9 +1,7 @@
 #include "python/autograd/node_attributes.h"
 
-#include <Python.h>
-
 #include "autograd/meta.h"
-#include "tensor/guard.h"
+#include "python/attributes.h"
 
 namespace flambeau {
 
@@ -23,22 +21,22 @@ void saved_tensor_dealloc(PyObject* o) {
   Py_DECREF(type);
 }
 
-/// register_hooks(pack, unpack): the value goes through pack now, and through unpack for backward.
+/// The value goes through pack now, and through unpack for backward.
+void set_hooks(SavedTensor& self, PyObject* pack, PyObject* unpack) {
+  check<TypeError>(PyCallable_Check(pack) && PyCallable_Check(unpack),
+                   [] { return message("register_hooks: takes two callables, pack and unpack."); });
+  check(self.saved,
+        [] { return message("register_hooks: None was saved here; there is no tensor to pack."); });
+  check(!self.saved->has_hooks(),
+        [] { return message("register_hooks: this saved tensor has a pair of hooks already."); });
+  if (self.saved->empty()) throw_released(self.node);
+  self.saved->set_hooks(Object::borrow(pack), Object::borrow(unpack));
+}
 PyObject* register_hooks(PyObject* o, PyObject* args) {
-  auto* self = reinterpret_cast<SavedTensor*>(o);
   return guarded([&]() -> PyObject* {
     PyObject *pack, *unpack;
     if (!PyArg_ParseTuple(args, "OO:register_hooks", &pack, &unpack)) throw PythonError();
-    check<TypeError>(PyCallable_Check(pack) && PyCallable_Check(unpack), [] {
-      return message("register_hooks: takes two callables, pack and unpack.");
-    });
-    check(self->saved, [] {
-      return message("register_hooks: None was saved here; there is no tensor to pack.");
-    });
-    check(!self->saved->has_hooks(),
-          [] { return message("register_hooks: this saved tensor has a pair of hooks already."); });
-    if (self->saved->empty()) throw_released(self->node);
-    self->saved->set_hooks(Object::borrow(pack), Object::borrow(unpack));
+    set_hooks(*reinterpret_cast<SavedTensor*>(o), pack, unpack);
     return Py_NewRef(Py_None);
   });
 }
@@ -52,7 +50,7 @@ PyObject* saved_tensor_new(PyTypeObject*, PyObject*, PyObject*) {
 PyMethodDef methods[] = {
     {"register_hooks", register_hooks, METH_VARARGS,
      "Pack the saved value now with the first callable; unpack it with the second when needed."},
-    {nullptr, nullptr, 0, nullptr}};
+    {}};
 
 PyObject* value_of(Node* node, const SavedValue& found, bool raw) {
   if (found.object) return Py_NewRef(found.object.get());
@@ -99,16 +97,11 @@ PyObject* node_getattr(PyObject* self, PyObject* name) {
 }
 
 void initialize_saved_tensors(PyObject* module) {
-  static PyType_Slot slots[] = {
-      {Py_tp_dealloc, reinterpret_cast<void*>(saved_tensor_dealloc)},
-      {Py_tp_new, reinterpret_cast<void*>(saved_tensor_new)},
-      {Py_tp_methods, methods},
-      {Py_tp_doc, const_cast<char*>("A value that a node keeps for backward.")},
-      {0, nullptr}};
-  static PyType_Spec spec = {"flambeau.autograd.SavedTensor", sizeof(SavedTensor), 0,
-                             Py_TPFLAGS_DEFAULT, slots};
-  saved_tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  PyModule_AddObjectRef(module, "SavedTensor", reinterpret_cast<PyObject*>(saved_tensor_type));
+  saved_tensor_type = new_type(
+      "flambeau.autograd.SavedTensor", sizeof(SavedTensor), 0,
+      {slot(Py_tp_dealloc, saved_tensor_dealloc), slot(Py_tp_new, saved_tensor_new),
+       slot(Py_tp_methods, methods), slot(Py_tp_doc, "A value that a node keeps for backward.")},
+      module, "SavedTensor");
 }
 
 }  // namespace flambeau

@@ -9,11 +9,10 @@ namespace flambeau {
 
 namespace {
 
-bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 bool is_plain_number(PyObject* o) {
   return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o);
 }
-bool is_text(PyObject* o) {
+bool is_any_text(PyObject* o) {
   return PyUnicode_Check(o) || PyBytes_Check(o) || (is_array_scalar(o) && PySequence_Check(o));
 }
 
@@ -71,8 +70,7 @@ class Reader {
         if (n) leaf(depth + 1, PySequence_Fast_GET_ITEM(data, 0));
         return Object::borrow(data);
       }
-      Object list = Object::steal(PyList_New(n));
-      if (!list) throw PythonError();
+      Object list = owned(PyList_New(n));
       for (Py_ssize_t i = 0; i < n; ++i) {
         Object item = item_of(data, i, n, function_);
         PyList_SET_ITEM(list.get(), i, plain_lists(item.get(), depth + 1).release());
@@ -84,7 +82,7 @@ class Reader {
       leaf(depth, data);
       return Object::borrow(data);
     }
-    check<TypeError>(!is_text(data), [&] {
+    check<TypeError>(!is_any_text(data), [&] {
       return message(function_, ": text (", Py_TYPE(data)->tp_name,
                      ") has no numbers to make a tensor of.");
     });
@@ -97,8 +95,7 @@ class Reader {
     Py_ssize_t n = PySequence_Size(data);
     if (n < 0) throw PythonError();
     enter(depth, n, data);
-    Object list = Object::steal(PyList_New(n));
-    if (!list) throw PythonError();
+    Object list = owned(PyList_New(n));
     for (Py_ssize_t i = 0; i < n; ++i) {
       Object item = Object::steal(PySequence_GetItem(data, i));
       if (!item) refuse_item(data, i);
@@ -265,9 +262,8 @@ TensorRef from_sequences(PyObject* data, bool has_dtype, DType dtype, const char
 /// alone, an UntypedStorage, is read as the dtype asked for.
 TensorRef elements_of_storage(PyObject* data, bool has_dtype, DType dtype, const char* function) {
   if (PyType_Check(data) || !has_attribute(data, "_elements_as")) return nullptr;
-  Object elements = Object::steal(PyObject_CallMethod(data, "_elements_as", "sO", function,
-                                                      has_dtype ? dtype_object(dtype) : Py_None));
-  if (!elements) throw PythonError();
+  Object elements = owned(PyObject_CallMethod(data, "_elements_as", "sO", function,
+                                              has_dtype ? dtype_object(dtype) : Py_None));
   return is_tensor(elements.get()) ? TensorRef::borrow(as_tensor(elements.get())) : nullptr;
 }
 
@@ -282,7 +278,7 @@ TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, cons
                                                 : TensorRef::borrow(&t);
     return copy && requires_grad(*r) ? detach(*r) : r;
   }
-  if (!is_list(data) && !is_number(data) && !is_text(data)) {
+  if (!is_list(data) && !is_number(data) && !is_any_text(data)) {
     if (TensorRef t = array_of(data, copy, function))
       return has_dtype && dtype != t->dtype ? to_dtype(*t, dtype) : t;
     if (TensorRef t = elements_of_storage(data, has_dtype, dtype, function)) return t;

@@ -15,20 +15,10 @@ namespace {
 /// The first sparse tensor in o, which is one, or a tuple or list of some; null if there is none.
 Tensor* sparse_in(PyObject* o) {
   if (is_tensor(o)) return is_sparse(*as_tensor(o)) ? as_tensor(o) : nullptr;
-  if (!PyTuple_Check(o) && !PyList_Check(o)) return nullptr;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+  if (!is_list(o)) return nullptr;
+  for (PyObject* item : Items(o))
     if (is_tensor(item) && is_sparse(*as_tensor(item))) return as_tensor(item);
-  }
   return nullptr;
-}
-
-/// What an operator that has no answer yet finds for itself; None: it refuses sparse tensors.
-Object rule_of(Operator& self) {
-  Object answer = Object::steal(
-      PyObject_CallOneArg(bound_operator("sparse_rule"), reinterpret_cast<PyObject*>(&self)));
-  if (!answer) throw PythonError();
-  return answer;
 }
 
 }  // namespace
@@ -37,13 +27,15 @@ PyObject* run_by_layout(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
   if (!(watchers & watch_layouts)) return self.run(self, args, n, keys);
   if (self.shortcut && watchers == watch_layouts && !keys)
     if (PyObject* made = self.shortcut(args, n)) return made;
-  Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
+  Py_ssize_t all = n + count_of(keys);
   Tensor* found = nullptr;
   for (Py_ssize_t i = 0; i < all && !found; ++i) found = sparse_in(args[i]);
   if (!found || self.sparse == Py_True || (self.is_private && !self.sparse))
     return self.run(self, args, n, keys);
-  Object answer = Object::borrow(self.sparse ? self.sparse : Py_None);
-  if (!self.sparse) answer = rule_of(self);
+  // An operator that has no answer yet finds one for itself; None: it refuses sparse tensors.
+  Object answer = self.sparse
+                      ? Object::borrow(self.sparse)
+                      : called(bound_operator("sparse_rule"), reinterpret_cast<PyObject*>(&self));
   if (answer.get() == Py_True) return self.run(self, args, n, keys);
   check<NotImplementedError>(answer.get() != Py_None, [&] {
     return message(name_of(self), ": takes strided tensors, not ", name(layout_of(*found)), ", ",
@@ -120,9 +112,8 @@ void set_layouts(PyObject* objects) {
 const NativeEntry entries[] = {
     bind<make>("_sparse_make", "layout, compressed, indices, values, sizes, dense_dim, coalesced",
                "A sparse tensor of its parts, which are not checked.", Mixing::all),
-    bind<shown_parts>("_sparse_parts", "input", "What a sparse tensor is made of.", Mixing::all),
-    bind<take>("_sparse_take", "input, other, name", "Puts one sparse tensor into another's place.",
-               Mixing::all),
+    bind<shown_parts>("_sparse_parts", "input", nullptr, Mixing::all),
+    bind<take>("_sparse_take", "input, other, name", nullptr, Mixing::all),
     bind<[](Called op, Tensor& t, bool coalesced) { parts_of(op, t).coalesced = coalesced; }>(
         "_sparse_set_coalesced", "input, coalesced", "Says that the indices are in order.",
         Mixing::all),
@@ -136,8 +127,8 @@ const NativeEntry entries[] = {
     bind<set_layouts>("_set_layouts", "layouts", "The objects that stand for the layouts."),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_sparse(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -8,6 +8,4 @@ namespace flambeau {
 /// is one, or raises NotImplementedError where it has nothing.
 PyObject* run_by_layout(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys);
 
-void initialize_sparse(PyObject* module);
-
 }  // namespace flambeau

@@ -1,6 +1,6 @@
 // A tensor's memory as a NumPy array, or as a buffer of bytes.
 #include "dispatch/promotion.h"
-#include "python/bind.h"
+#include "python/attributes.h"
 
 namespace flambeau {
 
@@ -25,17 +25,16 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   return PyBuffer_FillInfo(view, self, lent->data, lent->n_bytes, 0, flags);
 }
 
-PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(destroy)},
-                       {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
-                       {0, nullptr}};
-PyType_Spec spec = {"flambeau._core.LentMemory", sizeof(Lent), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-PyTypeObject* lent_type = nullptr;
+PyTypeObject* lent_type() {
+  static PyTypeObject* type =
+      new_type("flambeau._core.LentMemory", sizeof(Lent), Py_TPFLAGS_DISALLOW_INSTANTIATION,
+               {slot(Py_tp_dealloc, destroy), slot(Py_bf_getbuffer, get_buffer)});
+  return type;
+}
 
 /// The bytes that a tensor spans, from its first element on.
 Object lend(Tensor& t, int64_t n_bytes) {
-  Object lent = Object::steal(lent_type->tp_alloc(lent_type, 0));
-  if (!lent) throw PythonError();
+  Object lent = owned(lent_type()->tp_alloc(lent_type(), 0));
   auto* memory = reinterpret_cast<Lent*>(lent.get());
   memory->storage = t.storage;
   retain(t.storage);
@@ -45,28 +44,16 @@ Object lend(Tensor& t, int64_t n_bytes) {
   return lent;
 }
 
-/// NumPy's array type and its dtypes, looked up at the first call.
-struct Numpy {
-  PyObject* array = nullptr;
-  PyObject* dtypes[dtype_count] = {};
-};
-
 /// NumPy's dtype of that name, or null where there is none.
-PyObject* numpy_dtype(Numpy& numpy, DType dtype) {
-  PyObject*& known = numpy.dtypes[static_cast<int>(dtype)];
-  if (known) return known;
-  Object module = Object::steal(PyImport_ImportModule("numpy"));
-  if (!module) throw PythonError();
-  if (!numpy.array) numpy.array = PyObject_GetAttrString(module.get(), "ndarray");
-  if (!numpy.array) throw PythonError();
-  known = PyObject_CallMethod(module.get(), "dtype", "s", name(dtype));
-  if (!known) throw PythonError();
+PyObject* numpy_dtype(DType dtype) {
+  static PyObject* dtypes[dtype_count] = {};
+  PyObject*& known = dtypes[static_cast<int>(dtype)];
+  if (!known)
+    known = called(imported<"numpy", "dtype">(), owned(give_back(name(dtype))).get()).release();
   return known;
 }
 
-/// A NumPy array over a tensor's memory, of a dtype that NumPy knows.
-PyObject* as_array(Tensor& t) {
-  static Numpy numpy;
+void check_reachable(const Tensor& t) {
   check<TypeError>(!t.is_meta(), [&] {
     return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
   });
@@ -74,25 +61,27 @@ PyObject* as_array(Tensor& t) {
     return message("numpy: ", describe(t), " is on ", to_string(t.device()),
                    ", which NumPy can't reach. Copy it with .cpu() first.");
   });
-  PyObject* dtype = numpy_dtype(numpy, t.dtype);
+}
+
+/// A NumPy array over a tensor's memory, of a dtype that NumPy knows.
+Object as_array(Tensor& t) {
+  check_reachable(t);
+  PyObject* dtype = numpy_dtype(t.dtype);
   const int64_t size = itemsize(t.dtype);
   int64_t n_items = t.numel ? 1 : 0;
-  Object shape = Object::steal(PyTuple_New(t.ndim)), strides = Object::steal(PyTuple_New(t.ndim));
-  if (!shape || !strides) throw PythonError();
-  for (int d = 0; d < t.ndim; ++d) {
-    if (n_items) n_items += (t.sizes[d] - 1) * t.strides[d];
-    PyObject* n = PyLong_FromLongLong(t.sizes[d]);
-    PyObject* step = PyLong_FromLongLong(t.strides[d] * size);
-    if (n) PyTuple_SET_ITEM(shape.get(), d, n);
-    if (step) PyTuple_SET_ITEM(strides.get(), d, step);
-    if (!n || !step) throw PythonError();
-  }
-  Object lent = lend(t, n_items * size);
-  Object zero = Object::steal(PyLong_FromLong(0));
-  PyObject* arguments[] = {shape.get(), dtype, lent.get(), zero.get(), strides.get()};
-  PyObject* array = PyObject_Vectorcall(numpy.array, arguments, 5, nullptr);
-  if (!array) throw PythonError();
-  return array;
+  for (int d = 0; n_items && d < t.ndim; ++d) n_items += (t.sizes[d] - 1) * t.strides[d];
+  Object shape = tuple_of_integers(t.sizes, t.ndim),
+         strides = tuple_of(t.ndim,
+                            [&](Py_ssize_t d) { return PyLong_FromLongLong(t.strides[d] * size); });
+  return called(imported<"numpy", "ndarray">(), shape.get(), dtype, lend(t, n_items * size).get(),
+                owned(PyLong_FromLong(0)).get(), strides.get());
+}
+
+/// The address of a tensor's elements, for somebody who keeps the tensor alive.
+void* lent_address(Tensor& t) {
+  check_reachable(t);
+  t.storage->lent = true;
+  return t.data();
 }
 
 /// The memory of a contiguous tensor, for those who take buffers.
@@ -103,17 +92,12 @@ Object lent_bytes(Tensor& t) {
   return lend(t, t.numel * itemsize(t.dtype));
 }
 
-const NativeEntry entries[] = {
-    bind<as_array>("_as_array", "input", "A NumPy array over a tensor's memory."),
-    bind<lent_bytes>("_lent_bytes", "input", "The bytes of a contiguous tensor, as a buffer."),
-    {}};
+const NativeEntry entries[] = {bind<as_array>("_as_array", "input"),
+                               bind<lent_address>("_lent_address", "input"),
+                               bind<lent_bytes>("_lent_bytes", "input"),
+                               {}};
+const Functions functions(entries);
 
 }  // namespace
-
-void initialize_lent(PyObject* module) {
-  lent_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  if (!lent_type) throw PythonError();
-  add_functions(module, entries);
-}
 
 }  // namespace flambeau

@@ -31,34 +31,23 @@ int nb_bool(PyObject* o) {
       return message("bool: the truth of ", t.numel, " elements, shape ", shape(t),
                      ", is ambiguous. Use any(), all() or item().");
     });
-    Object value = Object::steal(number_of(t, "bool"));
-    return PyObject_IsTrue(value.get());
+    return PyObject_IsTrue(owned(number_of(t, "bool")).get());
   });
 }
-PyObject* nb_float(PyObject* o) {
-  if (is_overridden(o)) return call_method_override("__float__", &o, 1);
+/// float() or int() of the only element.
+template <Name what, Name method, auto convert>
+PyObject* number(PyObject* o) {
+  if (is_overridden(o)) return call_method_override(method.text, &o, 1);
   return guarded([&]() -> PyObject* {
-    Object value = Object::steal(item_of(self_of(o), "float"));
+    Object value = owned(item_of(self_of(o), what.text));
     if (PyComplex_Check(value.get())) {
       Py_complex c = PyComplex_AsCComplex(value.get());
-      check(c.imag == 0,
-            [] { return message("float: the number is complex. Take its .real or abs() first."); });
-      return PyFloat_FromDouble(c.real);
+      check(c.imag == 0, [] {
+        return message(what.text, ": the number is complex. Take its .real or abs() first.");
+      });
+      value = owned(PyFloat_FromDouble(c.real));
     }
-    return PyNumber_Float(value.get());
-  });
-}
-PyObject* nb_int(PyObject* o) {
-  if (is_overridden(o)) return call_method_override("__int__", &o, 1);
-  return guarded([&]() -> PyObject* {
-    Object value = Object::steal(item_of(self_of(o), "int"));
-    if (PyComplex_Check(value.get())) {
-      Py_complex c = PyComplex_AsCComplex(value.get());
-      check(c.imag == 0,
-            [] { return message("int: the number is complex. Take its .real or abs() first."); });
-      return PyLong_FromDouble(c.real);
-    }
-    return PyNumber_Long(value.get());
+    return convert(value.get());
   });
 }
 PyObject* nb_index(PyObject* o) {
@@ -69,18 +58,17 @@ PyObject* nb_index(PyObject* o) {
       return message("index: ", describe(t),
                      " does not count as one; it must be an integer tensor of one element.");
     });
-    Object value = Object::steal(number_of(t, "index"));
-    return PyNumber_Long(value.get());
+    return PyNumber_Long(owned(number_of(t, "index")).get());
   });
 }
 
 }  // namespace
 
 void add_number_slots(Slots& slots) {
-  add_slot(slots, Py_nb_bool, nb_bool);
-  add_slot(slots, Py_nb_float, nb_float);
-  add_slot(slots, Py_nb_int, nb_int);
-  add_slot(slots, Py_nb_index, nb_index);
+  slots.push_back(slot(Py_nb_bool, nb_bool));
+  slots.push_back(slot(Py_nb_float, number<"float", "__float__", PyNumber_Float>));
+  slots.push_back(slot(Py_nb_int, number<"int", "__int__", PyNumber_Long>));
+  slots.push_back(slot(Py_nb_index, nb_index));
 }
 
 }  // namespace flambeau

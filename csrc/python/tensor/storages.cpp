@@ -62,8 +62,7 @@ const NativeEntry entries[] = {
     bind<[](Tensor& t) {
       return address(t.is_cuda() ? reinterpret_cast<void*>(t.storage->address) : t.storage->data);
     }>("_storage_ptr", "input", "The address of the storage's bytes."),
-    bind<within_reach>("_within_reach", "input",
-                       "It, or its copy on the CPU where it lies on a GPU."),
+    bind<within_reach>("_within_reach", "input"),
     bind<[](Tensor& t) { return address(t.storage); }>(
         "_storage_id", "input", "A number that tensors over one storage have in common."),
     bind<[](Tensor& t) { return t.storage->nbytes; }>("_storage_nbytes", "input",
@@ -74,30 +73,26 @@ const NativeEntry entries[] = {
         "_storage_is_shared", "input", "Whether other processes see its bytes."),
     bind<[](Tensor& t) { share_storage(t.storage); }>(
         "_storage_share", "input", "Moves its bytes to where other processes see them."),
-    bind<place_of>("_storage_place", "input",
-                   "Its segment, the descriptor of that, its offset there."),
+    bind<place_of>("_storage_place", "input"),
     bind<bytes_at>("_storage_at", "opened, offset, nbytes",
                    "The bytes at a place of a segment, as a tensor."),
     bind<[](Tensor& t) { hold_for_message(t.storage); }>(
         "_hold_for_message", "input", "Counts a message as a holder of its segment."),
-    bind<hold_segment>("_open_segment", "segment, descriptor",
-                       "The segment that a message speaks of, held."),
+    bind<hold_segment>("_open_segment", "segment, descriptor"),
     bind<[](int64_t nbytes) { return bytes_of(allocate_shared(nbytes)); }>(
         "_allocate_shared", "nbytes", "New bytes in a segment, uninitialised."),
-    bind<drop_idle_segments>("_drop_idle_segments", "",
-                             "Unmaps segments that wait to be used again."),
-    bind<set_few_segments>("_set_few_segments", "few",
-                           "Whether large storages share segments too."),
+    bind<drop_idle_segments>("_drop_idle_segments", ""),
+    bind<set_few_segments>("_set_few_segments", "few"),
     bind<[](Tensor& t) { t.storage->shared = true; }>("_storage_mark_shared", "input",
                                                       "Notes that other processes see its bytes."),
     bind<resize_bytes>("_storage_resize", "input, nbytes",
                        "Another number of bytes; those that stay are kept."),
     bind<set_storage>("_set_layout", "input, source, storage_offset, size, stride, is_new=False",
-                      "Another storage, offset, sizes and strides in place.", Mixing::all),
+                      nullptr, Mixing::all),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_storages(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -3,6 +3,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/views.h"
+#include "python/bind.h"
 #include "python/tensor/type.h"
 #include "tensor/device_scope.h"
 #include "tensor/sparse.h"
@@ -34,10 +35,8 @@ PyObject* tensor_iter(PyObject* o) {
       return message("iter: a 0-dim tensor has no dim to go along. Use item() for its value.");
     });
     // unbind is asked by its public name: of a subclass the items are of that class.
-    Object list =
-        Object::steal(is_overridden(o) || is_sparse(t) ? PyObject_CallMethod(o, "unbind", "i", 0)
-                                                       : tensor_tuple(unbind(t, 0)));
-    if (!list) throw PythonError();
+    Object list = owned(is_overridden(o) || is_sparse(t) ? PyObject_CallMethod(o, "unbind", "i", 0)
+                                                         : tensor_tuple(unbind(t, 0)));
     return PyObject_GetIter(list.get());
   });
 }
@@ -52,8 +51,7 @@ int64_t index_value(PyObject* index) {
     });
     return i;
   }
-  Object number = Object::steal(PyNumber_Index(index));
-  if (!number) throw PythonError();
+  Object number = owned(PyNumber_Index(index));
   if (PyLong_CheckExact(number.get())) return index_value(number.get());
   return to_integer(number.get(), "index");
 }
@@ -179,9 +177,7 @@ void put_item(PyObject* o, PyObject* index, PyObject* value) {
   bool plain = is_tensor(value) || is_number(value);
   TensorRef v = plain ? basic_view(t, index) : nullptr;
   if (!v) {
-    PyObject* args[] = {o, index, value};
-    Object done = Object::steal(PyObject_Vectorcall(bound_operator("index_set"), args, 3, nullptr));
-    if (!done) throw PythonError();
+    called(bound_operator("index_set"), o, index, value);
     return;
   }
   if (is_tensor(value)) {
@@ -203,34 +199,26 @@ void put_item(PyObject* o, PyObject* index, PyObject* value) {
 }
 
 /// The same as operators, for whoever watches.
-PyObject* py_getitem(const Call& call) {
-  Args a(call);
-  return item(a.tensor(0).py(), a[1]);
-}
-PyObject* py_setitem(const Call& call) {
-  Args a(call);
-  put_item(a.tensor(0).py(), a[1], a[2]);
-  Py_RETURN_NONE;
-}
-
 const NativeEntry entries[] = {
-    {"__getitem__", "input, index", py_getitem, "input[index].", Mixing::all},
-    {"__setitem__", "input, index, value", py_setitem, "input[index] = value.", Mixing::all},
+    bind<[](Tensor& t, PyObject* index) { return item(t.py(), index); }>(
+        "__getitem__", "input, index", "input[index].", Mixing::all),
+    bind<[](Tensor& t, PyObject* index, PyObject* value) { put_item(t.py(), index, value); }>(
+        "__setitem__", "input, index, value", "input[index] = value.", Mixing::all),
     {}};
+const Functions functions(entries);
 
 }  // namespace
 
 void initialize_subscripts(PyObject* module) {
-  add_functions(module, entries);
   get_item = PyObject_GetAttrString(module, "__getitem__");
   set_item = PyObject_GetAttrString(module, "__setitem__");
 }
 
 void add_subscript_slots(Slots& slots) {
-  add_slot(slots, Py_tp_iter, tensor_iter);
-  add_slot(slots, Py_mp_length, tensor_length);
-  add_slot(slots, Py_mp_subscript, subscript);
-  add_slot(slots, Py_mp_ass_subscript, assign_subscript);
+  slots.push_back(slot(Py_tp_iter, tensor_iter));
+  slots.push_back(slot(Py_mp_length, tensor_length));
+  slots.push_back(slot(Py_mp_subscript, subscript));
+  slots.push_back(slot(Py_mp_ass_subscript, assign_subscript));
 }
 
 }  // namespace flambeau

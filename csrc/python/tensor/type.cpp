@@ -1,10 +1,6 @@
 // The Python type Tensor: its life and death, and its slots put together.
 #include "python/tensor/type.h"
 
-#include <Python.h>
-
-#include <structmember.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -54,8 +50,7 @@ int tensor_setattr(PyObject* o, PyObject* name, PyObject* value) {
 /// Tensor(4, 3), Tensor([1., 2.]), Tensor(other): the old constructor, always the default dtype.
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
-    Object made = Object::steal(PyObject_Call(bound_operator("legacy_new"), args, kwargs));
-    if (!made) throw PythonError();
+    Object made = owned(PyObject_Call(bound_operator("legacy_new"), args, kwargs));
     if (type == tensor_type) return made.release();
     return retype(*as_tensor(made.get()), type).release_py();
   });
@@ -139,27 +134,23 @@ void swap_contents(Tensor& a, Tensor& b) {
 }
 
 void initialize_tensor_type(PyObject* module) {
-  Slots slots;
-  add_slot(slots, Py_tp_new, tensor_new);
-  add_slot(slots, Py_tp_dealloc, tensor_dealloc);
-  add_slot(slots, Py_tp_traverse, tensor_traverse);
-  add_slot(slots, Py_tp_clear, tensor_clear);
-  add_slot(slots, Py_tp_setattro, tensor_setattr);
-  add_slot(slots, Py_tp_hash, tensor_hash);
-  slots.push_back({Py_tp_getset, tensor_attributes});
-  slots.push_back({Py_tp_members, tensor_members});
-  slots.push_back({Py_tp_doc, const_cast<char*>("Tensor(*data, **options)\n--\n\n"
-                                                "A typed array of any number of dimensions that "
-                                                "can be differentiated.")});
+  Slots slots = {slot(Py_tp_new, tensor_new),
+                 slot(Py_tp_dealloc, tensor_dealloc),
+                 slot(Py_tp_traverse, tensor_traverse),
+                 slot(Py_tp_clear, tensor_clear),
+                 slot(Py_tp_setattro, tensor_setattr),
+                 slot(Py_tp_hash, tensor_hash),
+                 slot(Py_tp_getset, tensor_attributes),
+                 slot(Py_tp_members, tensor_members),
+                 slot(Py_tp_doc,
+                      "Tensor(*data, **options)\n--\n\n"
+                      "A typed array of any number of dimensions that can be differentiated.")};
   add_operator_slots(slots);
   add_number_slots(slots);
   add_subscript_slots(slots);
-  slots.push_back({0, nullptr});
-  PyType_Spec spec = {"flambeau.Tensor", sizeof(Tensor), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
-  tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  tensor_type = new_type("flambeau.Tensor", sizeof(Tensor),
+                         Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots, module, "Tensor");
   tensor_type->tp_name = "Tensor";  // as Python's own messages should say it
-  PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type));
 }
 
 }  // namespace flambeau

@@ -1,7 +1,7 @@
 // The slots and attributes of the Python type Tensor, by file: attributes, operators, numbers,
 // subscripts. Bindings only; needs the GIL.
 #pragma once
-#include "python/args.h"
+#include "python/attributes.h"
 #include "python/overrides.h"
 
 namespace flambeau {
@@ -15,10 +15,5 @@ using Slots = std::vector<PyType_Slot>;
 void add_operator_slots(Slots& slots);   // tensor_operators.cpp
 void add_number_slots(Slots& slots);     // tensor_numbers.cpp
 void add_subscript_slots(Slots& slots);  // tensor_subscript.cpp
-
-template <class Function>
-void add_slot(Slots& slots, int slot, Function* function) {
-  slots.push_back({slot, reinterpret_cast<void*>(function)});
-}
 
 }  // namespace flambeau

@@ -1,9 +1,5 @@
 // dtype objects, torch.Size and devices.
-#include <Python.h>
-
-#include <utility>
-
-#include "python/args.h"
+#include "python/attributes.h"
 #include "runtime/cuda.h"
 
 namespace flambeau {
@@ -24,116 +20,91 @@ PyTypeObject* device_type = nullptr;
 
 DType value_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
 
-PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(value_of(o))); }
-PyObject* dtype_itemsize(PyObject* o, void*) { return PyLong_FromLongLong(itemsize(value_of(o))); }
-PyObject* dtype_floating(PyObject* o, void*) {
-  DType d = value_of(o);
-  return PyBool_FromLong(is_floating(d) || d == DType::float4_e2m1fn_x2);
+bool is_signed(DType d) {
+  const char kind = facts(d).kind;
+  check(kind != 's' || d < DType::bits1x8, [&] {
+    return message("is_signed: torch.", name(d), " holds bits that have no sign of their own.");
+  });
+  return kind == 'i' || kind == 'c' || (kind == 'f' && d != DType::float8_e8m0fnu) ||
+         d == DType::float4_e2m1fn_x2 || (d >= DType::int1 && d <= DType::int7);
 }
-PyObject* dtype_complex(PyObject* o, void*) { return PyBool_FromLong(is_complex(value_of(o))); }
-PyObject* dtype_signed(PyObject* o, void*) {
-  DType d = value_of(o);
-  char k = facts(d).kind;
-  if (k == 's' && d >= DType::bits1x8) {
-    PyErr_Format(PyExc_RuntimeError,
-                 "is_signed: torch.%s holds bits that have no sign of their own.", name(d));
-    return nullptr;
-  }
-  bool is_signed = k == 'i' || k == 'c' || (k == 'f' && d != DType::float8_e8m0fnu) ||
-                   d == DType::float4_e2m1fn_x2 || (d >= DType::int1 && d <= DType::int7);
-  return PyBool_FromLong(is_signed);
-}
-PyObject* dtype_name_of(PyObject* o, void*) { return PyUnicode_FromString(name(value_of(o))); }
-PyObject* dtype_type_name(PyObject* o, void*) {
-  return PyUnicode_FromString(facts(value_of(o)).type_name);
-}
-PyObject* dtype_to_complex(PyObject* o, PyObject*) {
-  DType d = value_of(o);
-  if (!is_differentiable(d) || is_float8(d)) {
-    PyErr_Format(PyExc_RuntimeError, "to_complex: there are no complex numbers of torch.%s parts.",
-                 name(d));
-    return nullptr;
-  }
-  PyObject* r = dtype_object(to_complex(d));
-  Py_INCREF(r);
-  return r;
-}
-PyObject* dtype_to_real(PyObject* o, PyObject*) {
-  PyObject* r = dtype_object(to_real(value_of(o)));
-  Py_INCREF(r);
-  return r;
-}
-PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(name(value_of(o))); }
-PyObject* dtype_same(PyObject* o, PyObject*) {
-  Py_INCREF(o);
-  return o;
+DType complex_of(DType d) {
+  check(is_differentiable(d) && !is_float8(d), [&] {
+    return message("to_complex: there are no complex numbers of torch.", name(d), " parts.");
+  });
+  return to_complex(d);
 }
 
-PyGetSetDef dtype_getset[] = {
-    {"itemsize", dtype_itemsize, nullptr, "Bytes to an element.", nullptr},
-    {"is_floating_point", dtype_floating, nullptr, nullptr, nullptr},
-    {"is_complex", dtype_complex, nullptr, nullptr, nullptr},
-    {"is_signed", dtype_signed, nullptr, nullptr, nullptr},
-    {"name", dtype_name_of, nullptr, "float32 ...", nullptr},
-    {"_type_name", dtype_type_name, nullptr, "Float of torch.FloatTensor ...", nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMethodDef dtype_methods[] = {{"to_complex", dtype_to_complex, METH_NOARGS, nullptr},
-                               {"to_real", dtype_to_real, METH_NOARGS, nullptr},
-                               {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+/// What fn says of a dtype's value.
+template <auto fn>
+auto of_value(DTypeObject& o) {
+  return fn(o.value);
+}
+PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(value_of(o))); }
+PyObject* dtype_same(PyObject* o, PyObject*) { return Py_NewRef(o); }
+
+PyGetSetDef dtype_attributes[] = {
+    getter<of_value<[](DType d) { return int64_t{itemsize(d)}; }>>("itemsize",
+                                                                   "Bytes to an element."),
+    getter<of_value<[](DType d) { return is_floating(d) || d == DType::float4_e2m1fn_x2; }>>(
+        "is_floating_point"),
+    getter<of_value<[](DType d) { return is_complex(d); }>>("is_complex"),
+    getter<of_value<is_signed>>("is_signed"),
+    getter<of_value<[](DType d) { return name(d); }>>("name", "float32 ..."),
+    getter<of_value<[](DType d) { return facts(d).type_name; }>>("_type_name",
+                                                                 "Float of torch.FloatTensor ..."),
+    {}};
+PyMethodDef dtype_methods[] = {method_by<of_value<complex_of>>("to_complex"),
+                               method_by<of_value<[](DType d) { return to_real(d); }>>("to_real"),
+                               method_by<of_value<[](DType d) { return name(d); }>>("__reduce__"),
                                {"__copy__", dtype_same, METH_NOARGS, nullptr},
                                {"__deepcopy__", dtype_same, METH_O, nullptr},
-                               {nullptr, nullptr, 0, nullptr}};
-PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
-                             {Py_tp_getset, dtype_getset},
-                             {Py_tp_methods, dtype_methods},
-                             {Py_tp_doc, const_cast<char*>("The type of a tensor's elements.")},
-                             {0, nullptr}};
-PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
+                               {}};
 
-PyObject* set_types(const Call& call) {
-  Args a(call);
-  for (int i = 0; i < 7; ++i) Py_INCREF(a[i]);
-  size_type = reinterpret_cast<PyTypeObject*>(a[0]);
-  device_type = reinterpret_cast<PyTypeObject*>(a[1]);
-  the_cpu_device = a[2];
-  the_meta_device = a[3];
-  out_of_memory_type = a[4];
-  device_error_type = a[5];
-  no_such_device_type = a[6];
-  Py_RETURN_NONE;
+/// Which Python classes stand for sizes, devices and memory errors.
+void set_types(PyObject* size, PyObject* device, PyObject* cpu, PyObject* meta,
+               PyObject* out_of_memory, PyObject* device_error, PyObject* no_such_device) {
+  for (PyObject* o : {size, device, cpu, meta, out_of_memory, device_error, no_such_device})
+    Py_INCREF(o);
+  size_type = reinterpret_cast<PyTypeObject*>(size);
+  device_type = reinterpret_cast<PyTypeObject*>(device);
+  the_cpu_device = cpu;
+  the_meta_device = meta;
+  out_of_memory_type = out_of_memory;
+  device_error_type = device_error;
+  no_such_device_type = no_such_device;
 }
 
-/// _set_default_device(device) -> what it was, for this thread.
-PyObject* py_set_default_device(const Call& call) {
-  Args a(call);
-  Device before = default_device, now = to_device_value(a[0], "set_default_device");
+/// Where new tensors of this thread lie if nobody says so; returns what it was.
+Device set_default_device(PyObject* device) {
+  Device before = default_device, now = to_device_value(device, "set_default_device");
   count_other_devices((now != on_cpu) - (before != on_cpu));
   default_device = now;
-  return Py_NewRef(device_object(before));
+  return before;
 }
-PyObject* py_default_device(const Call&) { return Py_NewRef(device_object(default_device)); }
 
 const NativeEntry entries[] = {
-    {"_set_default_device", "device", py_set_default_device,
-     "Where new tensors of this thread lie if nobody says so; returns what it was."},
-    {"_default_device", "", py_default_device, "Where they lie now."},
-    {"_set_types", "size, device_type, cpu, meta, out_of_memory, device_error, no_such_device",
-     set_types, "Tell the core which Python classes stand for sizes, devices and memory errors."},
+    bind<set_default_device>("_set_default_device", "device"),
+    bind<[] { return Device{default_device}; }>("_default_device", "", "Where they lie now."),
+    bind<set_types>("_set_types",
+                    "size, device_type, cpu, meta, out_of_memory, device_error, no_such_device"),
     {}};
+const Functions functions(entries);
 
 }  // namespace
 
 void initialize_types(PyObject* module) {
-  dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&dtype_spec));
-  PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject*>(dtype_type));
+  dtype_type = new_type(
+      "flambeau.dtype", sizeof(DTypeObject), Py_TPFLAGS_DISALLOW_INSTANTIATION,
+      {slot(Py_tp_repr, dtype_repr), slot(Py_tp_getset, dtype_attributes),
+       slot(Py_tp_methods, dtype_methods), slot(Py_tp_doc, "The type of a tensor's elements.")},
+      module, "dtype");
   for (int i = 0; i < dtype_count; ++i) {
     auto* o = reinterpret_cast<DTypeObject*>(dtype_type->tp_alloc(dtype_type, 0));
     o->value = static_cast<DType>(i);
     dtype_objects[i] = reinterpret_cast<PyObject*>(o);
     PyModule_AddObjectRef(module, name(o->value), dtype_objects[i]);
   }
-  add_functions(module, entries);
 }
 
 bool is_dtype(PyObject* o) { return Py_TYPE(o) == dtype_type; }
@@ -183,31 +154,22 @@ PyObject* device_object(Device device) {
 Device to_device_value(PyObject* o, const char* function) {
   if (o == the_cpu_device) return on_cpu;
   if (o == the_meta_device) return on_meta;
-  Object device = Object::borrow(o);
-  if (!is_device(o)) {
-    device = Object::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(device_type), o));
-    if (!device) throw PythonError();
-  }
-  Object type = Object::steal(PyObject_GetAttrString(device.get(), "type"));
-  if (!type) throw PythonError();
-  auto is = [&](const char* name) {
-    return PyUnicode_CompareWithASCIIString(type.get(), name) == 0;
-  };
+  Object device =
+      is_device(o) ? Object::borrow(o) : called(reinterpret_cast<PyObject*>(device_type), o);
+  Object type = attribute_of(device.get(), "type");
+  auto is = [&](const char* name) { return is_text(type.get(), name); };
   if (is("meta")) return on_meta;
   if (is("cpu")) return on_cpu;
   if (is("cuda") && cuda::device_count() > 0) {
-    Object index = Object::steal(PyObject_GetAttrString(device.get(), "index"));
-    if (!index) throw PythonError();
+    Object index = attribute_of(device.get(), "index");
     int at = index.get() == Py_None ? cuda::current_device()
                                     : static_cast<int>(PyLong_AsLong(index.get()));
     cuda::need_device(at, function);
     return cuda::device_at(at);
   }
-  Object types = Object::steal(PyImport_ImportModule("flambeau.types"));
-  if (!types) throw PythonError();
-  Object error =
-      Object::steal(PyObject_CallMethod(types.get(), "missing_device", "sO", function, type.get()));
-  if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
+  Object error = called(imported<"flambeau.types", "missing_device">(),
+                        owned(PyUnicode_FromString(function)).get(), type.get());
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
   throw PythonError();
 }
 
@@ -236,8 +198,7 @@ Format to_format(PyObject* o, const char* function) {
     return message(function, ": memory_format takes a memory format, but got a ",
                    Py_TYPE(o)->tp_name, ".");
   });
-  Object name = Object::steal(PyObject_GetAttrString(o, "name"));
-  if (!name) throw PythonError();
+  Object name = attribute_of(o, "name");
   std::string_view text = text_of(name.get());
   return text == "channels_last"      ? Format::channels_last
          : text == "channels_last_3d" ? Format::channels_last_3d
@@ -259,9 +220,7 @@ int64_t to_integer(PyObject* o, const char* function) {
   check<TypeError>(PyIndex_Check(o) != 0 && !PyBool_Check(o), [&] {
     return message(function, ": takes an int here, not ", Py_TYPE(o)->tp_name, ".");
   });
-  Object index = Object::steal(PyNumber_Index(o));
-  if (!index) throw PythonError();
-  return value_of_int(index.get(), function);
+  return value_of_int(owned(PyNumber_Index(o)).get(), function);
 }
 
 /// A sequence of another kind than list and tuple may claim any length.
@@ -384,13 +343,12 @@ Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
 }
 
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(tensors.size()));
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    PyObject* t = tensors[i] ? tensors[i].py() : Py_None;
-    Py_INCREF(t);
-    PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), t);
-  }
-  return tuple;
+  return tuple_of(static_cast<Py_ssize_t>(tensors.size()),
+                  [&](Py_ssize_t i) {
+                    const TensorRef& t = tensors[static_cast<size_t>(i)];
+                    return Py_NewRef(t ? t.py() : Py_None);
+                  })
+      .release();
 }
 
 }  // namespace flambeau

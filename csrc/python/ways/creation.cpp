@@ -1,5 +1,5 @@
 // New tensors: from sizes, from Python data, from foreign memory.
-#include "autograd/meta.h"
+#include "autograd/assign.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/memory_format.h"
@@ -44,8 +44,7 @@ struct Options {
   /// Raises for names=, and for a layout that nothing is made in.
   void read_layout(const Args& a, int i, const char* key) {
     if (!a.given(i)) return;
-    Object text = Object::steal(PyObject_Str(a[i]));
-    if (!text) throw PythonError();
+    Object text = owned(PyObject_Str(a[i]));
     std::string_view name = text_of(text.get());
     if (name.find("strided") != name.npos) return;
     check<NotImplementedError>(key[0] == 'l' && name.find("sparse") != name.npos, [&] {
@@ -94,7 +93,7 @@ TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* funct
 
 TensorRef finish(TensorRef t, const Options& o) {
   if (o.pinned) t = call_bound("pinned", {t.py()});
-  if (o.requires_grad) mark_requires_grad(*t, true);
+  if (o.requires_grad) set_requires_grad(*t, true);
   return t;
 }
 
@@ -292,7 +291,7 @@ PyTypeObject* tensor_class(const char* op, PyObject* cls) {
 TensorRef make_subclass(Called op, PyObject* cls, Tensor& data, bool requires_grad,
                         bool require_grad) {
   TensorRef t = retype(data, tensor_class(op, cls));
-  if (requires_grad || require_grad) mark_requires_grad(*t, true);
+  if (requires_grad || require_grad) set_requires_grad(*t, true);
   return t;
 }
 
@@ -339,18 +338,16 @@ const NativeEntry entries[] = {
     function(bind<from_array>(
         "from_numpy", "ndarray",
         "A tensor over the memory of a NumPy array; both see each other's writes.")),
-    bind<is_array_scalar>("_is_array_scalar", "object", "Whether an object is a NumPy scalar."),
-    bind<wrap_memory>("_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0",
-                      "A tensor over foreign memory."),
+    bind<is_array_scalar>("_is_array_scalar", "object"),
+    bind<wrap_memory>("_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0"),
     bind<[](Called op, Tensor& data, PyObject* cls) {
       return as_subclass(data, tensor_class(op, cls));
     }>("_as_subclass", "data, cls", "A view of a tensor as an instance of a subclass."),
-    bind<make_subclass>("_make_subclass", "cls, data, requires_grad=False, require_grad=False",
-                        "A tensor's memory as an instance of a subclass."),
+    bind<make_subclass>("_make_subclass", "cls, data, requires_grad=False, require_grad=False"),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_creation(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -2,12 +2,9 @@
 // numbers. Needs the GIL, which long runs give up.
 #include "dispatch/fused.h"
 
-#include <Python.h>
-#include <structmember.h>
-
 #include <algorithm>
 
-#include "python/args.h"
+#include "python/attributes.h"
 
 namespace flambeau {
 
@@ -19,17 +16,14 @@ struct Fused {
 };
 
 void place(PyObject* number, DType dtype, char* to) {
-  if (dtype == DType::float64) {
-    double value = PyFloat_AsDouble(number);
-    if (value == -1 && PyErr_Occurred()) throw PythonError();
-    std::memcpy(to, &value, sizeof value);
-  } else if (dtype == DType::int64) {
-    int64_t value = PyLong_AsLongLong(number);
-    if (value == -1 && PyErr_Occurred()) throw PythonError();
-    std::memcpy(to, &value, sizeof value);
-  } else {
-    *to = static_cast<char>(truth_of(number));
-  }
+  auto put = [&](auto value) { std::memcpy(to, &value, sizeof value); };
+  if (dtype == DType::float64)
+    put(PyFloat_AsDouble(number));
+  else if (dtype == DType::bool_)
+    put(truth_of(number));
+  else
+    put(int64_t{PyLong_AsLongLong(number)});
+  if (PyErr_Occurred()) throw PythonError();
 }
 
 void take_inputs(const Fusion& self, PyObject* const* args, Py_ssize_t n, FusedInputs& inputs) {
@@ -58,11 +52,8 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
         TensorRef outputs[max_operands];
         run_fused(self, inputs, outputs);
         if (self.n_out == 1) return outputs[0].release_py();
-        Object tuple = Object::steal(PyTuple_New(self.n_out));
-        if (!tuple) throw PythonError();
-        for (int i = 0; i < self.n_out; ++i)
-          PyTuple_SET_ITEM(tuple.get(), i, outputs[i].release_py());
-        return tuple.release();
+        return tuple_of(self.n_out, [&](Py_ssize_t i) { return outputs[i].release_py(); })
+            .release();
       },
       "fused");
 }
@@ -82,8 +73,7 @@ PyObject* fused_new(PyTypeObject* type, PyObject* args, PyObject*) {
         check<ValueError>(
             n_out >= 1 && n_out <= n && n <= max_operands && PyTuple_GET_SIZE(reads) == n_out,
             [&] { return message("Fused: ", n, " operands, at most ", max_operands, "."); });
-        Object made = Object::steal(type->tp_alloc(type, 0));
-        if (!made) throw PythonError();
+        Object made = owned(type->tp_alloc(type, 0));
         auto* object = reinterpret_cast<Fused*>(made.get());
         object->vectorcall = fused_call;
         object->fusion = new Fusion;
@@ -120,29 +110,17 @@ int fused_traverse(PyObject* o, visitproc visit, void* arg) {
 }
 
 PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Fused, vectorcall), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
-PyObject* get_spec(PyObject* o, void*) {
-  return Py_NewRef(reinterpret_cast<Fused*>(o)->fusion->spec.get());
-}
-PyGetSetDef attributes[] = {{"spec", get_spec, nullptr, nullptr, nullptr},
-                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(fused_new)},
-                       {Py_tp_dealloc, reinterpret_cast<void*>(fused_dealloc)},
-                       {Py_tp_traverse, reinterpret_cast<void*>(fused_traverse)},
-                       {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                       {Py_tp_members, members},
-                       {Py_tp_getset, attributes},
-                       {0, nullptr}};
-PyType_Spec type_spec = {"flambeau._core.Fused", sizeof(Fused), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
-                         slots};
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Fused, vectorcall), READONLY, nullptr}, {}};
+PyGetSetDef attributes[] = {getter<[](Fused& self) { return self.fusion->spec; }>("spec"), {}};
 
 }  // namespace
 
 void initialize_fused(PyObject* module) {
-  PyObject* type = PyType_FromSpec(&type_spec);
-  if (!type || PyModule_AddObjectRef(module, "Fused", type) < 0) throw PythonError();
+  new_type("flambeau._core.Fused", sizeof(Fused), Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+           {slot(Py_tp_new, fused_new), slot(Py_tp_dealloc, fused_dealloc),
+            slot(Py_tp_traverse, fused_traverse), slot(Py_tp_call, PyVectorcall_Call),
+            slot(Py_tp_members, members), slot(Py_tp_getset, attributes)},
+           module, "Fused");
 }
 
 }  // namespace flambeau

@@ -83,8 +83,7 @@ PyObject* py_call_key(const Call& call) {
   std::string key;
   key.push_back(static_cast<char>(grad_mode_enabled | inference_mode_enabled << 1));
   key.push_back(static_cast<char>(default_dtype));
-  Object tensors = Object::steal(PyList_New(0));
-  if (!tensors) throw PythonError();
+  Object tensors = owned(PyList_New(0));
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[0]); ++i)
     if (!add_value(key, PyTuple_GET_ITEM(a[0], i), tensors.get())) Py_RETURN_NONE;
   PyObject *name, *value;
@@ -93,9 +92,7 @@ PyObject* py_call_key(const Call& call) {
     key.append(text_of(name)).push_back(0);
     if (!add_value(key, value, tensors.get())) Py_RETURN_NONE;
   }
-  Object bytes =
-      Object::steal(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
-  if (!bytes) throw PythonError();
+  Object bytes = owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
   return PyTuple_Pack(2, bytes.get(), tensors.get());
 }
 
@@ -103,8 +100,7 @@ PyObject* py_call_key(const Call& call) {
 PyObject* py_describe_layouts(const Call& call) {
   Args a(call);
   std::string key;
-  Object list = Object::steal(PySequence_Fast(a[0], "_describe_layouts(): takes a sequence."));
-  if (!list) throw PythonError();
+  Object list = owned(PySequence_Fast(a[0], "_describe_layouts(): takes a sequence."));
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i) {
     PyObject* o = PySequence_Fast_GET_ITEM(list.get(), i);
     check<TypeError>(is_tensor(o), [] { return message("_describe_layouts(): takes Tensors."); });
@@ -158,8 +154,7 @@ PyObject* py_unchanged(const Call& call) {
     PyObject* dict = PyTuple_GET_ITEM(item, 2);
     if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != PyTuple_GET_ITEM(item, 1)) Py_RETURN_FALSE;
     if (dict == Py_None) continue;
-    Object now = Object::steal(PyObject_GenericGetDict(object, nullptr));
-    if (!now) throw PythonError();
+    Object now = owned(PyObject_GenericGetDict(object, nullptr));
     if (now.get() != dict) Py_RETURN_FALSE;
   }
   if (PyErr_Occurred()) throw PythonError();
@@ -173,8 +168,8 @@ const NativeEntry entries[] = {
           "Whether Python values are what they were."}),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_guards(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -101,18 +101,15 @@ consteval NativeEntry index_write(const char* name) {
 
 const NativeEntry indexing[] = {
     bind<raw::gather>("gather", "input, dim, index", "Elements of input at index along dim."),
-    bind<raw::index_select>("index_select", "input, dim, index", "Some indices of dim."),
-    bind<raw::embedding>("embedding", "weight, input", "Rows of a matrix."),
-    bind<raw::bag_sums>("bag_sums", "weight, input, offsets, mean",
-                        "Sums or means of bags of rows."),
-    bind<raw::index>("index", "input, indices", "input[indices]; None is all of a dim.",
-                     Mixing::indices),
-    bind<index_first>("index_first", "input, index",
-                      "input[index] of a mask, or of tensors of int64.", Mixing::all),
-    bind<raw::take>("take", "input, index", "Elements by their place in row-major order."),
+    bind<raw::index_select>("index_select", "input, dim, index"),
+    bind<raw::embedding>("embedding", "weight, input"),
+    bind<raw::bag_sums>("bag_sums", "weight, input, offsets, mean"),
+    bind<raw::index>("index", "input, indices", nullptr, Mixing::indices),
+    bind<index_first>("index_first", "input, index", nullptr, Mixing::all),
+    bind<raw::take>("take", "input, index"),
     bind<[](Tensor& input) { return nonzero(input); }>(
         "nonzero", "input", "The coordinates of the elements that are not zero."),
-    bind<raw::masked_select>("masked_select", "input, mask", "The elements where mask is true."),
+    bind<raw::masked_select>("masked_select", "input, mask"),
 
     scatter("scatter_"),
     scatter("scatter_add_"),
@@ -128,37 +125,34 @@ const NativeEntry indexing[] = {
     bind<raw::masked_scatter_>("masked_scatter_", "self, mask, source",
                                "Writes source to the places where mask is true."),
 
-    bind<raw::sort>("sort", "input, dim, descending", "(values, indices) in order."),
+    bind<raw::sort>("sort", "input, dim, descending"),
     bind<raw::argsort>("argsort", "input, dim, descending", "The indices that sort."),
-    bind<raw::topk>("topk", "input, k, dim, largest, sorted", "The k largest, or smallest."),
-    bind<raw::kthvalue>("kthvalue", "input, k, dim, keepdim", "The k-th smallest."),
-    bind<raw::median>("median", "input, dim, keepdim, ignore_nan", "The lower of the middle ones."),
-    bind<raw::mode>("mode", "input, dim, keepdim", "The most frequent."),
-    bind<raw::searchsorted>("searchsorted", "sorted_sequence, values, right, int32, sorter",
-                            "Where values belong in a sequence in order."),
-    bind<raw::draw_by_weight>("draw_by_weight", "weights, u",
-                              "(places, whether all weights are good)."),
-    bind<raw::bincount>("bincount", "input, weights, minlength", "How often each integer occurs."),
-    bind<raw::histc>("histc", "input, weights, bins, min, max", "A histogram."),
-    bind<raw::unique>("unique", "input, consecutive, rows, width, wants_inverse, wants_counts",
-                      "Of rows: places of the first occurrences, inverse, counts."),
-    bind<raw::without_repeats>("without_repeats", "input", "What differs from the one before."),
+    bind<raw::topk>("topk", "input, k, dim, largest, sorted"),
+    bind<raw::kthvalue>("kthvalue", "input, k, dim, keepdim"),
+    bind<raw::median>("median", "input, dim, keepdim, ignore_nan"),
+    bind<raw::mode>("mode", "input, dim, keepdim"),
+    bind<raw::searchsorted>("searchsorted", "sorted_sequence, values, right, int32, sorter"),
+    bind<raw::draw_by_weight>("draw_by_weight", "weights, u"),
+    bind<raw::bincount>("bincount", "input, weights, minlength"),
+    bind<raw::histc>("histc", "input, weights, bins, min, max"),
+    bind<raw::unique>("unique", "input, consecutive, rows, width, wants_inverse, wants_counts"),
+    bind<raw::without_repeats>("without_repeats", "input"),
 
-    bind<raw::cumsum>("cumsum", "input, dim", "Running sums."),
+    bind<raw::cumsum>("cumsum", "input, dim"),
     bind<raw::cumprod>("cumprod", "input, dim", "Running products."),
-    bind<raw::logcumsumexp>("logcumsumexp", "input, dim", "log of running sums of exp."),
-    bind<raw::cummax>("cummax", "input, dim", "Running maxima and their places."),
+    bind<raw::logcumsumexp>("logcumsumexp", "input, dim"),
+    bind<raw::cummax>("cummax", "input, dim"),
     bind<raw::cummin>("cummin", "input, dim", "Running minima and their places."),
-    bind<raw::flip>("flip", "input, dims", "Dims in reverse order."),
-    bind<raw::roll>("roll", "input, shifts, dims", "Dims moved around in a circle."),
-    bind<flip_plain>("flip_plain", "input, dim, other=None", "flip of a contiguous tensor."),
-    bind<roll_plain>("roll_plain", "input, shift, dim", "roll of a contiguous tensor."),
-    bind<triangle<false>>("tril", "input, diagonal=0", "tril of a contiguous tensor."),
-    bind<triangle<true>>("triu", "input, diagonal=0", "triu of a contiguous tensor."),
+    bind<raw::flip>("flip", "input, dims"),
+    bind<raw::roll>("roll", "input, shifts, dims"),
+    bind<flip_plain>("flip_plain", "input, dim, other=None"),
+    bind<roll_plain>("roll_plain", "input, shift, dim"),
+    bind<triangle<false>>("tril", "input, diagonal=0"),
+    bind<triangle<true>>("triu", "input, diagonal=0"),
     {}};
 
-}  // namespace
+const Functions functions(indexing, "indexing");
 
-void initialize_indexing(PyObject* core) { add_private_module(core, "indexing", indexing); }
+}  // namespace
 
 }  // namespace flambeau

@@ -31,18 +31,18 @@ struct LossWay : RowWay {
     Reducing reduction = Reducing::mean;
     for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
       PyObject *key = PyTuple_GET_ITEM(keys, k), *value = args[n + k];
-      if (is_key(key, "weight") && value == Py_None) continue;
-      if (is_key(key, "ignore_index") && PyLong_CheckExact(value)) {
+      if (is_text(key, "weight") && value == Py_None) continue;
+      if (is_text(key, "ignore_index") && PyLong_CheckExact(value)) {
         ignored = PyLong_AsLongLong(value);
-      } else if (is_key(key, "label_smoothing") && from_logits && PyFloat_CheckExact(value)) {
+      } else if (is_text(key, "label_smoothing") && from_logits && PyFloat_CheckExact(value)) {
         smoothing = PyFloat_AS_DOUBLE(value);
         if (!(smoothing >= 0 && smoothing <= 1)) return nullptr;
-      } else if (is_key(key, "reduction") && PyUnicode_Check(value)) {
-        if (is_key(value, "none"))
+      } else if (is_text(key, "reduction") && PyUnicode_Check(value)) {
+        if (is_text(value, "none"))
           reduction = Reducing::none;
-        else if (is_key(value, "sum"))
+        else if (is_text(value, "sum"))
           reduction = Reducing::sum;
-        else if (!is_key(value, "mean"))
+        else if (!is_text(value, "mean"))
           return nullptr;
       } else {
         return nullptr;
@@ -84,10 +84,8 @@ struct LossWay : RowWay {
   /// As backward's callable takes them: (smoothing, ignored, reduction, counted).
   static Object packed(const Options& o) {
     static const char* names[] = {"none", "mean", "sum"};
-    Object tuple =
-        Object::steal(Py_BuildValue("dLsd", o.smoothing, static_cast<long long>(o.ignored),
-                                    names[static_cast<int>(o.reduction)], o.counted));
-    if (!tuple) throw PythonError();
+    Object tuple = owned(Py_BuildValue("dLsd", o.smoothing, static_cast<long long>(o.ignored),
+                                       names[static_cast<int>(o.reduction)], o.counted));
     return tuple;
   }
   static Options unpacked(PyObject* tuple) {
@@ -154,10 +152,10 @@ struct SquaresWay : Way {
     bool means = true;
     for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
       PyObject* value = args[n + k];
-      if (!is_key(PyTuple_GET_ITEM(keys, k), "reduction") || !PyUnicode_Check(value))
+      if (!is_text(PyTuple_GET_ITEM(keys, k), "reduction") || !PyUnicode_Check(value))
         return nullptr;
-      means = is_key(value, "mean");
-      if (!means && !is_key(value, "sum")) return nullptr;
+      means = is_text(value, "mean");
+      if (!means && !is_text(value, "sum")) return nullptr;
     }
     if (input.dtype != target.dtype || !is_floating(input.dtype) || input.numel == 0 ||
         input.ndim == 0 || input.ndim > most_reducible_dims ||
@@ -195,9 +193,9 @@ const NativeEntry entries[] = {{"_squares_way", "operation, mean, sum, backward"
                                 "A native way into mse_loss."},
                                {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_loss_ways(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 Way* make_loss_way(std::string_view name, PyObject* compile, PyObject* callable) {
   bool logits = name == "cross_entropy";

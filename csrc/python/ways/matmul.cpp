@@ -8,8 +8,7 @@ namespace flambeau {
 namespace {
 
 Object chain_order(const std::vector<int64_t>& sizes) {
-  Object list = Object::steal(PyList_New(0));
-  if (!list) throw PythonError();
+  Object list = owned(PyList_New(0));
   for (auto [left, right] : cheapest_chain(sizes)) {
     Object pair = Object::steal(Py_BuildValue("LL", left, right));
     if (!pair || PyList_Append(list.get(), pair.get()) < 0) throw PythonError();
@@ -24,9 +23,8 @@ const NativeEntry entries[] = {
         "matmul", "input, other", "The product of vectors, matrices or stacks of them."),
     bind<mv>("mv", "input, vec", "The product of a matrix and a vector."),
     bind<dot>("dot", "input, tensor", "The sum of the products of two vectors."),
-    bind<addmv>("_addmv", "input, mat, vec, beta, alpha", "beta * input + alpha * (mat @ vec)."),
-    bind<addmm>("_addmm", "input, mat1, mat2, beta, alpha, name",
-                "beta * input + alpha * (mat1 @ mat2), which messages call by a name."),
+    bind<addmv>("_addmv", "input, mat, vec, beta, alpha"),
+    bind<addmm>("_addmm", "input, mat1, mat2, beta, alpha, name"),
     bind<chain_order>("_chain_order", "sizes",
                       "[(left, right)] of the products of a chain of matrices, the cheapest order; "
                       "products count on behind the matrices."),
@@ -37,8 +35,8 @@ const NativeEntry entries[] = {
         "_lapack_symbol", "name", "The address of a LAPACK routine, 0 if there is none."),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_matmul(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -62,8 +62,7 @@ PyObject* to_list(const Tensor& t, int dim, const char* at) {
   if (dim == t.ndim) return load_number(at, t.dtype);
   check_room(t.sizes[dim] < INT64_MAX / 64 ? 64 * t.sizes[dim]
                                            : INT64_MAX);  // a list each, or more
-  Object list = Object::steal(PyList_New(t.sizes[dim]));
-  if (!list) throw PythonError();
+  Object list = owned(PyList_New(t.sizes[dim]));
   for (int64_t i = 0; i < t.sizes[dim]; ++i) {
     PyObject* item = to_list(t, dim + 1, at + i * t.strides[dim] * itemsize(t.dtype));
     if (!item) throw PythonError();
@@ -190,14 +189,12 @@ const NativeEntry entries[] = {
       return resize_(t, size, format);
     }>("resize_", "input, *size, memory_format=None",
        "Other sizes in place; new elements are uninitialised.")),
-    bind<keep_format>("_keep_format", "result, input",
-                      "A result in the channels-last order of an input, if it has one."),
-    bind<take_layout>("_take_layout", "input, view",
-                      "The layout and history of a view of the tensor, in place."),
+    bind<keep_format>("_keep_format", "result, input"),
+    bind<take_layout>("_take_layout", "input, view"),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_methods(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -60,13 +60,12 @@ const NativeEntry entries[] = {
     bind<solve_systems>("_solve", "A, B",
                         "(X, info, LU, pivots) with A X = B; small matrices leave no LU."),
     bind<solve_again>("_solve_transposed", "LU, pivots, B", "X with A^T X = B, after _solve."),
-    bind<of_square<inverse>>("_inverse", "A", "(the inverses, info)."),
-    bind<of_square<cholesky>>("_cholesky", "A", "(L, info) with A = L L^H."),
+    bind<of_square<inverse>>("_inverse", "A"),
+    bind<of_square<cholesky>>("_cholesky", "A"),
     bind<solve_triangles>("_solve_triangular", "A, B, upper, unitriangular",
                           "X with A X = B, from one triangle of A."),
-    bind<of_square<determinant>>("_det", "A", "The determinants."),
-    bind<of_square<sign_and_log_det>>(
-        "_slogdet", "A", "The determinants' signs, and the logarithms of their absolute values."),
+    bind<of_square<determinant>>("_det", "A"),
+    bind<of_square<sign_and_log_det>>("_slogdet", "A"),
     bind<[](Called op, Tensor& A, bool complete) { return qr(matrices(op, A), complete); }>(
         "_qr", "A, complete=False", "(Q, R)."),
     bind<[](Called op, Tensor& A, bool upper, bool vectors) {
@@ -81,27 +80,22 @@ const NativeEntry entries[] = {
     bind<solve_least_squares>("_least_squares", "A, B, rcond",
                               "(X, rank) with the least norm of A X - B."),
 
-    bind<raw::fourier>("_fourier", "input, dims, scale, inverse",
-                       "scale times the transform of complex input over dims."),
-    bind<raw::fourier_real>("_fourier_real", "input, dim, scale, inverse",
-                            "The first half of the coefficients of real input."),
-    bind<raw::fourier_to_real>("_fourier_to_real", "input, dim, size, scale, inverse",
-                               "The real signal of `size` points."),
+    bind<raw::fourier>("_fourier", "input, dims, scale, inverse"),
+    bind<raw::fourier_real>("_fourier_real", "input, dim, scale, inverse"),
+    bind<raw::fourier_to_real>("_fourier_to_real", "input, dim, size, scale, inverse"),
 
-    bind<raw::cross>("_cross", "input, other, dim", "The vector products along a dim of 3."),
-    bind<raw::gcd>("_gcd", "input, other", "The greatest common divisors."),
+    bind<raw::cross>("_cross", "input, other, dim"),
+    bind<raw::gcd>("_gcd", "input, other"),
     bind<raw::lcm>("_lcm", "input, other", "The least common multiples."),
-    bind<raw::incomplete_gamma>("_incomplete_gamma", "a, x, upper",
-                                "The regularised incomplete gamma function."),
-    bind<raw::poisson>("_poisson", "rate, seed, call", "Numbers of Poisson distributions."),
+    bind<raw::incomplete_gamma>("_incomplete_gamma", "a, x, upper"),
+    bind<raw::poisson>("_poisson", "rate, seed, call"),
     bind<raw::binomial>("_binomial", "count, prob, seed, call",
                         "Numbers of binomial distributions."),
-    bind<raw::random_order>("_random_order", "out, seed, call",
-                            "Fills a vector with a random order."),
+    bind<raw::random_order>("_random_order", "out, seed, call"),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_numbers(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -69,8 +69,7 @@ const NativeEntry entries[] = {
     bind<[](Tensor& result, PyObject* out, const char* name) {
       return finish_out(TensorRef::borrow(&result), &tensor_of(name, "out", out), name);
     }>("_finish_out", "result, out, name", "Puts a result into out=."),
-    bind<check_out>("_check_out", "out, dtype, inputs, name",
-                    "Raises unless out= has the dtype and lies apart from the inputs."),
+    bind<check_out>("_check_out", "out, dtype, inputs, name"),
     bind<[](PyObject* input, const char* name) {
       Tensor& t = tensor_of(name, "input", input);
       check_inplace(t.batched ? *batch_in(t).value : t, name);
@@ -82,8 +81,8 @@ const NativeEntry entries[] = {
                       "Tensors of one shape along a new dimension."),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_out(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -56,8 +56,7 @@ void check_factors(const Pointwise& record, const Arg* args) {
 void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
   const Pointwise& record = *self.record;
   PyObject* last = record.arg_names[record.n_inputs].get();
-  bool scales = PyUnicode_CompareWithASCIIString(last, "value") == 0 ||
-                PyUnicode_CompareWithASCIIString(last, "alpha") == 0;
+  bool scales = is_text(last, "value") || is_text(last, "alpha");
   if (!scales || is_tensor(args[1]) || !is_tensor(args[record.n_inputs])) return;
   std::string text =
       // The first words are what programs filter warnings by (docs/differences.md).
@@ -79,7 +78,7 @@ void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
   PyObject* out = Py_None;
   std::vector<PyObject*> ordered;
   if (n == record.n_inputs + 1 && n > 2 && n <= record.n_args) {
-    ordered.assign(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
+    ordered.assign(args, args + n + count_of(keys));
     take_older_order(self, ordered);
     args = ordered.data();
   }
@@ -134,8 +133,7 @@ PyObject* run_pointwise(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
 // the record of a declaration
 
 Object attribute_of(PyObject* spec, const char* attribute) {
-  Object value = Object::steal(PyObject_GetAttrString(spec, attribute));
-  if (!value) throw PythonError();
+  Object value = owned(PyObject_GetAttrString(spec, attribute));
   return value;
 }
 
@@ -204,13 +202,13 @@ PyObject* py_pointwise(const Call& call) {
 
 const NativeEntry entries[] = {
     {"_pointwise", "spec, inplace_of=None", py_pointwise, "The operator of a declaration."}, {}};
+const Functions functions(entries);
 
 }  // namespace
 
 PyObject* spec_of(Operator& self) { return Py_NewRef(self.record->spec.get()); }
 
 void initialize_pointwise(PyObject* module) {
-  add_functions(module, entries);
   PyModule_AddIntConstant(module, "max_pointwise_args", max_args);
 }
 

@@ -1,10 +1,6 @@
 // Primitives: operators whose forward and backward are written in Python; the node is their ctx.
-#include <Python.h>
-
-#include <unordered_map>
-
+#include "autograd/function.h"
 #include "dispatch/memory_format.h"
-#include "python/autograd/function_node.h"
 #include "python/operator.h"
 
 namespace flambeau {
@@ -21,16 +17,8 @@ void keep_format(PyObject* const* args, Py_ssize_t n, PyObject* result) {
   if (!is_channels_last(format)) return;
   if (is_tensor(result)) lay_out(*as_tensor(result), format);
   if (!is_list(result)) return;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(result, i);
+  for (PyObject* item : Items(result))
     if (is_tensor(item)) lay_out(*as_tensor(item), format);
-  }
-}
-
-/// The operator whose nodes are of a type.
-std::unordered_map<PyTypeObject*, Operator*>& primitives() {
-  static auto* table = new std::unordered_map<PyTypeObject*, Operator*>;
-  return *table;
 }
 
 }  // namespace
@@ -40,15 +28,16 @@ Object call_primitive(Operator& self, PyObject* const* given, Py_ssize_t n, PyOb
   Py_ssize_t count = self.parameters->count();
   self.parameters->bind(reinterpret_cast<PyObject*>(&self), given, n, keys, args + 1);
   Ref<FunctionNode> ctx = new_function_node(self.node_type, self.backward);
+  ctx->argument_names = self.parameters->names();
+  ctx->sparse = &self.sparse;
   bool history = inspect_arguments(*ctx, args + 1, count) && grad_mode_enabled;
   args[0] = ctx.py();
   Object result;
   {
     GradModeGuard off(false);
-    result = Object::steal(
+    result = owned(
         PyObject_Vectorcall(self.implementation, args, static_cast<size_t>(1 + count), nullptr));
   }
-  if (!result) throw PythonError();
   if (self.keeps_format) keep_format(args + 1, count, result.get());
   if (history) set_argument_edges(*ctx, args + 1, count, true);
   return record_outputs(*ctx, std::move(result), history, args + 1, count);
@@ -59,17 +48,6 @@ void make_primitive(Operator& self, const char* node_name) {
     return message(node_name, ": a primitive takes at most ", max_arguments, " arguments.");
   });
   self.node_type = node_subtype(node_name, function_node_type);
-  primitives()[self.node_type] = &self;
-}
-
-PyObject* primitive_arguments(PyTypeObject* type) {
-  auto found = primitives().find(type);
-  return found == primitives().end() ? nullptr : found->second->parameters->names();
-}
-
-bool primitive_takes_sparse(PyTypeObject* type) {
-  auto found = primitives().find(type);
-  return found != primitives().end() && found->second->sparse;
 }
 
 }  // namespace flambeau

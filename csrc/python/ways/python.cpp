@@ -12,15 +12,6 @@ namespace flambeau {
 
 namespace {
 
-Object tuple_of(PyObject* const* args, Py_ssize_t n) {
-  Object tuple = Object::steal(PyTuple_New(n));
-  if (!tuple) throw PythonError();
-  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(args[i]));
-  return tuple;
-}
-
-Py_ssize_t count_of(PyObject* keys) { return keys ? PyTuple_GET_SIZE(keys) : 0; }
-
 // ------------------------------------------------------------------------------------------------
 // the call
 
@@ -65,8 +56,7 @@ PyObject* invoke_respelled(Operator& self, PyObject* const* args, Py_ssize_t n, 
   for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keys); ++k) {
     PyObject* key = PyTuple_GET_ITEM(keys, k);
     bool known = self.parameters->place(key) >= 0;
-    if (!known && self.out != Operator::Out::none &&
-        PyUnicode_CompareWithASCIIString(key, "out") == 0) {
+    if (!known && self.out != Operator::Out::none && is_text(key, "out")) {
       out = args[n + k];
       continue;
     }
@@ -151,14 +141,13 @@ PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObjec
 Operator::Out out_policy(PyObject* o) {
   if (o == Py_True) return Operator::Out::cast;
   if (!PyUnicode_Check(o)) return Operator::Out::none;
-  return PyUnicode_CompareWithASCIIString(o, "same") == 0 ? Operator::Out::same
-                                                          : Operator::Out::exact;
+  return is_text(o, "same") ? Operator::Out::same : Operator::Out::exact;
 }
 
 Operator::Precision precision_of(PyObject* o) {
   if (!PyUnicode_Check(o)) return Operator::Precision::given;
-  bool lower = PyUnicode_CompareWithASCIIString(o, "lower") == 0;
-  check<ValueError>(lower || PyUnicode_CompareWithASCIIString(o, "float32") == 0, [&] {
+  bool lower = is_text(o, "lower");
+  check<ValueError>(lower || is_text(o, "float32"), [&] {
     return message("autocast is \"lower\" or \"float32\", not \"", text_of(o), "\".");
   });
   return lower ? Operator::Precision::lower : Operator::Precision::full;
@@ -203,8 +192,8 @@ const NativeEntry entries[] = {
      py_operator, "An operator implemented in Python."},
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_python_operators(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

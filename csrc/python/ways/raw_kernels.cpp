@@ -120,16 +120,13 @@ void rows(PyObject* address, PyObject* outs, PyObject* ins, std::string_view kin
 }
 
 const NativeEntry entries[] = {
-    bind<map>("_map", "pointwise, outputs, inputs, dtype=None",
-              "Runs a map kernel without history."),
-    bind<map_lists>("_map_lists", "pointwise, outputs, inputs",
-                    "Runs a map kernel over lists of tensors without history."),
-    bind<rows>("_rows", "address, outputs, inputs, kinds, n_rows, row_len",
-               "Runs a row kernel without history."),
+    bind<map>("_map", "pointwise, outputs, inputs, dtype=None"),
+    bind<map_lists>("_map_lists", "pointwise, outputs, inputs"),
+    bind<rows>("_rows", "address, outputs, inputs, kinds, n_rows, row_len"),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_raw_kernels(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

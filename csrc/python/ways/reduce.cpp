@@ -1,15 +1,13 @@
 // sum, mean and the raw reductions as Python functions.
 #include "dispatch/reduce.h"
 
-#include <structmember.h>
-
 #include <algorithm>
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/out.h"
-#include "python/bind.h"
+#include "python/attributes.h"
 
 namespace flambeau {
 
@@ -42,12 +40,7 @@ void reduction_dealloc(PyObject* o) {
 }
 
 PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr},
-                                   {nullptr, 0, 0, 0, nullptr}};
-
-PyType_Slot reduction_slots[] = {{Py_tp_new, reinterpret_cast<void*>(reduction_new)},
-                                 {Py_tp_dealloc, reinterpret_cast<void*>(reduction_dealloc)},
-                                 {Py_tp_members, reduction_members},
-                                 {0, nullptr}};
+                                   {}};
 
 TensorRef sum(Called op, Tensor& input, PyObject* dim, Flag keepdim, std::optional<DType> dtype,
               Tensor* out) {
@@ -101,22 +94,21 @@ const NativeEntry entries[] = {
                    "The sum of all elements or over dim.")),
     both(bind<mean>("mean", "input, dim=None, keepdim=False, *, dtype=None, out=None",
                     "The mean of all elements or over dim.")),
-    bind<reduce>("_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None",
-                 "Runs a reduction without history."),
+    bind<reduce>("_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None"),
     bind<[](Tensor& t) { return all_finite(t); }>(
         "_all_finite", "input", "Whether a contiguous tensor has neither infinities nor NaN."),
     method(bind<sum_to_size_of>("sum_to_size", "input, *size",
                                 "Summed over what broadcasting would have repeated.")),
     {}};
+const Functions functions(entries);
 
 }  // namespace
 
 void initialize_reductions(PyObject* module) {
-  static PyType_Spec spec = {"flambeau._core.Reduction", sizeof(Reduction), 0, Py_TPFLAGS_DEFAULT,
-                             reduction_slots};
-  reduction_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  PyModule_AddObjectRef(module, "Reduction", reinterpret_cast<PyObject*>(reduction_type));
-  add_functions(module, entries);
+  reduction_type = new_type("flambeau._core.Reduction", sizeof(Reduction), 0,
+                            {slot(Py_tp_new, reduction_new), slot(Py_tp_dealloc, reduction_dealloc),
+                             slot(Py_tp_members, reduction_members)},
+                            module, "Reduction");
 }
 
 }  // namespace flambeau

@@ -1,6 +1,6 @@
 // Native ways into reductions, and into operators that have a raw function.
+#include "autograd/way_node.h"
 #include "dispatch/reduce.h"
-#include "python/ways/node.h"
 #include "python/ways/plain.h"
 
 namespace flambeau {
@@ -37,12 +37,12 @@ bool is_two(PyObject* o) {
   int overflow;
   if (PyLong_CheckExact(o)) return PyLong_AsLongAndOverflow(o, &overflow) == 2;
   if (PyFloat_CheckExact(o)) return PyFloat_AS_DOUBLE(o) == 2;
-  return PyUnicode_Check(o) && PyUnicode_CompareWithASCIIString(o, "fro") == 0;
+  return PyUnicode_Check(o) && is_text(o, "fro");
 }
 
 /// The arguments by name; false if there are others.
 bool ReduceWay::parse(PyObject* const* args, Py_ssize_t n, PyObject* keys, Request& request) const {
-  Py_ssize_t n_keys = keys ? PyTuple_GET_SIZE(keys) : 0;
+  Py_ssize_t n_keys = count_of(keys);
   if (n < 1 || n > PyTuple_GET_SIZE(names.get()) || !is_ready(args[0])) return false;
   for (Py_ssize_t i = 1; i < n + n_keys; ++i) {
     PyObject* key = i < n ? PyTuple_GET_ITEM(names.get(), i) : PyTuple_GET_ITEM(keys, i - n);
@@ -367,8 +367,8 @@ const NativeEntry entries[] = {
      py_reduction_way, "A native way into a reduction."},
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_reduction_ways(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

@@ -21,9 +21,7 @@ RowWay::RowWay(PyObject* compile, PyObject* callable, const char* name,
 RowsKernel RowWay::find(int variant, DType dtype) {
   RowsKernel& known = known_[variant][static_cast<int>(dtype)];
   if (known) return known;
-  Object address =
-      Object::steal(PyObject_CallFunction(compile_.get(), "iO", variant, dtype_object(dtype)));
-  if (!address) throw PythonError();
+  Object address = owned(PyObject_CallFunction(compile_.get(), "iO", variant, dtype_object(dtype)));
   known = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(address.get()));
   if (!known) throw PythonError();
   return known;
@@ -45,9 +43,9 @@ struct SoftmaxWay : RowWay {
   }
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
-    Py_ssize_t n_keys = keys ? PyTuple_GET_SIZE(keys) : 0;
+    Py_ssize_t n_keys = count_of(keys);
     if (n < 1 || n + n_keys != 2 || !is_ready(args[0]) ||
-        (n_keys && !is_key(PyTuple_GET_ITEM(keys, 0), "dim")))
+        (n_keys && !is_text(PyTuple_GET_ITEM(keys, 0), "dim")))
       return nullptr;
     Tensor& input = *as_tensor(args[0]);
     int d = plain_dim(args[1], input.ndim);
@@ -118,16 +116,16 @@ struct NormWay : RowWay {
 
   /// The arguments of a call into slots; false where there are others.
   bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots) const {
-    Py_ssize_t n_keys = keys ? PyTuple_GET_SIZE(keys) : 0;
+    Py_ssize_t n_keys = count_of(keys);
     if (n < 2 || n + n_keys > (has_bias ? 5 : 4)) return false;
     for (Py_ssize_t i = 0; i < n; ++i)
       slots[!has_bias && i == 3 ? int{eps_place} : static_cast<int>(i)] = args[i];
     for (Py_ssize_t k = 0; k < n_keys; ++k) {
       PyObject* key = PyTuple_GET_ITEM(keys, k);
-      int at = is_key(key, "weight")             ? weight_place
-               : is_key(key, "bias") && has_bias ? bias_place
-               : is_key(key, "eps")              ? eps_place
-                                                 : -1;
+      int at = is_text(key, "weight")             ? weight_place
+               : is_text(key, "bias") && has_bias ? bias_place
+               : is_text(key, "eps")              ? eps_place
+                                                  : -1;
       if (at < 0 || slots[at]) return false;
       slots[at] = args[n + k];
     }
@@ -208,8 +206,7 @@ struct NormWay : RowWay {
 };
 
 double default_eps(Operator& operation) {
-  Object name = Object::steal(PyUnicode_FromString("eps"));
-  if (!name) throw PythonError();
+  Object name = owned(PyUnicode_FromString("eps"));
   const Parameters& parameters = *operation.parameters;
   PyObject* eps = PyTuple_GET_ITEM(parameters.defaults(), parameters.place(name.get()));
   return eps == Py_None ? 0 : PyFloat_AsDouble(eps);
@@ -239,8 +236,8 @@ const NativeEntry entries[] = {{"_row_way", "operation, way, compile, backward",
                                 "A native way into an operator of rows."},
                                {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_row_ways(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

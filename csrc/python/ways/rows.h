@@ -2,14 +2,11 @@
 #pragma once
 #include <array>
 
+#include "autograd/way_node.h"
 #include "dispatch/rows.h"
-#include "python/ways/node.h"
+#include "python/operator.h"
 
 namespace flambeau {
-
-inline bool is_key(PyObject* key, const char* name) {
-  return PyUnicode_CompareWithASCIIString(key, name) == 0;
-}
 
 class RowWay : public Way {
  public:

@@ -78,6 +78,7 @@ PyObject* to_places(PyObject* const* args, Py_ssize_t n) {
   return make_sparse(std::move(parts), sizes).release_py();
 }
 
+/// Gives an operator the way of that name for sparse arguments.
 void set_shortcut(PyObject* o, std::string_view name) {
   check<TypeError>(is_operator(o),
                    [] { return message("_core.sparse.shortcut(): takes an operator."); });
@@ -90,28 +91,25 @@ void set_shortcut(PyObject* o, std::string_view name) {
 }
 
 const NativeEntry sparse[] = {
-    bind<raw::order>("order", "keys", "(order, where each different key begins in it)."),
-    bind<raw::merge>("merge", "keys, n", "order() of two lists in order."),
-    bind<raw::common>("common", "keys, other_keys", "Where shared keys stand in two lists."),
-    bind<raw::pointers>("pointers", "rows, extent", "How many rows lie below each."),
-    bind<raw::expand>("expand", "pointers, n", "The row of each entry."),
-    bind<raw::coordinates>("coordinates", "pointers, columns", "Row and column of each entry."),
-    bind<raw::segment_sum>("segment_sum", "values, order, starts", "The sum of each segment."),
-    bind<raw::shift>("shift", "values, order, starts", "Minus the largest of each segment."),
-    bind<raw::divide>("divide", "values, order, starts", "Over the sum of each segment."),
-    bind<raw::times_dense>("times_dense", "pointers, columns, values, order, dense",
-                           "Compressed rows times a dense matrix."),
-    bind<raw::sampled>("sampled", "rows, columns, x, y", "Entries of x @ y.T."),
+    bind<raw::order>("order", "keys"),
+    bind<raw::merge>("merge", "keys, n"),
+    bind<raw::common>("common", "keys, other_keys"),
+    bind<raw::pointers>("pointers", "rows, extent"),
+    bind<raw::expand>("expand", "pointers, n"),
+    bind<raw::coordinates>("coordinates", "pointers, columns"),
+    bind<raw::segment_sum>("segment_sum", "values, order, starts"),
+    bind<raw::shift>("shift", "values, order, starts"),
+    bind<raw::divide>("divide", "values, order, starts"),
+    bind<raw::times_dense>("times_dense", "pointers, columns, values, order, dense"),
+    bind<raw::sampled>("sampled", "rows, columns, x, y"),
     bind<raw::times_rows>("times_rows",
                           "pointers, columns, values, order, other_pointers, other_columns, "
-                          "other_values, other_order, columns_of_other",
-                          "The product of two matrices of compressed rows."),
-    bind<set_shortcut>("shortcut", "operator, name",
-                       "Gives an operator the way of that name for sparse arguments."),
+                          "other_values, other_order, columns_of_other"),
+    bind<set_shortcut>("shortcut", "operator, name"),
     {}};
 
-}  // namespace
+const Functions functions(sparse, "sparse");
 
-void initialize_sparse_loops(PyObject* core) { add_private_module(core, "sparse", sparse); }
+}  // namespace
 
 }  // namespace flambeau

@@ -109,8 +109,8 @@ const NativeEntry entries[] = {
                      "A tuple of at most `chunks` views of consecutive, equal parts of dim.")),
     {}};
 
-}  // namespace
+const Functions functions(entries);
 
-void initialize_views(PyObject* module) { add_functions(module, entries); }
+}  // namespace
 
 }  // namespace flambeau

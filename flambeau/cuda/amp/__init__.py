@@ -2,6 +2,7 @@
 
 from ... import _core, amp, cuda
 from ...amp import custom_bwd, custom_fwd
+from ...amp.older import DeviceScaler
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
@@ -13,23 +14,15 @@ class autocast(amp.autocast):
         super().__init__("cuda", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
 
 
-class GradScaler(amp.GradScaler):
+class GradScaler(DeviceScaler):
     """amp.GradScaler("cuda"): without a CUDA device it leaves losses and gradients as they are."""
 
-    def __init__(
-        self,
-        init_scale=2.0**16,
-        growth_factor=2.0,
-        backoff_factor=0.5,
-        growth_interval=2000,
-        enabled=True,
-    ):
-        if enabled and not cuda.is_available():
+    _of_device = "cuda"
+
+    def _is_there(self):
+        if not cuda.is_available():
             _core._warn("GradScaler: there is no CUDA device, so it is off.")
-            enabled = False
-        super().__init__(
-            "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled
-        )
+        return cuda.is_available()
 
 
 from . import autocast_mode as autocast_mode  # noqa: E402

@@ -2,10 +2,11 @@
 // Needs the GIL.
 #pragma once
 #include "autograd/meta.h"
-#include "python/operator.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
+class Way;  // python/operator.h
 struct WayNode;
 
 /// How the gradients of one way are computed. `callable` is made of differentiable operators:

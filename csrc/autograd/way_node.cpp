@@ -1,4 +1,4 @@
-#include "python/ways/node.h"
+#include "autograd/way_node.h"
 
 #include <cstring>
 #include <utility>
@@ -27,21 +27,17 @@ void backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   if (node->released && self.n_kept) throw_released(node);
   Tensor& grad = *grad_outputs[0];
   if (natively(self, grad, grad_inputs)) return;
-  bool several = node->n_edges > 1;
-  Object args = Object::steal(PyTuple_New(1 + self.n_kept + several));
-  if (!args) throw PythonError();
-  PyTuple_SET_ITEM(args.get(), 0, Py_NewRef(grad.py()));
-  for (int i = 0; i < self.n_kept; ++i)
-    PyTuple_SET_ITEM(args.get(), 1 + i,
-                     self.values[i] ? Py_NewRef(self.values[i].get()) : self.kept(i).release_py());
-  if (several) {
-    PyObject* wanted = PyTuple_New(node->n_edges);
-    for (uint32_t i = 0; wanted && i < node->n_edges; ++i)
-      PyTuple_SET_ITEM(wanted, i, PyBool_FromLong(self.wants(i)));
-    PyTuple_SET_ITEM(args.get(), 1 + self.n_kept, wanted);
-  }
-  Object made = Object::steal(PyObject_CallObject(how.callable.get(), args.get()));
-  if (!made) throw PythonError();
+  const bool several = node->n_edges > 1;
+  Object args = tuple_of(1 + self.n_kept + several, [&](Py_ssize_t place) {
+    if (place == 0) return Object::borrow(grad.py());
+    const int i = static_cast<int>(place) - 1;
+    if (i == self.n_kept)
+      return tuple_of(node->n_edges, [&](Py_ssize_t edge) {
+        return PyBool_FromLong(self.wants(static_cast<uint32_t>(edge)));
+      });
+    return self.values[i] ? self.values[i] : Object::steal(self.kept(i).release_py());
+  });
+  Object made = owned(PyObject_CallObject(how.callable.get(), args.get()));
   for (uint32_t i = 0; i < node->n_edges; ++i) {
     PyObject* g = several ? PyTuple_GetItem(made.get(), i) : made.get();
     if (!g) throw PythonError();

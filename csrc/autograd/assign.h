@@ -1,0 +1,29 @@
+// What users set on a tensor: whether it requires grad, its gradient, its data, hooks; and taking
+// it out of its graph. Each raises where it cannot be. Needs the GIL.
+#pragma once
+#include "autograd/meta.h"
+
+namespace flambeau {
+
+void set_requires_grad(Tensor& t, bool wanted);
+/// `grad` may be null.
+void assign_grad(Tensor& t, Tensor* grad);
+/// The same memory without history and without version checks.
+TensorRef data_of(Tensor& t);
+/// t gets from's memory, dtype and layout, and keeps its history.
+void assign_data(Tensor& t, Tensor& from);
+/// Counts writes in place.
+int64_t counted_writes(const Tensor& t);
+/// In place; a view can't.
+Tensor& detach_(Tensor& t);
+/// retain_grad() of a tensor that requires grad.
+void keep_grad(Tensor& t);
+/// A handle that takes the hook away again.
+Object add_tensor_hook(Tensor& t, PyObject* hook);
+Object add_post_accumulate_hook(Tensor& t, PyObject* hook);
+/// Adds a hook to a table of them, a dict, made if need be.
+Object add_hook(Object& table, PyObject* hook);
+/// Exchanges the table of a tensor's hooks, or drops it where `hooks` is null.
+void set_tensor_hooks(Tensor& t, PyObject* hooks);
+
+}  // namespace flambeau

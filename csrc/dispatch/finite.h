@@ -1,0 +1,32 @@
+// The search for the first result, or gradient, that is not finite, while watch_finite is set.
+// Needs the GIL.
+#pragma once
+#include <string_view>
+
+#include "autograd/node.h"
+#include "tensor/objects.h"
+
+namespace flambeau {
+
+/// Who is told, or null: found(operator, args, result, place) and found_backward(node, index,
+/// gradient) raise; `path` is the name of the module that runs. Returns who was.
+Object set_finder(PyObject* finder);
+
+/// Looks at one call: whether its result is not finite, but its arguments were.
+class FiniteWatch {
+ public:
+  /// Before the call: what is written in place is looked at now.
+  FiniteWatch(std::string_view name, PyObject* const* args, Py_ssize_t n);
+  void done(PyObject* callable, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+            PyObject* result);
+
+ private:
+  std::string_view name_;
+  bool looks_;
+};
+
+/// The same of a node's backward.
+void look_at_gradients(Node* node, const std::vector<TensorRef>& grads,
+                       const std::vector<TensorRef>& results);
+
+}  // namespace flambeau

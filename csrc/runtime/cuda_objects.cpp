@@ -1,0 +1,122 @@
+#include "runtime/cuda_objects.h"
+
+namespace flambeau::cuda {
+
+Properties properties(int index) {
+  need_device(index, "cuda.get_device_properties");
+  const Driver& d = enter(index);
+  DeviceNumber number;
+  char name[256] = {};
+  size_t total = 0;
+  Properties made;
+  checked(d.device_get(&number, index), "cuDeviceGet");
+  checked(d.device_name(name, sizeof(name) - 1, number), "cuDeviceGetName");
+  checked(d.device_memory(&total, number), "cuDeviceTotalMem");
+  d.device_uuid(made.uuid.data(), number);
+  made.name = name;
+  made.total_bytes = static_cast<int64_t>(total);
+  namespace at = attribute;
+  const std::pair<const char*, int> wanted[] = {
+      {"multi_processor_count", at::multiprocessors},
+      {"major", at::capability_major},
+      {"minor", at::capability_minor},
+      {"shared_memory_per_block", at::shared_bytes},
+      {"shared_memory_per_block_optin", at::shared_bytes_optin},
+      {"warp_size", at::warp},
+      {"max_threads_per_multi_processor", at::threads_per_multiprocessor},
+      {"max_threads_per_block", at::max_threads},
+      {"regs_per_multiprocessor", at::registers},
+      {"L2_cache_size", at::l2_bytes},
+      {"clock_rate", at::clock_khz},
+      {"memory_clock_rate", at::memory_clock_khz},
+      {"memory_bus_width", at::bus_width},
+      {"is_integrated", at::integrated},
+      {"is_multi_gpu_board", at::multi_gpu_board},
+      {"pci_bus_id", at::pci_bus},
+      {"pci_device_id", at::pci_device},
+      {"pci_domain_id", at::pci_domain}};
+  for (auto [key, which] : wanted) {
+    int value = 0;
+    d.device_attribute(&value, which, number);
+    made.attributes.emplace_back(key, value);
+  }
+  return made;
+}
+
+bool can_access_peer(int from, int to) {
+  for (int index : {from, to}) need_device(index, "cuda.can_device_access_peer");
+  int can = 0;
+  checked(enter(from).can_access_peer(&can, from, to), "cuDeviceCanAccessPeer");
+  return can && from != to;
+}
+
+std::pair<int64_t, int64_t> memory_info(int index) {
+  need_device(index, "cuda.mem_get_info");
+  size_t left = 0, total = 0;
+  checked(enter(index).memory_info(&left, &total), "cuMemGetInfo");
+  return {static_cast<int64_t>(left), static_cast<int64_t>(total)};
+}
+
+/// Of a stream or an event: whether all of it is done.
+static bool is_done(Result r, const char* what) {
+  if (r != result::not_ready) checked(r, what);
+  return r == result::success;
+}
+
+Handle new_stream(int index, int priority) {
+  need_device(index, "cuda.Stream");
+  Handle stream;
+  checked(enter(index).stream_create(&stream, 1, priority), "cuStreamCreateWithPriority");
+  return stream;
+}
+bool stream_is_done(int index, Handle stream) {
+  return is_done(enter(index).stream_query(stream), "cuStreamQuery");
+}
+void stream_waits(int index, Handle stream, Handle event) {
+  checked(enter(index).stream_wait(stream, event, 0), "cuStreamWaitEvent");
+}
+
+Handle new_event(int index, unsigned flags) {
+  Handle event;
+  checked(enter(index).event_create(&event, flags), "cuEventCreate");
+  return event;
+}
+void destroy_event(int index, Handle event) { enter(index).event_destroy(event); }
+void record_event(int index, Handle event, Handle stream) {
+  checked(enter(index).event_record(event, stream), "cuEventRecord");
+}
+bool event_is_done(int index, Handle event) {
+  return is_done(enter(index).event_query(event), "cuEventQuery");
+}
+void synchronize_event(int index, Handle event) {
+  const Driver& d = enter(index);
+  checked(waiting([&] { return d.event_synchronize(event); }), "waiting for an event");
+}
+double milliseconds_between(int index, Handle start, Handle end) {
+  float milliseconds = 0;
+  checked(enter(index).event_elapsed(&milliseconds, start, end), "cuEventElapsedTime");
+  return milliseconds;
+}
+
+void capture_begin(int index) {
+  checked(enter(index).capture_begin(current_stream(index), 1), "cuStreamBeginCapture");
+}
+Handle capture_end(int index) {
+  const Driver& d = enter(index);
+  Handle graph, executable;
+  checked(d.capture_end(current_stream(index), &graph), "cuStreamEndCapture");
+  checked(d.graph_instantiate(&executable, graph, 0), "cuGraphInstantiate");
+  d.graph_destroy(graph);
+  return executable;
+}
+bool is_capturing(int index) {
+  int status = 0;
+  checked(enter(index).is_capturing(current_stream(index), &status), "cuStreamIsCapturing");
+  return status != 0;
+}
+void launch_graph(int index, Handle graph) {
+  checked(enter(index).graph_launch(graph, current_stream(index)), "cuGraphLaunch");
+}
+void destroy_graph(int index, Handle graph) { enter(index).executable_destroy(graph); }
+
+}  // namespace flambeau::cuda

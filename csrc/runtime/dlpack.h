@@ -1,0 +1,48 @@
+// DLPack, the protocol by which libraries share tensors: a struct with a pointer, a shape and a
+// function that gives the memory back. Needs the GIL; what others call takes it.
+// Source of the structures: dmlc/dlpack, version 1.0 of the protocol.
+#pragma once
+#include "tensor/objects.h"
+
+namespace flambeau::dlpack {
+
+struct BufferError : PythonError {
+  explicit BufferError(const std::string& text) {
+    PyErr_SetString(PyExc_BufferError, text.c_str());
+  }
+};
+
+enum : uint64_t { read_only = 1, copied = 2 };
+
+struct Description {  // DLTensor
+  void* data;
+  int32_t device_type, device_id;
+  int32_t ndim;
+  uint8_t code, bits;
+  uint16_t lanes;
+  int64_t *shape, *strides;
+  uint64_t byte_offset;
+};
+struct Plain {  // DLManagedTensor
+  static constexpr const char *name = "dltensor", *used = "used_dltensor";
+  Description tensor;
+  void* context;
+  void (*deleter)(Plain*);
+};
+struct Versioned {  // DLManagedTensorVersioned
+  static constexpr const char *name = "dltensor_versioned", *used = "used_dltensor_versioned";
+  uint32_t major, minor;
+  void* context;
+  void (*deleter)(Versioned*);
+  uint64_t flags;
+  Description tensor;
+};
+
+/// t's memory for somebody else, who calls the deleter once. Instances: Plain, Versioned.
+template <class Managed>
+Managed* lend(Tensor& t, uint64_t flags);
+/// A tensor over memory of others, which `owner` keeps.
+template <class Managed>
+TensorRef adopt(const Managed& managed, PyObject* owner);
+
+}  // namespace flambeau::dlpack
