@@ -77,9 +77,10 @@ def _(ctx, grad_output):
     if p == 1:
         return x.sgn() * grad, None, None, None
     if math.isinf(p):
-        # Elements that share the extreme share the gradient; an extreme of NaN makes all NaN.
+        # Elements that share the extreme share the gradient; nobody shares a NaN, as for amax.
         extreme = x.abs() == result
-        return x.sgn() * (extreme * (grad / extreme.sum(ctx.dims, keepdim=True))), None, None, None
+        share = grad / extreme.sum(ctx.dims, keepdim=True).clamp_min(1)
+        return fl.where(extreme, x.sgn() * share, 0), None, None, None
     if p == 2:
         return _two_norm_slope(grad, x, result), None, None, None
     return _norm_slope(grad, x, result, p=p), None, None, None
@@ -115,8 +116,12 @@ def _vector_norm(operator, x, ord, dim, keepdim):
         raise TypeError(f"{operator}: the order of a vector's norm is a number, not {ord!r}.")
     ord = float(ord)
     dims = wrap_dims(None if is_left_out(dim) else dim, x.dim(), operator)
-    if x.dim() == 0:
-        return _is_nonzero(x) if ord == 0 else _norm(x.reshape(1), ord, (0,), False)
+    if all(x.size(d) == 1 for d in dims):
+        # One number: its size, where powers would be 0 or infinite, also for the order NaN.
+        size = _is_nonzero(x) if ord == 0 else x.abs()
+        return (
+            size if keepdim else size.reshape([n for d, n in enumerate(x.shape) if d not in dims])
+        )
     if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
         raise RuntimeError(
             f"{operator}: input {tuple(x.shape)} is empty where the {ord} norm is taken, and of "

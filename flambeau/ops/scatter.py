@@ -332,6 +332,8 @@ def _(ctx, grad_output):
     grad_input = grad_source = None
     if ctx.needs_input_grad[0]:
         grad_input = from_input * share
+        if not ctx.include_self:  # which a NaN there does not change
+            grad_input = cells.fill(grad_input, 0)
     if ctx.needs_input_grad[1]:
         grad_source = from_source * cells.read(share)
         if grad_source.shape != source.shape:

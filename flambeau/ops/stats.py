@@ -149,10 +149,6 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
         input = input.to(dtype)
     known = ~input.isnan()
     total = fl.where(known, input, fl.zeros_like(input))
-    if dim is None:
-        dim = list(range(input.dim()))
-    if isinstance(dim, list) and not dim:
-        return fl.where(known, input, fl.full_like(input, math.nan))
     return total.sum(dim, keepdim) / known.sum(dim, keepdim)
 
 

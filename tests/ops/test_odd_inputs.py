@@ -155,11 +155,13 @@ def test_gradients_where_the_input_is_nan():
 
 
 def test_gradients_where_the_result_is_nan():
-    """amax and norms make them NaN for all; max hands its own to the NaN."""
+    """amax and most norms make them NaN for all; max hands its own to the NaN, the inf-norm to nobody."""
     x = torch.tensor([1.0, nan, 3.0], requires_grad=True)
-    for function in (torch.amax, torch.amin, lambda x: torch.norm(x, inf), lambda x: x.norm(3.0)):
+    for function in (torch.amax, torch.amin, lambda x: x.norm(2.0), lambda x: x.norm(3.0)):
         (grad,) = torch.autograd.grad(function(x), x)
         assert grad.isnan().all(), function
+    for order in (inf, -inf):
+        assert torch.autograd.grad(torch.norm(x, order), x)[0].tolist() == [0, 0, 0]
     for function in (torch.max, torch.min):
         assert torch.autograd.grad(function(x), x)[0].tolist() == [0, 1, 0]
         with torch.autocast("cpu"):  # which goes by the implementation, not by its native way
@@ -522,3 +524,58 @@ def test_an_infinite_end_of_a_trapezoid():
     assert torch.trapezoid(torch.tensor([1.0, 2.0, inf])).isnan()
     assert torch.trapezoid(torch.tensor([1, 2, 4]), dx=2).item() == 9
     assert torch.trapezoid(torch.ones(2, 0, dtype=torch.bool)).dtype is torch.bool
+
+
+def test_norms_of_one_number():
+    """Its size, of any order but 0: no power of it leaves the range."""
+    for order in (2.0**31, -3, inf, 0.5, nan):
+        for x in (torch.tensor(-8.5), torch.tensor([-8.5]), torch.full((3, 1, 2), -8.5)):
+            norm = torch.linalg.vector_norm(x, order, None if x.dim() < 2 else 1, keepdim=True)
+            assert norm.shape == x.shape and (norm == 8.5).all()
+
+
+def test_distances_of_points_without_features():
+    for order in (0, 1, 2, inf):
+        assert torch.pdist(torch.zeros(3, 0), order).tolist() == [0, 0, 0]
+        assert torch.cdist(torch.zeros(2, 0), torch.zeros(1, 0), order).tolist() == [[0], [0]]
+
+
+def test_triangles_of_long_matrices():
+    """Rows and columns without a place cost nothing."""
+    assert torch.tril_indices(3, 2**62).tolist() == torch.tril_indices(3, 3).tolist()
+    assert torch.triu_indices(2**62, 3, 1).tolist() == [[0, 0, 1], [1, 2, 2]]
+    assert torch.tril_indices(20, 2**62, 7, device="meta").shape == (2, 350)
+    for offset in range(-5, 6):
+        below = torch.ones(3, 4).tril(offset).nonzero().T
+        assert torch.equal(torch.tril_indices(3, 4, offset), below)
+        assert torch.tril_indices(3, 4, offset, device="meta").shape == below.shape
+        above = torch.ones(3, 4).triu(offset).nonzero().T
+        assert torch.equal(torch.triu_indices(3, 4, offset), above)
+        assert torch.triu_indices(3, 4, offset, device="meta").shape == above.shape
+
+
+def test_the_determinant_of_one_number():
+    for value in (0.0, 3e38, inf, nan):
+        x = torch.tensor([[value]], requires_grad=True)
+        assert torch.autograd.grad(torch.linalg.det(x), x)[0].item() == 1
+
+
+def test_masked_of_nothing_keeps_integers():
+    nothing, mask = torch.zeros(5, 0, dtype=torch.uint8), torch.zeros(1, 0, dtype=torch.bool)
+    for function in (torch.masked.softmax, torch.masked.softmin, torch.masked.log_softmax):
+        assert function(nothing, -1, mask=mask).dtype is torch.uint8
+
+
+def test_a_correction_beyond_integers():
+    x = torch.arange(10.0)
+    assert torch.masked.var(x, correction=-(2**63)).item() == pytest.approx(82.5 / 2**63)
+
+
+def test_grids_of_an_empty_batch():
+    assert F.grid_sample(torch.zeros(0, 3, 4, 4, 4), torch.zeros(0, 2, 2, 2, 3)).shape == (
+        0,
+        3,
+        2,
+        2,
+        2,
+    )

@@ -93,6 +93,8 @@ def _determinant(ctx, A):
 @_determinant.derivative
 def _(ctx, grad_output):
     A, result = ctx.saved
+    if A.size(-1) == 1:  # the number itself, infinite or not
+        return grad_output.unsqueeze(-1).unsqueeze(-1)
     if some(result.abs() < fl.finfo(result.dtype).tiny):
         return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
     factor = grad_output * (result.conj() if result.dtype.is_complex else result)
