@@ -19,6 +19,9 @@ SHAPES = [
     (5, 8, 16, 8),
     (2, 3, 5000, 1),
     (2, 64, 1, 1),
+    (3, 60, 1, 3),  # channels of few elements are taken together
+    (2, 12, 10, 3),
+    (4, 6, 31, 2),
 ]
 
 

@@ -19,6 +19,31 @@ int64_t rows_at_once(int64_t length) {
   return std::max<int64_t>(1, task_elements / std::max<int64_t>(1, length));
 }
 
+/// Channels of fewer elements are not gone through one by one: a row has its weights side by side.
+constexpr int64_t least_space = 32;
+
+/// The parameters of channels of few elements, one for each element of an image; null stays null.
+template <class T>
+class Spread {
+ public:
+  Spread(const GroupNormShape& shape, const T* each) : data_(each) {
+    if (!each || shape.space == 1) return;
+    const int64_t channels = shape.groups * shape.channels;
+    own_ = std::make_unique_for_overwrite<T[]>(channels * shape.space);
+    for (int64_t c = 0; c < channels; ++c)
+      std::fill_n(own_.get() + c * shape.space, shape.space, each[c]);
+    data_ = own_.get();
+  }
+  /// Those of the elements of a row.
+  const T* of(int64_t row, const GroupNormShape& shape) const {
+    return data_ ? data_ + row % shape.groups * shape.length() : nullptr;
+  }
+
+ private:
+  std::unique_ptr<T[]> own_;
+  const T* data_;
+};
+
 /// to[j] = the sum of n parts, `step` apart, in their order.
 template <class T>
 void add_up(int64_t n, int64_t step, int64_t length, const T* parts, T* to) {
@@ -38,6 +63,9 @@ void group_norm(const GroupNormShape& shape, const T* x, const T* weight, const 
   const auto& kernels = norm_kernels<T>();
   const int64_t length = shape.length(), space = shape.space;
   const auto count = static_cast<double>(length);
+  const bool together = space < least_space;
+  const Spread<T> weights(shape, together ? weight : nullptr),
+      biases(shape, together ? bias : nullptr);
   parallel_ranges(shape.rows(), rows_at_once(length), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T* from = x + row * length;
@@ -47,6 +75,11 @@ void group_norm(const GroupNormShape& shape, const T* x, const T* weight, const 
       const T r = static_cast<T>(1 / std::sqrt(var + static_cast<double>(eps)));
       mean[row] = m;
       rstd[row] = r;
+      if (together) {
+        kernels.scale_each(length, from, m, r, weights.of(row, shape), biases.of(row, shape),
+                           out + row * length);
+        continue;
+      }
       const int64_t first = row % shape.groups * shape.channels;
       for (int64_t c = 0; c < shape.channels; ++c)
         kernels.scale(space, from + c * space, m, weight ? r * weight[first + c] : r,
@@ -65,12 +98,34 @@ void group_norm_backward(const GroupNormShape& shape, const T* grad, const T* x,
   // For each image and channel the sums that go to bias and weight.
   const auto parts = std::make_unique_for_overwrite<T[]>(2 * shape.n * all);
   T *for_bias = parts.get(), *for_weight = parts.get() + shape.n * all;
+  const bool together = space < least_space;
+  const Spread<T> weights(shape, together ? weight : nullptr);
   parallel_ranges(shape.rows(), rows_at_once(2 * length), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T *g = grad + row * length, *from = x + row * length;
       const T m = mean[row], r = rstd[row];
       const int64_t first = row % shape.groups * shape.channels;
       double sums[2] = {0, 0};
+      if (together) {
+        T *to_bias = for_bias + row * shape.channels,
+          *to_weight = for_weight + row * shape.channels;
+        for (int64_t c = 0; c < shape.channels; ++c) {
+          T own[2] = {0, 0};
+          for (int64_t j = c * space; j < (c + 1) * space; ++j) {
+            own[0] += g[j];
+            own[1] += g[j] * ((from[j] - m) * r);
+          }
+          to_bias[c] = own[0];
+          to_weight[c] = own[1];
+        }
+        const T* each = weights.of(row, shape);
+        kernels.weighted_products(length, g, from, each, m, r, sums);
+        if (grad_x)
+          kernels.combine_each(length, g, from, m, r, each,
+                               static_cast<T>(-sums[1] / count) * r * r,
+                               static_cast<T>(-sums[0] / count) * r, grad_x + row * length);
+        continue;
+      }
       for (int64_t c = 0; c < shape.channels; ++c) {
         double own[2];
         kernels.products(space, g + c * space, from + c * space, m, r, own);

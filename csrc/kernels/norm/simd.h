@@ -13,10 +13,16 @@ struct NormKernels {
   /// out = (x - mean) * factor + shift
   void (*scale)(int64_t n, const T* x, T mean, T factor, T shift, T* out);
 
+  /// out = (x - mean) * (rstd * weight) + bias, element by element; weight and bias may be null.
+  void (*scale_each)(int64_t n, const T* x, T mean, T rstd, const T* weight, const T* bias, T* out);
+
   /// The sums of g and of g * (x - mean) * rstd.
   void (*products)(int64_t n, const T* g, const T* x, T mean, T rstd, double* sums);
   /// out = g * factor + (x - mean) * slope + shift
   void (*combine)(int64_t n, const T* g, const T* x, T mean, T factor, T slope, T shift, T* out);
+  /// The same with a factor of rstd * weight for each element.
+  void (*combine_each)(int64_t n, const T* g, const T* x, T mean, T rstd, const T* weight, T slope,
+                       T shift, T* out);
 
   /// The same sums of g * weight; weight may be null.
   void (*weighted_products)(int64_t n, const T* g, const T* x, const T* weight, T mean, T rstd,

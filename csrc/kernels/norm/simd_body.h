@@ -1,6 +1,35 @@
 // The loops of norm/simd.h, after vector_body.h in the same namespace. No include guard: each
 // instruction set compiles its own copy.
 
+/// by_vectors, with masked loads and stores at the end where there are some.
+template <class T, class Body>
+inline __attribute__((always_inline)) void by_spans(int64_t n, Body&& body) {
+  using V = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  if constexpr (has_spans) {
+    const int64_t whole = n - n % lanes;
+    by_vectors<T>(whole, body);
+    if (whole == n) return;
+    const Span<T> span = span_of<T>(0, static_cast<int>(n - whole));
+    body([&](const T* from)
+             __attribute__((always_inline)) { return load_span(from + whole, span); },
+         [&](T* to, V value)
+             __attribute__((always_inline)) { store_span(to + whole, value, span); });
+  } else {
+    by_vectors<T>(n, body);
+  }
+}
+
+template <class T>
+struct Ones {
+  T of[Vec<T>::lanes] = {};
+  constexpr Ones() {
+    for (T& one : of) one = 1;
+  }
+};
+template <class T>
+constexpr Ones<T> ones{};
+
 /// The sums of `n_sums` terms: add(sums, get) adds those of one vector, with get(from) its
 /// elements, or `filler` in lanes beyond the end. Four sets of sums take turns, and every 4,096
 /// elements their total goes to float64.
@@ -21,21 +50,30 @@ inline __attribute__((always_inline)) void sums_of(int64_t n, double* totals, Ad
                          __attribute__((always_inline)) { return load(from + j + u * lanes); });
     for (; j < end; j += lanes) {
       const int64_t rest = end - j;
-      if (rest >= lanes)
+      if (rest >= lanes) {
         add(sums[0],
             [&](const T* from, T) __attribute__((always_inline)) { return load(from + j); });
-      else
+      } else if constexpr (has_spans) {
+        const Span<T> span = span_of<T>(0, static_cast<int>(rest));
+        const V beyond = splat(T(1)) - load_span(ones<T>.of, span);
+        add(sums[0], [&](const T* from, T filler) __attribute__((always_inline)) {
+          return load_span(from + j, span) + beyond * filler;
+        });
+      } else {
         add(sums[0], [&](const T* from, T filler) {
           T part[lanes];
           for (int64_t l = 0; l < lanes; ++l) part[l] = l < rest ? from[j + l] : filler;
           return load(part);
         });
+      }
     }
     for (int s = 0; s < n_sums; ++s) {
       const V sum = (sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]);
-      double total = 0;
-      for (int l = 0; l < lanes; ++l) total += static_cast<double>(sum[l]);
-      totals[s] += total;
+      double part[lanes];
+      for (int l = 0; l < lanes; ++l) part[l] = static_cast<double>(sum[l]);
+      for (int half = lanes / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; ++l) part[l] += part[l + half];
+      totals[s] += part[0];
     }
   }
 }
@@ -61,8 +99,18 @@ double norm_squares(int64_t n, const T* x, T mean) {
 
 template <class T>
 void norm_scale(int64_t n, const T* x, T mean, T factor, T shift, T* out) {
-  by_vectors<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
     put(out, multiply_add(get(x) - mean, splat(factor), splat(shift)));
+  });
+}
+
+template <class T>
+void norm_scale_each(int64_t n, const T* x, T mean, T rstd, const T* weight, const T* bias,
+                     T* out) {
+  using V = typename Vec<T>::type;
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    const V factor = weight ? get(weight) * rstd : splat(rstd), shift = bias ? get(bias) : V{};
+    put(out, multiply_add(get(x) - mean, factor, shift));
   });
 }
 
@@ -77,9 +125,18 @@ void norm_products(int64_t n, const T* g, const T* x, T mean, T rstd, double* to
 
 template <class T>
 void norm_combine(int64_t n, const T* g, const T* x, T mean, T factor, T slope, T shift, T* out) {
-  by_vectors<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
     const auto part = multiply_add(get(x) - mean, splat(slope), splat(shift));
     put(out, multiply_add(get(g), splat(factor), part));
+  });
+}
+
+template <class T>
+void norm_combine_each(int64_t n, const T* g, const T* x, T mean, T rstd, const T* weight, T slope,
+                       T shift, T* out) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    const auto part = multiply_add(get(x) - mean, splat(slope), splat(shift));
+    put(out, multiply_add(get(g), weight ? get(weight) * rstd : splat(rstd), part));
   });
 }
 
@@ -97,7 +154,7 @@ void norm_weighted_products(int64_t n, const T* g, const T* x, const T* weight, 
 template <class T, int rows>
 void norm_finish_rows(int64_t n, const T* g, const T* x, const T* weight, const T* mean,
                       const T* rstd, const T (*sums)[2], T* out, T* to_weight, T* to_bias) {
-  by_vectors<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
     using V = typename Vec<T>::type;
     V weights = weight ? get(weight) : splat(T(1)), for_weight = {}, for_bias = {};
 #pragma GCC unroll 4
@@ -129,8 +186,9 @@ void norm_finish_some_rows(int rows, int64_t n, const T* g, const T* x, const T*
 
 template <class T>
 constexpr NormKernels<T> norm_table() {
-  return {norm_sum<T>,     norm_squares<T>,           norm_scale<T>,           norm_products<T>,
-          norm_combine<T>, norm_weighted_products<T>, norm_finish_some_rows<T>};
+  return {norm_sum<T>,          norm_squares<T>,           norm_scale<T>,
+          norm_scale_each<T>,   norm_products<T>,          norm_combine<T>,
+          norm_combine_each<T>, norm_weighted_products<T>, norm_finish_some_rows<T>};
 }
 extern const NormKernels<float> float_norm = norm_table<float>();
 extern const NormKernels<double> double_norm = norm_table<double>();
