@@ -31,7 +31,7 @@ _line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",
 
 
 def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
-    """Raises for what a new tensor cannot be here: not strided, on no device of ours, in pinned memory.
+    """Raises for what a new tensor cannot be here: not strided, on no device of ours, pinned where no GPU is.
 
     Raises TypeError for what is no layout, dtype or bool at all.
     """
@@ -44,9 +44,6 @@ def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
             raise TypeError(f"{name}: pin_memory must be a bool, not {type(pin_memory).__name__}.")
         if not _core._cuda_state()[0]:
             raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
-        raise NotImplementedError(
-            f"{name}: takes no pin_memory=True. Call .pin_memory() on the result."
-        )
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"{name}: layout={layout} is not available; tensors are strided.")
     if device is None:
@@ -170,7 +167,9 @@ def arange(
         if dtype.is_floating_point
         else _core.int64
     )
-    result = _core.empty(count, dtype=dtype, device=_place(device, out))
+    result = _core.empty(
+        count, dtype=dtype, device=_place(device, out), pin_memory=pin_memory and out is None
+    )
     if count:
         _core._map(_ramp, (result,), (first, by), compute)
     return _finish(result, out, requires_grad, "arange", dtype)
@@ -288,7 +287,9 @@ def linspace(
     if integral:
         # Out of range they raise here, as whatever a tensor is to hold does.
         start, end = (int(_core.full((), v, dtype=dtype, device="cpu")) for v in (start, end))
-    result = _core.empty(steps, dtype=dtype, device=_place(device, out))
+    result = _core.empty(
+        steps, dtype=dtype, device=_place(device, out), pin_memory=pin_memory and out is None
+    )
     if steps == 1:
         result.fill_(start)
     elif steps:
@@ -318,6 +319,7 @@ def logspace(
     wide = _core.complex128 if dtype.is_complex else _core.float64
     powers = linspace(start, end, steps, dtype=wide, device=_place(device, out))
     values = (_number(base, "logspace", "base") ** powers).to(dtype)
+    values = values.pin_memory() if pin_memory and out is None else values
     return _finish(values, out, requires_grad, "logspace", dtype)
 
 
@@ -346,7 +348,9 @@ def eye(
     if n < 0 or m < 0:
         raise RuntimeError(f"eye: n is {n} and m is {m}; both must be 0 or more.")
     dtype = dtype or (out.dtype if out is not None else _core.get_default_dtype())
-    result = _core.zeros(n, m, dtype=dtype, device=_place(device, out))
+    result = _core.zeros(
+        n, m, dtype=dtype, device=_place(device, out), pin_memory=pin_memory and out is None
+    )
     _core.diagonal(result).fill_(1)
     return _finish(result, out, requires_grad, "eye")
 
@@ -372,13 +376,15 @@ def full_like(
     check_options("full_like", layout, device, pin_memory, dtype)
     require_tensors("full_like", input=input)
     options = {} if memory_format is None else {"memory_format": memory_format}
-    result = _core.empty_like(input, dtype=dtype, device=device, **options)
+    result = _core.empty_like(
+        input, dtype=dtype, device=device, pin_memory=pin_memory, **options
+    )
     result.fill_(_number(fill_value, "full_like", "fill_value"))
     return result.requires_grad_(True) if requires_grad else result
 
 
 def scalar_tensor(
-    s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+    s: object, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
     """A zero-dimensional tensor.
 
@@ -399,6 +405,7 @@ def scalar_tensor(
         ),
         device=device,
         requires_grad=requires_grad,
+        pin_memory=pin_memory,
     )
 
 
@@ -420,10 +427,13 @@ def empty_permuted(
             f"{tuple(size)} once."
         )
     t = _core.empty(
-        [size[d] for d in physical_layout], dtype=dtype, device=device, requires_grad=requires_grad
+        [size[d] for d in physical_layout],
+        dtype=dtype,
+        device=device,
+        pin_memory=pin_memory,
     )
     inverse = sorted(builtins.range(len(size)), key=lambda i: physical_layout[i])
-    return t.permute(inverse)
+    return t.permute(inverse).requires_grad_(requires_grad)
 
 
 for _name in "arange range linspace logspace eye full_like scalar_tensor empty_permuted".split():

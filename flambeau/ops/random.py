@@ -50,7 +50,11 @@ def _new_random(fill, name, doc):
             result = fill(_core.empty(*(size or ((),)), out=out), generator=generator)
         else:
             result = fill(
-                fresh(_core.empty(*(size or ((),)), dtype=dtype, device=device)),
+                fresh(
+                    _core.empty(
+                        *(size or ((),)), dtype=dtype, device=device, pin_memory=pin_memory
+                    )
+                ),
                 generator=generator,
             )
         return result.requires_grad_(True) if requires_grad else result
@@ -69,7 +73,11 @@ def _new_random(fill, name, doc):
         check_options(name + "_like", layout, device, pin_memory)
         options = {} if memory_format is None else {"memory_format": memory_format}
         result = fill(
-            fresh(_core.empty_like(input, dtype=dtype, device=device, **options)),
+            fresh(
+                _core.empty_like(
+                    input, dtype=dtype, device=device, pin_memory=pin_memory, **options
+                )
+            ),
             generator=generator,
         )
         return result.requires_grad_(True) if requires_grad else result
@@ -123,7 +131,9 @@ def randint(
     result = (
         _core.empty(*(size or ((),)), out=out)
         if out is not None
-        else fresh(_core.empty(size, dtype=dtype or _core.int64, device=device))
+        else fresh(
+            _core.empty(size, dtype=dtype or _core.int64, device=device, pin_memory=pin_memory)
+        )
     )
     random_(result, low, high, generator=generator)
     return result.requires_grad_(True) if requires_grad else result
@@ -152,7 +162,9 @@ def randint_like(
             f"randint_like: draws integers, floating numbers and bools, but the dtype is {dtype or input.dtype}."
         )
     result = random_(
-        fresh(_core.empty_like(input, dtype=dtype, device=device, **options)),
+        fresh(
+            _core.empty_like(input, dtype=dtype, device=device, pin_memory=pin_memory, **options)
+        ),
         low,
         high,
         generator=generator,
@@ -194,6 +206,7 @@ def randperm(
     order = order.to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
+    order = order.pin_memory() if pin_memory else order
     return order.requires_grad_(True) if requires_grad else order
 
 
@@ -214,7 +227,9 @@ def normal(
     check_options("normal", layout, device, pin_memory)
     if size is not None:
         result = normal_(
-            fresh(_core.empty(*(size or ((),)), dtype=dtype, device=device)),
+            fresh(
+                _core.empty(*(size or ((),)), dtype=dtype, device=device, pin_memory=pin_memory)
+            ),
             mean,
             std,
             generator=generator,

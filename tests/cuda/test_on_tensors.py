@@ -226,6 +226,38 @@ def test_arrays_of_other_libraries_see_the_same_memory():
         other.__dlpack__(dl_device=(1, 0))
 
 
+MADE = torch.zeros(3)
+PINNED = {
+    "rand": lambda **k: torch.rand(2, 3, **k),
+    "randn": lambda **k: torch.randn(3, **k),
+    "rand_like": lambda **k: torch.rand_like(MADE, **k),
+    "randint": lambda **k: torch.randint(5, (3,), **k),
+    "randint_like": lambda **k: torch.randint_like(MADE, 5, **k),
+    "randperm": lambda **k: torch.randperm(5, **k),
+    "normal": lambda **k: torch.normal(0.0, 1.0, (3,), **k),
+    "arange": lambda **k: torch.arange(5, **k),
+    "linspace": lambda **k: torch.linspace(0, 1, 5, **k),
+    "logspace": lambda **k: torch.logspace(0, 1, 5, **k),
+    "eye": lambda **k: torch.eye(3, **k),
+    "full_like": lambda **k: torch.full_like(MADE, 2.0, **k),
+    "scalar_tensor": lambda **k: torch.scalar_tensor(2.5, **k),
+    "empty_permuted": lambda **k: torch.empty_permuted((2, 3), (1, 0), **k),
+    "new_zeros": lambda **k: MADE.new_zeros(3, **k),
+    "new_full": lambda **k: MADE.new_full((3,), 1.0, **k),
+    "new_tensor": lambda **k: MADE.new_tensor([1.0], **k),
+    "new_empty_strided": lambda **k: MADE.new_empty_strided((2,), (1,), **k),
+}
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_whatever_makes_a_tensor_pins_it_where_told(name):
+    made = PINNED[name](pin_memory=True)
+    assert made.is_pinned() and not PINNED[name]().is_pinned()
+    if made.is_floating_point():
+        leaf = PINNED[name](pin_memory=True, requires_grad=True)
+        assert leaf.is_leaf and leaf.requires_grad and leaf.is_pinned()
+
+
 def test_memory_is_pinned_at_creation():
     made = [f(3, pin_memory=True) for f in (torch.empty, torch.zeros, torch.ones)]
     made += [torch.tensor([1, 2], pin_memory=True), torch.full((2,), 3.0, pin_memory=True)]
