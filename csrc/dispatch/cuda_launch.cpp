@@ -65,9 +65,14 @@ Handle kernel_of(const void* address, std::string_view letters, int index) {
   auto at = known->find(key);
   if (at != known->end()) return at->second;
   Object module = called(PyImport_ImportModule("flambeau.kernels.gpu"));
-  Object text = called(PyObject_CallMethod(
+  Object text = Object::steal(PyObject_CallMethod(
       module.get(), "build", "Ks#", reinterpret_cast<unsigned long long>(address), letters.data(),
       static_cast<Py_ssize_t>(letters.size())));
+  if (!text) {
+    // What the language can't say there the CPU computes.
+    unreachable_on_device = PyErr_ExceptionMatches(PyExc_NotImplementedError);
+    throw PythonError();
+  }
   const char* ptx = PyUnicode_AsUTF8(text.get());
   if (!ptx) throw PythonError();
   return (*known)[key] = load_function(ptx, index);

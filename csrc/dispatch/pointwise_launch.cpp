@@ -327,14 +327,113 @@ void check_map(const Pointwise& record, Tensor* const* outputs, int n_out, const
   }
 }
 
+namespace {
+
+/// Calls of run_map_lists on a GPU, as many as a launch takes: a row of blocks for each. Their
+/// tensors are contiguous, of one shape within a call and of the same dtypes in all.
+class ListLaunch {
+ public:
+  ListLaunch(Pointwise& record, int n_out, int n_in)
+      : record_(record), n_out_(n_out), n_(n_out + n_in) {}
+
+  /// Whether the call can be one of a list at all.
+  bool takes(Tensor* const* outputs, const Arg* inputs) const {
+    const Tensor& first = *outputs[0];
+    for (int i = 0; i < n_; ++i) {
+      const Tensor* t = i < n_out_ ? outputs[i] : inputs[i - n_out_].tensor;
+      if (t && (!t->is_cuda() || t->device() != first.device() || !t->contiguous ||
+                !(sizes_of(*t) == sizes_of(first))))
+        return false;
+    }
+    return first.numel > 0;
+  }
+
+  /// Adds one that does; those before run first where it is of other dtypes, or they fill a launch.
+  void add(Tensor* const* outputs, const Arg* inputs) {
+    auto tensor = [&](int i) { return i < n_out_ ? outputs[i] : inputs[i - n_out_].tensor; };
+    bool same =
+        !numels_.empty() && numels_.size() < capacity_ && index_ == outputs[0]->device().index;
+    for (int i = 0; same && i < n_; ++i) same = !tensor(i) || tensor(i)->dtype == dtypes_[i];
+    if (!same) {
+      run();
+      begin(outputs, inputs);
+    }
+    numels_.push_back(outputs[0]->numel);
+    for (int i = 0; i < n_; ++i)
+      if (tensor(i)) pointers_.push_back(tensor(i)->address());
+  }
+
+  void run() {
+    if (numels_.empty()) return;
+    MapKernel kernel = find_kernel(record_, modes_, dtypes_, n_out_, n_, compute_);
+    const int64_t longest = *std::max_element(numels_.begin(), numels_.end());
+    const auto count = static_cast<int64_t>(numels_.size());
+    numels_.resize(capacity_);
+    pointers_.resize(capacity_ * n_tensors_);
+    void* parameters[] = {numels_.data(), pointers_.data(), values_.data()};
+    constexpr unsigned threads = 256;
+    cuda::launch(cuda::kernel_of(reinterpret_cast<const void*>(kernel), letters_, index_), index_,
+                 {cuda::blocks_for(longest, threads, index_), count, threads, 0}, parameters,
+                 record_.name.c_str());
+    numels_.clear();
+    pointers_.clear();
+  }
+
+ private:
+  /// dtypes, numbers and the form of the kernel, as of this call.
+  void begin(Tensor* const* outputs, const Arg* inputs) {
+    compute_ = outputs[0]->dtype;
+    index_ = outputs[0]->device().index;
+    letters_.clear();
+    values_.assign(2, 0);  // of no numbers one stands for none
+    n_tensors_ = 0;
+    size_t numbers = 0;
+    for (int i = 0; i < n_; ++i) {
+      const Tensor* t = i < n_out_ ? outputs[i] : inputs[i - n_out_].tensor;
+      modes_[i] = t ? Mode::contiguous : Mode::scalar;
+      letters_ += t ? 'c' : 'v';
+      if (t) {
+        dtypes_[i] = t->dtype;
+        ++n_tensors_;
+        continue;
+      }
+      values_.resize(2 * ++numbers);
+      alignas(16) char bytes[16] = {};
+      dtypes_[i] = place_number(record_, i - n_out_, inputs[i - n_out_].number, compute_, bytes);
+      std::memcpy(&values_[2 * (numbers - 1)], bytes, 16);
+    }
+    constexpr size_t most = 4000 / 8;  // words of parameters that a launch takes
+    capacity_ = std::min<size_t>((most - values_.size()) / (1 + n_tensors_), 99);
+    letters_ += 'L' + std::to_string(capacity_);
+  }
+
+  Pointwise& record_;
+  const int n_out_, n_;
+  DType compute_{};
+  int index_ = 0;
+  DType dtypes_[max_operands];
+  Mode modes_[max_operands];
+  std::string letters_;
+  size_t capacity_ = 0, n_tensors_ = 0;
+  std::vector<int64_t> numels_;
+  std::vector<uint64_t> pointers_, values_;
+};
+
+}  // namespace
+
 void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs,
                    int n_in, int64_t count) {
+  ListLaunch on_device(record, n_out, n_in);
   Scalars scalars;
   DType dtypes[max_operands];
   DType placed{};  // the dtype the numbers were converted for
   bool any = false;
   for (int64_t k = 0; k < count; ++k, outputs += n_out, inputs += n_in) {
     DType compute = outputs[0]->dtype;
+    if (outputs[0]->is_cuda() && on_device.takes(outputs, inputs)) {
+      on_device.add(outputs, inputs);
+      continue;
+    }
     if (!any || placed != compute) {
       for (int i = 0; i < n_in; ++i)
         if (!inputs[i].tensor)
@@ -347,6 +446,7 @@ void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const A
     check_map(record, outputs, n_out, inputs, n_in);
     run_map(record, outputs, n_out, inputs, n_in, compute);
   }
+  on_device.run();
 }
 
 }  // namespace flambeau

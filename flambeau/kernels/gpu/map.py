@@ -6,6 +6,10 @@ operands: 16 bytes for each, outputs first, a pointer or the value itself. dims:
 innermost first, its size and every operand's stride in bytes. `letters` has one of each operand (c:
 contiguous along the innermost, s: one value there, g: any stride, v: the value itself) and then the
 number of dimensions, 0 for flat memory, which needs no strides.
+
+Behind an L stands how many calls a launch can take, each a row of the grid, over flat memory:
+
+    kernel(i64 numels[calls], i64 pointers[calls][tensors], i64 values[2 numbers])
 """
 
 from ..emit import Module, Value
@@ -14,12 +18,15 @@ from ..function import Function
 from ..lower import lower
 from ..targets.ptx import PtxTarget
 from ..types import DTYPES
+from . import blocks
 
 
 def write(map_, in_dtypes, as_dtypes, out_dtypes, letters):
     """The LLVM IR."""
     dtypes, n_out = (*out_dtypes, *in_dtypes), len(out_dtypes)
     n = len(dtypes)
+    if letters[n] == "L":
+        return _write_list(map_, dtypes, as_dtypes, n_out, letters[:n], int(letters[n + 1 :]))
     modes, ndim = letters[:n], int(letters[n:])
     target = PtxTarget()
     parameters = f"i64 %numel, ptr byval([{2 * n} x i64]) align 16 %operands"
@@ -47,6 +54,45 @@ def write(map_, in_dtypes, as_dtypes, out_dtypes, letters):
         ]
         for k, value in enumerate(lower(block, map_.expressions, inputs)):
             block.store(value, dtypes[k], places[k])
+    f.finish()
+    return f.module.text()
+
+
+def _write_list(map_, dtypes, as_dtypes, n_out, modes, calls):
+    n = len(dtypes)
+    tensors = [i for i in range(n) if modes[i] != "v"]
+    numbers = [i for i in range(n) if modes[i] == "v"]
+    f = Function(
+        Module(PtxTarget()),
+        "kernel",
+        f"ptr byval([{calls} x i64]) align 8 %numels, "
+        f"ptr byval([{calls * len(tensors)} x i64]) align 8 %pointers, "
+        f"ptr byval([{2 * max(len(numbers), 1)} x i64]) align 16 %values",
+    )
+    block = f.at(1)
+    given = {
+        i: block.convert(
+            block.load(f.offset("%values", 16 * at), dtypes[i]), as_dtypes[i - n_out]
+        )
+        for at, i in enumerate(numbers)
+    }
+    call = blocks.register(f, "ctaid.y")
+    entry = f.offset("%pointers", f.mul(call, 8 * len(tensors)))
+    pointers = {i: f.element(entry, at, "ptr") for at, i in enumerate(tensors)}
+    numel = f.element(f.offset("%numels", f.mul(call, 8)), 0, "i64")
+    first, step = f.module.target.thread(f)
+    with f.loop(first, numel, step) as element:
+        places = {
+            i: f.offset(p, f.mul(element, DTYPES[dtypes[i]].itemsize)) for i, p in pointers.items()
+        }
+        inputs = [
+            given[i]
+            if i in given
+            else block.convert(block.load(places[i], dtypes[i]), as_dtypes[i - n_out])
+            for i in range(n_out, n)
+        ]
+        for i, value in enumerate(lower(block, map_.expressions, inputs)):
+            block.store(value, dtypes[i], places[i])
     f.finish()
     return f.module.text()
 
