@@ -98,6 +98,136 @@ def products():
     both(lambda x, y: x @ y, flambeau.randn(6, 20, 30), flambeau.randn(6, 30, 40), tolerance=1e-3)
 
 
+def with_gradients(function, *args, tolerance=1e-3):
+    """The values and gradients on the device are the CPU's."""
+
+    def run(device):
+        leaves = [a.to(device).detach().clone().requires_grad_(a.is_floating_point()) for a in args]
+        out = function(*leaves)
+        (
+            out.float() * flambeau.arange(out.numel()).reshape(out.shape).to(device).cos()
+        ).sum().backward()
+        return [out.detach(), *(t.grad for t in leaves if t.grad is not None)]
+
+    near(run("cuda"), run("cpu"), tolerance)
+
+
+@check
+def tensor_cores():
+    for dtype, tolerance in (
+        (flambeau.float16, 0.05),
+        (flambeau.bfloat16, 0.3),
+        (flambeau.float32, 0.05),
+    ):
+        flambeau.backends.cuda.matmul.allow_tf32 = True
+        try:
+            for m, k, n in ((64, 32, 64), (130, 50, 72), (8, 16, 8), (1300, 40, 1290)):
+                a, b = flambeau.randn(m, k).to(dtype), flambeau.randn(n, k).to(dtype)
+                exact = a.double() @ b.double().t()
+                for there in (a.cuda() @ b.cuda().t(), (b.cuda() @ a.cuda().t()).t()):
+                    flambeau.testing.assert_close(
+                        there.double().cpu(), exact, rtol=0.01, atol=tolerance
+                    )
+        finally:
+            flambeau.backends.cuda.matmul.allow_tf32 = False
+
+
+@check
+def attention():
+    for shape, width, options in (
+        ((2, 3, 70, 40), 16, {}),
+        ((1, 2, 33, 33), 64, {"is_causal": True}),
+        ((1, 2, 20, 9), 128, {}),
+    ):
+        *batch, t, s = shape
+        q, k, v = (flambeau.randn(*batch, n, width) for n in (t, s, s))
+        attend = lambda *a, o=options: F.scaled_dot_product_attention(*a, **o)
+        with_gradients(attend, q, k, v)
+        with_gradients(lambda *a, f=attend: f(*(x.bfloat16() for x in a)), q, k, v, tolerance=0.1)
+
+
+@check
+def sampling_and_pooling():
+    x = flambeau.randn(2, 3, 9, 11)
+    with_gradients(lambda t: F.interpolate(t, (13, 5), mode="bilinear"), x)
+    with_gradients(lambda t: F.interpolate(t, (5, 4), mode="bicubic", antialias=True), x)
+    with_gradients(lambda t: F.adaptive_avg_pool2d(t, (4, 3)), x)
+    with_gradients(lambda t: F.adaptive_max_pool2d(t, (4, 3)), x)
+    with_gradients(lambda t: F.avg_pool2d(t, 3, 2, 1), x)
+    grid = flambeau.rand(2, 5, 4, 2) * 2 - 1
+    with_gradients(lambda t, g: F.grid_sample(t, g, align_corners=False), x, grid)
+
+
+@check
+def losses():
+    x, t = flambeau.randn(40, 7), flambeau.randint(7, (40,))
+    weight = flambeau.rand(7)
+    with_gradients(lambda a, k: F.cross_entropy(a, k, label_smoothing=0.1), x, t)
+    with_gradients(lambda a, k: F.cross_entropy(a, k, weight.to(a.device)), x, t)
+    with_gradients(lambda a, k: F.nll_loss(a.log_softmax(1), k, reduction="none"), x, t)
+    with_gradients(lambda i, w: F.embedding_bag(i.reshape(8, 5), w), t, flambeau.randn(7, 12))
+
+
+@check
+def sequences():
+    for kind in ("LSTM", "GRU", "RNN"):
+        flambeau.manual_seed(0)
+        model, x = getattr(flambeau.nn, kind)(6, 5, num_layers=2), flambeau.randn(4, 3, 6)
+        with_gradients(lambda t, m=model: m.to(t.device)(t)[0], x)
+
+
+@check
+def fourier():
+    for n in (8, 60, 101, 4096):
+        x = flambeau.randn(3, n)
+        both(lambda t: flambeau.view_as_real(flambeau.fft.fft(t)), x, tolerance=1e-2)
+        both(lambda t, n=n: flambeau.fft.irfft(flambeau.fft.rfft(t), n), x)
+
+
+@check
+def linear_algebra():
+    a, b = flambeau.randn(5, 12, 12), flambeau.randn(5, 12, 3)
+    definite = a @ a.mT + flambeau.eye(12)
+    linalg = flambeau.linalg
+    both(lambda t: linalg.cholesky(t), definite)
+    both(lambda t, r: linalg.solve(t, r), definite, b)
+    both(lambda t: linalg.inv(t), definite, tolerance=1e-2)
+    both(lambda t: linalg.det(t.double()), a, tolerance=1e-6)
+    both(lambda t: list(linalg.qr(t)), flambeau.randn(3, 9, 5))
+
+
+@check
+def searching():
+    x, whole = flambeau.randn(200), flambeau.randint(30, (500,))
+    both(lambda t: flambeau.searchsorted(t.sort()[0], t), x)
+    both(lambda t: list(flambeau.unique(t, return_inverse=True, return_counts=True)), whole)
+    both(lambda t: flambeau.bincount(t), whole)
+    both(lambda t: flambeau.histc(t, 9), x)
+    both(lambda t: t.reshape(20, 10).median(1), x)
+
+
+@check
+def lower_precision():
+    flambeau.manual_seed(0)
+    model = flambeau.nn.Sequential(
+        flambeau.nn.Linear(16, 32), flambeau.nn.GELU(), flambeau.nn.Linear(32, 4)
+    ).cuda()
+    optimizer = flambeau.optim.AdamW(model.parameters(), lr=1e-2, fused=True)
+    scaler, x = flambeau.amp.GradScaler("cuda"), flambeau.randn(64, 16, device="cuda")
+    made = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        with flambeau.autocast("cuda"):
+            out = model(x)
+            loss = F.mse_loss(out, x[:, :4])
+        assert out.dtype is flambeau.float16 and loss.dtype is flambeau.float32
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        made.append(loss.item())
+    assert made[-1] < made[0], made
+
+
 @check
 def indexing():
     x = flambeau.randn(50, 20)
@@ -227,6 +357,79 @@ def matmul_float32_4096(torch):
 def matmul_bfloat16_4096(torch):
     a, b = (torch.randn(4096, 4096, device="cuda").bfloat16() for _ in range(2))
     return lambda: a @ b, 2 * 4096**3, "GFLOP/s"
+
+
+@speed
+def matmul_bfloat16_8192(torch):
+    a, b = (torch.randn(8192, 8192, device="cuda").bfloat16() for _ in range(2))
+    return lambda: a @ b, 2 * 8192**3, "GFLOP/s"
+
+
+@speed
+def matmul_tf32_4096(torch):
+    a, b = (torch.randn(4096, 4096, device="cuda") for _ in range(2))
+
+    def call():
+        torch.backends.cuda.matmul.allow_tf32 = True
+        a @ b
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+    return call, 2 * 4096**3, "GFLOP/s"
+
+
+def _attention(torch, backward):
+    q, k, v = (
+        torch.randn(4, 16, 2048, 64, device="cuda").bfloat16().requires_grad_(backward)
+        for _ in range(3)
+    )
+    attend = lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    operations = 2 * 4 * 16 * 2048**2 * 64 * (3.5 if backward else 1)
+    return (lambda: attend().sum().backward()) if backward else attend, operations, "GFLOP/s"
+
+
+@speed
+def attention_bfloat16(torch):
+    return _attention(torch, False)
+
+
+@speed
+def attention_backward(torch):
+    return _attention(torch, True)
+
+
+@speed
+def cross_entropy_32k(torch):
+    x = torch.randn(4096, 32000, device="cuda").requires_grad_()
+    t = torch.randint(32000, (4096,), device="cuda")
+    return lambda: torch.nn.functional.cross_entropy(x, t).backward(), 16 * x.numel(), "GB/s"
+
+
+@speed
+def adamw_200_tensors(torch):
+    parameters = [torch.randn(100_000, device="cuda").requires_grad_() for _ in range(200)]
+    for p in parameters:
+        p.grad = torch.ones_like(p)
+    optimizer = torch.optim.AdamW(parameters)
+    return optimizer.step, 28 * 200 * 100_000, "GB/s"
+
+
+@speed
+def fft_4096(torch):
+    x = torch.randn(4096, 4096, device="cuda", dtype=torch.complex64)
+    return lambda: torch.fft.fft(x), 16 * x.numel(), "GB/s"
+
+
+@speed
+def sort_4M(torch):
+    x = torch.randn(4 << 20, device="cuda")
+    return lambda: x.sort(), x.numel(), "G elements/s"
+
+
+@speed
+def lstm_step(torch):
+    model = torch.nn.LSTM(256, 256, num_layers=2, device="cuda")
+    x = torch.randn(64, 32, 256, device="cuda")
+    return lambda: model(x)[0].sum().backward(), 3 * 2 * 2 * 64 * 32 * 2 * 4 * 256 * 256, "GFLOP/s"
 
 
 @speed
