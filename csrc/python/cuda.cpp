@@ -46,11 +46,11 @@ PyObject* properties(int index) {
 
 PyObject* memory_stats(int index) {
   cuda::MemoryStats s = cuda::memory_stats(index);
-  return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsL}", "allocated", s.allocated, "peak_allocated",
+  return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsL}", "allocated", s.allocated, "peak_allocated",
                        s.peak_allocated, "reserved", s.reserved, "peak_reserved", s.peak_reserved,
                        "active_blocks", s.active_blocks, "allocations", s.allocations, "frees",
                        s.frees, "cache_hits", s.cache_hits, "retries", s.retries, "requested",
-                       s.requested);
+                       s.requested, "ooms", s.ooms);
 }
 /// The part of a device's memory that may be taken, as it was before.
 double memory_fraction(int index, std::optional<double> fraction) {

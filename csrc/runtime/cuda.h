@@ -49,7 +49,7 @@ void check_reports(int index, Handle stream);
 
 struct MemoryStats {
   int64_t allocated, peak_allocated, reserved, peak_reserved, active_blocks, allocations, frees,
-      cache_hits, retries, requested;
+      cache_hits, retries, requested, ooms;
 };
 /// Gives a storage its block of device memory; raises OutOfMemoryError with the largest live ones.
 void allocate(Storage& s, int64_t nbytes);
@@ -63,6 +63,11 @@ MemoryStats memory_stats(int index);
 void reset_peak(int index);
 /// Gives cached blocks back to the driver.
 void empty_cache(int index);
+/// From here on what is allocated on a stream belongs to a graph that is recorded there: its blocks
+/// serve nothing else until release_recorded_memory(), however often the graph is launched.
+Handle begin_recording_memory(int index, Handle stream);
+void end_recording_memory(int index, Handle stream);
+void release_recorded_memory(int index, Handle list);
 /// The most bytes that may be taken, as a part of the device's memory.
 void set_memory_fraction(int index, double fraction);
 double memory_fraction(int index);

@@ -22,7 +22,8 @@ struct Block {
   Address address = 0;
   int64_t nbytes = 0, requested = 0;
   Handle stream = nullptr;
-  bool owns = false;  // came from the driver by itself
+  Handle list = nullptr;  // whose free blocks it belongs to: the stream's, or a recorded graph's
+  bool owns = false;      // came from the driver by itself
   Storage* user = nullptr;
   std::vector<Handle> used_on;  // other streams
   Object code;                  // of a large one: where the program made it
@@ -35,7 +36,9 @@ struct Waiting {
 };
 
 struct Pool {
-  std::map<std::pair<Handle, int64_t>, std::vector<Block*>> free;  // by stream and size
+  std::map<std::pair<Handle, int64_t>, std::vector<Block*>> free;  // by list and size
+  std::map<Handle, Handle> recording;                              // stream: the graph's list
+  std::unordered_set<Handle> graphs;                               // lists that stay as they are
   std::vector<std::unique_ptr<Block>> blocks;
   Address segment = 0;
   int64_t segment_left = 0;
@@ -76,7 +79,7 @@ Address ask_driver(int index, int64_t nbytes) {
   return address;
 }
 
-Block* new_block(int index, int64_t nbytes, Handle stream) {
+Block* new_block(int index, int64_t nbytes, Handle stream, Handle list) {
   Pool& p = pool(index);
   Address address = 0;
   bool owns = nbytes > small_limit;
@@ -99,16 +102,17 @@ Block* new_block(int index, int64_t nbytes, Handle stream) {
   made.address = address;
   made.nbytes = nbytes;
   made.stream = stream;
+  made.list = list;
   made.owns = owns;
   return p.blocks.back().get();
 }
 
-Block* cached_block(int index, int64_t nbytes, Handle stream) {
+Block* cached_block(int index, int64_t nbytes, Handle list) {
   Pool& p = pool(index);
-  auto list = p.free.find({stream, nbytes});
-  if (list == p.free.end() || list->second.empty()) return nullptr;
-  Block* block = list->second.back();
-  list->second.pop_back();
+  auto found = p.free.find({list, nbytes});
+  if (found == p.free.end() || found->second.empty()) return nullptr;
+  Block* block = found->second.back();
+  found->second.pop_back();
   ++p.stats.cache_hits;
   return block;
 }
@@ -124,7 +128,7 @@ void take_back(int index, bool waits) {
       if (d.event_query(event) != result::success) return false;
     }
     for (Handle event : w.events) d.event_destroy(event);
-    p.free[{w.block->stream, w.block->nbytes}].push_back(w.block);
+    p.free[{w.block->list, w.block->nbytes}].push_back(w.block);
     return true;
   });
 }
@@ -146,6 +150,7 @@ void note_place(Block& block) {
 
 [[noreturn]] void out_of_memory(int index, int64_t nbytes) {
   Pool& p = pool(index);
+  ++p.stats.ooms;
   std::vector<const Block*> live;
   for (auto& block : p.blocks)
     if (block->user && block->requested >= told_bytes) live.push_back(block.get());
@@ -171,13 +176,16 @@ void allocate(Storage& s, int64_t nbytes) {
   const Driver& d = enter(index);
   Handle stream = current_stream(index);
   int64_t size = rounded_size(nbytes);
-  take_back(index, false);
-  Block* block = cached_block(index, size, stream);
-  if (!block) block = new_block(index, size, stream);
-  if (!block) {
+  auto recording = p.recording.find(stream);
+  const bool records = recording != p.recording.end();
+  const Handle list = records ? recording->second : stream;
+  if (!records) take_back(index, false);  // events are not to be asked while work is recorded
+  Block* block = cached_block(index, size, list);
+  if (!block) block = new_block(index, size, stream, list);
+  if (!block && !records) {
     ++p.stats.retries;
     empty_cache(index);
-    block = new_block(index, size, stream);
+    block = new_block(index, size, stream, list);
   }
   if (!block) out_of_memory(index, nbytes);
   block->user = &s;
@@ -209,7 +217,7 @@ void release_block(Storage& s) {
   block->user = nullptr;
   block->code = nullptr;
   if (block->used_on.empty()) {
-    p.free[{block->stream, block->nbytes}].push_back(block);
+    p.free[{block->list, block->nbytes}].push_back(block);
     return;
   }
   Waiting w{block, {}};
@@ -255,13 +263,34 @@ void empty_cache(int index) {
   std::unordered_set<Block*> gone;
   for (auto& [key, list] : p.free)
     std::erase_if(list, [&](Block* block) {
-      if (!block->owns) return false;
+      if (!block->owns || p.graphs.contains(block->list)) return false;
       d.free(block->address);
       p.stats.reserved -= block->nbytes;
       gone.insert(block);
       return true;
     });
   std::erase_if(p.blocks, [&](auto& block) { return gone.contains(block.get()); });
+}
+
+Handle begin_recording_memory(int index, Handle stream) {
+  Pool& p = pool(index);
+  Handle list = new char;  // an address that nothing else has
+  p.recording[stream] = list;
+  p.graphs.insert(list);
+  return list;
+}
+void end_recording_memory(int index, Handle stream) { pool(index).recording.erase(stream); }
+void release_recorded_memory(int index, Handle list) {
+  Pool& p = pool(index);
+  if (!p.graphs.erase(list)) return;
+  std::vector<Block*> idle;
+  for (auto& [key, blocks] : p.free)
+    if (key.first == list) idle.insert(idle.end(), blocks.begin(), blocks.end());
+  std::erase_if(p.free, [&](auto& entry) { return entry.first.first == list; });
+  for (auto& block : p.blocks)
+    if (block->list == list) block->list = block->stream;
+  for (Block* block : idle) p.free[{block->list, block->nbytes}].push_back(block);
+  delete static_cast<char*>(list);
 }
 
 void set_memory_fraction(int index, double fraction) { pool(index).fraction = fraction; }

@@ -1,5 +1,7 @@
 #include "runtime/cuda_objects.h"
 
+#include <map>
+
 namespace flambeau::cuda {
 
 Properties properties(int index) {
@@ -98,15 +100,30 @@ double milliseconds_between(int index, Handle start, Handle end) {
   return milliseconds;
 }
 
+/// The memory of each graph: while it is recorded by its stream, then by its executable form.
+static std::map<Handle, Handle>& memory_of_graphs() {
+  static auto* known = new std::map<Handle, Handle>;
+  return *known;
+}
+
 void capture_begin(int index) {
-  checked(enter(index).capture_begin(current_stream(index), 1), "cuStreamBeginCapture");
+  const Handle stream = current_stream(index);
+  constexpr int relaxed = 2;  // memory may be asked for meanwhile
+  checked(enter(index).capture_begin(stream, relaxed), "cuStreamBeginCapture");
+  memory_of_graphs()[stream] = begin_recording_memory(index, stream);
 }
 Handle capture_end(int index) {
   const Driver& d = enter(index);
+  const Handle stream = current_stream(index);
   Handle graph, executable;
-  checked(d.capture_end(current_stream(index), &graph), "cuStreamEndCapture");
+  end_recording_memory(index, stream);
+  auto memory = memory_of_graphs().extract(stream);
+  const Result ended = d.capture_end(stream, &graph);
+  if (ended != result::success && memory) release_recorded_memory(index, memory.mapped());
+  checked(ended, "cuStreamEndCapture");
   checked(d.graph_instantiate(&executable, graph, 0), "cuGraphInstantiate");
   d.graph_destroy(graph);
+  if (memory) memory_of_graphs()[executable] = memory.mapped();
   return executable;
 }
 bool is_capturing(int index) {
@@ -117,6 +134,12 @@ bool is_capturing(int index) {
 void launch_graph(int index, Handle graph) {
   checked(enter(index).graph_launch(graph, current_stream(index)), "cuGraphLaunch");
 }
-void destroy_graph(int index, Handle graph) { enter(index).executable_destroy(graph); }
+void destroy_graph(int index, Handle graph) {
+  const Driver& d = enter(index);
+  d.context_synchronize();  // it may be running, on any stream
+  d.executable_destroy(graph);
+  if (auto memory = memory_of_graphs().extract(graph))
+    release_recorded_memory(index, memory.mapped());
+}
 
 }  // namespace flambeau::cuda

@@ -60,6 +60,7 @@ def memory_stats(device=None):
             "allocation.all.current": s["active_blocks"],
             "allocation.all.freed": s["frees"],
             "num_alloc_retries": s["retries"],
+            "num_ooms": s["ooms"],
             "requested_bytes.all.current": s["requested"],
             "reserved_bytes.all.current": s["reserved"],
             "reserved_bytes.all.peak": s["peak_reserved"],

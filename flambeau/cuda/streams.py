@@ -211,7 +211,8 @@ def graph_pool_handle():
 class CUDAGraph:
     """Work of a stream, recorded once and launched as a whole.
 
-    Memory that recorded kernels use must stay as it is: keep the tensors, and write new inputs into them.
+    What it allocates while it is recorded is its own until it is forgotten. Keep the tensors that it reads, and write
+    new inputs into them. `pool` is accepted: each graph has memory of its own.
     """
 
     def __init__(self, keep_graph=False):
@@ -271,4 +272,10 @@ class graph:
 
 
 ExternalStream = needs_device("ExternalStream", __name__)
-make_graphed_callables = needs_device("make_graphed_callables", __name__)
+
+
+def make_graphed_callables(callables, sample_args, **options):
+    """See graphs.py, where it is."""
+    from .graphs import make_graphed_callables
+
+    return make_graphed_callables(callables, sample_args, **options)

@@ -30,6 +30,7 @@ def _sized(function, what):
             dtype=dtype or self.dtype,
             device=device or self.device,
             requires_grad=requires_grad,
+            pin_memory=pin_memory,
         )
 
     new.__name__ = new.__qualname__ = name
@@ -61,6 +62,7 @@ def new_full(
         dtype=dtype or self.dtype,
         device=device or self.device,
         requires_grad=requires_grad,
+        pin_memory=pin_memory,
     )
 
 
@@ -71,12 +73,14 @@ def new_tensor(
     check_options("new_tensor", layout, device, pin_memory)
     if isinstance(data, _core.Tensor):
         copy = data.detach().clone().to(device or data.device, dtype or data.dtype)
+        copy = copy.pin_memory() if pin_memory else copy
         return copy.requires_grad_(requires_grad)
     return _core.tensor(
         data,
         dtype=dtype or self.dtype,
         device=device or self.device,
         requires_grad=requires_grad,
+        pin_memory=pin_memory,
     )
 
 
@@ -99,6 +103,7 @@ def new_empty_strided(
         dtype=dtype or self.dtype,
         device=device or self.device,
         requires_grad=requires_grad,
+        pin_memory=pin_memory,
     )
 
 

@@ -71,9 +71,7 @@ def _write_list(map_, dtypes, as_dtypes, n_out, modes, calls):
     )
     block = f.at(1)
     given = {
-        i: block.convert(
-            block.load(f.offset("%values", 16 * at), dtypes[i]), as_dtypes[i - n_out]
-        )
+        i: block.convert(block.load(f.offset("%values", 16 * at), dtypes[i]), as_dtypes[i - n_out])
         for at, i in enumerate(numbers)
     }
     call = blocks.register(f, "ctaid.y")
