@@ -25,7 +25,7 @@ def sampled(input, grid, mode, padding_mode, align):
     largest = 2**24 if wide.dtype is fl.float32 else 2**31
     plain = wide.dtype is points.dtype and wide.dtype in (fl.float32, fl.float64)
     fits = plain and max(wide.shape[2:]) <= largest and prod(wide.shape[2:]) < 2**31
-    if input.is_cuda or not fits:
+    if not fits:
         return _written_out(input, grid, mode, padding_mode, align)
     return _grid_sample(wide, points, mode, padding_mode, align).to(input.dtype)
 

@@ -10,6 +10,7 @@ import pytest
 from flambeau.kernels import language as k
 from flambeau.kernels.gpu import (
     attention,
+    grid,
     index,
     linalg,
     order,
@@ -96,6 +97,9 @@ FORMS = {
     "lstm": lambda: recurrent.write_forward("float32", True, True),
     "lstm_backward": lambda: recurrent.write_backward("float64"),
     "search": lambda: search.write_search(True),
+    "map_list": of_map(lambda x, y, z: x * y + z, ("float32",) * 4, "cccvL60"),
+    "grid": lambda: grid.write("float32", 3, "bilinear", "reflection", False, True),
+    "grid_bicubic": lambda: grid.write("float64", 2, "bicubic", "border", True, True),
     "lcm": lambda: search.write_divisors(True),
     "order_of_pivots": linalg.write_order,
     "triangular": lambda: linalg.write_triangular("float32", 1024, True, False),

@@ -65,7 +65,8 @@ def write_maxima(dtype, with_indices):
 def write_rows(dtype, mean=False, factors=False, ordered=False):
     """kernel(i64 sizes[2], i64 pointers[6]): bags, width; out, table, index, begins (one more than bags), factors, order.
 
-    Entry t of a bag takes row index[t] times factors[t]; with `ordered` what belongs to it stands at order[t].
+    Entry t of a bag takes row index[t] times factors[t]; with `ordered` what belongs to it stands at order[t]. Of a
+    row below 0 all elements are 0.
     """
     k = Code(sizes=2, pointers=6)
     bags, width = k.integers("sizes")
@@ -78,7 +79,9 @@ def write_rows(dtype, mean=False, factors=False, ordered=False):
         total = k.variable(0.0, real)
         with k.loop(begin, end) as t:
             at = order[t] if ordered else t
-            value = table[index[at] * width + x]
+            row = index[at]
+            outside = row < 0
+            value = k.where(outside, 0, table[k.where(outside, 0, row) * width + x])
             total.value = k.fma(factor[at], value, total.value) if factors else total.value + value
         if mean:
             count = k.larger(end - begin, 1)

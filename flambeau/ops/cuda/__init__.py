@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     border,
     conv,
     fourier,
+    grid,
     index,
     linalg,
     order,
