@@ -49,6 +49,7 @@ CASES = {
     "mode": (lambda a: (a // 20).mode(1), WHOLE),
     "gcd": (lambda a: torch.gcd(a, a.flip(0)), WHOLE),
     "lcm": (lambda a: torch.lcm(a.int(), a.flip(0).int()), WHOLE),
+    "cross": (lambda a, b: torch.linalg.cross(a, b, dim=0), X[:3], Y[:3]),
     "frexp": (lambda a: torch.frexp(a), SPREAD),
 }  # fmt: skip
 
@@ -60,6 +61,29 @@ def test_values_are_those_of_the_cpu(name):
     for a, b in zip(*[v if isinstance(v, tuple) else (v,) for v in (here, there)], strict=True):
         assert b.is_cuda and b.dtype is a.dtype and b.shape == a.shape
         torch.testing.assert_close(b.cpu(), a, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def test_gradients_of_systems():
+    found = []
+    for device in ("cpu", "cuda"):
+        a, b = (t.to(device).detach().requires_grad_() for t in (SQUARES.double(), B.double()))
+        torch.linalg.solve(a, b).sin().sum().backward()
+        found.append([a.grad, b.grad])
+    for here, there in zip(*found):
+        torch.testing.assert_close(there.cpu(), here)
+
+
+def test_draws_by_weight_are_those_of_the_cpu():
+    weights = torch.rand(3, 6)
+    drawn = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(5)
+        given = weights.to(device)
+        drawn.append([given.multinomial(4, replacement=True), given[0].multinomial(3)])
+    for here, there in zip(*drawn):
+        assert torch.equal(there.cpu(), here)
+    with pytest.raises(RuntimeError, match="multinomial"):
+        (-weights).cuda().multinomial(2, replacement=True)
 
 
 def test_a_negative_number_to_count_is_named():

@@ -153,14 +153,20 @@ def _check_mask(input, indices):
 
 @rule("index_first")
 def index_first(input, given):
-    indices = given if isinstance(given, tuple) else (given,)
+    indices = [
+        None if isinstance(i, slice) and i == slice(None) else i
+        for i in (given if isinstance(given, tuple) else (given,))
+    ]
     for i in indices:
-        if not isinstance(i, _core.Tensor) or i.dim() == 0:
+        if i is None:
+            continue
+        if not isinstance(i, _core.Tensor) or i.dim() == 0 or i.device != input.device:
             return NotImplemented
         if i.dtype not in (_core.int64, _core.bool):
             return NotImplemented
-    taken = sum(i.dim() if i.dtype is _core.bool else 1 for i in indices)
-    return index(input, list(indices)) if taken <= input.dim() else NotImplemented
+    taken = sum(i.dim() if i is not None and i.dtype is _core.bool else 1 for i in indices)
+    alone = all(i is None for i in indices)
+    return NotImplemented if alone or taken > input.dim() else index(input, indices)
 
 
 # -- masks

@@ -69,8 +69,8 @@ def lu(A):
     return LU, pivots, info
 
 
-def permutations(pivots, m, dtype):
-    """The permutation matrices (*, m, m) that exchanging rows by pivots (*, k) makes."""
+def _order(pivots, m):
+    """The order (*, m) of rows that exchanging them by pivots (*, k) makes."""
     pivots = pivots.int().contiguous()
     swaps, batch = pivots.shape[-1], pivots.shape[:-1]
     order = _made(pivots, *batch, m, dtype=_core.int64)
@@ -83,7 +83,13 @@ def permutations(pivots, m, dtype):
 
     sizes = [[count, swaps, m], [order, pivots]]
     launch("lu_unpack", ("order of pivots",), write, pivots.device.index, count, sizes)
-    zeros = _core.zeros((*batch, m, m), dtype=dtype, device=pivots.device)
+    return order
+
+
+def permutations(pivots, m, dtype):
+    """The permutation matrices (*, m, m) that exchanging rows by pivots (*, k) makes."""
+    order = _order(pivots, m)
+    zeros = _core.zeros((*order.shape, m), dtype=dtype, device=pivots.device)
     return zeros.scatter_(-2, order.unsqueeze(-2), 1)
 
 
@@ -109,10 +115,22 @@ def solve(A, B):
     size = _size(A, B)
     if not size or A.numel() == 0 or B.numel() == 0 or A.shape[:-2] != B.shape[:-2]:
         return NotImplemented
-    LU, _, order, info = _factors(A, size)
+    LU, pivots, order, info = _factors(A, size)
     turned = B.gather(-2, order.unsqueeze(-1).expand(B.shape))
     half = _substituted(LU, turned, size, False, True)
-    return _substituted(LU, half, size, True, False), info
+    return _substituted(LU, half, size, True, False), info, LU, pivots
+
+
+@rule("_solve_transposed")
+def solve_transposed(LU, pivots, B):
+    """A.mT**-1 B: the rows of A in their new order are L U."""
+    size = _size(LU, B)
+    if not size or LU.numel() == 0 or B.numel() == 0 or LU.shape[:-2] != B.shape[:-2]:
+        return NotImplemented
+    half = _substituted(LU.mT, B, size, False, False)
+    found = _substituted(LU.mT, half, size, True, True)
+    places = _order(pivots, LU.shape[-1]).unsqueeze(-1).expand(B.shape)
+    return _core.empty_like(found).scatter_(-2, places, found)
 
 
 @rule("_inverse")
@@ -121,7 +139,7 @@ def inverse(A):
     if not size or A.numel() == 0:
         return NotImplemented
     identity = fl.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-    return solve(A, identity.expand(A.shape))
+    return solve(A, identity.expand(A.shape))[:2]
 
 
 def _signs(order):

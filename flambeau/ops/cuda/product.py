@@ -2,6 +2,7 @@
 
 from ... import _core
 from ..core import float32
+from ..core import operators as fl
 from .launch import function, has_tensor_cores
 from .rules import rule
 
@@ -47,6 +48,12 @@ def multiply(out, a, b, alpha, beta):
     found = function("matmul", key, write, index, arch)
     arguments = [[M, N, K, count], [out, a, b], strides, [float(alpha), float(beta)]]
     _core._cuda_launch(found, "matmul", index, (tiles, min(count, 65535)), threads, 0, arguments)
+
+
+@rule("_cross")
+def cross(input, other, dim):
+    a, b = input.unbind(dim), other.unbind(dim)
+    return fl.stack([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)], dim)
 
 
 def _on_tensor_cores(dtype, index):

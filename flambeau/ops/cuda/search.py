@@ -165,6 +165,16 @@ def mode(input, dim, keepdim):
     return _chosen("mode", input, dim, keepdim, choose)
 
 
+@rule("draw_by_weight")
+def draw_by_weight(weights, u):
+    """(places, whether all weights are good)"""
+    sums = weights.double().cumsum(-1)
+    total = sums[..., -1:]
+    places = searchsorted(sums, u * total, True, False, None).clamp(max=weights.shape[-1] - 1)
+    good = (weights >= 0).all() & (total > 0).all() & fl.isfinite(total).all()
+    return places, good.item()
+
+
 # -- integers
 
 
