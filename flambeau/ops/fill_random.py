@@ -7,7 +7,7 @@ from ..types import finfo, iinfo
 from .core import operators as fl
 from .core.declare import METHODS
 from .creation import count_of
-from .generator import generator_for
+from .generator import default_generator, generator_for
 from .philox import BERNOULLI, INTEGERS, NORMAL, SMALL_INTEGERS, UNIFORM, WIDE_INTEGERS
 
 # -------------------------------------------------------------------------------------- filling in place
@@ -47,6 +47,9 @@ def fresh(tensor):
 
 def _fill(tensor, maps, parameters, generator, name, compute=None):
     """_draw() as an in-place operator."""
+    source = generator or default_generator
+    if _core._fill_random(tensor, maps, source, parameters, compute, name):
+        return tensor
     _core._check_inplace(tensor, name)
     if tensor.requires_grad and _core.is_grad_enabled():
         fresh = _draw(_core.empty_like(tensor.detach()), maps, parameters, generator, compute)

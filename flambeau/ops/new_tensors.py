@@ -20,11 +20,13 @@ def _sized(function, what):
         pin_memory=False,
         **named,
     ):
-        check_options(name, layout, device, pin_memory)
-        if "size" in named:
-            size = (named.pop("size"),)
+        if layout is not None or device is not None or pin_memory:
+            check_options(name, layout, device, pin_memory)
         if named:
-            raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
+            if "size" in named:
+                size = (named.pop("size"),)
+            if named:
+                raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
         return function(
             *size,
             dtype=dtype or self.dtype,

@@ -42,6 +42,11 @@ def _new_random(fill, name, doc):
         pin_memory=False,
         **named,
     ):
+        if out is layout is device is dtype is None and not (
+            named or pin_memory or _core._in_vmap()
+        ):
+            result = fill(_core.empty(*(size or ((),)), device=None), generator=generator)
+            return result.requires_grad_(True) if requires_grad else result
         check_options(name, layout, device, pin_memory, dtype)
         size = _sizes(size, named)
         if named:
@@ -120,7 +125,8 @@ def randint(
     pin_memory=False,
 ):
     """Integers of [low, high): randint(high, size), randint(low, high, size)."""
-    check_options("randint", layout, device, pin_memory)
+    if layout is not None or device is not None or pin_memory:
+        check_options("randint", layout, device, pin_memory)
     args = list(args)
     if size is None and args:
         size = args.pop()

@@ -9,6 +9,9 @@ from .core.results import by_name, result_type
 from .core.ways import reduction_way
 
 
+_FLOATING = frozenset(("float16", "bfloat16", "float32", "float64"))
+
+
 class ReductionSpec:
     """What the core asks of a reduction: kernels by dtypes, layout and stage."""
 
@@ -24,13 +27,22 @@ class ReductionSpec:
 
         return self._make() if self._make else getattr(reductions, self.name)
 
+    def _kernel_of(self, in_dtypes):
+        """The reduction, or where they are floating numbers the one called `name`_of_floats, if there is one."""
+        kernel = self.kernel
+        if self._make is None and in_dtypes[0] in _FLOATING:
+            from ..kernels.schedules import reductions
+
+            return getattr(reductions, self.name + "_of_floats", kernel)
+        return kernel
+
     def compile(self, in_dtypes, out_dtypes, mode, stage):
         refuse_uncomputed(self.name.rstrip("_"), in_dtypes, out_dtypes)
-        return self.kernel.compile(in_dtypes, self.as_dtype, out_dtypes, mode, stage)
+        return self._kernel_of(in_dtypes).compile(in_dtypes, self.as_dtype, out_dtypes, mode, stage)
 
     def state_dtypes(self, in_dtypes, out_dtypes):
         refuse_uncomputed(self.name.rstrip("_"), in_dtypes, out_dtypes)
-        return self.kernel.state_dtypes(in_dtypes, self.as_dtype)
+        return self._kernel_of(in_dtypes).state_dtypes(in_dtypes, self.as_dtype)
 
 
 def _reduction(name, ordered=False):
@@ -284,6 +296,9 @@ def aminmax(input, *, dim=None, keepdim=False):
     """
     _need_dim(input, dim, "aminmax")
     return _aminmax._make((amin(input, dim, keepdim), amax(input, dim, keepdim)))
+
+
+reduction_way(aminmax, _reduction("aminmax"), "ss", "a", result_type=_aminmax)
 
 
 def _one_dim(input, dim, name):

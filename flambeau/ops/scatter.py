@@ -11,6 +11,7 @@ from .._core import indexing
 from .core import operators as fl
 from .core.declare import composite, primitive
 
+_Tensor = _core.Tensor
 private = functools.partial(primitive, method=False, function=False, out=False)
 
 # What csrc/kernels/index/scatter.h calls Combine.
@@ -20,9 +21,11 @@ _COMBINE = {"sum": _SUM, "prod": _PROD, "amax": _AMAX, "amin": _AMIN}
 
 def recording(*tensors):
     """True when a result of these tensors would have a history."""
-    return fl.is_grad_enabled() and any(
-        isinstance(t, fl.Tensor) and t.requires_grad for t in tensors
-    )
+    if _core.is_grad_enabled():
+        for t in tensors:
+            if isinstance(t, _Tensor) and t.requires_grad:
+                return True
+    return False
 
 
 def in_place(input, operator, raw, *args):

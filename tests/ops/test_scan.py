@@ -160,3 +160,41 @@ def test_gradients(function):
     x = fl.from_numpy(np.random.default_rng(3).standard_normal((3, 4))).requires_grad_()
     assert gradcheck(function, (x,))
     assert gradgradcheck(function, (x,))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "bool"])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_long_lanes_by_segments(name, dtype):
+    n = 100_003
+    random = np.random.default_rng(4)
+    values = (
+        random.random(n) * 0.002 + 0.999 if dtype.startswith("float") else random.integers(-1, 3, n)
+    )
+    x = fl.from_numpy(values).to(getattr(fl, dtype))
+    given = x.double().numpy() if dtype.startswith("float") else x.long().numpy()
+    before = fl.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3, 16):
+            fl.set_num_threads(threads)
+            results.append(getattr(x, name)(0))
+    finally:
+        fl.set_num_threads(before)
+    assert all(fl.equal(r, results[0]) for r in results)
+    expected = getattr(np, name)(given)
+    tolerance = {"float32": 1e-6, "float64": 1e-12}.get(dtype, 0)
+    got = results[0].to(fl.float64).numpy() if "float" in dtype else results[0].numpy()
+    np.testing.assert_allclose(got, expected.astype(got.dtype), rtol=tolerance)
+
+
+def test_long_products_that_leave_the_range_stay_there():
+    # In the order of the lane the product is infinite, or 0, before what follows could bring it back.
+    x = fl.ones(50_000, dtype=fl.float64)
+    x[10], x[20], x[5000] = 1e300, 1e300, 1e-300
+    assert x.cumprod(0)[30:].isinf().all()
+    x[10], x[20], x[5000] = 1e-300, 1e-300, 1e300
+    assert (x.cumprod(0)[30:] == 0).all()
+    x[10], x[20], x[5000] = 1e308, 1e308, -1e308
+    assert x.cumsum(0)[30:].isinf().all()
+    x[30_000] = float("nan")
+    assert x.cumsum(0)[30_000:].isnan().all()

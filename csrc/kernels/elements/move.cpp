@@ -1,5 +1,6 @@
 #include "kernels/elements/move.h"
 
+#include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
 
 namespace flambeau {
@@ -35,7 +36,9 @@ void copy_block(Item* out, const int64_t* out_strides, const Item* self,
   walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
     Item* to = out + at[0];
     const Item* from = self + at[1];
-    if (out_step == 1 && self_step == 1)
+    if (out_step == 1 && self_step == 1 && n * sizeof(Item) <= 512)
+      copy_short(to, from, n);
+    else if (out_step == 1 && self_step == 1)
       std::memcpy(to, from, n * sizeof(Item));
     else if (out_step == 1 && self_step == -1)
       copy_reversed(to, from, n);

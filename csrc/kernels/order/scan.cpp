@@ -1,7 +1,9 @@
 #include "kernels/order/scan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
@@ -63,6 +65,75 @@ void scan_lane(int64_t n, const T* from, int64_t self_step, T* to, int64_t out_s
   }
 }
 
+constexpr int64_t segment =
+    4080;  // of a long lane; no power of two, which would meet in one cache set
+
+/// Whether b may stand for a, with which it agrees but for rounding: what has become infinite, NaN
+/// or 0 in the order of the lane stays so.
+template <class Acc>
+bool alike(Acc a, Acc b) {
+  if constexpr (std::is_integral_v<Acc>)
+    return true;
+  else
+    return (a - a == 0) == (b - b == 0) && (a == 0) == (b == 0);
+}
+
+/// A long lane of which the elements lie side by side, by segments: their totals, in lanes of a
+/// vector, give what each of them begins with; then they are scanned several at a time, which hides
+/// the latency of one addition, and in threads. False where rounding may have hidden something: the
+/// lane is then to be scanned in its order.
+template <class T, class Acc, class Step>
+bool scan_segments(int64_t n, const T* from, T* to, Acc initial, Step&& step) {
+  constexpr int64_t at_once = 4, lanes = 8;
+  const int64_t count = (n + segment - 1) / segment, tasks = (count + at_once - 1) / at_once;
+  std::vector<Acc> starts(count + 1), ends(count);
+  starts[0] = initial;
+  auto length = [n](int64_t i) { return std::min(segment, n - i * segment); };
+  parallel_for(tasks, [&](int64_t task) {
+    for (int64_t i = task * at_once; i < std::min(count, (task + 1) * at_once); ++i) {
+      const T* values = from + i * segment;
+      const int64_t size = length(i);
+      Acc parts[lanes];
+      std::fill_n(parts, lanes, initial);
+      int64_t k = 0;
+      for (; k + lanes <= size; k += lanes)
+        for (int64_t l = 0; l < lanes; ++l)
+          parts[l] = step(parts[l], static_cast<Acc>(values[k + l]));
+      for (; k < size; ++k) parts[0] = step(parts[0], static_cast<Acc>(values[k]));
+      for (int64_t l = 1; l < lanes; ++l) parts[0] = step(parts[0], parts[l]);
+      starts[i + 1] = parts[0];
+    }
+  });
+  for (int64_t i = 0; i < count; ++i) starts[i + 1] = step(starts[i], starts[i + 1]);
+  parallel_for(tasks, [&](int64_t task) {
+    const int64_t first = task * at_once;
+    if (first + at_once <= count && length(first + at_once - 1) == segment) {
+      const T* values = from + first * segment;
+      T* results = to + first * segment;
+      Acc acc[at_once];
+      std::copy_n(&starts[first], at_once, acc);
+      for (int64_t i = 0; i < segment; ++i)
+        for (int64_t k = 0; k < at_once; ++k) {
+          acc[k] = step(acc[k], static_cast<Acc>(values[k * segment + i]));
+          results[k * segment + i] = static_cast<T>(acc[k]);
+        }
+      std::copy_n(acc, at_once, &ends[first]);
+      return;
+    }
+    for (int64_t i = first; i < std::min(count, first + at_once); ++i) {
+      Acc acc = starts[i];
+      for (int64_t k = i * segment; k < i * segment + length(i); ++k) {
+        acc = step(acc, static_cast<Acc>(from[k]));
+        to[k] = static_cast<T>(acc);
+      }
+      ends[i] = acc;
+    }
+  });
+  for (int64_t i = 0; i < count; ++i)
+    if (!alike(ends[i], starts[i + 1])) return false;
+  return true;
+}
+
 /// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which
 /// hides the latency of one addition.
 template <class T, int64_t tile, class Step>
@@ -72,6 +143,10 @@ void scan_tiles(const Strided& out, const Strided& self, int dim,
   int64_t n = self.sizes[dim], out_step = out.strides[dim], self_step = self.strides[dim];
   if (n == 0) return;
   Walk<2> walk(self.ndim, self.sizes, {out.strides, self.strides}, dim);
+  if constexpr (std::is_arithmetic_v<Acc>)
+    if (walk.numel() == 1 && cost == 1 && n >= 8 * segment && self_step == 1 && out_step == 1 &&
+        self.data != out.data && scan_segments(n, self.as<T>(), out.as<T>(), initial, step))
+      return;
   int64_t out_next = walk.inner_stride(0), self_next = walk.inner_stride(1);
   int64_t grain = std::max<int64_t>(1, walk_grain / (n * cost));
   walk.parallel_rows((grain + tile - 1) / tile * tile, [&](const auto& at, int64_t lanes) {

@@ -176,33 +176,58 @@ FLAMBEAU_CLONES static std::pair<int64_t, int64_t> extremes_of(const int64_t* va
 std::pair<int64_t, int64_t> extremes_of(const Strided& values) {
   const int64_t n = values.numel(), step = values.strides[0];
   if (n == 0) return {0, 0};
-  if (step == 1) return extremes_of(values.as<int64_t>(), n);
-  std::pair<int64_t, int64_t> found{INT64_MAX, INT64_MIN};
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t value = values.as<int64_t>()[i * step];
-    found = {std::min(found.first, value), std::max(found.second, value)};
+  std::vector<std::pair<int64_t, int64_t>> parts(
+      static_cast<size_t>((n + walk_grain - 1) / walk_grain), {INT64_MAX, INT64_MIN});
+  parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t part) {
+    const int64_t begin = part * walk_grain, count = std::min(walk_grain, n - begin);
+    const int64_t* from = values.as<int64_t>() + begin * step;
+    auto& found = parts[static_cast<size_t>(part)];
+    if (step == 1)
+      found = extremes_of(from, count);
+    else
+      for (int64_t i = 0; i < count; ++i)
+        found = {std::min(found.first, from[i * step]), std::max(found.second, from[i * step])};
+  });
+  auto all = parts[0];
+  for (const auto& part : parts)
+    all = {std::min(all.first, part.first), std::max(all.second, part.second)};
+  return all;
+}
+
+/// counts[v] += 1 for n values, `step` apart.
+static void count_values(const int64_t* values, int64_t n, int64_t step, int64_t* counts,
+                         int64_t bins) {
+  int64_t i = 0;
+  if (bins <= 1024 && n >= 4 * bins) {
+    // Four tables in turn: a count that was just written is not waited for.
+    std::vector<int64_t> more(static_cast<size_t>(3 * bins));
+    int64_t *second = more.data(), *third = second + bins, *fourth = third + bins;
+    for (; i + 4 <= n; i += 4) {
+      ++counts[values[i * step]];
+      ++second[values[(i + 1) * step]];
+      ++third[values[(i + 2) * step]];
+      ++fourth[values[(i + 3) * step]];
+    }
+    for (int64_t b = 0; b < bins; ++b) counts[b] += second[b] + third[b] + fourth[b];
   }
-  return found;
+  for (; i < n; ++i) ++counts[values[i * step]];
 }
 
 void bincount(const Strided& out, const Strided& input, const Strided* weights) {
   int64_t n = input.sizes[0], step = input.strides[0], out_step = out.strides[0];
   const int64_t* values = input.as<int64_t>();
   if (!weights) {
-    int64_t *counts = out.as<int64_t>(), bins = out.sizes[0], i = 0;
-    if (bins <= 1024 && n >= 4 * bins && out_step == 1) {
-      // Four tables in turn: a count that was just written is not waited for.
-      std::vector<int64_t> more(static_cast<size_t>(3 * bins));
-      int64_t *second = more.data(), *third = second + bins, *fourth = third + bins;
-      for (; i + 4 <= n; i += 4) {
-        ++counts[values[i * step]];
-        ++second[values[(i + 1) * step]];
-        ++third[values[(i + 2) * step]];
-        ++fourth[values[(i + 3) * step]];
-      }
-      for (int64_t b = 0; b < bins; ++b) counts[b] += second[b] + third[b] + fourth[b];
-    }
-    for (; i < n; ++i) ++counts[values[i * step] * out_step];
+    int64_t *counts = out.as<int64_t>(), bins = out.sizes[0];
+    const int64_t chunk = std::max(walk_grain, 16 * bins);  // so that tables cost little beside it
+    if (n <= chunk || runs_serially()) return count_values(values, n, step, counts, bins);
+    const int64_t n_chunks = (n + chunk - 1) / chunk;
+    std::vector<int64_t> tables(static_cast<size_t>(n_chunks * bins));
+    parallel_for(n_chunks, [&](int64_t i) {
+      count_values(values + i * chunk * step, std::min(chunk, n - i * chunk), step,
+                   tables.data() + i * bins, bins);
+    });
+    for (int64_t i = 0; i < n_chunks; ++i)
+      for (int64_t b = 0; b < bins; ++b) counts[b] += tables[static_cast<size_t>(i * bins + b)];
     return;
   }
   with_ordered_type(out.dtype, [&]<class T>() {

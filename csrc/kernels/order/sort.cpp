@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
@@ -40,44 +41,50 @@ constexpr int64_t radix_chunk = int64_t{1} << 17;  // pairs that a thread counts
 template <class Pair>
 void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
   const int64_t n_chunks = runs_serially() ? 1 : (n + radix_chunk - 1) / radix_chunk;
-  const int64_t length = n_chunks == 1 ? n : radix_chunk, row = key_bytes * 256;
-  auto counts = std::make_unique<int64_t[]>(n_chunks * row);
+  const int64_t length = n_chunks == 1 ? n : radix_chunk;
   auto each_chunk = [&](auto&& fn) {
     parallel_for(n_chunks, [&](int64_t chunk) {
-      fn(counts.get() + chunk * row, chunk * length, std::min(n, (chunk + 1) * length));
+      fn(chunk, chunk * length, std::min(n, (chunk + 1) * length));
     });
   };
+  std::vector<uint64_t> differing(n_chunks);
+  each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
+    const uint64_t first = pairs[0].key();
+    uint64_t differs = 0;
+    for (int64_t i = begin; i < end; ++i) differs |= pairs[i].key() ^ first;
+    differing[chunk] = differs;
+  });
+  uint64_t differs = 0;
+  for (uint64_t part : differing) differs |= part;
+  int digits[8], n_digits = 0;  // their lowest bits
+  for (int b = 0; b < key_bytes; ++b)
+    if (differs >> (8 * b) & 255) digits[n_digits++] = 8 * b;
+  std::vector<int64_t> counts(n_chunks * n_digits * 256);
+  auto counts_of = [&](int64_t chunk, int d) { return &counts[(chunk * n_digits + d) * 256]; };
   auto count_digits = [&](const Pair* from, int first, int last) {
-    each_chunk([&](int64_t* count, int64_t begin, int64_t end) {
-      std::fill(count + first * 256, count + last * 256, 0);
+    each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
+      int64_t* own = counts_of(chunk, first);
+      std::fill_n(own, (last - first) * 256, 0);
       for (int64_t i = begin; i < end; ++i) {
-        uint64_t key = from[i].key();
-        for (int b = first; b < last; ++b) ++count[b * 256 + (key >> (8 * b) & 255)];
+        const uint64_t key = from[i].key();
+        for (int d = first; d < last; ++d) ++own[(d - first) * 256 + (key >> digits[d] & 255)];
       }
     });
   };
-  count_digits(pairs, 0, key_bytes);
+  if (n_digits && n_chunks == 1) count_digits(pairs, 0, n_digits);
   Pair *from = pairs, *to = scratch;
-  bool counted = true;  // the chunks' digits, as they lie now; what all share does not change
-  for (int b = 0; b < key_bytes; ++b) {
-    const int64_t shared = from[0].key() >> (8 * b) & 255;
-    int64_t all = 0;
-    for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
-      all += counts[chunk * row + b * 256 + shared];
-    if (all == n) continue;
-    if (!counted && n_chunks > 1) count_digits(from, b, b + 1);
+  for (int d = 0; d < n_digits; ++d) {
+    if (n_chunks > 1) count_digits(from, d, d + 1);  // what lies in a chunk has changed
     int64_t start = 0;
     for (int digit = 0; digit < 256; ++digit)
-      for (int64_t chunk = 0; chunk < n_chunks; ++chunk) {
-        int64_t& count = counts[chunk * row + b * 256 + digit];
-        start += std::exchange(count, start);
-      }
-    each_chunk([&](int64_t* count, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        to[count[b * 256 + (from[i].key() >> (8 * b) & 255)]++] = from[i];
+      for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
+        start += std::exchange(counts_of(chunk, d)[digit], start);
+    each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
+      int64_t* next = counts_of(chunk, d);
+      const int shift = digits[d];
+      for (int64_t i = begin; i < end; ++i) to[next[from[i].key() >> shift & 255]++] = from[i];
     });
     std::swap(from, to);
-    counted = false;
   }
   if (from != pairs) std::copy(from, from + n, pairs);
 }

@@ -1,4 +1,6 @@
 // Kernels run from Python without history: what operators written in Python are made of.
+#include "autograd/door.h"
+#include "autograd/meta.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/rows.h"
 #include "python/bind.h"
@@ -48,6 +50,37 @@ void map(Called op, PyObject* pointwise, PyObject* outs, PyObject* ins,
   check_map(record, outputs.data(), n_out, inputs.data(), n_in);
   run_map(record, outputs.data(), n_out, inputs.data(), n_in, dtype.value_or(outputs[0]->dtype));
   for (Tensor* output : outputs) output->bump_version(name);
+}
+
+/// Fills a tensor with what maps (a Pointwise, or {32: of float32 and less, 64: of float64}) make
+/// of the next state of a generator and of parameters; False, and nothing is done, where more has
+/// to be seen to: history, vmap, other devices, no elements.
+bool fill_random(Called op, Tensor& out, PyObject* maps, PyObject* generator, PyObject* parameters,
+                 std::optional<DType> compute, const char* name) {
+  if (watchers || !out.numel || !out.on_cpu() || out.batched || needs_record(out)) return false;
+  check_inplace(out, name);
+  if (PyDict_Check(maps)) {
+    Object bits = Object::steal(PyLong_FromLong(out.dtype == DType::float64 ? 64 : 32));
+    maps = PyDict_GetItemWithError(maps, bits.get());
+    if (!maps) throw PythonError();
+  }
+  Pointwise& record = pointwise_of(op, maps);
+  check<TypeError>(PyTuple_Check(parameters) && PyTuple_GET_SIZE(parameters) <= 4,
+                   [&] { return message(op, ": takes a tuple of parameters."); });
+  static PyObject* const next = PyUnicode_InternFromString("_next");
+  Object state = Object::steal(PyObject_CallMethodNoArgs(generator, next));
+  if (!state) throw PythonError();
+  Arg inputs[6];
+  int n = 0;
+  for (PyObject* tuple : {state.get(), parameters})
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); ++i)
+      inputs[n++] = tensor_or_number(PyTuple_GET_ITEM(tuple, i));
+  Tensor* outputs[] = {&out};
+  check_map(record, outputs, 1, inputs, n);
+  run_map(record, outputs, 1, inputs, n,
+          compute.value_or(is_floating(out.dtype) ? out.dtype : DType::float32));
+  out.bump_version(name);
+  return true;
 }
 
 /// The same for lists of tensors side by side: outputs and inputs are sequences whose items are
@@ -121,6 +154,7 @@ void rows(PyObject* address, PyObject* outs, PyObject* ins, std::string_view kin
 
 const NativeEntry entries[] = {
     bind<map>("_map", "pointwise, outputs, inputs, dtype=None"),
+    bind<fill_random>("_fill_random", "out, maps, generator, parameters, compute, name"),
     bind<map_lists>("_map_lists", "pointwise, outputs, inputs"),
     bind<rows>("_rows", "address, outputs, inputs, kinds, n_rows, row_len"),
     {}};

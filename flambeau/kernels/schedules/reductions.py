@@ -4,6 +4,8 @@ State dtypes are given as (within a block, between blocks). Sums of float32 meet
 float64, so their error does not grow with the length; small integers fit int32 within a block.
 """
 
+import math
+
 from ..language import (
     abs,
     cast,
@@ -142,6 +144,45 @@ aminmax = Reduce(
     lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])),
     finish=lambda s, n: s,
     state=lambda dtype: ((compute_dtype(dtype),) * 2,) * 2,
+)
+
+# Of floating numbers, where that is all that is asked: the machine's comparison forgets a NaN, and that there was
+# one is a truth value beside it, which costs less than maximum()'s second look at each element.
+
+
+def _greater(a, b):
+    return where(a > b, a, b)
+
+
+def _less(a, b):
+    return where(a < b, a, b)
+
+
+def _marked(count):
+    """State of so many extrema, and whether there was a NaN."""
+    return lambda dtype: ((compute_dtype(dtype),) * count + ("bool",),) * 2
+
+
+def _extreme_of_floats(name, limit, better):
+    return Reduce(
+        name,
+        (limit, False),
+        lambda s, x: (better(x, s[0]), logical_or(s[1], isnan(x))),
+        lambda a, b: (better(a[0], b[0]), logical_or(a[1], b[1])),
+        finish=lambda s, n: where(s[1], math.nan, s[0]),
+        state=_marked(1),
+    )
+
+
+amax_of_floats = _extreme_of_floats("amax", "lowest", _greater)
+amin_of_floats = _extreme_of_floats("amin", "highest", _less)
+aminmax_of_floats = Reduce(
+    "aminmax",
+    ("highest", "lowest", False),
+    lambda s, x: (_less(x, s[0]), _greater(x, s[1]), logical_or(s[2], isnan(x))),
+    lambda a, b: (_less(a[0], b[0]), _greater(a[1], b[1]), logical_or(a[2], b[2])),
+    finish=lambda s, n: (where(s[2], math.nan, s[0]), where(s[2], math.nan, s[1])),
+    state=_marked(2),
 )
 any_ = Reduce(
     "any",

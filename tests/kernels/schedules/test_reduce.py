@@ -133,6 +133,26 @@ def test_extrema_with_nan_infinities_and_ties(mode):
         np.testing.assert_array_equal(at, [0, 40, 33, 0])
         (low,) = call(R.amin, [a], ("float32",), mode)
         np.testing.assert_array_equal(low, [-np.inf, np.nan, 0, np.nan])
+        (low,) = call(R.amin_of_floats, [a], ("float32",), mode)
+        np.testing.assert_array_equal(low, [-np.inf, np.nan, 0, np.nan])
+        (high,) = call(R.amax_of_floats, [a], ("float32",), mode)
+        np.testing.assert_array_equal(high, [-np.inf, np.nan, np.inf, np.nan])
+        low, high = call(R.aminmax_of_floats, [a], ("float32",) * 2, mode)
+        np.testing.assert_array_equal(low, [-np.inf, np.nan, 0, np.nan])
+        np.testing.assert_array_equal(high, [-np.inf, np.nan, np.inf, np.nan])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_extrema_of_floats_are_those_of_any_dtype(dtype):
+    for n_red in (1, 5, 16, 130, 700):
+        a = sample(dtype, (5, 1, n_red))
+        for name in ("amax", "amin", "aminmax"):
+            out = (dtype,) * (2 if name == "aminmax" else 1)
+            one, other = (
+                reduce_call(getattr(R, name + end), [a], out, "r") for end in ("", "_of_floats")
+            )
+            for x, y in zip(one, other):
+                np.testing.assert_array_equal(x, y)
 
 
 def test_any_all_count():
@@ -295,7 +315,9 @@ def test_interpreted_variance_and_bound_parameters():
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["sum_", "amax", "argmax", "any_", "logsumexp", "norm2", "mean"])
+@pytest.mark.parametrize(
+    "name", ["sum_", "amax", "amax_of_floats", "argmax", "any_", "logsumexp", "norm2", "mean"]
+)
 def test_ptx_assembles(name):
     reduction = getattr(R, name)
     out = {"argmax": "int64", "any_": "bool"}.get(name, "float32")
