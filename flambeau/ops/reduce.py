@@ -8,7 +8,6 @@ from .core.declare import METHODS, NAMESPACES, _put_out, composite, primitive, r
 from .core.results import by_name, result_type
 from .core.ways import reduction_way
 
-
 _FLOATING = frozenset(("float16", "bfloat16", "float32", "float64"))
 
 
