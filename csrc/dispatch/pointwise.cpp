@@ -10,6 +10,7 @@
 #include "dispatch/pointwise_history.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/promotion.h"
+#include "dispatch/waiting.h"
 
 namespace flambeau {
 namespace {
@@ -124,13 +125,19 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   DType compute = compute_dtype(record, args);
   Tensor* model = out ? nullptr : flat_model(record, args);
   if (model) {
-    result = empty(sizes_of(*model), result_dtype(record, compute));
-    launch_flat(record, *result, args, compute);
+    DType dtype = result_dtype(record, compute);
+    if (model->numel >= waiting::least_numel)
+      result = waiting::postpone(record, args, sizes_of(*model), compute, dtype, history);
+    if (!result) {
+      result = empty(sizes_of(*model), dtype);
+      launch_flat(record, *result, args, compute);
+    }
   } else {
     DType dtype = result_dtype(record, compute);
     Dims sizes = common_sizes(record, args);
     TensorRef copies[max_args];
     Arg safe[max_args];
+    bool waits = false;
     if (out) {
       check(record.casts_out || out->dtype == dtype, [&] {
         return message(record.name, ": out is ", name(out->dtype), ", but the result is ",
@@ -145,10 +152,15 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
         }
       result = TensorRef::borrow(out);
     } else {
-      result = empty_strided(sizes, result_strides(record, args, sizes), dtype);
+      Dims strides = result_strides(record, args, sizes);
+      if (waiting::least_numel != INT64_MAX && sizes.product() >= waiting::least_numel &&
+          strides == contiguous_strides(sizes))
+        result = waiting::postpone(record, args, sizes, compute, dtype, history);
+      waits = bool{result};
+      if (!waits) result = empty_strided(sizes, strides, dtype);
     }
     Tensor* outputs[] = {result.get()};
-    launch(record, outputs, 1, out ? safe : args, record.n_args, sizes, compute);
+    if (!waits) launch(record, outputs, 1, out ? safe : args, record.n_args, sizes, compute);
   }
   if (out) {
     out->bump_version(record.name.c_str());
@@ -177,7 +189,10 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   for (int i = 1; i < record.n_inputs; ++i)
     shares |= args[i].tensor && args[i].tensor->storage == self.storage;
   if (!history && !shares && flat_model(record, args) == &self) {
-    launch_flat(record, self, args, compute);
+    const bool withheld = !self.storage->data;
+    if (!withheld || result_dtype(record, compute) != self.dtype ||
+        !waiting::postpone_inplace(record, args, self, compute))
+      launch_flat(record, self, args, compute);
     self.bump_version(op);
     return;
   }

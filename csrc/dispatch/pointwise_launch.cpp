@@ -48,6 +48,8 @@ struct Key {
   }
 };
 
+}  // namespace
+
 MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
                       DType compute) {
   const Key wanted(dtypes, n, compute, [&](int i) { return modes[i]; });
@@ -74,6 +76,8 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
   return function;
 }
 
+namespace {
+
 /// The dtype in which a number joins a computation: half precision is computed in float32.
 DType scalar_dtype(DType compute) {
   if (compute == DType::complex32) return DType::complex64;
@@ -84,12 +88,15 @@ struct Scalars {
   alignas(16) char bytes[max_operands][16];
 };
 
-/// Puts number i of a call into `scalars`; returns its dtype.
+}  // namespace
+
 DType place_number(const Pointwise& record, int i, PyObject* number, DType compute, char* to) {
   DType d = record.keep >> i & 1 ? number_dtype(number) : scalar_dtype(compute);
   store_number(number, d, to);
   return d;
 }
+
+namespace {
 
 /// What is left of a launch on the meta device: dtypes that the operator does not take are refused
 /// as everywhere, numbers that do not fit too.

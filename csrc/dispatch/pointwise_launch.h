@@ -5,6 +5,13 @@
 
 namespace flambeau {
 
+/// The kernel for operands of these dtypes in these modes, outputs first; compiled by Python if need
+/// be, which refuses dtypes that the operator does not take.
+MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
+                      DType compute);
+/// Puts number i of a call, at most 16 bytes, at `to`; returns its dtype.
+DType place_number(const Pointwise& record, int i, PyObject* number, DType compute, char* to);
+
 /// The kernel over flat memory: every tensor contiguous and of one shape.
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute);
 /// The kernel over anything: fills outputs from args, all broadcast to sizes.

@@ -117,6 +117,9 @@ constexpr int64_t listed_bytes = int64_t{1} << 20;
 Storage* allocate_storage(int64_t nbytes) {
   if (nbytes < 0 || nbytes > (int64_t{1} << 47)) out_of_memory(nbytes);
   auto& c = cache();
+  if (nbytes >= listed_bytes && relieve_waiting &&
+      c.stats.allocated_bytes + nbytes > c.stats.peak_allocated_bytes)
+    relieve_waiting(nbytes);
   int64_t rounded;
   int k = size_class(nbytes + header_bytes, rounded);
   void* block = nullptr;
@@ -220,6 +223,7 @@ void leave_block(Storage* s, PyObject* owner) {
 }
 
 void resize_storage(Storage* s, int64_t nbytes) {
+  settle(s);
   if (nbytes <= most_bytes(s)) {
     s->nbytes = nbytes > s->nbytes ? nbytes : s->nbytes;
     return;
@@ -251,6 +255,7 @@ void resize_storage(Storage* s, int64_t nbytes) {
 }
 
 void shrink_storage(Storage* s, int64_t nbytes) {
+  settle(s);
   check(s->resizable, [&] {
     return message("resize_: this storage's memory belongs to another object and stays as it is.");
   });
@@ -260,8 +265,13 @@ void shrink_storage(Storage* s, int64_t nbytes) {
                   static_cast<char*>(s->data) + most_bytes(s));
 }
 
+constinit StorageFunction settle_waiting = nullptr, forget_waiting = nullptr;
+constinit BytesFunction relieve_waiting = nullptr;
+
 void destroy_storage(Storage* s) {
   auto& c = cache();
+  if (s->waiting) [[unlikely]]
+    forget_waiting(s);
   Py_CLEAR(s->owner);
   if (s->capacity == 0) {
     if (s->block) cuda::release_block(*s);

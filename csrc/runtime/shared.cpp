@@ -281,6 +281,7 @@ void share_storage(Storage* s) {
     return message("share_memory_: this storage is on ", to_string(s->device),
                    ", and processes share the CPU's memory alone.");
   });
+  settle(s);
   Block place = room_for(most_bytes(s));  // as much as any tensor may look at
   write_bytes(place, s->data, s->nbytes);
   PyObject* owner = owner_of(place);

@@ -35,7 +35,24 @@ struct Storage {
   void* block = nullptr;          // of its allocator
   SparseParts* sparse = nullptr;  // of a sparse tensor, which has no bytes of its own
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
+  // While operators wait that read these bytes or are to write them (dispatch/waiting.h):
+  void* withheld = nullptr;   // what data is otherwise; data is null
+  uint32_t waiting = 0;       // groups of such operators, a bit each
+  int32_t waiting_node = -1;  // which gives these bytes; -1: they are there
 };
+
+/// Runs what waits to read or to write these bytes. Set by the floor that lets operators wait.
+using StorageFunction = void (*)(Storage*);
+extern constinit StorageFunction settle_waiting;
+/// Nobody will ask for this storage's bytes any more.
+extern constinit StorageFunction forget_waiting;
+/// So many bytes, a large number, are about to be allocated.
+using BytesFunction = void (*)(int64_t nbytes);
+extern constinit BytesFunction relieve_waiting;
+inline void settle(Storage* s) {
+  if (s->waiting) [[unlikely]]
+    settle_waiting(s);
+}
 
 /// A new storage of nbytes, 64-byte aligned, uninitialised; raises OutOfMemory when there is none.
 Storage* allocate_storage(int64_t nbytes);

@@ -58,6 +58,36 @@ void throw_unreachable(const Tensor& t) {
                   : ", where this operator has no way. Move it with .cpu()."));
 }
 
+void* reach_bytes(const Tensor& t) {
+  Storage* s = t.storage;
+  if (!s->waiting) throw_unreachable(t);
+  if (PyGILState_Check()) {
+    settle_waiting(s);
+    return s->data;
+  }
+  // A long loop that has given up the GIL before it asks.
+  PyThreadState* own = PyGILState_GetThisThreadState();
+  if (own) {
+    PyEval_RestoreThread(own);
+    try {
+      settle_waiting(s);
+    } catch (...) {
+      PyEval_SaveThread();
+      throw;
+    }
+    void* bytes = s->data;
+    PyEval_SaveThread();
+    return bytes;
+  }
+  // A worker of the pool, which asks for what its loop's caller had: another thread has since let
+  // an operator wait that reads it too.
+  check(s->waiting_node < 0, [&] {
+    return message("a loop asks for ", describe(t),
+                   ", which waits to be computed (a fault of flambeau's own).");
+  });
+  return s->withheld;
+}
+
 void throw_too_large(const Dims& sizes) {
   throw Error(
       message("sizes ", to_string(sizes), " overflow: a tensor has at most 2**63 - 1 elements."));

@@ -15,6 +15,9 @@ struct Tensor;
 
 /// Raises NotImplementedError: the running operator wants elements that lie on another device.
 [[noreturn]] void throw_unreachable(const Tensor& t);
+/// Behind the gate: runs what waits to read or to write t's bytes, and gives them; raises where
+/// there are none.
+void* reach_bytes(const Tensor& t);
 /// Set when that was for a tensor on a GPU: the door may compute the call on the CPU then.
 extern constinit thread_local bool unreachable_on_device;
 
@@ -48,11 +51,13 @@ struct Tensor {
   uint64_t address() const {
     return storage->address + static_cast<uint64_t>(offset * itemsize(dtype));
   }
-  /// The one gate to the bytes; raises where the CPU cannot reach them.
+  /// The one gate to the bytes: runs the operators that wait for somebody to come here; raises
+  /// where the CPU cannot reach them.
   void* data() const {
-    if (!storage->data) [[unlikely]]
-      throw_unreachable(*this);
-    return static_cast<char*>(storage->data) + offset * itemsize(dtype);
+    void* bytes = storage->data;
+    if (!bytes) [[unlikely]]
+      bytes = reach_bytes(*this);
+    return static_cast<char*>(bytes) + offset * itemsize(dtype);
   }
   template <class T>
   T* as() const {

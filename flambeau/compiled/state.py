@@ -9,6 +9,7 @@ import builtins
 import contextlib
 import dis
 import functools
+import itertools
 import os
 import threading
 import types
@@ -89,6 +90,8 @@ class State:
         self._functions = []  # (function, code, defaults, kwdefaults)
         self._classes = []  # (class, its __mro__, numbers of attributes along it)
         self._kinds = []  # (object, class, dict of attributes or None)
+        self._tags = []  # (class of ours, what _class_tag says of it), once the call is over
+        self._ours = {flambeau.Tensor, flambeau.nn.Parameter}
         self._seen, self._kept = set(), []
         self._names, self._modules = set(), {}
         self._globals = {}  # id of a dict of globals -> (it, names that are read)
@@ -195,6 +198,9 @@ class State:
         self._work.append((cell.cell_contents, name))
 
     def _class(self, cls):
+        # Of ours the attributes are not walked, only watched; the first in line is told of its bases' changes.
+        ours = (base for base in cls.__mro__ if base.__module__.partition(".")[0] == "flambeau")
+        self._ours.update(itertools.islice(ours, 1))
         for base in cls.__mro__:
             if base is object or base.__module__.partition(".")[0] in (
                 "flambeau",
@@ -237,9 +243,9 @@ class State:
         else:
             keys = [key for key in names if key in mapping]
             for key in names:
-                if key not in mapping and hasattr(builtins, key):  # which a global may come to hide
+                if key not in mapping and key in vars(builtins):  # which a global may come to hide
                     self._items.append((mapping, key, ...))
-                    self._items.append((vars(builtins), key, getattr(builtins, key)))
+                    self._items.append((vars(builtins), key, vars(builtins)[key]))
         for key in keys:
             if (id(mapping), key) in self._seen:
                 continue
@@ -278,9 +284,13 @@ class State:
 
     # -- afterwards
 
+    def seal(self):
+        """From now on classes of ours are guarded too: the first call may have loaded methods that others define."""
+        self._tags = [(cls, _core._class_tag(cls)) for cls in self._ours]
+
     def changed(self):
         """What is no longer as it was, for a message, or None. Called for every run of a program."""
-        if not _core._unchanged(self._items, self._lengths, self._cells, self._kinds):
+        if not _core._unchanged(self._items, self._lengths, self._cells, self._kinds, self._tags):
             return self._which()
         for sequence, items in self._sequences:
             if len(sequence) != len(items):
@@ -313,6 +323,9 @@ class State:
         return None
 
     def _which(self):
+        for cls, tag in self._tags:
+            if _core._class_tag(cls) != tag:
+                return f"the class {cls.__name__}"
         for mapping, length in self._lengths:
             if len(mapping) != length:
                 return "a dict or an object's attributes"

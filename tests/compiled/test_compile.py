@@ -595,3 +595,68 @@ def test_the_number_of_programs_is_limited(monkeypatch, capfd):
 def test_arguments_that_are_not_supported_are_named(argument):
     with pytest.raises(NotImplementedError, match=argument):
         torch.compile(torch.sin, **{argument: True})
+
+
+# ------------------------------------------------------------------------------------------------ modules, replaced methods
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent = nn.LSTM(4, 6, batch_first=True)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x):
+        rows, _ = self.recurrent(x)
+        return torch.tanh(self.head(rows)) * 2 + 1
+
+
+def test_a_module_with_an_lstm_is_one_program():
+    torch.manual_seed(0)
+    module, x = Tagger(), torch.randn(2, 5, 4)
+    compiled = torch.compile(module, fullgraph=True)
+    for _ in range(3):
+        module.zero_grad()
+        expected = module(x)
+        expected.sum().backward()
+        wanted = [p.grad.clone() for p in module.parameters()]
+        module.zero_grad()
+        result = compiled(x)
+        assert torch.equal(result, expected)
+        result.sum().backward()
+        assert all(map(torch.equal, [p.grad for p in module.parameters()], wanted))
+
+
+@pytest.mark.parametrize("owner, name", [(torch.Tensor, "tanh"), (nn.Linear, "forward")])
+def test_a_replaced_method_is_noticed(monkeypatch, owner, name):
+    linear = nn.Linear(3, 3)
+    compiled, x = torch.compile(lambda x: linear(x).tanh() + 1), torch.randn(2, 3)
+    before = [compiled(x), compiled(x)][1]
+    monkeypatch.setattr(owner, name, lambda self, *given: self.weight * 0 if given else self * 0)
+    x = torch.randn(3, 3)
+    assert not torch.equal(compiled(x)[:2], before)
+    assert torch.equal(compiled(x), torch.ones(3, 3))
+    monkeypatch.undo()
+    assert torch.equal(compiled(x), linear(x).tanh() + 1)
+
+
+def test_what_stands_around_a_break_is_fused():
+    from flambeau import _core
+    from flambeau.compiled import eager
+
+    def breaks(x):
+        y = (x * 2 + 1).sigmoid() - x
+        if y.sum().item() > 1e9:
+            return y
+        return (y * y + 3).sqrt() * 0.5
+
+    x = torch.rand(20000)
+    compiled, expected = torch.compile(breaks), breaks(x)
+    before = _core._fusion_counters()["fused"]
+    for _ in range(6):
+        assert torch.equal(compiled(x), expected)
+        eager.wait()
+    assert _core._fusion_counters()["fused"] >= before + 2
+    postponed = _core._fusion_counters()["postponed"]
+    x * 2  # nothing waits outside
+    assert _core._fusion_counters()["postponed"] == postponed

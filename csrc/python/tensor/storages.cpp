@@ -60,6 +60,8 @@ const NativeEntry entries[] = {
       if (&a != &b) swap_contents(a, b);
     }>("_swap", "input, other", "Two tensors with their contents exchanged.", Mixing::all),
     bind<[](Tensor& t) {
+      settle(t.storage);
+      t.storage->lent = true;
       return address(t.is_cuda() ? reinterpret_cast<void*>(t.storage->address) : t.storage->data);
     }>("_storage_ptr", "input", "The address of the storage's bytes."),
     bind<within_reach>("_within_reach", "input"),

@@ -31,7 +31,9 @@ void put_layout(std::string& key, const Tensor& t) {
 /// batched.
 bool describe(std::string& key, PyObject* o, bool exact) {
   const Tensor& t = *as_tensor(o);
-  if (t.numel == 0 || t.batched || !(t.device() == on_cpu) || !t.storage->data) return false;
+  if (t.numel == 0 || t.batched || !(t.device() == on_cpu) ||
+      !(t.storage->data || t.storage->waiting))
+    return false;
   put(key, Py_TYPE(o));
   key.push_back(static_cast<char>(t.dtype));
   key.push_back(static_cast<char>(t.ndim));
@@ -124,13 +126,35 @@ bool is_same(PyObject* now, PyObject* value) {
   return equal;
 }
 
-/// _unchanged(items, lengths, cells, kinds): (dict, key, value or ... where there is none), (dict,
-/// length), (cell, value), (object, class, dict of attributes or None).
+/// A number that a class has until it, or a class that it inherits from, is given or loses an
+/// attribute; 0: it has been changed so often that the interpreter counts no longer.
+unsigned long tag_of(PyObject* cls) {
+  check<TypeError>(PyType_Check(cls), [] { return message("_class_tag(): takes a class."); });
+  auto* type = reinterpret_cast<PyTypeObject*>(cls);
+#if PY_VERSION_HEX >= 0x030C0000
+  PyUnstable_Type_AssignVersionTag(type);
+#else
+  if (!type->tp_version_tag) {  // a look-up gives it one
+    static PyObject* name = PyUnicode_InternFromString("__class__");
+    _PyType_Lookup(type, name);
+  }
+#endif
+  return type->tp_version_tag;
+}
+
+/// _unchanged(items, lengths, cells, kinds, classes): (dict, key, value or ... where there is
+/// none), (dict, length), (cell, value), (object, class, dict of attributes or None), (class, its
+/// tag).
 PyObject* py_unchanged(const Call& call) {
   Args a(call);
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 5; ++i)
     check<TypeError>(PyList_CheckExact(a[i]),
-                     [] { return message("_unchanged(): takes four lists."); });
+                     [] { return message("_unchanged(): takes five lists."); });
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[4]); ++i) {
+    PyObject* pair = PyList_GET_ITEM(a[4], i);
+    unsigned long tag = tag_of(PyTuple_GET_ITEM(pair, 0));
+    if (!tag || tag != PyLong_AsUnsignedLong(PyTuple_GET_ITEM(pair, 1))) Py_RETURN_FALSE;
+  }
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[1]); ++i) {
     PyObject* pair = PyList_GET_ITEM(a[1], i);
     if (PyDict_Size(PyTuple_GET_ITEM(pair, 0)) != PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1)))
@@ -164,8 +188,11 @@ PyObject* py_unchanged(const Call& call) {
 const NativeEntry entries[] = {
     fact({"_call_key", "args, kwargs", py_call_key, "What the arguments of a call are like."}),
     fact({"_describe_layouts", "tensors, exact", py_describe_layouts, "What tensors are like."}),
-    fact({"_unchanged", "items, lengths, cells, kinds", py_unchanged,
+    fact({"_unchanged", "items, lengths, cells, kinds, classes", py_unchanged,
           "Whether Python values are what they were."}),
+    fact({"_class_tag", "cls",
+          [](const Call& call) { return PyLong_FromUnsignedLong(tag_of(Args(call)[0])); },
+          "A number that changes with a class."}),
     {}};
 
 const Functions functions(entries);

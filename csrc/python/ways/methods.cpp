@@ -35,6 +35,7 @@ PyObject* stride_of(Called op, Tensor& t, std::optional<int64_t> dim) {
 PyObject* address_of(Tensor& t) {
   if (t.is_cuda()) return PyLong_FromUnsignedLongLong(t.numel ? t.address() : 0);
   const bool has_bytes = t.numel && !t.is_meta();
+  if (has_bytes) t.storage->lent = true;
   return PyLong_FromUnsignedLongLong(has_bytes ? reinterpret_cast<uint64_t>(t.data()) : 0);
 }
 

@@ -30,7 +30,7 @@ def lstm_sequence(inputs, h, c, weights, counts, backwards):
     return _sequence(inputs, h, c, *hidden, counts, backwards)
 
 
-@primitive(name="_lstm", method=False, function=False, out=False)
+@primitive(name="_lstm", method=False, function=False, seen=True, out=False)
 def _sequence(ctx, inputs, h, c, weight, bias, counts, backwards):
     output, h_n, c_n, *kept = _lstm(
         inputs, h, c, weight, bias, counts, backwards, any(ctx.needs_input_grad)

@@ -452,6 +452,7 @@ def _publish(
     namespaces=("torch",),
     aliases=(),
     timed=None,
+    seen=False,
     **options,
 ):
     """Makes the public forms of an operator written in Python.
@@ -464,20 +465,20 @@ def _publish(
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
         timed (tuple): the arguments behind a matrix of float32 with which `benchmarks declared` times it.
+        seen: whether modes and subclasses take it over where it has no public form.
         options: truths, autocast and those of primitives, as `operator` takes them.
     """
-    call = operator(
-        declared, implementation, public=method or function, respells=True, out=out, **options
-    )
+    public = method or function or seen
+    call = operator(declared, implementation, public=public, respells=True, out=out, **options)
     call.__name__ = call.__qualname__ = name
     if timed is not None:
         TIMED[name] = timed
-    for public in (name, *aliases):
-        register(public, call, method=method, namespaces=namespaces if function else ())
+    for known in (name, *aliases):
+        register(known, call, method=method, namespaces=namespaces if function else ())
         if inplace:
             register(
-                public + "_",
-                _inplace(call, public + "_"),
+                known + "_",
+                _inplace(call, known + "_"),
                 method=method,
                 namespaces=("torch",) if function else (),
             )

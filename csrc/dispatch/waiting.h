@@ -1,0 +1,67 @@
+// Fused eager mode: pointwise operators on large tensors wait, and run as one kernel when somebody
+// comes for bytes that they read or are to write. Meanwhile those storages withhold their bytes, so
+// that nobody passes the gate (Tensor::data) unseen: a reader finds what it would have found, and a
+// writer writes after those who were to read what was there before. Everything else about a result
+// (sizes, dtype, version, history) is as if it had been computed. Needs the GIL, which long runs
+// give up.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "dispatch/pointwise.h"
+
+namespace flambeau {
+
+namespace waiting {
+
+/// Results of fewer elements are computed at once; INT64_MAX: all are.
+extern constinit int64_t least_numel;
+
+/// How many operands a kernel has at most (max_operands where they are not all contiguous), how
+/// many operators a group.
+inline constexpr int most_operands = 32, most_nodes = 120;
+/// The operand of a node: an input of its group, or the number or the node of that index.
+inline constexpr uint8_t first_number = 64, first_node = 128;
+
+/// A group that has been seen often enough to be worth a kernel of its own.
+struct Wanted {
+  struct Step {
+    Pointwise* record;
+    DType compute, dtype;
+    std::vector<uint8_t> operands;
+  };
+  std::string key;
+  std::vector<Step> steps;
+  std::vector<DType> inputs, numbers;
+  std::vector<int> outputs;  // the steps whose results are stored
+  std::string modes;
+};
+/// Asked for the kernel of a group, before the next operator waits: gives it to `set_kernel` when
+/// it is there. The floor above fills it in.
+extern void (*compile)(const Wanted& wanted);
+/// The kernel of a key; null: there will be none.
+void set_kernel(const std::string& key, MapKernel kernel);
+/// After how many runs of a group a kernel of its own is wanted; 0: all wait for it.
+extern constinit int patience;
+
+/// The result of record(args...), contiguous and of these sizes, which will be computed later; null
+/// where that cannot be. history: it will have a node, which may keep it for backward.
+TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
+                   DType dtype, bool history);
+
+/// self = record(self, ...) where self shows a result that waits: the place of its node goes to
+/// another. False where that cannot be.
+bool postpone_inplace(Pointwise& record, const Arg* args, Tensor& self, DType compute);
+
+/// Runs all that wait.
+void settle_all();
+
+struct Counts {
+  int64_t postponed, runs, fused,
+      unseen;  // operators, groups, groups by one kernel, results never stored
+};
+Counts counts();
+
+}  // namespace waiting
+
+}  // namespace flambeau

@@ -1,0 +1,109 @@
+"""Fused eager mode's kernels: made in the background of groups of operators that csrc/dispatch/waiting.cpp saw more than once.
+
+Until a kernel is there its group runs operator by operator, so no call waits for the compiler. The thread that
+compiles lives while there is something to do.
+"""
+
+import os
+import sys
+import threading
+from collections import deque
+
+from .. import _core
+from ..kernels.expression import input as symbol
+from .fuse import Kernel
+from .pointwise import apply
+
+__all__ = ["ask", "kernel_of", "wait"]
+
+LEAST_NUMEL = 16384  # elements of a result from which on waiting pays
+FIRST_NUMBER, FIRST_NODE = 64, 128  # as in dispatch/waiting.h
+_queue = deque()
+_lock = threading.Lock()
+_thread = None
+
+
+def kernel_of(steps, inputs, numbers, outputs):
+    """The Kernel of a group.
+
+    Args:
+        steps (list): (spec, dtype computed in, dtype of the result, operands, a byte each) of each operator.
+        inputs, numbers (list of str): their dtypes.
+        outputs (list of int): the steps whose results are stored.
+    """
+    made = []
+
+    def operand(code):
+        if code >= FIRST_NODE:
+            return made[code - FIRST_NODE], steps[code - FIRST_NODE][2]
+        if code >= FIRST_NUMBER:
+            return symbol(len(inputs) + code - FIRST_NUMBER), numbers[code - FIRST_NUMBER]
+        return symbol(code), inputs[code]
+
+    for spec, compute, dtype, operands in steps:
+        made.append(apply(spec, [operand(code) for code in operands], compute, dtype))
+    name = "_".join(dict.fromkeys(step[0].name for step in steps))[:60]
+    return Kernel(
+        [made[k] for k in outputs],
+        [*inputs, *numbers],
+        [steps[k][2] for k in outputs],
+        "",
+        name,
+        check=False,
+    )
+
+
+def ask(key, steps, inputs, numbers, outputs, modes, now):
+    """Has the kernel of `key` made: now, or in the background."""
+    global _thread
+    job = key, steps, inputs, numbers, outputs, modes
+    if now:
+        _make(*job)
+        return
+    with _lock:
+        _queue.append(job)
+        if _thread is not None:
+            return
+        _thread = threading.Thread(target=_work, name="flambeau fusion")
+    try:
+        _thread.start()
+    except RuntimeError:  # the interpreter is ending, or there are no threads left
+        _thread = None
+
+
+def wait():
+    """Returns when no kernel is being made."""
+    thread = _thread
+    if thread is not None:
+        thread.join()
+
+
+def _work():
+    global _thread
+    while True:
+        with _lock:
+            if not _queue or not threading.main_thread().is_alive():
+                _thread = None
+                return
+            job = _queue.popleft()
+        _make(*job)
+
+
+def _make(key, steps, inputs, numbers, outputs, modes):
+    try:
+        address = kernel_of(steps, inputs, numbers, outputs).compile(modes)
+    except Exception as error:  # the group goes on without: what it computes is the same
+        address = 0
+        if "compile" in os.environ.get("FLAMBEAU_LOG", ""):
+            names = ", ".join(step[0].name for step in steps)
+            print(f"compile: no kernel of {names}: {error!r}", file=sys.stderr)
+    _core._set_waiting_kernel(key, address)
+
+
+def _after_fork():
+    global _thread, _lock
+    _thread, _lock = None, threading.Lock()
+    _queue.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
