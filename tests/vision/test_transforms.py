@@ -175,3 +175,40 @@ def test_matrices_have_the_names_that_programs_ask_for():
     corners = [[0, 0], [3, 0], [3, 3], [0, 3]]
     wanted = [1, 0, 0, 0, 1, 0, 0, 0]
     assert F._get_perspective_coeffs(corners, corners) == pytest.approx(wanted, abs=1e-5)
+
+
+_WRONG = [
+    ("RandomRotation", {"degrees": None}, TypeError, "degrees is None"),
+    ("RandomRotation", {"degrees": (1, 2, 3)}, ValueError, "a number or"),
+    ("RandomRotation", {"degrees": 1, "fill": {}}, TypeError, "fill is {}"),
+    ("RandomRotation", {"degrees": 1, "center": 3}, TypeError, "center is 3"),
+    ("RandomAffine", {"degrees": 1, "translate": (0.1,)}, ValueError, "two numbers"),
+    ("RandomAffine", {"degrees": 1, "scale": {}}, TypeError, "two numbers"),
+    ("RandomAffine", {"degrees": 1, "shear": (1, 2, 3)}, ValueError, "shear is"),
+    ("RandomAffine", {"degrees": 1, "interpolation": -1}, TypeError, "interpolation is -1"),
+    ("RandomPerspective", {"fill": {}}, TypeError, "fill is {}"),
+    ("ElasticTransform", {"fill": {}}, TypeError, "fill is {}"),
+    ("Resize", {"size": None}, TypeError, "size is None"),
+    ("Resize", {"size": (1, 2, 3)}, ValueError, "one or two"),
+    ("Pad", {"padding": 1, "fill": None}, TypeError, "fill is None"),
+    ("v2.Resize", {"size": (1, 2, 3)}, ValueError, "one or two"),
+    ("v2.CutMix", {"alpha": 0.0}, ValueError, "above 0"),
+    ("v2.MixUp", {"alpha": -1.0}, ValueError, "above 0"),
+]
+
+
+@pytest.mark.parametrize("name, arguments, error, text", _WRONG)
+def test_wrong_arguments_are_told_when_a_transform_is_made(name, arguments, error, text):
+    from flambeau.vision.transforms import v2
+
+    kind = getattr(v2, name[3:]) if name.startswith("v2.") else getattr(transforms, name)
+    with pytest.raises(error, match=f"^{name.removeprefix('v2.')}: .*{text}"):
+        kind(**arguments)
+
+
+def test_numbers_of_pillow_and_none_become_what_is_kept():
+    turned = transforms.RandomRotation(0, interpolation=2, fill=None)
+    assert (turned.degrees, turned.fill) == ([0.0, 0.0], 0)
+    assert turned.interpolation == transforms.InterpolationMode.BILINEAR
+    assert transforms.RandomPerspective(fill=None).fill == 0
+    assert transforms.CenterCrop(8.5).size == (8, 8)

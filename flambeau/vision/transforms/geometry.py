@@ -1,32 +1,27 @@
 """Size, place and direction."""
 
 import math
-import numbers
 
-from ... import _core, empty, rand, randint
+from ... import empty, rand, randint
 from ...nn import Module
 from . import functional as F
-from .modes import pair
+from ._checks import (
+    between,
+    check_erasing,
+    check_fill,
+    check_new_size,
+    check_padding,
+    check_padding_mode,
+    check_pair,
+    check_shares,
+    numbers_of_two,
+)
+from .modes import check_mode, pair
 
 
 def uniform(low, high):
     """A random number."""
     return float(empty(()).uniform_(float(low), float(high)))
-
-
-def between(name, what, value, low=None):
-    """(low, high) of a range given as one number, for both sides of 0, or as two; None stays None."""
-    if value is None:
-        return None
-    if isinstance(value, numbers.Number):
-        if value < 0:
-            raise ValueError(f"{name}: {what} is {value}; a single number must not be negative.")
-        return -float(value), float(value)
-    if not isinstance(value, list | tuple) or len(value) not in (2, 4):
-        raise ValueError(f"{name}: {what} is {value}; it must be a number or (low, high).")
-    if low is not None and any(v < low for v in value):
-        raise ValueError(f"{name}: {what} is {value}; its values must be at least {low}.")
-    return tuple(float(v) for v in value)
 
 
 class Resize(Module):
@@ -45,8 +40,8 @@ class Resize(Module):
         self, size, interpolation=F.InterpolationMode.BILINEAR, max_size=None, antialias=True
     ):
         super().__init__()
-        self.size = size
-        self.interpolation = interpolation
+        self.size = check_new_size("Resize", size)
+        self.interpolation = check_mode("Resize", interpolation)
         self.max_size = max_size
         self.antialias = antialias
 
@@ -78,6 +73,8 @@ class Pad(Module):
             raise TypeError(
                 f"Pad: padding is {padding!r}; it must be an int, or 1, 2 or 4 of them."
             )
+        if not isinstance(fill, int | float | list | tuple):
+            raise TypeError(f"Pad: fill is {fill!r}; it must be a number or one for each channel.")
         self.padding = check_padding("Pad", padding)
         self.fill = fill
         self.padding_mode = check_padding_mode("Pad", padding_mode)
@@ -187,7 +184,7 @@ class RandomResizedCrop(Module):
         check_shares("RandomResizedCrop", scale, ratio)
         self.scale = scale
         self.ratio = ratio
-        self.interpolation = interpolation
+        self.interpolation = check_mode("RandomResizedCrop", interpolation)
         self.antialias = antialias
 
     @staticmethod
@@ -205,15 +202,6 @@ class RandomResizedCrop(Module):
             f"RandomResizedCrop(size={self.size}, scale={tuple(self.scale)}, ratio={tuple(self.ratio)}, "
             f"interpolation={self.interpolation.value}, antialias={self.antialias})"
         )
-
-
-def check_shares(name, scale, ratio):
-    """TypeError where scale or ratio is not (low, high); a warning where it is (high, low)."""
-    for what, value in (("scale", scale), ("ratio", ratio)):
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise TypeError(f"{name}: {what} is {value!r}; it must be (low, high).")
-        if value[0] > value[1]:
-            _core._warn(f"{name}: {what} is {value}; it should be (low, high).")
 
 
 def random_part(height, width, scale, ratio):
@@ -270,10 +258,10 @@ class RandomRotation(Module):
     ):
         super().__init__()
         self.degrees = between("RandomRotation", "degrees", degrees)
-        self.interpolation = interpolation
+        self.interpolation = check_mode("RandomRotation", interpolation)
         self.expand = expand
-        self.center = center
-        self.fill = fill
+        self.center = check_pair("RandomRotation", "center", center)
+        self.fill = check_fill("RandomRotation", fill)
 
     @staticmethod
     def get_params(degrees):
@@ -310,6 +298,8 @@ class RandomAffine(Module):
     ):
         super().__init__()
         self.degrees = between("RandomAffine", "degrees", degrees)
+        check_pair("RandomAffine", "translate", translate)
+        check_pair("RandomAffine", "scale", scale)
         if translate is not None and any(not 0.0 <= t <= 1.0 for t in translate):
             raise ValueError(
                 f"RandomAffine: translate is {translate}; its values must lie in [0, 1]."
@@ -318,10 +308,10 @@ class RandomAffine(Module):
             raise ValueError(f"RandomAffine: scale is {scale}; its values must be above 0.")
         self.translate = translate
         self.scale = scale
-        self.shear = between("RandomAffine", "shear", shear)
-        self.interpolation = interpolation
-        self.fill = fill
-        self.center = center
+        self.shear = None if shear is None else between("RandomAffine", "shear", shear, (2, 4))
+        self.interpolation = check_mode("RandomAffine", interpolation)
+        self.fill = check_fill("RandomAffine", fill)
+        self.center = check_pair("RandomAffine", "center", center)
 
     @staticmethod
     def get_params(degrees, translate, scale_ranges, shears, img_size):
@@ -372,8 +362,8 @@ class RandomPerspective(Module):
         super().__init__()
         self.distortion_scale = distortion_scale
         self.p = p
-        self.interpolation = interpolation
-        self.fill = fill
+        self.interpolation = check_mode("RandomPerspective", interpolation)
+        self.fill = check_fill("RandomPerspective", fill)
 
     @staticmethod
     def get_params(width, height, distortion_scale):
@@ -408,45 +398,6 @@ def random_displacement(size, alpha, sigma):
     return cat(fields, 1).permute(0, 2, 3, 1)
 
 
-def check_padding(name, padding):
-    """ValueError unless a padding is None, an int, or 1, 2 or 4 of them."""
-    several = isinstance(padding, list | tuple) and len(padding) in (1, 2, 4)
-    numbers = padding if several else [padding]
-    if padding is not None and not all(isinstance(number, int) for number in numbers):
-        raise ValueError(
-            f"{name}: padding is {padding!r}; it must be an int, or 1, 2 or 4 of them."
-        )
-    return padding
-
-
-def check_padding_mode(name, padding_mode):
-    """ValueError unless it is one of the four words."""
-    if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
-        raise ValueError(
-            f"{name}: padding_mode is {padding_mode!r}; it must be 'constant', 'edge', 'reflect' or 'symmetric'."
-        )
-    return padding_mode
-
-
-def check_pair(name, what, value):
-    """TypeError unless a value is a sequence, or None; ValueError unless it has two numbers."""
-    if value is None:
-        return value
-    if not isinstance(value, list | tuple):
-        raise TypeError(f"{name}: {what} is {value!r}; it must be two numbers.")
-    if len(value) != 2:
-        raise ValueError(f"{name}: {what} is {value}; it must be two numbers.")
-    return value
-
-
-def numbers_of_two(name, what, value):
-    """[x, y] out of a number or of one or two."""
-    value = [value] if isinstance(value, int | float) else list(value)
-    if len(value) not in (1, 2) or not all(isinstance(v, int | float) for v in value):
-        raise TypeError(f"{name}: {what} is {value}; it must be a number or two.")
-    return [float(v) for v in (value * 2 if len(value) == 1 else value)]
-
-
 class ElasticTransform(Module):
     """Bent by a random field. Source: Simard, Steinkraus, Platt, ICDAR 2003, section 2."""
 
@@ -454,8 +405,8 @@ class ElasticTransform(Module):
         super().__init__()
         self.alpha = numbers_of_two("ElasticTransform", "alpha", alpha)
         self.sigma = numbers_of_two("ElasticTransform", "sigma", sigma)
-        self.interpolation = interpolation
-        self.fill = fill
+        self.interpolation = check_mode("ElasticTransform", interpolation)
+        self.fill = check_fill("ElasticTransform", fill)
 
     @staticmethod
     def get_params(alpha, sigma, size):
@@ -469,18 +420,6 @@ class ElasticTransform(Module):
 
     def __repr__(self):
         return f"ElasticTransform(alpha={self.alpha}, sigma={self.sigma}, interpolation={self.interpolation}, fill={self.fill})"
-
-
-def check_erasing(scale, ratio, value):
-    check_shares("RandomErasing", scale, ratio)
-    if not isinstance(value, int | float | str | list | tuple):
-        raise TypeError(
-            f"RandomErasing: value is {value!r}; it must be a number, one for each channel, or 'random'."
-        )
-    if isinstance(value, str) and value != "random":
-        raise ValueError(f"RandomErasing: value is {value!r}; as a word it must be 'random'.")
-    if not 0 <= scale[0] <= 1 or not 0 <= scale[1] <= 1:
-        raise ValueError(f"RandomErasing: scale is {scale}; its values must lie in [0, 1].")
 
 
 class RandomErasing(Module):

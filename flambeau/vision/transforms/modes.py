@@ -3,6 +3,7 @@
 import enum
 import functools
 import inspect
+import numbers
 
 
 class InterpolationMode(enum.Enum):
@@ -38,8 +39,8 @@ def check_mode(name, interpolation):
 
 def pair(size):
     """(height, width) out of one number, a sequence of one, or of two."""
-    if isinstance(size, int):
-        return size, size
+    if isinstance(size, numbers.Number):
+        return int(size), int(size)
     size = tuple(size)
     if len(size) == 1:
         return size * 2

@@ -7,8 +7,9 @@ from ....distributions import Beta
 from ....nn.functional import one_hot
 from ....utils._pytree import tree_flatten, tree_unflatten
 from ... import tv_tensors
+from .._checks import check_erasing
 from .._pil import is_pil
-from ..geometry import check_erasing, random_rectangle
+from ..geometry import random_rectangle
 from . import functional as F
 from ._transform import RandomApplied, Transform
 from ._utils import has_any, query_chw, query_size
@@ -58,6 +59,8 @@ class _BaseMixUpCutMix(Transform):
 
     def __init__(self, *, alpha=1.0, num_classes=None, labels_getter="default"):
         super().__init__()
+        if not alpha > 0:
+            raise ValueError(f"{type(self).__name__}: alpha is {alpha}; it must be above 0.")
         self.alpha = float(alpha)
         self.num_classes = num_classes
         self.labels_getter = labels_getter

@@ -2,14 +2,17 @@
 
 from .... import Tensor, rand, randint
 from ... import ops, tv_tensors
-from .._image import four_sides
-from ..geometry import (
+from .._checks import (
     between,
+    check_new_size,
     check_padding,
     check_padding_mode,
     check_pair,
     check_shares,
     numbers_of_two,
+)
+from .._image import four_sides
+from ..geometry import (
     random_corners,
     random_displacement,
     random_part,
@@ -70,6 +73,8 @@ class Resize(Transform):
             raise ValueError(
                 f"Resize: size is {size!r}; it must be a number, one or two in a sequence, or None."
             )
+        if size is not None:
+            check_new_size("Resize", size)
         self.size = [size] if isinstance(size, int) else None if size is None else list(size)
         self.interpolation = check_mode("Resize", interpolation)
         self.max_size = max_size
@@ -262,7 +267,7 @@ class RandomAffine(_Filled):
             raise ValueError(f"RandomAffine: scale is {scale}; its values must be above 0.")
         self.translate = translate
         self.scale = scale
-        self.shear = between("RandomAffine", "shear", shear)
+        self.shear = None if shear is None else between("RandomAffine", "shear", shear, (2, 4))
         self.interpolation = check_mode("RandomAffine", interpolation)
         self._set_fill(fill)
         self.center = check_pair("RandomAffine", "center", center)
