@@ -143,6 +143,11 @@ def _in_dtype_of(input, spacing):
     return input
 
 
+def _check_step(operator, dx):
+    if isinstance(dx, bool):
+        raise RuntimeError(f"{operator}: dx is {dx}; it must be a real number.")
+
+
 def _areas(operator, y, x, dx, dim):
     """The areas of the trapezoids between neighbours along `dim`."""
     dim = wrap_dim(dim, y.dim(), operator)
@@ -150,7 +155,8 @@ def _areas(operator, y, x, dx, dim):
         raise IndexError(f"{operator}: y is 0-dim; it must have 1 dim or more.")
     if x is not None and dx is not None:
         raise TypeError(f"{operator}: give either x or dx, not both.")
-    if not y.size(dim):  # nothing to integrate, whatever x is
+    _check_step(operator, dx)
+    if not y.size(dim) and (x is None or x.dim() > 1):  # nothing to integrate
         return y, dim
     n = y.size(dim) - 1
     pairs = y.narrow(dim, 1, n) + y.narrow(dim, 0, n)
@@ -162,6 +168,8 @@ def _areas(operator, y, x, dx, dim):
                 f"{operator}: x has {x.size(0)} points but y has {y.size(dim)} samples along dim "
                 f"{dim}. Give one point for each."
             )
+        if not y.size(dim):
+            return y, dim
         shape = [1] * y.dim()
         shape[dim] = -1
         x = x.reshape(shape)
@@ -185,6 +193,7 @@ def trapezoid(y, x=None, *, dx=None, dim=-1):
         >>> torch.trapezoid(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([1.5000, 3.5000])
     """
+    _check_step("trapezoid", dx)
     if x is None and y.dim():  # the two ends count half
         d = wrap_dim(dim, y.dim(), "trapezoid")
         if y.size(d):

@@ -119,6 +119,10 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if not isinstance(repeats, fl.Tensor):
         if isinstance(repeats, (tuple, list)):
             repeats = fl.tensor(repeats, dtype=fl.int64, device=input.device)
+        elif not hasattr(repeats, "__index__"):
+            raise TypeError(
+                f"repeat_interleave: repeats takes an int or a Tensor, not {type(repeats).__name__}."
+            )
         else:
             if output_size is None and input.is_meta:
                 output_size = size * repeats

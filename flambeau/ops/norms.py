@@ -353,7 +353,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
         raise RuntimeError(
             f"cdist: x1 has {x1.size(-1)} features but x2 has {x2.size(-1)}. They must be equal."
         )
-    if p < 0:
+    if not p >= 0:
         raise RuntimeError(f"cdist: p is {p}; it must be 0 or more.")
     by_product = modes[compute_mode]
     if by_product is None:
@@ -401,7 +401,7 @@ def pdist(input, p=2.0):
             f"pdist: input {tuple(input.shape)} must be a matrix, (points, features)."
         )
     require_floating(input, "pdist", complex_too=False)
-    if p < 0:
+    if not p >= 0:
         raise RuntimeError(f"pdist: p is {p}; it must be 0 or more.")
     i, j = fl.triu_indices(input.size(0), input.size(0), 1, device=input.device)
     return _difference_norm(input[i] - input[j], p)

@@ -198,6 +198,8 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     input = input.detach()
     ndim = input.size(-1)
     points = input.reshape(-1, ndim)
+    if isinstance(bins, bool):
+        raise TypeError("histogramdd: bins takes an int, or ints or Tensors, not bool.")
     bins = (bins,) * ndim if isinstance(bins, int) else tuple(listed(bins))
     if len(bins) != ndim:
         raise RuntimeError(
@@ -207,6 +209,10 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     for count in bins:
         if isinstance(count, int) and count < 1:
             raise RuntimeError(f"histogramdd: bins holds {count}; each count must be 1 or more.")
+        if isinstance(count, fl.Tensor) and count.numel() < 2:
+            raise RuntimeError(
+                f"histogramdd: bins holds edges {tuple(count.shape)}; a bin has 2 of them."
+            )
     bounds = [(None, None)] * ndim if range is None else list(zip(range[::2], range[1::2]))
     edges = tuple(
         one.detach() if isinstance(one, fl.Tensor) else _edges(points[:, d], one, *bounds[d])

@@ -69,6 +69,8 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
 
 def _even_split(operator, input, indices_or_sections, dim):
     """numpy's hsplit and its family: a number of sections has to divide the size."""
+    if isinstance(indices_or_sections, bool):
+        raise TypeError(f"{operator}: takes a number of sections or indices, not bool.")
     if (
         isinstance(indices_or_sections, int)
         and indices_or_sections > 0

@@ -184,3 +184,27 @@ def test_only_a_batch_may_be_empty():
     assert F.interpolate(x, 2).shape == (0, 2, 2)
     assert F.max_unpool1d(x, x.long(), 3).shape == (0, 2, 9)
     assert torch.masked.mean(WHOLE, 1, dtype=torch.float32).tolist() == [1, 1]
+
+
+def test_numbers_and_shapes_that_mean_nothing():
+    ones, nan = torch.ones, float("nan")
+    for error, call in (
+        (TypeError, lambda: torch.repeat_interleave(ones(3), 1.5)),
+        (TypeError, lambda: torch.hsplit(ones(4), True)),
+        (TypeError, lambda: torch.histogramdd(ones(5, 2), True)),
+        (RuntimeError, lambda: torch.histogramdd(ones(5, 2), (ones(2), ones(1)))),
+        (RuntimeError, lambda: torch.cdist(ones(2, 3), ones(2, 3), nan)),
+        (RuntimeError, lambda: torch.pdist(ones(2, 3), nan)),
+        (RuntimeError, lambda: torch.trapezoid(ones(5), dx=True)),
+        (RuntimeError, lambda: torch.cumulative_trapezoid(ones(0), ones(6))),
+        (RuntimeError, lambda: torch.nn.functional.softshrink(ones(3), nan)),
+        (RuntimeError, lambda: torch.nn.functional.soft_margin_loss(ones(1), ones(5))),
+        (RuntimeError, lambda: torch.nn.functional.soft_margin_loss(ones(5).int(), ones(5))),
+        (RuntimeError, lambda: torch.nn.functional.grid_sample(ones(1, 1, 2, 2), ones(1, 2, 2, 2).long())),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            call()
+    complexes = ones(5, dtype=torch.complex64)
+    for reduction in ("mean", "none"):
+        with pytest.raises(NotImplementedError, match="mse_loss"):
+            torch.nn.functional.mse_loss(complexes, complexes, reduction=reduction)

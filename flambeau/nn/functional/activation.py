@@ -130,7 +130,7 @@ def mish(input, inplace=False):
 
 def softshrink(input, lambd=0.5, *, out=None):
     """input moved towards 0 by lambd, 0 where |input| <= lambd."""
-    if lambd < 0:
+    if not lambd >= 0:
         raise RuntimeError(f"softshrink: lambd is {lambd}; it must be 0 or more.")
     return operators.softshrink(input, lambd, out=out)
 

@@ -27,6 +27,11 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
         if dtype.is_floating_point:
             check(reduction, "mse_loss")
             return losses.mse_loss(input.to(dtype), target.to(dtype), reduction == "mean")
+    if input.dtype.is_complex or target.dtype.is_complex:
+        raise NotImplementedError(
+            f"mse_loss: input is {input.dtype} and target {target.dtype}, but squares of complex numbers are no "
+            "distances. Use (input - target).abs().square()."
+        )
     loss = losses.squared_error(input, target)
     return (
         reduced(loss, reduction, "mse_loss")

@@ -275,9 +275,17 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     """log(1 + exp(-target * input)), target 1 or -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     check_broadcast("soft_margin_loss", input, target)
-    loss = flambeau.nn.functional.softplus(-target * input)
-    if input.is_floating_point():
-        loss = loss.to(input.dtype)
+    if not input.is_floating_point():
+        raise RuntimeError(
+            f"soft_margin_loss: input is {input.dtype}, but it must be floating. Convert it with .float() first."
+        )
+    products = -target * input
+    if products.shape != input.shape:
+        raise RuntimeError(
+            f"soft_margin_loss: target {tuple(target.shape)} does not fit into input {tuple(input.shape)}. "
+            "Give one target for each element."
+        )
+    loss = flambeau.nn.functional.softplus(products).to(input.dtype)
     return reduced(loss, reduction, "soft_margin_loss")
 
 

@@ -139,6 +139,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             f"grid_sample: grid {tuple(grid.shape)} must have input's batch of {input.size(0)} "
             f"first and {n} coordinates last."
         )
+    if input.is_floating_point() and not grid.is_floating_point() and grid.numel():
+        raise RuntimeError(
+            f"grid_sample: input is {input.dtype} but grid {grid.dtype}. Convert it, for example "
+            "grid.to(input.dtype)."
+        )
     if mode == "bicubic" and n != 2:
         raise RuntimeError("grid_sample: mode='bicubic' takes input of 4 dims only.")
     if min(input.shape[2:]) == 0:
