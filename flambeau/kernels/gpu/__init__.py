@@ -3,7 +3,7 @@
 The core finds a kernel by the address of its CPU form (`build`), which ../cache.py remembers with the
 function that writes the GPU's. Kernels without one (products, gathers, sorts ...) are written by the
 functions of this folder and asked for by name in flambeau/ops/cuda.
-Read: blocks.py (threads, shared memory), map.py, reduce.py, rows.py, then the others.
+Read: blocks.py (threads, shared memory), map.py, reduce.py, rows.py, code.py (how the others are written), windows.py.
 May import: kernels. See it: python -m flambeau.kernels "x / (1 + exp(-x))" --ptx.
 """
 
