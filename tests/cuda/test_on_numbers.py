@@ -63,6 +63,38 @@ def test_values_are_those_of_the_cpu(name):
         torch.testing.assert_close(b.cpu(), a, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 2e-5), (torch.float64, 1e-12)])
+def test_eigenvalues_of_symmetric_matrices(dtype, tolerance):
+    for a in (
+        SQUARES,
+        torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
+        torch.eye(4),
+        torch.zeros(3, 3),
+        torch.randn(1, 1),
+    ):
+        a = a.to(dtype)
+        a = a + a.mT
+        values, vectors = (t.cpu() for t in torch.linalg.eigh(a.cuda()))
+        torch.testing.assert_close(values, torch.linalg.eigvalsh(a), rtol=tolerance, atol=tolerance)
+        again = vectors @ torch.diag_embed(values) @ vectors.mT
+        torch.testing.assert_close(again, a, rtol=tolerance, atol=tolerance)
+        identity = torch.eye(a.shape[-1], dtype=dtype).expand(a.shape)
+        torch.testing.assert_close(vectors.mT @ vectors, identity, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_singular_values(full):
+    for a in (TALL, TALL.mT, torch.ones(4, 3), torch.zeros(3, 2)):
+        a = a.double()
+        U, S, Vh = (t.cpu() for t in torch.linalg.svd(a.cuda(), full_matrices=full))
+        torch.testing.assert_close(S, torch.linalg.svdvals(a))
+        n = S.shape[-1]
+        torch.testing.assert_close(U[..., :n] * S.unsqueeze(-2) @ Vh[..., :n, :], a)
+        for basis in (U, Vh.mT):
+            identity = torch.eye(basis.shape[-1], dtype=a.dtype)
+            torch.testing.assert_close(basis.mT @ basis, identity.expand(*basis.shape[:-2], -1, -1))
+
+
 def test_gradients_of_systems():
     found = []
     for device in ("cpu", "cuda"):

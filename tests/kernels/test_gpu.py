@@ -12,6 +12,7 @@ from flambeau.kernels.gpu import (
     attention,
     grid,
     index,
+    jacobi,
     linalg,
     order,
     product,
@@ -102,6 +103,8 @@ FORMS = {
     "grid_bicubic": lambda: grid.write("float64", 2, "bicubic", "border", True, True),
     "lcm": lambda: search.write_divisors(True),
     "order_of_pivots": linalg.write_order,
+    "jacobi": lambda: jacobi.write("float32", jacobi.size_for("float32", 60, 60)),
+    "jacobi_double": lambda: jacobi.write("float64", jacobi.size_for("float64", 40, 40)),
     "triangular": lambda: linalg.write_triangular("float32", 1024, True, False),
     **{
         f"{kind}_{dtype}": lambda kind=kind, dtype=dtype: getattr(linalg, f"write_{kind}")(

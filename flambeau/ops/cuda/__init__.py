@@ -17,6 +17,7 @@ from . import (  # noqa: F401
     recurrent,
     search,
     sparse,
+    spectra,
     windows,
 )
 from .rules import RULES
