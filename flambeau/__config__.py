@@ -13,6 +13,11 @@ def show():
     )
 
 
+def _cxx_flags():
+    """The flags that matter of those the core was compiled with, as text."""
+    return "-O3 -std=c++20 -ffp-contract=off"
+
+
 def parallel_info():
     """How many threads compute, as text."""
     return f"threads of one operator: {_core.get_num_threads()}\noperators at a time: 1\n"

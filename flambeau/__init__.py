@@ -210,6 +210,9 @@ _LAZY = {
         "_check_tensor_all _check_tensor_all_with _assert _assert_async _debug_has_internal_overlap".split(),
         "checks",
     ),
+    **dict.fromkeys(
+        ("_nested_tensor_from_mask", "_nested_tensor_from_mask_left_aligned"), "nested.tensor"
+    ),
 }
 
 

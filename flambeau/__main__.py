@@ -18,9 +18,22 @@ from .identity import inherit, install
 from .utils.run_program import run_program
 
 
+def to_reader(command):
+    """What a command of ours gives; a reader that goes away before the end, as `head` does, is no error."""
+    try:
+        try:
+            return command()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python writes what is left when it exits, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
 def main(arguments):
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__)
+        to_reader(lambda: print(__doc__))
         return 0 if arguments else 2
     if arguments == ["-m"]:
         print("flambeau: -m takes the name of a module.", file=sys.stderr)
@@ -29,7 +42,7 @@ def main(arguments):
         if arguments[0] == "summary":
             install()  # the model's file may say `import torch`
         command = importlib.import_module(f"flambeau.commands.{arguments[0].replace('-', '_')}")
-        return command.main(arguments[1:])
+        return to_reader(lambda: command.main(arguments[1:]))
     if arguments[0] != "-m" and not os.path.exists(arguments[0]):
         print(
             f"flambeau: {arguments[0]!r} is neither a file nor one of {', '.join(COMMANDS)}.",

@@ -66,7 +66,14 @@ class enforce_grad_layout_policy:
 
 
 def _calculate_shape(output, grad, is_grads_batched):
-    """The shapes that must be equal: of an output, and of the gradient that it is given."""
+    """The shapes that must be equal: of an output, and of the gradient that it is given; (B, dims) of nested ones."""
+    if output.is_nested or grad.is_nested:
+        import flambeau
+
+        return tuple(
+            flambeau.tensor([row.shape for row in t.unbind()]) if t.is_nested else t.shape
+            for t in (output, grad)
+        )
     return output.shape, grad.shape[1:] if is_grads_batched else grad.shape
 
 

@@ -296,7 +296,7 @@ def gradcheck(
     Of a sparse input the values are moved; masked=True says that its gradient has no other entries than it.
     Outputs are taken one by one, so that backward meets undefined gradients of the others with either
     value of check_undefined_grad; where all are undefined nothing runs.
-    check_forward_ad compares one tangent of forward_ad with a difference, check_batched_grad the results
+    check_forward_ad compares one tangent for each input with a difference, check_batched_grad the results
     of is_grads_batched with those of single calls, check_batched_forward_grad tangents under vmap with
     single ones.
 
@@ -416,28 +416,28 @@ def _has_sparse(inputs):
 
 
 def _check_forward(func, inputs, eps, atol, rtol):
-    """One tangent of every output, along a random direction, against a central difference."""
+    """Along a random direction of each input, the tangent of every output against a central difference."""
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    for place, x in enumerate(inputs):
+        if _is_chosen(x):
+            _check_along(func, inputs, place, fl.randn_like(x.detach()), eps, atol, rtol)
+
+
+def _check_along(func, inputs, place, direction, eps, atol, rtol):
     from . import forward_ad
 
-    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    chosen = [_is_chosen(x) for x in inputs]
     in_graph = isinstance(func, _Gradients)
-    directions = [fl.randn_like(x.detach()) if c else None for x, c in zip(inputs, chosen)]
 
     def moved(step):
         # They require grad too: func may be the gradients of something.
-        args = [
-            (x.detach() + step * d).requires_grad_() if c else x
-            for x, d, c in zip(inputs, directions, chosen)
-        ]
+        args = [x.detach().requires_grad_() if _is_chosen(x) else x for x in inputs]
+        args[place] = (inputs[place].detach() + step * direction).requires_grad_()
         with enable_grad():
             return [out.detach() for out in _tensors(func(*args))]
 
     with forward_ad.dual_level(), enable_grad():
-        duals = [
-            forward_ad.make_dual(x if in_graph else x.detach(), d.clone()) if c else x
-            for x, d, c in zip(inputs, directions, chosen)
-        ]
+        duals = [x.detach() if _is_chosen(x) and not in_graph else x for x in inputs]
+        duals[place] = forward_ad.make_dual(duals[place], direction.clone())
         tangents = [forward_ad.unpack_dual(out).tangent for out in _tensors(func(*duals))]
     for i, (tangent, ahead, behind) in enumerate(zip(tangents, moved(eps), moved(-eps))):
         if not _is_differentiable(ahead):
@@ -446,8 +446,8 @@ def _check_forward(func, inputs, eps, atol, rtol):
         tangent = fl.zeros_like(expected) if tangent is None else tangent.detach()
         if not fl.allclose(tangent, expected, rtol=rtol, atol=atol * expected.numel() ** 0.5):
             raise GradcheckError(
-                f"gradcheck: the forward-mode derivative of output {i} is wrong along one "
-                f"direction.\nby differences: {expected}\nby tangents: {tangent}"
+                f"gradcheck: the forward-mode derivative of output {i} is wrong along one direction of input "
+                f"{place}.\nby differences: {expected}\nby tangents: {tangent}"
             )
 
 

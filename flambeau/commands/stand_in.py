@@ -56,13 +56,21 @@ def _site(environment):
         python = next((p for p in found if p.exists()), None)
         if python is None:
             raise RuntimeError(f"{environment} is no virtual environment: it has no bin/python.")
-    told = subprocess.run(
-        [str(python), "-c", _FACTS],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(FOLDER).anchor,
-    )
+    if not python.exists():
+        raise RuntimeError(
+            f"there is no {environment}. --into takes a virtual environment, or its Python."
+        )
+    try:
+        told = subprocess.run(
+            [str(python), "-c", _FACTS],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(FOLDER).anchor,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "strerror", None) or error.stderr.strip().rpartition("\n")[2]
+        raise RuntimeError(f"{python} does not run as a Python: {reason}.") from None
     site, has_flambeau = told.stdout.split("\n")[:2]
     return Path(site), has_flambeau == "True"
 

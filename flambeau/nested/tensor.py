@@ -216,3 +216,38 @@ def masked_select(tensor, mask):
         )
     mask = mask.expand(tensor.shape)
     return nested_tensor_from_jagged(tensor.masked_select(mask), lengths=mask.sum(1))
+
+
+def _nested_tensor_from_mask(t, mask, mask_check=True):
+    """The nested tensor of what a mask of padding leaves of each row.
+
+    Args:
+        t (Tensor): (B, L, D).
+        mask (Tensor): (B, L), bool: True in front, False behind.
+        mask_check (bool): whether a mask with gaps raises; else a row's elements are those left, together.
+
+    Raises:
+        RuntimeError: sizes or dtypes are others, or the mask has gaps.
+    """
+    name = "_nested_tensor_from_mask"
+    if mask.dtype is not flambeau.bool or mask.dim() != 2 or t.dim() != 3:
+        raise RuntimeError(
+            f"{name}: takes a tensor (B, L, D) and a mask (B, L) of bool, not {tuple(t.shape)} and "
+            f"{tuple(mask.shape)} of {mask.dtype}."
+        )
+    if mask.shape != t.shape[:2]:
+        raise RuntimeError(
+            f"{name}: the mask is {tuple(mask.shape)}, but the tensor {tuple(t.shape)}."
+        )
+    if mask_check and not _nested_tensor_from_mask_left_aligned(t, mask):
+        raise RuntimeError(
+            f"{name}: the mask has gaps: each row must be True in front and False behind."
+        )
+    lengths = mask.sum(1)
+    offsets = flambeau.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    return wrapped(t[mask], offsets, layout=types.strided)
+
+
+def _nested_tensor_from_mask_left_aligned(t, mask):
+    """Whether each row of a mask is True in front and False behind."""
+    return not (mask[:, 1:] & ~mask[:, :-1]).any().item()

@@ -421,13 +421,14 @@ def alias_copy(input):
         tensor([[1., 2.],
                 [3., 4.]])
     """
-    return input.clone()
+    return input.clone(memory_format=types.contiguous_format)
 
 
 @composite(method=False)
 def split_with_sizes_copy(input, split_sizes, dim=0) -> tuple:
     """split(), as copies."""
-    return tuple(part.clone() for part in _core.split(input, split_sizes, dim))
+    form = types.contiguous_format
+    return tuple(part.clone(memory_format=form) for part in _core.split(input, split_sizes, dim))
 
 
 @composite(out=False)

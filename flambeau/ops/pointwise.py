@@ -15,13 +15,13 @@ def add(input, other, *, alpha=1):
     return input + alpha * other
 
 
-@pointwise(aliases=("subtract",), oracle="numpy.subtract")
+@pointwise(aliases=("subtract",), oracle="numpy.subtract", takes_bool=False)
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
     return input - alpha * other
 
 
-@pointwise(inplace=False, tensors=("input",))
+@pointwise(inplace=False, tensors=("input",), takes_bool=False)
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     return other - alpha * input

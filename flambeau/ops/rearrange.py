@@ -1,5 +1,6 @@
 """Elements moved or repeated, dimensions moved, split or copied."""
 
+from ..types import contiguous_format
 from .core import operators as fl
 from .core.arguments import few, sequence, wrap_dim, wrap_dims
 from .core.declare import composite
@@ -163,13 +164,13 @@ def unflatten(input, dim, sizes):
 
 @composite(out=False)
 def ravel(input):
-    """The elements as a vector; a view where the layout allows it.
+    """The elements as a vector, one beside the other; a view where they lie so already.
 
     Example:
         >>> torch.ravel(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([1., 2., 3., 4.])
     """
-    return input.reshape(-1)
+    return input.reshape(-1).contiguous()
 
 
 def _like_slice(operator, src, slot):
@@ -258,7 +259,7 @@ def narrow_copy(input, dim, start, length):
     """A copy of `length` elements of `dim` from `start` on."""
     if dim >= input.dim():
         raise RuntimeError(f"narrow_copy: dim {dim} is out of range; input has {input.dim()} dims.")
-    return input.narrow(dim, start, length).clone()
+    return input.narrow(dim, start, length).clone(memory_format=contiguous_format)
 
 
 @composite(method=False)
@@ -272,4 +273,4 @@ def slice_copy(input, dim=0, start=None, end=None, step=1):
     """
     return input[
         (slice(None),) * wrap_dim(dim, input.dim(), "slice_copy") + (slice(start, end, step),)
-    ].clone()
+    ].clone(memory_format=contiguous_format)

@@ -1,5 +1,6 @@
 """python -m flambeau info, warmup, summary; utils.collect_env."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,20 @@ def test_commands_from_the_shell():
         [sys.executable, "-m", "flambeau", "info"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and "processor" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["warmup", "--help"]])
+def test_a_reader_that_goes_away_is_no_error(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "flambeau", *arguments],
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert done.stderr == b""
 
 
 def test_what_a_report_says(monkeypatch):

@@ -108,6 +108,11 @@ def test_where_the_real_ones_are_it_refuses_and_removes_nothing(
 def test_what_is_no_environment_is_refused(tmp_path, capsys):
     assert stand_in.main(["--into", str(tmp_path)]) == 1
     assert "is no virtual environment" in capsys.readouterr().err
+    assert stand_in.main(["--into", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere. --into takes a virtual environment" in capsys.readouterr().err
+    (tmp_path / "text").write_text("no program")
+    assert stand_in.main(["--into", str(tmp_path / "text")]) == 1
+    assert "text does not run as a Python: Permission denied." in capsys.readouterr().err
 
 
 LIBRARY = """

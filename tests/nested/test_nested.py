@@ -253,3 +253,16 @@ def test_gradients_can_be_set():
     assert x.grad is None
     x.grad = x.detach() * 2
     same(x.grad, [torch.full((2,), 2.0), torch.full((1,), 2.0)])
+
+
+def test_from_a_mask_of_padding():
+    x = torch.arange(12.0).view(2, 3, 2)
+    mask = torch.tensor([[True, False, False], [True, True, True]])
+    made = torch._nested_tensor_from_mask(x, mask)
+    assert made.is_nested and [row.shape[0] for row in made.unbind()] == [1, 3]
+    assert torch.equal(made.to_padded_tensor(0.0), x * mask[..., None])
+    assert torch._nested_tensor_from_mask_left_aligned(x, mask)
+    assert not torch._nested_tensor_from_mask_left_aligned(x, ~mask)
+    for bad in (mask.float(), mask[:, :2], mask[None], ~mask):
+        with pytest.raises(RuntimeError, match="^_nested_tensor_from_mask: "):
+            torch._nested_tensor_from_mask(x, bad)

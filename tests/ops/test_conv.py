@@ -238,6 +238,18 @@ def test_conv_gradients_of_wide_layers_keep_infinities_in_place(value):
     assert (~np.isfinite(grad_w)).sum() == 32 * 9 and not np.isfinite(grad_w[3]).any()
 
 
+def test_conv_transpose_of_no_batches_gives_none_of_any_size():
+    x, w = torch.ones(0, 2, 2, 2, requires_grad=True), torch.ones(2, 3, 1, 1, requires_grad=True)
+    y = torch.conv_transpose2d(x, w, padding=(1, 0))
+    assert y.shape == (0, 3, 0, 2)
+    y.sum().backward()
+    assert x.grad.shape == x.shape and (w.grad == 0).all()
+    with pytest.raises(RuntimeError, match="which is empty"):
+        torch.conv_transpose2d(torch.ones(1, 2, 2, 2), w, padding=(1, 0))
+    with pytest.raises(RuntimeError, match="which is empty"):
+        torch.conv_transpose2d(x, w, padding=(2, 0))
+
+
 def test_conv_transpose_is_the_adjoint_of_conv():
     for stride, padding, extra, dilation, groups in itertools.product(
         (1, 2), (0, 1), (0, 1), (1, 2), (1, 2)

@@ -92,3 +92,13 @@ def test_copies_of_views():
     y.zero_()
     assert x.sum() == 15
     assert [piece.tolist() for piece in flambeau.unbind_copy(x)] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_copies_of_views_and_ravel_are_contiguous():
+    x = flambeau.randn(2, 3, 4, 5).to(memory_format=flambeau.channels_last)
+    for copy in (
+        flambeau.slice_copy(x, 0, 0, 2), flambeau.narrow_copy(x, 1, 0, 2), flambeau.alias_copy(x),
+        flambeau.arange(9)[::2].ravel(), flambeau.arange(9).as_strided((5,), (2,)).ravel(),
+    ):  # fmt: skip
+        assert copy.is_contiguous()
+    assert x.contiguous().ravel()._base is not None

@@ -174,3 +174,13 @@ def test_masked_grad():
     a.grad = None
     a.to_dense().backward(torch.ones(3, 4, dtype=F64))
     assert a.grad._nnz() == a._nnz()
+
+
+@pytest.mark.parametrize("convert", ["to_sparse_coo", "to_sparse_csr"])
+def test_what_a_sparse_tensor_is_made_of_gets_gradients_where_it_has_no_entries(convert):
+    x = torch.tensor([[1.0, 0.0], [2.0, 3.0]], requires_grad=True)
+    getattr(x, convert)().sum().backward()
+    assert x.grad.tolist() == [[1, 1], [1, 1]]
+    x.grad = None
+    getattr(x, convert)().to_dense().sum().backward()
+    assert x.grad.tolist() == [[1, 0], [1, 1]]

@@ -12,7 +12,7 @@ class Conversion:
         """Replace the data of every parameter, gradient and buffer by fn of it; returns the module.
 
         Parameters stay the same objects, so an optimizer made before keeps working on them; on
-        another device they are new ones.
+        another device, or in another layout, they are new ones.
         """
         if recurse:
             for module in self.children():
@@ -28,8 +28,10 @@ class Conversion:
                         parameter.grad = None
                     moved = flambeau.nn.Parameter(converted, parameter.requires_grad)
                     flambeau.utils.swap_tensors(parameter, moved)
-                elif converted.device != parameter.device or (
-                    switches["overwrite"] and converted is not parameter
+                elif converted is not parameter and (
+                    switches["overwrite"]
+                    or converted.device != parameter.device
+                    or converted.layout != parameter.layout
                 ):
                     moved = flambeau.nn.Parameter(converted, parameter.requires_grad)
                     self._parameters[name] = parameter = moved

@@ -133,6 +133,7 @@ class PointwiseSpec:
         casts_out=None,
         divisor=-1,
         float8=False,
+        takes_bool=True,
     ):
         self.name = name
         self.fn = fn
@@ -151,6 +152,7 @@ class PointwiseSpec:
         self.uses_index = uses_index
         self.divisor = divisor
         self.float8 = float8  # whether results may be float8: of what only moves or picks
+        self.takes_bool = takes_bool
         self._map = map
         self._overrides = []
 
@@ -168,7 +170,7 @@ class PointwiseSpec:
         return self._map
 
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
-        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
+        self._refuse(in_dtypes, as_dtypes, out_dtypes)
         try:
             return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
         except TypeError as error:
@@ -176,11 +178,21 @@ class PointwiseSpec:
 
     def check(self, in_dtypes, as_dtypes, out_dtypes):
         """Raises what `compile` raises for dtypes that the operator does not take."""
-        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
+        self._refuse(in_dtypes, as_dtypes, out_dtypes)
         try:
             self.map.ir(in_dtypes, as_dtypes, out_dtypes, "c" * (len(in_dtypes) + len(out_dtypes)))
         except TypeError as error:
             raise self._of_operator(error) from None
+
+    def _refuse(self, in_dtypes, as_dtypes, out_dtypes):
+        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
+        if not self.takes_bool and "bool" in in_dtypes[: self.n_inputs]:
+            from ...kernels.types import DtypeError
+
+            raise DtypeError(
+                f"{self.name}: takes no bool. For masks write x ^ y (logical_xor) or ~x (logical_not); to count, "
+                "convert with .int()."
+            )
 
     def _of_operator(self, error):
         """What the language says of a dtype, said of the operator; of a user's kernel with the expression."""
@@ -284,6 +296,7 @@ def make_pointwise(
     uses_index=False,
     divisor=None,
     float8=False,
+    takes_bool=True,
 ):
     """The native callable of a pointwise function, registered nowhere.
 
@@ -299,6 +312,7 @@ def make_pointwise(
         uses_index: whether fn looks at the element's index, in the order of the indices whatever the
             strides. It is read when the operator is made.
         float8: whether the result may be float8, in which nothing is computed: of what picks or moves.
+        takes_bool: whether an operand may be of bool beside others.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -331,6 +345,7 @@ def make_pointwise(
         uses_index=uses_index,
         divisor=-1 if divisor is None else names.index(divisor),
         float8=float8,
+        takes_bool=takes_bool,
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__

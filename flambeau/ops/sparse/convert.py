@@ -104,6 +104,26 @@ def to_dtype(input, dtype):
 # ------------------------------------------------------------------------------------ from strided
 
 
+def _from_strided(input, convert, *options):
+    """convert(input, *options), a sparse tensor, whose gradient is that of each element."""
+    if input.requires_grad and _core.is_grad_enabled():
+        return _converted(input, convert, options)
+    return convert(input, *options)
+
+
+@primitive(method=False, function=False)
+def _converted(ctx, input, convert, options):
+    return convert(input, *options)
+
+
+@_converted.derivative
+def _(ctx, grad_output):
+    return (to_dense(grad_output) if is_sparse(grad_output) else grad_output), None, None
+
+
+_converted.sparse = True
+
+
 def dense_to_coo(input, sparse_dim):
     """The entries that are not zero; with dense dims the rows that are not all zeros."""
     sparse, dense = input.shape[:sparse_dim], input.shape[sparse_dim:]
@@ -252,7 +272,7 @@ def to_layout(input, layout, *, sparse_dim=None, blocksize=None, dense_dim=None,
     if here == layout and (blocksize is None or blocksize == _block_of(input)):
         return input
     if here == STRIDED:
-        return dense_to_compressed(input, layout, blocksize, dense_dim)
+        return _from_strided(input, dense_to_compressed, layout, blocksize, dense_dim)
     frame = frame_of(input)
     if here != COO and frame.batch_dim:
         kept = dense_to_compressed(to_dense(input), layout, blocksize, frame.dense_dim)
@@ -305,7 +325,7 @@ def _to_coo(input, sparse_dim, dense_dim, name):
         raise RuntimeError(
             f"{name}: sparse_dim is {sparse_dim} for {tuple(input.shape)}; it must be from 1 to {input.dim()}."
         )
-    return dense_to_coo(input, sparse_dim)
+    return _from_strided(input, dense_to_coo, sparse_dim)
 
 
 def to_sparse(input, *args, layout=None, sparse_dim=None, blocksize=None, dense_dim=None):

@@ -46,6 +46,19 @@ def test_operations_that_a_dtype_lacks():
             call()
 
 
+def test_masks_are_not_subtracted():
+    mask, x = X > 0, X.clone()
+    calls = (
+        lambda: mask - 1, lambda: 1 - mask, lambda: mask - mask, lambda: X - mask, lambda: mask - X,
+        lambda: torch.sub(mask, 2.0), lambda: torch.rsub(mask, 1), lambda: x.sub_(mask),
+        lambda: mask - torch.tensor(1), lambda: torch._foreach_sub([mask], 1),
+    )  # fmt: skip
+    for call in calls:
+        with pytest.raises(RuntimeError, match="^r?sub_?: takes no bool. For masks write"):
+            call()
+    assert torch.add(mask, mask).dtype == torch.bool
+
+
 def test_narrow_from_a_tensor_needs_one_integer():
     x = torch.arange(6)
     assert torch.narrow(x, 0, torch.tensor(2), 2).tolist() == [2, 3]
