@@ -199,6 +199,12 @@ def _hand_over(device, stream):
     flambeau.cuda.current_stream(device).synchronize()
 
 
+def _names(self):
+    """What dir() lists: of a tensor that is not on a GPU, nothing that only those have."""
+    names = object.__dir__(self)
+    return names if self.is_cuda else [n for n in names if n != "__cuda_array_interface__"]
+
+
 def __cuda_array_interface__(self):
     """What libraries for CUDA arrays read, version 2 of Numba's protocol.
 
@@ -339,6 +345,7 @@ def _fill_class():
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel
     Tensor._cdata = property(id)
+    Tensor.__dir__ = _names
     Tensor.__cuda_array_interface__ = property(__cuda_array_interface__)
     Tensor.__module__ = "flambeau"
     _core._bind("as_tensor", _core.as_tensor)

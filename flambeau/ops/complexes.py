@@ -53,6 +53,17 @@ def resolve_neg(input):
 
 
 @composite(out=False)
+def _neg_view(input):
+    """The negative, as a copy: flambeau negates at once, where PyTorch has a view that waits for it.
+
+    Example:
+        >>> torch._neg_view(torch.tensor([1.0, 2.0]))
+        tensor([-1., -2.])
+    """
+    return fl.neg(input)
+
+
+@composite(out=False)
 def is_conj(input) -> bool:
     """False: no tensor waits for its conjugation.
 

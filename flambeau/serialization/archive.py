@@ -5,7 +5,8 @@ file object will do. The format: PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.3 (s
 """
 
 import struct
-import zlib
+
+from .. import _core
 
 ALIGNMENT = 64  # bytes, as PyTorch: a reader that maps the file gets aligned tensors
 
@@ -35,13 +36,13 @@ class ArchiveWriter:
     def write_record(self, name, content, size=None):
         """A record of `size` bytes of content, by default all."""
         content = memoryview(content).cast("B")[:size]
-        self._write_entry(name, content, len(content), zlib.crc32(content))
+        self._write_entry(name, content, len(content), _core._crc32(content))
 
     def reserve_record(self, name, size):
         """A record of zeros, which cost no memory and, in most file systems, no place on disk."""
         crc, piece, left = 0, bytes(min(size, 1 << 20)), size
         while left:
-            crc = zlib.crc32(piece[: min(left, len(piece))], crc)
+            crc = _core._crc32(piece[: min(left, len(piece))], crc)
             left -= min(left, len(piece))
         self._write_entry(name, None, size, crc)
 

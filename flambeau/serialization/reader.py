@@ -266,7 +266,7 @@ class Records:
             raise RuntimeError(
                 f"load: {self.source}, record {name} has only {got} of {len(view)} bytes: it is damaged."
             )
-        if zlib.crc32(view) != info.CRC:
+        if _core._crc32(view) != info.CRC:
             raise RuntimeError(f"load: {self.source}, record {name}: Bad CRC-32: it is damaged.")
 
     def _start(self, info, mapped):

@@ -8,10 +8,12 @@ import pickle
 import re
 import threading
 import zipfile
+import zlib
 
 import pytest
 
 import flambeau as torch
+from flambeau import _core
 
 DTYPES = [
     "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64",
@@ -587,3 +589,16 @@ def test_deepcopy_of_a_wrapper_takes_what_stands_in_its_slots():
     copied = copy.deepcopy(wrapper)
     assert type(copied) is Wrapper and copied.is_meta and not hasattr(copied, "missing")
     assert copied.inner is not wrapper.inner and torch.equal(copied.inner, wrapper.inner)
+
+
+def test_checksums_of_archives_are_zlibs():
+    data = bytes(range(256)) * 9 + b"end"
+    for n in (0, 1, 15, 16, 63, 64, 65, 80, 127, 128, 200, len(data)):
+        for start in (0, 1):
+            part = memoryview(data)[start : start + n]
+            assert _core._crc32(part) == zlib.crc32(part)
+            assert _core._crc32(part, zlib.crc32(b"before")) == zlib.crc32(
+                part, zlib.crc32(b"before")
+            )
+    with pytest.raises(BufferError):
+        _core._crc32(memoryview(data)[::2])

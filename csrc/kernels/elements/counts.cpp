@@ -223,26 +223,45 @@ constexpr std::array<double, most_counted + 1> make_inverses() {
 
 constexpr auto inverses = make_inverses();
 
-/// The first count at which the sum of probabilities passes a uniform number. They begin with
-/// `first`, and factor(k) / k leads from the one of k - 1 to that of k.
-template <class F>
-double by_inversion(double first, int last, F&& factor, Numbers& numbers) {
-  double left = numbers.next() - first, p = first;
-  int k = 0;
-  while (left > 0 && k < last) {
-    ++k;
-    p *= factor(k) * inverses[k];
-    left -= p;
+/// Counts by inversion: the first at which the sum of probabilities reaches a uniform number. The
+/// sums stay for the next element, which mostly has the same distribution.
+class Inversion {
+ public:
+  /// Probabilities begin with first(), and factor(k) / k leads from the one of k - 1 to that of k;
+  /// a and b tell one distribution from another. None is above `last`.
+  template <class First, class F>
+  double count(double a, double b, int last, First&& first, F&& factor, Numbers& numbers) {
+    if (!(a == a_ && b == b_)) {
+      a_ = a, b_ = b;
+      sums_[0] = p_ = first();
+      n_ = 1;
+    }
+    const double u = numbers.next();
+    if (sums_[n_ - 1] < u) {
+      while (sums_[n_ - 1] < u && n_ <= last) {
+        p_ *= factor(n_) * inverses[n_];
+        sums_[n_] = sums_[n_ - 1] + p_;
+        ++n_;
+      }
+      return n_ - 1;
+    }
+    int k = 0;  // without a branch: where the number falls cannot be guessed
+    for (int i = 0; i < n_; ++i) k += sums_[i] < u;
+    return k;
   }
-  return k;
-}
+
+ private:
+  double a_ = -1, b_ = -1, p_ = 0, sums_[most_counted + 1];
+  int n_ = 0;
+};
 
 /// By inversion for small rates. Source beyond: Hoermann, "The transformed rejection method for
 /// generating Poisson random variables", Insurance: Mathematics and Economics 12 (1993) 39: PTRS.
-double one_poisson(double rate, Numbers& numbers) {
+double one_poisson(double rate, Numbers& numbers, Inversion& inversion) {
   if (rate == 0) return 0;
   if (rate < 10)
-    return by_inversion(std::exp(-rate), most_counted, [&](int) { return rate; }, numbers);
+    return inversion.count(
+        rate, 0, most_counted, [&] { return std::exp(-rate); }, [&](int) { return rate; }, numbers);
   double root = std::sqrt(rate), log_rate = std::log(rate);
   double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b;
   double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), v_r = 0.9277 - 3.6224 / (b - 2);
@@ -260,15 +279,15 @@ double one_poisson(double rate, Numbers& numbers) {
 /// Source: Hoermann, "The generation of binomial random variates", Journal of Statistical
 /// Computation and Simulation 46 (1993) 101: BTRS, where trials * chance is 10 or more; else
 /// inversion.
-double one_binomial(double trials, double chance, Numbers& numbers) {
-  if (chance > 0.5) return trials - one_binomial(trials, 1 - chance, numbers);
+double one_binomial(double trials, double chance, Numbers& numbers, Inversion& inversion) {
+  if (chance > 0.5) return trials - one_binomial(trials, 1 - chance, numbers, inversion);
   if (trials == 0 || chance == 0) return 0;
   double mean = trials * chance;
   if (mean < 10) {
     double odds = chance / (1 - chance);
     int last = static_cast<int>(std::min<double>(trials, most_counted));
-    return by_inversion(
-        std::exp(trials * std::log1p(-chance)), last,
+    return inversion.count(
+        trials, chance, last, [&] { return std::exp(trials * std::log1p(-chance)); },
         [&](int k) { return (trials - (k - 1)) * odds; }, numbers);
   }
   double spread = std::sqrt(mean * (1 - chance));
@@ -291,17 +310,23 @@ double one_binomial(double trials, double chance, Numbers& numbers) {
 }  // namespace
 
 void poisson(int64_t n, const double* rate, uint64_t seed, uint64_t call, double* out) {
-  each(n, [&](int64_t i) {
-    Numbers numbers(seed, call, i);
-    out[i] = one_poisson(rate[i], numbers);
+  parallel_ranges(n, elements_a_chunk, [&](int64_t begin, int64_t end) {
+    Inversion inversion;
+    for (int64_t i = begin; i < end; ++i) {
+      Numbers numbers(seed, call, i);
+      out[i] = one_poisson(rate[i], numbers, inversion);
+    }
   });
 }
 
 void binomial(int64_t n, const double* trials, const double* chance, uint64_t seed, uint64_t call,
               double* out) {
-  each(n, [&](int64_t i) {
-    Numbers numbers(seed, call, i);
-    out[i] = one_binomial(trials[i], chance[i], numbers);
+  parallel_ranges(n, elements_a_chunk, [&](int64_t begin, int64_t end) {
+    Inversion inversion;
+    for (int64_t i = begin; i < end; ++i) {
+      Numbers numbers(seed, call, i);
+      out[i] = one_binomial(trials[i], chance[i], numbers, inversion);
+    }
   });
 }
 

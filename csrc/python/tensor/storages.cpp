@@ -1,7 +1,9 @@
 // The storage behind a tensor, for the Python classes of storages and for set_.
 #include "dispatch/in_place.h"
+#include "dispatch/iterate.h"
 #include "python/bind.h"
 #include "python/elsewhere.h"
+#include "runtime/checksum.h"
 #include "tensor/shared.h"
 
 namespace flambeau {
@@ -55,6 +57,19 @@ void resize_bytes(Tensor& t, int64_t nbytes) {
     resize_storage(t.storage, nbytes);
 }
 
+/// The CRC-32 of the bytes of a buffer behind others.
+int64_t checksum(PyObject* o, int64_t before) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(o, &view, PyBUF_SIMPLE) < 0) throw PythonError();
+  uint32_t found;
+  {
+    LongWork unlocked(view.len > (1 << 16));
+    found = crc32(view.buf, static_cast<size_t>(view.len), static_cast<uint32_t>(before));
+  }
+  PyBuffer_Release(&view);
+  return found;
+}
+
 const NativeEntry entries[] = {
     bind<[](Tensor& a, Tensor& b) {
       if (&a != &b) swap_contents(a, b);
@@ -87,6 +102,7 @@ const NativeEntry entries[] = {
     bind<set_few_segments>("_set_few_segments", "few"),
     bind<[](Tensor& t) { t.storage->shared = true; }>("_storage_mark_shared", "input",
                                                       "Notes that other processes see its bytes."),
+    bind<checksum>("_crc32", "bytes, before=0", "The CRC-32 of bytes, as zip archives have it."),
     bind<resize_bytes>("_storage_resize", "input, nbytes",
                        "Another number of bytes; those that stay are kept."),
     bind<set_storage>("_set_layout", "input, source, storage_offset, size, stride, is_new=False",

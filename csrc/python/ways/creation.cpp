@@ -99,10 +99,9 @@ TensorRef finish(TensorRef t, const Options& o) {
 
 /// out=, with these sizes; what it holds is to be overwritten.
 TensorRef take_out(Tensor* out, const Dims& dims, const Options& o, const char* function) {
-  check<TypeError>(!o.layout && !o.pinned, [&] {
-    return message(function, ": takes out= or ", o.layout ? "layout=" : "pin_memory=True",
-                   ", not both.");
-  });
+  check(!o.layout, [&] { return message(function, ": takes out= or layout=, not both."); });
+  check<TypeError>(!o.pinned,
+                   [&] { return message(function, ": takes out= or pin_memory=True, not both."); });
   check(!o.has_dtype || o.dtype == out->dtype, [&] {
     return message(function, ": dtype is ", name(o.dtype), " but out is ", name(out->dtype),
                    ". Leave dtype away, or give out that dtype.");
