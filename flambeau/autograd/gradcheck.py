@@ -462,7 +462,12 @@ def _check_batched(func, inputs, atol, rtol):
     for i, output in enumerate(outputs):
         pair = fl.stack([_random_like(output, False).detach() for _ in range(2)])
         options = {"retain_graph": True, "allow_unused": True}
-        both = grad(output, wanted, pair, is_grads_batched=True, **options)
+        try:
+            both = grad(output, wanted, pair, is_grads_batched=True, **options)
+        except RuntimeError as error:
+            raise GradcheckError(
+                f"gradcheck: gradients of output {i} cannot be computed in a batch: {error}"
+            ) from error
         for k in range(2):
             single = grad(output, wanted, pair[k], **options)
             for a, b in zip(both, single):

@@ -266,3 +266,9 @@ def test_from_a_mask_of_padding():
     for bad in (mask.float(), mask[:, :2], mask[None], ~mask):
         with pytest.raises(RuntimeError, match="^_nested_tensor_from_mask: "):
             torch._nested_tensor_from_mask(x, bad)
+
+
+def test_multihead_attention_refuses_them():
+    x = nested.nested_tensor([torch.ones(3, 4), torch.ones(2, 4)])
+    with pytest.raises(AssertionError, match="MultiheadAttention: takes no nested tensors"):
+        nn.MultiheadAttention(4, 2, batch_first=True)(x, x, x)

@@ -56,6 +56,23 @@ def test_conversions_between_rows_and_places():
     assert torch.allclose(places.grad.to_dense(), 2 * dense)
 
 
+@pytest.mark.parametrize("extent", [1, 40, 70_000])
+def test_conversions_in_chunks(extent):
+    torch.manual_seed(0)
+    rows = torch.randint(0, extent, (100_000,)).sort().values
+    if extent > 1:
+        rows[rows >= extent - 20] = extent // 2  # empty ones at the end
+        rows = rows.sort().values
+    columns = torch.arange(100_000)
+    places = torch.sparse_coo_tensor(
+        torch.stack([rows, columns]), torch.ones(100_000), (extent, 100_000), is_coalesced=True
+    )
+    made = places.to_sparse_csr()
+    counts = torch.bincount(rows, minlength=extent)
+    assert torch.equal(made.crow_indices()[1:], counts.cumsum(0)) and made.crow_indices()[0] == 0
+    assert torch.equal(made.to_sparse_coo().indices(), places.indices())
+
+
 def test_products_of_rows_refuse_what_does_not_fit():
     dense, rows = matrix(4, 6, 2)
     for call, text in (

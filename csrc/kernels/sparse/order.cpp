@@ -1,20 +1,23 @@
 #include "kernels/sparse/order.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <memory>
 #include <numeric>
 #include <utility>
 
 #include "kernels/sparse/simd.h"
+#include "runtime/threads.h"
 #include "tensor/error.h"
 
 namespace flambeau::sparse {
 
 namespace {
 
-constexpr int digit_bits = 11;  // the counts of a digit fit the first cache
-constexpr int64_t few = 64;     // below, comparing is quicker than counting
+constexpr int digit_bits = 11;      // the counts of a digit fit the first cache
+constexpr int64_t few = 64;         // below, comparing is quicker than counting
+constexpr int64_t grain = 1 << 15;  // entries to a chunk
 
 struct Pair {
   uint64_t key;
@@ -92,15 +95,30 @@ int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_
   return found;
 }
 
+static bool is_ascending(const int64_t* x, int64_t n) {
+  std::atomic<bool> fine = true;
+  parallel_ranges(n, grain, [&](int64_t begin, int64_t end) {
+    begin -= begin > 0;
+    if (!sparse_kernels<float>().ascending(x + begin, end - begin)) fine = false;
+  });
+  return fine;
+}
+
 void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointers) {
   // Rows in order, as they mostly are: the last entry of each says where the next row begins, and
   // rows without entries begin where the one before them does. No branch waits for where a row
   // ends.
-  const bool ordered = n == 0 || (rows[0] >= 0 && rows[n - 1] < extent &&
-                                  sparse_kernels<float>().ascending(rows, n));
+  const bool ordered = n == 0 || (rows[0] >= 0 && rows[n - 1] < extent && is_ascending(rows, n));
   std::fill(pointers, pointers + extent + 1, int64_t{0});
   if (ordered) {
-    for (int64_t i = 0; i < n; ++i) pointers[rows[i] + 1] = i + 1;
+    parallel_ranges(n, grain, [&](int64_t begin, int64_t end) {
+      // A row that reaches into this chunk belongs to the one where it begins.
+      auto in_row = [&](int64_t i) { return i > 0 && i < n && rows[i] == rows[i - 1]; };
+      while (begin < end && in_row(begin)) ++begin;
+      if (begin == end) return;
+      while (in_row(end)) ++end;
+      for (int64_t i = begin; i < end; ++i) pointers[rows[i] + 1] = i + 1;
+    });
     for (int64_t r = 0; r < extent; ++r) pointers[r + 1] = std::max(pointers[r], pointers[r + 1]);
     return;
   }
@@ -122,7 +140,11 @@ void expand_rows(const int64_t* pointers, int64_t count, int64_t extent, int64_t
       return message("sparse: the compressed indices do not rise from 0 to ", n,
                      ", the number of entries.");
     });
-    for (int64_t r = 0; r < extent; ++r) std::fill(rows + pointers[r], rows + pointers[r + 1], r);
+    const int64_t each = std::max<int64_t>(1, grain * extent / std::max<int64_t>(1, n));
+    parallel_ranges(extent, std::min(each, grain), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r)
+        std::fill(rows + pointers[r], rows + pointers[r + 1], r);
+    });
   }
 }
 

@@ -132,6 +132,11 @@ class MultiheadAttention(Module):
             attn_mask (Tensor): (T, S) or (B * heads, T, S), True (or added) where a query must not look.
             average_attn_weights (bool): whether the weights are averaged over the heads.
         """
+        if query.is_nested or key.is_nested or value.is_nested:
+            raise AssertionError(
+                "MultiheadAttention: takes no nested tensors. Pad them (nested.to_padded_tensor) and give "
+                "key_padding_mask, or use scaled_dot_product_attention, which takes them."
+            )
         swap = self.batch_first and query.dim() == 3
         if swap:
             query, key, value = (tensor.transpose(0, 1) for tensor in (query, key, value))
