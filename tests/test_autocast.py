@@ -111,9 +111,7 @@ def test_other_threads_are_not_touched():
 
 
 def test_what_cannot_be_lowered_warns_and_changes_nothing():
-    with pytest.warns(
-        UserWarning, match=r"autocast: torch\.float32 is no dtype to lower to"
-    ):
+    with pytest.warns(UserWarning, match=r"autocast: torch\.float32 is no dtype to lower to"):
         context = torch.autocast("cpu", dtype=torch.float32)
     with context:
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32

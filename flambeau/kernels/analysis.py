@@ -9,16 +9,19 @@ def infer(roots, as_dtypes):
     """The (dtype, weak) of every node below `roots`, by id."""
     found = {}
     for n in topological(roots):
-        if n.op == "const":
-            found[id(n)] = types.weak_dtype(n.attr), True
-        elif n.op == "input":
-            found[id(n)] = compute_dtype(as_dtypes[n.attr]), False
-        elif n.op == "index":
-            found[id(n)] = "int64", False
-        else:
-            _, result, weak = types.signature(n, [found[id(a)] for a in n.args])
-            found[id(n)] = result, weak
+        found[id(n)] = inferred(n, as_dtypes, found)
     return found
+
+
+def inferred(n, as_dtypes, found):
+    """(dtype, weak) of a node, where those of its arguments are found already."""
+    if n.op == "const":
+        return types.weak_dtype(n.attr), True
+    if n.op == "input":
+        return compute_dtype(as_dtypes[n.attr]), False
+    if n.op == "index":
+        return "int64", False
+    return types.signature(n, [found[id(a)] for a in n.args])[1:]
 
 
 def lanes(roots, as_dtypes, target):

@@ -376,9 +376,7 @@ def full_like(
     check_options("full_like", layout, device, pin_memory, dtype)
     require_tensors("full_like", input=input)
     options = {} if memory_format is None else {"memory_format": memory_format}
-    result = _core.empty_like(
-        input, dtype=dtype, device=device, pin_memory=pin_memory, **options
-    )
+    result = _core.empty_like(input, dtype=dtype, device=device, pin_memory=pin_memory, **options)
     result.fill_(_number(fill_value, "full_like", "fill_value"))
     return result.requires_grad_(True) if requires_grad else result
 

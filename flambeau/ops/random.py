@@ -56,9 +56,7 @@ def _new_random(fill, name, doc):
         else:
             result = fill(
                 fresh(
-                    _core.empty(
-                        *(size or ((),)), dtype=dtype, device=device, pin_memory=pin_memory
-                    )
+                    _core.empty(*(size or ((),)), dtype=dtype, device=device, pin_memory=pin_memory)
                 ),
                 generator=generator,
             )
@@ -233,9 +231,7 @@ def normal(
     check_options("normal", layout, device, pin_memory)
     if size is not None:
         result = normal_(
-            fresh(
-                _core.empty(*(size or ((),)), dtype=dtype, device=device, pin_memory=pin_memory)
-            ),
+            fresh(_core.empty(*(size or ((),)), dtype=dtype, device=device, pin_memory=pin_memory)),
             mean,
             std,
             generator=generator,

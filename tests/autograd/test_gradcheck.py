@@ -221,8 +221,7 @@ def test_gradients_that_cannot_be_computed_in_a_batch_are_wrong():
 
         @staticmethod
         def backward(ctx, grad):
-            if flambeau._C._funcflambeau.is_batchedtensor(grad):
-                raise RuntimeError("one by one")
+            grad.sum().item()  # which a batch cannot be asked
             return grad * 2
 
     x = flambeau.ones(2, dtype=flambeau.float64, requires_grad=True)

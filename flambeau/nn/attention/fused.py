@@ -68,6 +68,7 @@ def plan_of(dtype, score_mod, block_mask, scale):
                 changed = simplify(node("cast", trace.expression(result), attr=dtype))
             if mask_mod is not noop_mask:
                 visible = simplify(trace.expression(mask_mod(*trace.places)))
+        trace.finish()
         score = trace.expression(trace.score)
         full = 0 if changed is None else _address(changed, trace, dtype)
         partly = full
@@ -87,6 +88,7 @@ def compiled_states(mask_mod, sizes, rows, columns, device):
     try:
         with Indexing():
             visible = simplify(trace.expression(mask_mod(*trace.places)))
+        trace.finish()
         address = _address(node("where", visible, 1.0, 0.0), trace, "float32")
     except (Untraceable, TypeError, NotImplementedError):
         return None

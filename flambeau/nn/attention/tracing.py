@@ -9,10 +9,11 @@ import math
 
 import flambeau
 
-from ...kernels.analysis import infer
+from ...kernels.analysis import inferred
 from ...kernels.expression import Expression, const, node
 from ...kernels.expression import input as symbol_input
 from ...kernels.schedules.scores import BATCH, FIRST_LOAD, HEAD, KEY, QUERY, SCORE, Array, Load
+from ...kernels.types import promote_all
 from ...ops.core.declare import METHODS, NAMESPACES
 from ...ops.core.declare import POINTWISE as _POINTWISE
 from ...overrides import TorchFunctionMode
@@ -31,7 +32,11 @@ class Trace:
     def __init__(self, dtype):
         self.tensors, self.loads, self.dtypes = [], [], [dtype, *["int64"] * 4]
         self._found = {}
-        self._numbers = 0
+        self._inferred, self._kept = (
+            {},
+            [],
+        )  # (dtype, weak) of expressions by their ids, which are kept
+        self._numbers = {}  # dtype: (the place of their array, numbers)
         self.score = Symbol.of(self, symbol_input(SCORE))
         self.places = [Symbol.of(self, symbol_input(i)) for i in (BATCH, HEAD, QUERY, KEY)]
 
@@ -52,7 +57,7 @@ class Trace:
             if array is None:
                 array = len(self.tensors)
                 self.tensors.append(tensor)
-            if len(self.loads) - self._numbers == MOST_LOADS:
+            if len(self.loads) - self._count() == MOST_LOADS:
                 raise Untraceable("too many elements of tensors")
             self._found[key] = Symbol.of(self, self._loaded(array, places, tensor.dtype))
         return self._found[key]
@@ -71,16 +76,24 @@ class Trace:
         plain = const(value)
         if type(value) is bool or abs(value) in (0, 1, 2, math.inf) or value != value:
             return plain
-        if self._numbers == MOST_NUMBERS or abs(value) >= 1 << 63:
+        if self._count() == MOST_NUMBERS or abs(value) >= 1 << 63:
             return plain
-        total = plain
-        for other in others:
-            total = node("add", other, total)
-        dtype, _ = self.dtype_of(total)
-        self._numbers += 1
+        dtype, _ = promote_all([self.dtype_of(e) for e in (plain, *others)])
         wide = flambeau.float64 if type(value) is float else flambeau.int64
-        self.tensors.append(flambeau.tensor(value, dtype=wide, device="cpu"))
-        return node("cast", self._loaded(len(self.tensors) - 1, (), wide), attr=dtype)
+        if wide not in self._numbers:
+            self._numbers[wide] = len(self.tensors), []
+            self.tensors.append(None)  # see finish()
+        array, numbers = self._numbers[wide]
+        numbers.append(value)
+        return node("cast", self._loaded(array, (const(len(numbers) - 1),), wide), attr=dtype)
+
+    def _count(self):
+        return sum(len(numbers) for _, numbers in self._numbers.values())
+
+    def finish(self):
+        """Puts the numbers into arrays, once all are known."""
+        for dtype, (array, numbers) in self._numbers.items():
+            self.tensors[array] = flambeau.tensor(numbers, dtype=dtype, device="cpu")
 
     def operands(self, values):
         """The expressions of what an operator is called with."""
@@ -105,7 +118,15 @@ class Trace:
 
     def dtype_of(self, expression):
         """(name of a dtype, whether it gives way to others)."""
-        return infer([expression], self.dtypes)[id(expression)]
+        found = self._inferred.get(id(expression))
+        if found is None:
+            for argument in expression.args:
+                self.dtype_of(argument)
+            found = self._inferred[id(expression)] = inferred(
+                expression, self.dtypes, self._inferred
+            )
+            self._kept.append(expression)
+        return found
 
 
 def _name(dtype):
