@@ -116,7 +116,7 @@ def _vector_norm(operator, x, ord, dim, keepdim):
         raise TypeError(f"{operator}: the order of a vector's norm is a number, not {ord!r}.")
     ord = float(ord)
     dims = wrap_dims(None if is_left_out(dim) else dim, x.dim(), operator)
-    if all(x.size(d) == 1 for d in dims):
+    if x.dim() == 0 or all(x.size(d) == 1 for d in dims):
         # One number: its size, where powers would be 0 or infinite, also for the order NaN.
         size = _is_nonzero(x) if ord == 0 else x.abs()
         return (

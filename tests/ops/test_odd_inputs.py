@@ -532,6 +532,9 @@ def test_norms_of_one_number():
         for x in (torch.tensor(-8.5), torch.tensor([-8.5]), torch.full((3, 1, 2), -8.5)):
             norm = torch.linalg.vector_norm(x, order, None if x.dim() < 2 else 1, keepdim=True)
             assert norm.shape == x.shape and (norm == 8.5).all()
+        for keepdim in (False, True):
+            norm = torch.linalg.vector_norm(torch.tensor(-8.5), order, -1, keepdim=keepdim)
+            assert norm.item() == 8.5
 
 
 def test_distances_of_points_without_features():
@@ -558,6 +561,13 @@ def test_the_determinant_of_one_number():
     for value in (0.0, 3e38, inf, nan):
         x = torch.tensor([[value]], requires_grad=True)
         assert torch.autograd.grad(torch.linalg.det(x), x)[0].item() == 1
+
+
+def test_determinants_beside_one_that_is_none():
+    x = torch.stack([torch.zeros(2, 2), torch.full((2, 2), nan), torch.eye(2)]).requires_grad_()
+    (grad,) = torch.autograd.grad(torch.linalg.det(x).sum(), x)
+    assert grad[0].tolist() == [[0, 0], [0, 0]] and grad[1].isnan().all()
+    assert torch.allclose(grad[2], torch.eye(2))
 
 
 def test_masked_of_nothing_keeps_integers():

@@ -107,13 +107,14 @@ def _adjugate(A):
         return fl.empty(A.shape, dtype=A.dtype, device="meta")
     import numpy
 
-    U, S, Vh = numpy.linalg.svd(array(A))
+    values = array(A)
+    unknown = ~numpy.isfinite(values).all((-1, -2), keepdims=True)
+    U, S, Vh = numpy.linalg.svd(numpy.where(unknown, 0, values))
     others = numpy.stack([numpy.delete(S, i, -1).prod(-1) for i in range(S.shape[-1])], -1)
     phase = numpy.linalg.det(U) * numpy.linalg.det(Vh)
     V, Uh = Vh.conj().swapaxes(-1, -2), U.conj().swapaxes(-1, -2)
-    return tensor(
-        (phase[..., None, None] * (V * others[..., None, :]) @ Uh).astype(array(A).dtype), A
-    )
+    adjugate = phase[..., None, None] * (V * others[..., None, :]) @ Uh
+    return tensor(numpy.where(unknown, math.nan, adjugate).astype(values.dtype), A)
 
 
 @primitive(method=False, function=False)
