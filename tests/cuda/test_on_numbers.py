@@ -34,6 +34,8 @@ CASES = {
     "solve_triangular": (lambda a, b: torch.linalg.solve_triangular(a, b, upper=False, unitriangular=True), SQUARES, B),
     "qr": (lambda a: torch.linalg.qr(a), TALL),
     "qr_complete": (lambda a: torch.linalg.qr(a, mode="complete"), TALL),
+    "geqrf": (lambda a: torch.geqrf(a), TALL),
+    "householder_product": (lambda a: torch.linalg.householder_product(*torch.geqrf(a)), TALL),
     "searchsorted": (lambda a, b: torch.searchsorted(a.sort(1)[0], b), X, Y),
     "bucketize": (lambda a: torch.bucketize(a, torch.tensor([-1.0, 0, 1], device=a.device), right=True), X),
     "isin": (lambda a: torch.isin(a, torch.tensor([3, 5, 7], device=a.device)), WHOLE),

@@ -198,8 +198,11 @@ def write_triangular(dtype, size, upper, unit):
     return k.text()
 
 
-def write_qr(dtype, size):
-    """kernel(i64 sizes[4], i64 pointers[3]): matrices, m, n, columns of Q; Q, R (columns of Q by n), A."""
+def write_qr(dtype, size, raw=False):
+    """kernel(i64 sizes[4], i64 pointers[3]): matrices, m, n, columns of Q; Q, R (columns of Q by n), A.
+
+    raw: in place of Q the factors of the reflections, in place of R the matrix (m, n) with them below R.
+    """
     b = _Block(dtype, size, sizes=4, pointers=3)
     k, a = b.k, b.a
     count, m, n, width = k.integers("sizes")
@@ -239,21 +242,33 @@ def write_qr(dtype, size):
                 with k.loop(j + 1, m) as i:
                     a[i * n + c] = k.fma(-a[i * n + j], weight, a[i * n + c])
         k.barrier()
-        with b.each(0, width * n) as i:
-            row, c = i // n, i % n
-            shown = k.where(c >= row, i, 0)
-            r[z * (width * n) + i] = k.where(c >= row, a[shown], 0.0)
-        with b.each(0, width) as c:
-            at = lambda i: (z * m + i) * width + c
-            with k.loop(0, m) as i:
-                q[at(i)] = k.where(i == c, 1.0, 0.0).cast(dtype)
-            with k.loop(0, least) as back:
-                j = least - 1 - back
-                total = k.variable(q[at(j)], dtype)
-                with k.loop(j + 1, m) as i:
-                    total.value = k.fma(a[i * n + j], q[at(i)], total.value)
-                weight = total.value * taus[j]
-                q[at(j)] = q[at(j)] - weight
-                with k.loop(j + 1, m) as i:
-                    q[at(i)] = k.fma(-a[i * n + j], weight, q[at(i)])
+        if raw:
+            with b.each(0, m * n) as i:
+                r[z * (m * n) + i] = a[i]
+            with b.each(0, least) as i:
+                q[z * least + i] = taus[i]
+        else:
+            with b.each(0, width * n) as i:
+                row, c = i // n, i % n
+                shown = k.where(c >= row, i, 0)
+                r[z * (width * n) + i] = k.where(c >= row, a[shown], 0.0)
+            _write_columns(b, q, taus, z, m, n, width)
     return k.text()
+
+
+def _write_columns(b, q, taus, z, m, n, width):
+    """The columns of Q: those of the identity, through all reflections backwards."""
+    k, a, least = b.k, b.a, b.k.smaller(m, n)
+    with b.each(0, width) as c:
+        at = lambda i: (z * m + i) * width + c
+        with k.loop(0, m) as i:
+            q[at(i)] = k.where(i == c, 1.0, 0.0).cast(b.dtype)
+        with k.loop(0, least) as back:
+            j = least - 1 - back
+            total = k.variable(q[at(j)], b.dtype)
+            with k.loop(j + 1, m) as i:
+                total.value = k.fma(a[i * n + j], q[at(i)], total.value)
+            weight = total.value * taus[j]
+            q[at(j)] = q[at(j)] - weight
+            with k.loop(j + 1, m) as i:
+                q[at(i)] = k.fma(-a[i * n + j], weight, q[at(i)])

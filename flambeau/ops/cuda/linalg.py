@@ -177,3 +177,16 @@ def qr(A, complete=False):
     Q, R = _made(A, *A.shape[:-2], m, width), _made(A, *A.shape[:-2], width, n)
     _launch("qr", (size,), [count, m, n, width], [Q, R, A.contiguous()], min(count, 65535))
     return Q, R
+
+
+def geqrf(A):
+    """(the reflections below R in one matrix, their factors), or None where no kernel takes A."""
+    size = _size(A)
+    m, n = A.shape[-2:]
+    if not size or A.numel() == 0 or min(m, n) > 512:
+        return None
+    least, count = min(m, n), _count(A)
+    factors, taus = _made(A, *A.shape), _made(A, *A.shape[:-2], least)
+    sizes, tensors = [count, m, n, least], [taus, factors, A.contiguous()]
+    _launch("qr", (size, True), sizes, tensors, min(count, 65535))
+    return factors, taus

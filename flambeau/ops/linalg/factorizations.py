@@ -260,6 +260,12 @@ def geqrf(input):
             without_derivative("geqrf", fl.empty_like(input.mT.contiguous()).mT, input),
             without_derivative("geqrf", taus, input),
         )
+    if input.is_cuda:
+        from ..cuda.linalg import geqrf as on_device
+
+        found = on_device(input.detach())
+        if found is not None:
+            return _GeqrfResult(*(without_derivative("geqrf", t, input) for t in found))
     values = array(input)
     flat = stacked(values)
     m, n = values.shape[-2:]
