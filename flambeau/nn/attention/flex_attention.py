@@ -92,7 +92,7 @@ def flex_attention(query, key, value, score_mod=None, block_mask=None, scale=Non
         scale (float, optional): of the scores; 1 / sqrt(E) by default.
         enable_gqa (bool): whether Hq may be a multiple of Hkv.
         return_lse (bool): whether the scores' log-sum-exp, (B, Hq, L), is given too.
-        kernel_options (FlexKernelOptions, optional): tuning for GPUs, which changes no result.
+        kernel_options (FlexKernelOptions, optional): tuning of PyTorch's kernels for GPUs, which has no effect here.
         return_aux (AuxRequest, optional): what is given too, as an AuxOutput; the largest scores have no gradient.
 
     Returns:
@@ -101,7 +101,8 @@ def flex_attention(query, key, value, score_mod=None, block_mask=None, scale=Non
     Dtype: floating; float16 and bfloat16 are computed in float32.
 
     Raises:
-        ValueError: shapes, dtypes, lengths of the mask or what is asked for do not fit.
+        ValueError: shapes, dtypes, lengths of the mask or what is asked for do not fit, or an option has an unknown
+            name.
         IndexError: score_mod or mask_mod reads a tensor beyond its end.
         RuntimeError: block_mask is a part of another one, without a mask_mod of its own.
 
