@@ -156,20 +156,20 @@ def _areas(operator, y, x, dx, dim):
     if x is not None and dx is not None:
         raise TypeError(f"{operator}: give either x or dx, not both.")
     _check_step(operator, dx)
-    if not y.size(dim) and (x is None or x.dim() > 1):  # nothing to integrate
+    if operator == "trapezoid" and not y.size(dim):  # 0, whatever x is
+        return y, dim
+    if x is not None and x.dim() == 1 and x.size(0) != y.size(dim):
+        raise RuntimeError(
+            f"{operator}: x has {x.size(0)} points but y has {y.size(dim)} samples along dim "
+            f"{dim}. Give one point for each."
+        )
+    if not y.size(dim):  # nothing to integrate
         return y, dim
     n = y.size(dim) - 1
     pairs = y.narrow(dim, 1, n) + y.narrow(dim, 0, n)
     if x is None:
         return pairs * ((1.0 if dx is None else dx) / 2), dim
     if x.dim() == 1:
-        if x.size(0) != y.size(dim):
-            raise RuntimeError(
-                f"{operator}: x has {x.size(0)} points but y has {y.size(dim)} samples along dim "
-                f"{dim}. Give one point for each."
-            )
-        if not y.size(dim):
-            return y, dim
         shape = [1] * y.dim()
         shape[dim] = -1
         x = x.reshape(shape)

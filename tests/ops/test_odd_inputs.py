@@ -589,3 +589,10 @@ def test_grids_of_an_empty_batch():
         2,
         2,
     )
+
+
+def test_integrals_of_nothing():
+    nothing = torch.zeros(2, 0)
+    for x in (None, torch.zeros(0), torch.zeros(2, 0), torch.tensor(1.0)):
+        assert torch.trapezoid(nothing, x).tolist() == [0, 0]
+        assert torch.cumulative_trapezoid(nothing, x).shape == (2, 0)
