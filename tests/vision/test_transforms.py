@@ -212,3 +212,36 @@ def test_numbers_of_pillow_and_none_become_what_is_kept():
     assert turned.interpolation == transforms.InterpolationMode.BILINEAR
     assert transforms.RandomPerspective(fill=None).fill == 0
     assert transforms.CenterCrop(8.5).size == (8, 8)
+
+
+def test_what_transforms_show_of_themselves():
+    from flambeau.vision.transforms import v2
+
+    assert repr(transforms.RandomAffine(3)) == "RandomAffine(degrees=[-3.0, 3.0])"
+    shown = repr(transforms.RandomAffine(3, fill=2, interpolation=2, center=(1, 1)))
+    assert shown.endswith(", interpolation=bilinear, fill=2, center=(1, 1))")
+    assert "ratio=(0.75, 1.3333)" in repr(transforms.RandomResizedCrop(8))
+    assert repr(v2.Resize(8)) == "Resize(size=[8], interpolation=bilinear, antialias=True)"
+    assert "policy=AutoAugmentPolicy.IMAGENET" in repr(v2.AutoAugment())
+
+
+def test_clips_by_the_older_names():
+    from flambeau.vision.transforms import _transforms_video as video
+
+    frames = torch.randint(0, 256, (4, 12, 14, 3)).to(torch.uint8)
+    clip = video.ToTensorVideo()(frames)
+    assert clip.shape == (3, 4, 12, 14) and torch.equal(clip[1, 2], frames[2, :, :, 1] / 255)
+    assert torch.equal(video.CenterCropVideo(6)(clip), clip[..., 3:9, 4:10])
+    assert video.RandomCropVideo(5)(clip).shape == (3, 4, 5, 5)
+    assert video.RandomResizedCropVideo((7, 9))(clip).shape == (3, 4, 7, 9)
+    assert torch.equal(video.RandomHorizontalFlipVideo(p=1)(clip), clip.flip(-1))
+    normal = video.NormalizeVideo([0.1, 0.2, 0.3], [1.0, 2.0, 4.0])(clip)
+    assert torch.allclose(normal[2], (clip[2] - 0.3) / 4)
+    assert repr(video.CenterCropVideo(6)) == "CenterCropVideo(crop_size=(6, 6))"
+    for wrong, error in ((clip[0], ValueError), (frames.numpy(), TypeError)):
+        with pytest.raises(error, match="center_crop: clip"):
+            video.CenterCropVideo(6)(wrong)
+    with pytest.raises(ValueError, match="center_crop: crop_size"):
+        video.CenterCropVideo(13)(clip)
+    with pytest.raises(TypeError, match="must be uint8"):
+        video.ToTensorVideo()(clip)

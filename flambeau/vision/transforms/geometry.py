@@ -168,6 +168,10 @@ class RandomVerticalFlip(RandomHorizontalFlip):
     flip = staticmethod(F.vflip)
 
 
+def _rounded(values):
+    return tuple(round(value, 4) for value in values)
+
+
 class RandomResizedCrop(Module):
     """A random part of an image, of a share of its area in `scale` and a ratio of width to height in `ratio`, resized."""
 
@@ -199,7 +203,7 @@ class RandomResizedCrop(Module):
 
     def __repr__(self):
         return (
-            f"RandomResizedCrop(size={self.size}, scale={tuple(self.scale)}, ratio={tuple(self.ratio)}, "
+            f"RandomResizedCrop(size={self.size}, scale={_rounded(self.scale)}, ratio={_rounded(self.ratio)}, "
             f"interpolation={self.interpolation.value}, antialias={self.antialias})"
         )
 
@@ -338,7 +342,17 @@ class RandomAffine(Module):
         )
 
     def __repr__(self):
-        return f"RandomAffine(degrees={self.degrees}, translate={self.translate}, scale={self.scale}, shear={self.shear})"
+        shown = [f"degrees={self.degrees}"]
+        for name in ("translate", "scale", "shear"):
+            if getattr(self, name) is not None:
+                shown.append(f"{name}={getattr(self, name)}")
+        if self.interpolation != F.InterpolationMode.NEAREST:
+            shown.append(f"interpolation={self.interpolation.value}")
+        if self.fill != 0:
+            shown.append(f"fill={self.fill}")
+        if self.center is not None:
+            shown.append(f"center={self.center}")
+        return f"RandomAffine({', '.join(shown)})"
 
 
 def random_corners(width, height, distortion_scale):

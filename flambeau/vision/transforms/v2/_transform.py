@@ -8,6 +8,7 @@ from ....nn import Module
 from ....utils._pytree import tree_flatten, tree_unflatten
 from ... import tv_tensors
 from .._pil import is_pil
+from ..modes import InterpolationMode
 from ._utils import check_type
 from .functional import _dispatch, is_pure_tensor
 
@@ -96,7 +97,15 @@ class Transform(Module):
             for name, value in vars(self).items()
             if not name.startswith("_") and name != "training" and isinstance(value, shown)
         )
-        return ", ".join(f"{name}={value}" for name, value in own)
+        return ", ".join(f"{name}={_shown(value)}" for name, value in own)
+
+
+def _shown(value):
+    return (
+        value.value
+        if isinstance(value, InterpolationMode | tv_tensors.BoundingBoxFormat)
+        else value
+    )
 
 
 class RandomApplied(Transform):
