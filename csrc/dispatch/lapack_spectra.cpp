@@ -181,18 +181,25 @@ bool eigh_by_columns(int64_t n, T* V, T* values, bool vectors, Int* info) {
   std::vector<T> factors(V, V + n * n), e(n), tau(n);
   T* a = factors.data();
   make_tridiagonal(n, a, values, e.data(), tau.data());
-  Routine<T> stedc("stedc"), ormtr("ormtr");
+  Routine<T> stedc("stedc");
   T size(0);
   Int query = -1, integers = 0;
   stedc("I", &N, values, e.data(), V, &N, &size, &query, &integers, &query, info, one_letter);
-  Int length = std::max<Int>(length_of(size), 64 * N);
+  Int length = length_of(size);
   std::vector<T> work(length);
   std::vector<Int> places(std::max(integers, 1));
   stedc("I", &N, values, e.data(), V, &N, work.data(), &length, places.data(), &integers, info,
         one_letter);
   if (*info) return true;
-  ormtr("L", "L", "N", &N, &N, a, &N, tau.data(), V, &N, work.data(), &length, info, one_letter,
-        one_letter, one_letter);
+  // The reflections leave the first row alone.
+  const int64_t m = n - 1;
+  std::vector<T> below(m * m), rows(m * n);
+  for (int64_t j = 0; j < m; ++j) std::copy_n(a + j * n + 1, m, &below[j * m]);
+  for (int64_t j = 0; j < n; ++j) std::copy_n(V + j * n + 1, m, &rows[j * m]);
+  BlockedQr<T> reflections(m, m);
+  reflections.take(below.data(), tau.data());
+  reflections.multiply(below.data(), rows.data(), n);
+  for (int64_t j = 0; j < n; ++j) std::copy_n(&rows[j * m], m, V + j * n + 1);
   return true;
 }
 

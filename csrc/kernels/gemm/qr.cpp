@@ -132,6 +132,14 @@ void BlockedQr<T>::factor(T* A) {
 }
 
 template <class T>
+void BlockedQr<T>::take(const T* A, const T* tau) {
+  for (int64_t first = 0; first < k_; first += block) {
+    copy_vectors(A, first);
+    make_factor(tau + first, first);
+  }
+}
+
+template <class T>
 void BlockedQr<T>::form(const T* A, T* Q, int64_t width) {
   std::fill_n(Q, m_ * width, T(0));
   for (int64_t j = 0; j < width; ++j) Q[j * m_ + j] = T(1);
@@ -142,9 +150,23 @@ void BlockedQr<T>::form(const T* A, T* Q, int64_t width) {
 }
 
 template <class T>
-void BlockedQr<T>::multiply_transposed(const T* A, T* B, int64_t k) {
-  const size_t room = static_cast<size_t>(2 * block * k);
+void BlockedQr<T>::make_room(int64_t columns) {
+  const size_t room = static_cast<size_t>(2 * block * columns);
   if (work_.size() < room) work_.resize(room);
+}
+
+template <class T>
+void BlockedQr<T>::multiply(const T* A, T* B, int64_t k) {
+  make_room(k);
+  for (int64_t first = (k_ - 1) / block * block; first >= 0; first -= block) {
+    copy_vectors(A, first);
+    apply(first, B + first, k, false);
+  }
+}
+
+template <class T>
+void BlockedQr<T>::multiply_transposed(const T* A, T* B, int64_t k) {
+  make_room(k);
   for (int64_t first = 0; first < k_; first += block) {
     copy_vectors(A, first);
     apply(first, B + first, k, true);

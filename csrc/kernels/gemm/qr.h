@@ -16,14 +16,19 @@ class BlockedQr {
   /// A becomes R on and above its diagonal and the vectors of the reflections below it, with the
   /// signs of LAPACK's geqrf.
   void factor(T* A);
+  /// The reflections that somebody else left in A, with their factors.
+  void take(const T* A, const T* tau);
   /// Q (m, width), its first columns, by columns; from what factor left in A.
   void form(const T* A, T* Q, int64_t width);
+  /// B (m, k) by columns becomes Q B.
+  void multiply(const T* A, T* B, int64_t k);
   /// B (m, k) by columns becomes Q^T B.
   void multiply_transposed(const T* A, T* B, int64_t k);
 
  private:
   static constexpr int64_t block = 32;
   int64_t width_of(int64_t first) const;
+  void make_room(int64_t columns);
   void copy_vectors(const T* A, int64_t first);
   void make_factor(const T* tau, int64_t first);
   void apply(int64_t first, T* C, int64_t columns, bool transposed);

@@ -1,7 +1,5 @@
 """Products of vectors and matrices, over the core's mm, bmm, matmul and addmm."""
 
-import itertools
-
 from ... import _core
 from ...types import listed
 from ..activation import gelu
@@ -436,23 +434,26 @@ def linalg_multi_dot(tensors):
         tensors[-1] = last.unsqueeze(1)
     elif last.dim() == 2:
         shape.append(last.size(1))
+    sizes, dtype = [tensors[0].size(0)], first.dtype
     for position, tensor in enumerate(tensors):
         if tensor.dim() != 2:
             raise RuntimeError(
                 f"linalg.multi_dot: tensor {position} {tuple(tensor.shape)} must be a matrix (2 "
                 "dims)."
             )
-        _check_dtypes("linalg.multi_dot", first, tensor)
-    for position, (a, b) in enumerate(itertools.pairwise(tensors)):
-        if a.size(1) != b.size(0):
+        if tensor.dtype is not dtype:
+            _check_dtypes("linalg.multi_dot", first, tensor)
+        rows, columns = tensor.shape
+        if rows != sizes[-1]:
+            a, b = tensors[position - 1].shape, tensor.shape
             raise RuntimeError(
-                f"linalg.multi_dot: inner dimensions of tensors {position} and {position + 1} "
-                f"differ: {tuple(a.shape)} @ {tuple(b.shape)}."
+                f"linalg.multi_dot: inner dimensions of tensors {position - 1} and {position} "
+                f"differ: {tuple(a)} @ {tuple(b)}."
             )
-    order = _core._chain_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
-    for left, right in order:
+        sizes.append(columns)
+    for left, right in _core._chain_order(sizes):
         tensors.append(fl.mm(tensors[left], tensors[right]))
-    return tensors[-1].reshape(shape)
+    return tensors[-1] if len(shape) == 2 else tensors[-1].reshape(shape)
 
 
 @composite(method=False)
