@@ -123,13 +123,14 @@ def calls(T, make, n, backward, compiled):
 
     def step():
         nonlocal seeds
+        for t in given:  # those of the call before, which have been computed by now
+            t.grad = None
         out = run(*given)
         outs = out if isinstance(out, tuple) else (out,)
         if seeds is None:
             seeds = [T.ones_like(o) for o in outs]
         T.autograd.backward(outs, seeds)
-        for t in given:
-            t.grad = None
+        return out
 
     return step
 
