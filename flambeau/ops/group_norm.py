@@ -31,7 +31,7 @@ def _(ctx, grad_output):
     input, mean, rstd, weight = ctx.saved
     wants_input, _, *wants = ctx.needs_input_grad[:4]
     if _core.is_grad_enabled() or _core._is_batched(grad_output):
-        grad_input, grad_weight, grad_bias = _gradients(
+        grad_input, grad_weight, grad_bias = gradients(
             grad_output, input, weight, ctx.groups, ctx.eps
         )
     else:
@@ -47,7 +47,7 @@ def _(ctx, grad_output):
     )
 
 
-def _gradients(grad_output, input, weight, groups, eps):
+def gradients(grad_output, input, weight, groups, eps):
     """The gradients by differentiable operators, for gradients of gradients."""
     n, channels = input.shape[:2]
     blocks = input.reshape(n, groups, -1)

@@ -16,6 +16,7 @@ Object not_implemented() { return Object::borrow(Py_NotImplemented); }
 /// input[index] of a mask of its sizes, of one tensor of int64 with dims, or of a tuple of such and
 /// of whole dims, one for each of the first dims; all on one device.
 Object index_first(Tensor& input, PyObject* index) {
+  if (input.is_cuda()) return not_implemented();  // flambeau/ops/cuda has taken what it knows
   if (is_tensor(index) && as_tensor(index)->dtype == DType::bool_) {
     Tensor& mask = *as_tensor(index);
     const bool fits = input.ndim > 0 && !mask.is_meta() && mask.device() == input.device() &&
@@ -62,14 +63,6 @@ Object flip_plain(Tensor& input, PyObject* first, PyObject* second) {
   else
     fits = fits && add(first) && (second == Py_None || add(second));
   return fits ? Object::steal(raw::flip(input, dims).release_py()) : not_implemented();
-}
-
-/// An int of Python's own that 64 bits hold.
-bool plain_integer(PyObject* o, int64_t& value) {
-  int overflow = 0;
-  if (!PyLong_CheckExact(o)) return false;
-  value = PyLong_AsLongLongAndOverflow(o, &overflow);
-  return overflow == 0;
 }
 
 /// roll(input, shift, dim)

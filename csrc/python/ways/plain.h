@@ -31,4 +31,12 @@ inline bool is_whole_slice(PyObject* o) {
   return slice->start == Py_None && slice->stop == Py_None && slice->step == Py_None;
 }
 
+/// An int of Python's own that 64 bits hold.
+inline bool plain_integer(PyObject* o, int64_t& value) {
+  int overflow = 0;
+  if (!PyLong_CheckExact(o)) return false;
+  value = PyLong_AsLongLongAndOverflow(o, &overflow);
+  return overflow == 0;
+}
+
 }  // namespace flambeau

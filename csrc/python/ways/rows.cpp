@@ -4,6 +4,7 @@
 #include <limits>
 #include <string_view>
 
+#include "dispatch/raw/norms.h"
 #include "dispatch/raw/rows.h"
 #include "python/ways/plain.h"
 
@@ -85,6 +86,50 @@ struct SoftmaxWay : RowWay {
   }
 };
 
+enum Place { input_place, shape_place, weight_place, bias_place, eps_place, n_places };
+
+/// The arguments of a norm into slots; false where there are others.
+bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, bool has_bias, PyObject** slots) {
+  const Py_ssize_t n_keys = count_of(keys);
+  if (n < 2 || n + n_keys > (has_bias ? 5 : 4)) return false;
+  for (Py_ssize_t i = 0; i < n; ++i)
+    slots[!has_bias && i == 3 ? int{eps_place} : static_cast<int>(i)] = args[i];
+  for (Py_ssize_t k = 0; k < n_keys; ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keys, k);
+    int at = is_text(key, "weight")             ? weight_place
+             : is_text(key, "bias") && has_bias ? bias_place
+             : is_text(key, "eps")              ? eps_place
+                                                : -1;
+    if (at < 0 || slots[at]) return false;
+    slots[at] = args[n + k];
+  }
+  return true;
+}
+
+/// Whether `o` is left out, or contiguous, of those sizes and input's dtype: then in `to`.
+bool take_vector(PyObject* o, const Tensor& input, const int64_t* sizes, int count, Tensor*& to) {
+  if (!o || o == Py_None) return true;
+  if (!is_ready(o)) return false;
+  to = as_tensor(o);
+  return to->contiguous && to->dtype == input.dtype && to->ndim == count &&
+         std::equal(sizes, sizes + count, to->sizes);
+}
+
+/// What a node keeps of a vector that may be left out, and what it then has.
+void keep_or_none(WayNode& node, Tensor* t) {
+  if (t)
+    node.keep(*t);
+  else
+    node.keep(Object::borrow(Py_None));
+}
+TensorRef kept_or_null(WayNode& node, int i) { return node.values[i] ? TensorRef() : node.kept(i); }
+bool is_recorded(Tensor* t) { return t && records(*t); }
+/// Whether the loops of csrc/kernels/norm compute the gradients of an input.
+bool has_loops(const Tensor& input, const Tensor& grad) {
+  return input.on_cpu() && grad.on_cpu() && grad.dtype == input.dtype &&
+         (input.dtype == DType::float32 || input.dtype == DType::float64);
+}
+
 /// layer_norm(input, normalized_shape, weight, bias, eps), with both vectors or none, and rms_norm
 /// without a bias
 struct NormWay : RowWay {
@@ -95,13 +140,14 @@ struct NormWay : RowWay {
                bias ? std::vector<const char*>{"input", "mean", "rstd", "weight", "length", "eps"}
                     : std::vector<const char*>{"input", "rstd", "weight", "length", "eps"}),
         has_bias(bias),
-        eps_(eps) {}
+        eps_(eps) {
+    if (has_bias) backward.native = gradient;
+  }
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
     raw::NormOf of{};
     if (!parse(args, n, keys, of)) return nullptr;
-    auto has_history = [](Tensor* t) { return t && records(*t); };
-    const bool recorded = has_history(of.input) || has_history(of.weight) || has_history(of.bias);
+    const bool recorded = is_recorded(of.input) || is_recorded(of.weight) || is_recorded(of.bias);
     TensorRef mean, rstd;
     // Plain, with weight, then the same two with statistics.
     const int variant = (of.weight ? 1 : 0) + (recorded ? 2 : 0);
@@ -112,26 +158,6 @@ struct NormWay : RowWay {
   }
 
  private:
-  enum Place { input_place, shape_place, weight_place, bias_place, eps_place, n_places };
-
-  /// The arguments of a call into slots; false where there are others.
-  bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots) const {
-    Py_ssize_t n_keys = count_of(keys);
-    if (n < 2 || n + n_keys > (has_bias ? 5 : 4)) return false;
-    for (Py_ssize_t i = 0; i < n; ++i)
-      slots[!has_bias && i == 3 ? int{eps_place} : static_cast<int>(i)] = args[i];
-    for (Py_ssize_t k = 0; k < n_keys; ++k) {
-      PyObject* key = PyTuple_GET_ITEM(keys, k);
-      int at = is_text(key, "weight")             ? weight_place
-               : is_text(key, "bias") && has_bias ? bias_place
-               : is_text(key, "eps")              ? eps_place
-                                                  : -1;
-      if (at < 0 || slots[at]) return false;
-      slots[at] = args[n + k];
-    }
-    return true;
-  }
-
   /// The length of the rows where `shape` is that of input's last dims, how many in `count`; else
   /// 0.
   static int64_t length_of(const Tensor& input, PyObject* shape, int& count) {
@@ -151,17 +177,6 @@ struct NormWay : RowWay {
     return length;
   }
 
-  /// Whether `o` is left out, or a vector that fits the last `count` dims of input: then in `to`.
-  static bool take_vector(PyObject* o, const Tensor& input, int count, Tensor*& to) {
-    if (!o || o == Py_None) return true;
-    if (!is_ready(o)) return false;
-    to = as_tensor(o);
-    bool same = to->contiguous && to->dtype == input.dtype && to->ndim == count;
-    for (int i = 0; i < count && same; ++i)
-      same = to->sizes[i] == input.sizes[input.ndim - count + i];
-    return same;
-  }
-
   bool take_eps(PyObject* o, DType dtype, double& eps) const {
     if (o && o != Py_None) {
       if (!PyFloat_CheckExact(o)) return false;
@@ -178,14 +193,15 @@ struct NormWay : RowWay {
 
   bool parse(PyObject* const* args, Py_ssize_t n, PyObject* keys, raw::NormOf& of) const {
     PyObject* slots[n_places] = {};
-    if (!lay_out(args, n, keys, slots) || !is_ready(slots[input_place])) return false;
+    if (!lay_out(args, n, keys, has_bias, slots) || !is_ready(slots[input_place])) return false;
     Tensor& input = *as_tensor(slots[input_place]);
     of.input = &input;
     int count = 0;
     if (!input.contiguous || input.numel == 0 || !is_floating(input.dtype)) return false;
     of.length = length_of(input, slots[shape_place], count);
-    return of.length != 0 && take_vector(slots[weight_place], input, count, of.weight) &&
-           take_vector(slots[bias_place], input, count, of.bias) &&
+    const int64_t* last = input.sizes + input.ndim - count;
+    return of.length != 0 && take_vector(slots[weight_place], input, last, count, of.weight) &&
+           take_vector(slots[bias_place], input, last, count, of.bias) &&
            (!has_bias || !of.weight == !of.bias) && take_eps(slots[eps_place], input.dtype, of.eps);
   }
 
@@ -195,13 +211,75 @@ struct NormWay : RowWay {
     node->keep(*of.input);
     if (has_bias) node->keep(*mean);
     node->keep(rstd);
-    if (of.weight)
-      node->keep(*of.weight);
-    else
-      node->keep(Object::borrow(Py_None));
+    keep_or_none(*node, of.weight);
     node->keep(Object::steal(PyLong_FromLongLong(of.length)));
     node->keep(Object::steal(PyFloat_FromDouble(of.eps)));
     set_history(result, &node->node);
+  }
+
+  static bool gradient(Way*, WayNode& node, Tensor& grad, TensorRef* gradients) {
+    TensorRef input = node.kept(0), mean = node.kept(1), rstd = node.kept(2),
+              weight = kept_or_null(node, 3);
+    // Vectors of several dims get their sizes from the implementation.
+    if (!has_loops(*input, grad) || (weight && weight->ndim != 1)) return false;
+    std::tie(gradients[0], gradients[1], gradients[2]) =
+        raw::layer_norm_backward(grad, *input, *mean, *rstd, weight.get(), node.integer(4),
+                                 {node.wants(0), node.wants(1), node.wants(2)});
+    return true;
+  }
+};
+
+/// group_norm(input, groups, weight, bias, eps) of a contiguous input on the CPU.
+struct GroupNormWay : Way {
+  WayBackward backward;
+  double eps_;
+  GroupNormWay(PyObject* callable, const char* name, double eps) : eps_(eps) {
+    backward.callable = Object::borrow(callable);
+    backward.names = {"input", "mean", "rstd", "weight", "groups", "eps"};
+    backward.type = node_subtype(backward_name(name));
+    backward.native = gradient;
+  }
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    PyObject* slots[n_places] = {};
+    if (!lay_out(args, n, keys, true, slots) || !is_ready(slots[input_place])) return nullptr;
+    Tensor& input = *as_tensor(slots[input_place]);
+    int64_t groups;
+    if (!has_loops(input, input) || !input.contiguous || input.ndim < 2 || input.numel == 0 ||
+        !plain_integer(slots[shape_place], groups) || groups <= 0 || input.sizes[1] % groups != 0 ||
+        input.numel == groups)
+      return nullptr;
+    Tensor *weight = nullptr, *bias = nullptr;
+    const int64_t* channels = input.sizes + 1;
+    PyObject* given = slots[eps_place];
+    if (!take_vector(slots[weight_place], input, channels, 1, weight) ||
+        !take_vector(slots[bias_place], input, channels, 1, bias) ||
+        (given && !PyFloat_CheckExact(given)))
+      return nullptr;
+    const double eps = given ? PyFloat_AS_DOUBLE(given) : eps_;
+    auto [result, mean, rstd] = raw::group_norm(input, groups, weight, bias, eps);
+    if (is_recorded(&input) || is_recorded(weight) || is_recorded(bias)) {
+      Ref<WayNode> node = make_way_node(backward, {&input, weight, bias});
+      node->keep(input);
+      node->keep(*mean);
+      node->keep(*rstd);
+      keep_or_none(*node, weight);
+      node->keep(owned(PyLong_FromLongLong(groups)));
+      node->keep(owned(PyFloat_FromDouble(eps)));
+      set_history(*result, &node->node);
+    }
+    return result.release_py();
+  }
+
+ private:
+  static bool gradient(Way*, WayNode& node, Tensor& grad, TensorRef* gradients) {
+    TensorRef input = node.kept(0), mean = node.kept(1), rstd = node.kept(2),
+              weight = kept_or_null(node, 3);
+    if (!has_loops(*input, grad)) return false;
+    std::tie(gradients[0], gradients[1], gradients[2]) =
+        raw::group_norm_backward(grad, *input, *mean, *rstd, weight.get(), node.integer(4),
+                                 {node.wants(0), node.wants(1), node.wants(2)});
+    return true;
   }
 };
 
@@ -212,8 +290,8 @@ double default_eps(Operator& operation) {
   return eps == Py_None ? 0 : PyFloat_AsDouble(eps);
 }
 
-/// _row_way(operation, way, compile, backward): way is softmax, layer_norm, rms_norm, cross_entropy
-/// or nll_loss; compile(variant, dtype) gives the address of a kernel, backward is
+/// _row_way(operation, way, compile, backward): way is softmax, layer_norm, rms_norm, group_norm,
+/// cross_entropy or nll_loss; compile(variant, dtype) gives the address of a kernel, backward is
 /// WayBackward::callable.
 PyObject* py_row_way(const Call& call) {
   Args a(call);
@@ -224,6 +302,8 @@ PyObject* py_row_way(const Call& call) {
     made = new SoftmaxWay(a[2], a[3], name);
   else if (way == "layer_norm" || way == "rms_norm")
     made = new NormWay(a[2], a[3], name, way == "layer_norm", default_eps(as_operator(a[0])));
+  else if (way == "group_norm")
+    made = new GroupNormWay(a[3], name, default_eps(as_operator(a[0])));
   else
     made = make_loss_way(way, a[2], a[3]);
   check<ValueError>(made != nullptr,

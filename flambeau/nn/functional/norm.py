@@ -9,6 +9,7 @@ from ...autograd.function import forward_levels
 from ...ops import group_norm as group_norm_loops
 from ...ops import rows
 from ...ops.core.arguments import check_parameters
+from ...ops.core.ways import row_way
 
 
 def _check_batch(operator, sizes):
@@ -157,6 +158,14 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     elif bias is not None:
         out = out + bias.reshape(channels)
     return out
+
+
+def _group_norm_backward(grad_output, input, mean, rstd, weight, groups, eps, wanted):
+    grads = group_norm_loops.gradients(grad_output, input, weight, groups, eps)
+    return tuple(g if wants else None for g, wants in zip(grads, wanted, strict=True))
+
+
+group_norm = row_way(group_norm, "group_norm", None, _group_norm_backward)
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
