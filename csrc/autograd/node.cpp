@@ -154,6 +154,7 @@ std::string backward_name(const std::string& operator_name) {
       {"index_cells", "index"},
       {"log_sum_exp", "logsumexp"},
       {"layer_norm", "native_layer_norm"},
+      {"group_norm", "native_group_norm"},
       {"batch_norm", "native_batch_norm"},
       {"conv_forward", "convolution"},
       {"determinant", "linalg_det"},

@@ -5,6 +5,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/join.h"
 #include "dispatch/matmul.h"
+#include "dispatch/pointwise_launch.h"
 #include "dispatch/promotion.h"
 #include "dispatch/views.h"
 
@@ -104,17 +105,7 @@ void align(Pointwise& record, const Arg* args, const Levels& levels, Arg* aligne
   }
   // What is 0-dim in a slice counts less in promotion; in front of its value are more dims.
   const bool casts = number_like && mixed;
-  if (casts) {
-    Promotion promotion;
-    for (int i = 0; i < record.n_inputs; ++i) {
-      if (record.keep >> i & 1) continue;
-      if (args[i].tensor)
-        promotion.tensor(*args[i].tensor);
-      else
-        promotion.number(args[i].number);
-    }
-    dtype = promotion.result();
-  }
+  if (casts) dtype = promoted_dtype(record, args);
   for (int i = 0; i < record.n_args; ++i) {
     aligned[i] = args[i];
     Tensor* t = args[i].tensor;

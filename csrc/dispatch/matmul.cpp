@@ -196,16 +196,19 @@ struct ProductNode {
   Saved a, b;
 };
 
-void mm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+/// The gradients of multiply(a, b), a product of matrices or of stacks of them: the engine sums
+/// what was broadcast.
+template <auto multiply>
+void product_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<ProductNode*>(node);
   Tensor& grad = *grad_outputs[0];
   if (node->edges[0].node) {
-    TensorRef b = self->b.unpack(node, "input");
-    grad_inputs[0] = mm(grad, *transpose(*conjugate(*b), -2, -1));
+    TensorRef b = self->b.unpack(node, "other");
+    grad_inputs[0] = multiply(grad, *transpose(*conjugate(*b), -2, -1));
   }
   if (node->edges[1].node) {
     TensorRef a = self->a.unpack(node, "input");
-    grad_inputs[1] = mm(*transpose(*conjugate(*a), -2, -1), grad);
+    grad_inputs[1] = multiply(*transpose(*conjugate(*a), -2, -1), grad);
   }
 }
 
@@ -220,7 +223,8 @@ void product_visit(Node* node, Visitor& visitor) {
   self->b.visit(visitor);
 }
 
-const NodeKind mm_kind = {mm_backward, product_release, destroy_as<ProductNode>, product_visit};
+const NodeKind mm_kind = {product_backward<[](Tensor& a, Tensor& b) { return mm(a, b); }>,
+                          product_release, destroy_as<ProductNode>, product_visit};
 
 /// (rows, last) view of a tensor.
 TensorRef flat_rows(Tensor& t) {
@@ -317,21 +321,8 @@ void multiply_batches(Tensor& out, Tensor& a, Tensor& b) {
   visit(visit, 0, 0, 0, 0);
 }
 
-/// As mm_backward, for matmul; the engine sums what was broadcast.
-void batches_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
-  auto* self = reinterpret_cast<ProductNode*>(node);
-  Tensor& grad = *grad_outputs[0];
-  if (node->edges[0].node) {
-    TensorRef b = self->b.unpack(node, "other");
-    grad_inputs[0] = matmul(grad, *transpose(*conjugate(*b), -2, -1));
-  }
-  if (node->edges[1].node) {
-    TensorRef a = self->a.unpack(node, "input");
-    grad_inputs[1] = matmul(*transpose(*conjugate(*a), -2, -1), grad);
-  }
-}
-const NodeKind batches_kind = {batches_backward, product_release, destroy_as<ProductNode>,
-                               product_visit};
+const NodeKind batches_kind = {product_backward<[](Tensor& a, Tensor& b) { return matmul(a, b); }>,
+                               product_release, destroy_as<ProductNode>, product_visit};
 
 struct AddmmNode : ProductNode {
   double alpha, beta;

@@ -13,6 +13,18 @@
 #include "dispatch/waiting.h"
 
 namespace flambeau {
+
+DType promoted_dtype(const Pointwise& record, const Arg* args) {
+  Promotion promotion;
+  for (int i = 0; i < record.n_inputs; ++i) {
+    if (record.keep >> i & 1) continue;
+    if (args[i].tensor)
+      promotion.tensor(*args[i].tensor);
+    else
+      promotion.number(args[i].number);
+  }
+  return promotion.result();
+}
 namespace {
 
 /// The first tensor argument if all are contiguous and of its shape, else null.
@@ -31,15 +43,7 @@ Tensor* flat_model(const Pointwise& record, const Arg* args) {
 }
 
 DType compute_dtype(const Pointwise& record, const Arg* args) {
-  Promotion promotion;
-  for (int i = 0; i < record.n_inputs; ++i) {
-    if (record.keep >> i & 1) continue;
-    if (args[i].tensor)
-      promotion.tensor(*args[i].tensor);
-    else
-      promotion.number(args[i].number);
-  }
-  DType d = promotion.result();
+  const DType d = promoted_dtype(record, args);
   if (record.compute == Pointwise::Compute::promoted || is_differentiable(d)) return d;
   if (record.compute == Pointwise::Compute::counted) return d == DType::bool_ ? DType::int64 : d;
   check<NotImplementedError>(record.compute != Pointwise::Compute::smooth, [&] {

@@ -12,6 +12,8 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
 /// Puts number i of a call, at most 16 bytes, at `to`; returns its dtype.
 DType place_number(const Pointwise& record, int i, PyObject* number, DType compute, char* to);
 
+/// What the arguments promote to, but for those that keep their dtype.
+DType promoted_dtype(const Pointwise& record, const Arg* args);
 /// The kernel over flat memory: every tensor contiguous and of one shape.
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute);
 /// The kernel over anything: fills outputs from args, all broadcast to sizes.

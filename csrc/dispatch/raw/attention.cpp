@@ -3,6 +3,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/raw/attended.h"
 #include "dispatch/raw/layers.h"
 
 namespace flambeau::raw {
@@ -77,18 +78,7 @@ struct Operands {
     }
     return a;
   }
-
- private:
-  static TensorRef rows_of(Tensor& t) {
-    return t.ndim == 0 || t.strides[t.ndim - 1] == 1 ? TensorRef::borrow(&t) : contiguous(t);
-  }
 };
-
-/// fn(an element of the dtype)
-template <class F>
-auto in_dtype(DType dtype, F&& fn) {
-  return dtype == DType::float32 ? fn(float{}) : fn(double{});
-}
 
 }  // namespace
 

@@ -138,32 +138,12 @@ class DataLoader:
             shuffle = None if self._iterable else shuffle
         if self._iterable:
             _check_iterable_arguments(shuffle, sampler, batch_sampler)
-        if sampler is not None and shuffle:
-            raise ValueError(
-                "DataLoader: give sampler or shuffle=True, not both; the sampler decides on the "
-                "order."
-            )
+        _check_order(batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "DataLoader: batch_sampler makes the batches, so batch_size, shuffle, sampler "
-                    "and drop_last must be left away."
-                )
             batch_size, drop_last = None, False
-        elif batch_size is None and drop_last:
-            raise ValueError(
-                "DataLoader: batch_size=None makes no batches, so drop_last has none to drop. "
-                "Leave it away."
-            )
-
         if sampler is None:
-            if self._iterable:
-                sampler = _Endless()
-            elif shuffle:
-                sampler = RandomSampler(dataset, generator=generator)
-            else:
-                sampler = SequentialSampler(dataset)
-        if batch_size is not None and batch_sampler is None:
+            sampler = self._default_sampler(shuffle)
+        if batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
 
         self.batch_size = batch_size
@@ -179,6 +159,13 @@ class DataLoader:
         self._epochs = 0
         self._workers = None  # those that persist
         self._initialized = True
+
+    def _default_sampler(self, shuffle):
+        if self._iterable:
+            return _Endless()
+        if shuffle:
+            return RandomSampler(self.dataset, generator=self.generator)
+        return SequentialSampler(self.dataset)
 
     def __setattr__(self, name, value):
         if self._initialized and name in self._fixed:
@@ -312,6 +299,25 @@ def _context(given):
             f"{type(given).__name__}."
         )
     return given
+
+
+def _check_order(batch_size, shuffle, sampler, batch_sampler, drop_last):
+    """Raises for arguments of which each says in which order samples come, or how many make a batch."""
+    if sampler is not None and shuffle:
+        raise ValueError(
+            "DataLoader: give sampler or shuffle=True, not both; the sampler decides on the order."
+        )
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "DataLoader: batch_sampler makes the batches, so batch_size, shuffle, sampler "
+                "and drop_last must be left away."
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError(
+            "DataLoader: batch_size=None makes no batches, so drop_last has none to drop. "
+            "Leave it away."
+        )
 
 
 def _check_iterable_arguments(shuffle, sampler, batch_sampler):
