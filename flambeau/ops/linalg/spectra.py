@@ -249,9 +249,9 @@ def matrix_exp(input):
     """The exponential of square matrices, by scaling, its power series and squaring.
 
     Example:
-        >>> torch.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        >>> torch.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
         tensor([[ 7.3891,  0.0000],
-                [ 0.0000, 54.5981]])
+                [ 0.0000, 20.0855]])
     """
     return _matrix_exp("matrix_exp", input)
 
@@ -261,8 +261,8 @@ def linalg_matrix_exp(A):
     """The exponential of square matrices.
 
     Example:
-        >>> torch.linalg.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        >>> torch.linalg.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
         tensor([[ 7.3891,  0.0000],
-                [ 0.0000, 54.5981]])
+                [ 0.0000, 20.0855]])
     """
     return _matrix_exp("linalg.matrix_exp", A)
