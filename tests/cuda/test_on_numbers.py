@@ -97,6 +97,31 @@ def test_singular_values(full):
             torch.testing.assert_close(basis.mT @ basis, identity.expand(*basis.shape[:-2], -1, -1))
 
 
+EMPTY = {
+    "svd": lambda a: torch.linalg.svd(a, full_matrices=True),
+    "qr": torch.linalg.qr,
+    "lu_factor": torch.linalg.lu_factor,
+    "eigh": torch.linalg.eigh,
+    "cholesky": torch.linalg.cholesky,
+    "inv": torch.linalg.inv,
+    "det": torch.linalg.det,
+    "slogdet": torch.linalg.slogdet,
+    "solve": lambda a: torch.linalg.solve(a, a),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_matrices_without_elements(name):
+    shapes = [(0, 4, 4), (0, 0), (2, 0, 0)]
+    for shape in shapes + ([(2, 0, 3), (3, 0)] if name in ("svd", "qr", "lu_factor") else []):
+        here, there = (
+            EMPTY[name](torch.zeros(shape)),
+            EMPTY[name](torch.zeros(shape, device="cuda")),
+        )
+        for a, b in zip(*[v if isinstance(v, tuple) else (v,) for v in (here, there)], strict=True):
+            assert b.is_cuda and b.dtype is a.dtype and torch.equal(b.cpu(), a)
+
+
 def test_gradients_of_systems():
     found = []
     for device in ("cpu", "cuda"):

@@ -1,5 +1,7 @@
 """Linear algebra on GPUs: stacks of matrices that fit into the memory of a block of threads. Larger ones the CPU takes."""
 
+import functools
+
 from ... import _core
 from ..core import operators as fl
 from .launch import function, launch
@@ -38,10 +40,31 @@ def _made(like, *sizes, dtype=None):
     return _core.empty(sizes, dtype=dtype or like.dtype, device=like.device)
 
 
-@rule("_cholesky")
+def of_matrices(name):
+    """rule(name), with what the core says of matrices without elements: it needs none, wherever they lie."""
+    native = getattr(_core, name)
+
+    def register(function):
+        @functools.wraps(function)
+        def asked(*arguments, **named):
+            given = [a for a in arguments if isinstance(a, _core.Tensor)]
+            if all(t.numel() for t in given):
+                return function(*arguments, **named)
+            here = [a.cpu() if isinstance(a, _core.Tensor) else a for a in arguments]
+            made = native(*here, **named)
+            if isinstance(made, _core.Tensor):
+                return made.to(given[0].device)
+            return tuple(None if t is None else t.to(given[0].device) for t in made)
+
+        return rule(name)(asked)
+
+    return register
+
+
+@of_matrices("_cholesky")
 def cholesky(A):
     size = _size(A)
-    if not size or A.numel() == 0:
+    if not size:
         return NotImplemented
     batch, n, count = A.shape[:-2], A.shape[-1], _count(A)
     L, info = _made(A, *A.shape), _made(A, *batch, dtype=_core.int32)
@@ -60,10 +83,10 @@ def _factors(A, size):
     return LU, pivots, order, info
 
 
-@rule("_lu")
+@of_matrices("_lu")
 def lu(A):
     size = _size(A)
-    if not size or A.numel() == 0:
+    if not size:
         return NotImplemented
     LU, pivots, _, info = _factors(A, size)
     return LU, pivots, info
@@ -102,18 +125,18 @@ def _substituted(A, B, size, upper, unit):
     return X
 
 
-@rule("_solve_triangular")
+@of_matrices("_solve_triangular")
 def solve_triangular(A, B, upper, unitriangular):
     size = _size(A, B)
-    if not size or A.numel() == 0 or B.numel() == 0 or A.shape[:-2] != B.shape[:-2]:
+    if not size or A.shape[:-2] != B.shape[:-2]:
         return NotImplemented
     return _substituted(A, B, size, upper, unitriangular)
 
 
-@rule("_solve")
+@of_matrices("_solve")
 def solve(A, B):
     size = _size(A, B)
-    if not size or A.numel() == 0 or B.numel() == 0 or A.shape[:-2] != B.shape[:-2]:
+    if not size or A.shape[:-2] != B.shape[:-2]:
         return NotImplemented
     LU, pivots, order, info = _factors(A, size)
     turned = B.gather(-2, order.unsqueeze(-1).expand(B.shape))
@@ -121,11 +144,11 @@ def solve(A, B):
     return _substituted(LU, half, size, True, False), info, LU, pivots
 
 
-@rule("_solve_transposed")
+@of_matrices("_solve_transposed")
 def solve_transposed(LU, pivots, B):
     """A.mT**-1 B: the rows of A in their new order are L U."""
     size = _size(LU, B)
-    if not size or LU.numel() == 0 or B.numel() == 0 or LU.shape[:-2] != B.shape[:-2]:
+    if not size or LU.shape[:-2] != B.shape[:-2]:
         return NotImplemented
     half = _substituted(LU.mT, B, size, False, False)
     found = _substituted(LU.mT, half, size, True, True)
@@ -133,10 +156,10 @@ def solve_transposed(LU, pivots, B):
     return _core.empty_like(found).scatter_(-2, places, found)
 
 
-@rule("_inverse")
+@of_matrices("_inverse")
 def inverse(A):
     size = _size(A)
-    if not size or A.numel() == 0:
+    if not size:
         return NotImplemented
     identity = fl.eye(A.shape[-1], dtype=A.dtype, device=A.device)
     return solve(A, identity.expand(A.shape))[:2]
@@ -148,30 +171,30 @@ def _signs(order):
     return 1 - 2 * (fl.triu(pairs, 1).sum((-2, -1)) % 2)
 
 
-@rule("_det")
+@of_matrices("_det")
 def det(A):
     size = _size(A)
-    if not size or A.numel() == 0:
+    if not size:
         return NotImplemented
     LU, _, order, _ = _factors(A, size)
     return LU.diagonal(0, -2, -1).prod(-1) * _signs(order)
 
 
-@rule("_slogdet")
+@of_matrices("_slogdet")
 def slogdet(A):
     size = _size(A)
-    if not size or A.numel() == 0:
+    if not size:
         return NotImplemented
     LU, _, order, _ = _factors(A, size)
     diagonal = LU.diagonal(0, -2, -1)
     return diagonal.sign().prod(-1) * _signs(order), diagonal.abs().log().sum(-1)
 
 
-@rule("_qr")
+@of_matrices("_qr")
 def qr(A, complete=False):
     size = _size(A)
     m, n = A.shape[-2:]
-    if not size or A.numel() == 0 or min(m, n) > 512:
+    if not size or min(m, n) > 512:
         return NotImplemented
     width, count = m if complete else min(m, n), _count(A)
     Q, R = _made(A, *A.shape[:-2], m, width), _made(A, *A.shape[:-2], width, n)

@@ -3,8 +3,7 @@
 from ... import _core
 from ..core import operators as fl
 from .launch import function
-from .linalg import _REAL, _count, _made, qr
-from .rules import rule
+from .linalg import _REAL, _count, _made, of_matrices, qr
 
 
 def _size(dtype, m, n):
@@ -33,10 +32,10 @@ def _sorted(values, V, descending):
     return values, V.gather(-1, order.unsqueeze(-2).expand(V.shape)), order
 
 
-@rule("_eigh")
+@of_matrices("_eigh")
 def eigh(A, upper, vectors=True):
     n = A.shape[-1]
-    if not _size(A.dtype, n, n) or _count(A) == 0:
+    if not _size(A.dtype, n, n):
         return NotImplemented
     if A.dtype is _core.float32 and _size(_core.float64, n, n):
         # The shift below costs the last bits of small eigenvalues, which float64 has to spare.
@@ -53,10 +52,10 @@ def eigh(A, upper, vectors=True):
     return values, V, info
 
 
-@rule("_svd")
+@of_matrices("_svd")
 def svd(A, full, vectors=True):
     m, n = A.shape[-2:]
-    if not _size(A.dtype, max(m, n), min(m, n)) or _count(A) == 0:
+    if not _size(A.dtype, max(m, n), min(m, n)):
         return NotImplemented
     if m < n:
         U, S, Vh, info = svd(A.mT, full, vectors)
