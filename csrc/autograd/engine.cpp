@@ -9,6 +9,7 @@
 #include "autograd/door.h"
 #include "autograd/saved_hooks.h"
 #include "autograd/sparse.h"
+#include "autograd/wanted.h"
 #include "tensor/device_scope.h"
 #include "tensor/objects.h"
 
@@ -28,6 +29,15 @@ struct Entry {
   int capture = -1;            // first of the wanted inputs whose gradient arrives here
   std::vector<TensorRef> grads;
 };
+
+/// The edges of the node that runs whose gradients nobody wants, a bit each. It is set while no
+/// other thread's pass is under way, and every pass sets it before each node: one that begins
+/// meanwhile can only make another compute more than it needs.
+struct Unwanted {
+  const Node* node = nullptr;
+  uint64_t edges = 0;
+};
+Unwanted unwanted;
 
 class Run;
 thread_local Run* current = nullptr;
@@ -69,6 +79,7 @@ class Run {
   void discover();
   void mark_needed();
   void seed();
+  Unwanted unwanted_of(uint32_t at);
   void run_node(uint32_t at);
   void deliver(uint32_t from, uint32_t edge, TensorRef grad);
   void receive(uint32_t at, uint32_t nr, TensorRef grad);
@@ -336,6 +347,17 @@ void report_anomaly(Node* node) {
   PyErr_Restore(type, value, traceback);
 }
 
+Unwanted Run::unwanted_of(uint32_t at) {
+  if (task_.inputs.empty() || runs_active != depth_) return {};
+  const Node* node = entries_[at].node.get();
+  Unwanted found{node, 0};
+  for (uint32_t i = 0; i < std::min<uint32_t>(node->n_edges, 64); ++i)
+    if (Node* next = node->edges[i].node)
+      if (int64_t to = find(next); to >= 0 && !entries_[static_cast<size_t>(to)].needed)
+        found.edges |= uint64_t{1} << i;
+  return found.edges ? found : Unwanted{};
+}
+
 void Run::run_node(uint32_t at) {
   Ref<Node> node = entries_[at].node;
   std::vector<TensorRef> grads = std::move(entries_[at].grads);
@@ -365,6 +387,13 @@ void Run::run_node(uint32_t at) {
         explicit Mark(Node* now) : outer(std::exchange(place, now)) {}
         ~Mark() { place = outer; }
       } mark(node.get());
+      struct Narrowed {
+        const Run& run;
+        const Unwanted outer;
+        Narrowed(const Run& r, Unwanted now) : run(r), outer(std::exchange(unwanted, now)) {}
+        // What it was is of a pass around this one, unless another thread has begun one.
+        ~Narrowed() { unwanted = runs_active == run.depth_ ? outer : Unwanted{}; }
+      } narrowed(*this, unwanted_of(at));
       try {
         if (watchers & watch_inside)
           compute_watched(node.get(), grads, results);
@@ -549,5 +578,12 @@ Object order_of_execution() {
   });
   return current->order_of_execution();
 }
+
+bool wants_gradient(const Node* node, uint32_t edge) {
+  return node->edges[edge].node &&
+         !(unwanted.node == node && edge < 64 && unwanted.edges >> edge & 1);
+}
+
+bool leaves_out_gradients(const Node* node) { return unwanted.node == node; }
 
 }  // namespace flambeau

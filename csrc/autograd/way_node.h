@@ -2,6 +2,7 @@
 // Needs the GIL.
 #pragma once
 #include "autograd/meta.h"
+#include "autograd/wanted.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -38,7 +39,7 @@ struct WayNode {
   }
   double number(int i) const { return PyFloat_AsDouble(values[i].get()); }
   int64_t integer(int i) const { return PyLong_AsLongLong(values[i].get()); }
-  bool wants(uint32_t edge) const { return node.edges[edge].node != nullptr; }
+  bool wants(uint32_t edge) const { return wants_gradient(&node, edge); }
 };
 
 /// A node whose edges lead to `sources` (null: nowhere).

@@ -7,6 +7,7 @@
 
 #include "autograd/meta.h"
 #include "autograd/sparse.h"
+#include "autograd/wanted.h"
 #include "dispatch/autocast.h"
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
@@ -225,8 +226,8 @@ struct PassNode {
 };
 void pass_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   uint32_t last = node->n_edges - 1;  // copy_: (destination, source)
-  if (last == 1 && node->edges[0].node) grad_inputs[0] = full_like(*grad_outputs[0], 0);
-  if (node->edges[last].node) grad_inputs[last] = grad_outputs[0];
+  if (last == 1 && wants_gradient(node, 0)) grad_inputs[0] = full_like(*grad_outputs[0], 0);
+  if (wants_gradient(node, last)) grad_inputs[last] = grad_outputs[0];
 }
 const NodeKind pass_kind = {pass_backward, nothing, destroy_as<PassNode>};
 

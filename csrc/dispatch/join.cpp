@@ -1,6 +1,7 @@
 #include "dispatch/join.h"
 
 #include "autograd/meta.h"
+#include "autograd/wanted.h"
 #include "dispatch/basics.h"
 #include "dispatch/batched.h"
 #include "dispatch/iterate.h"
@@ -25,10 +26,10 @@ void join_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) 
   int64_t at = 0;
   for (uint32_t i = 0; i < node->n_edges; ++i) {
     int64_t size = self->sizes[i];
-    if (node->edges[i].node && size >= 0)
+    if (wants_gradient(node, i) && size >= 0)
       grad_inputs[i] = self->stacked ? select(*grad_outputs[0], self->dim, at)
                                      : slice(*grad_outputs[0], self->dim, at, at + size, 1);
-    else if (node->edges[i].node)
+    else if (wants_gradient(node, i))
       grad_inputs[i] = zeros({0}, grad_outputs[0]->dtype);  // a skipped empty part
     at += std::max<int64_t>(size, 0);
   }

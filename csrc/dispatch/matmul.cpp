@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/meta.h"
+#include "autograd/wanted.h"
 #include "dispatch/basics.h"
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
@@ -202,11 +203,11 @@ template <auto multiply>
 void product_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<ProductNode*>(node);
   Tensor& grad = *grad_outputs[0];
-  if (node->edges[0].node) {
+  if (wants_gradient(node, 0)) {
     TensorRef b = self->b.unpack(node, "other");
     grad_inputs[0] = multiply(grad, *transpose(*conjugate(*b), -2, -1));
   }
-  if (node->edges[1].node) {
+  if (wants_gradient(node, 1)) {
     TensorRef a = self->a.unpack(node, "input");
     grad_inputs[1] = multiply(*transpose(*conjugate(*a), -2, -1), grad);
   }
@@ -240,8 +241,8 @@ void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs
   uint32_t first = node->n_edges - 2;
   TensorRef grad = grad_outputs[0];
   TensorRef rows = grad->ndim == 2 ? grad : flat_rows(*grad);
-  if (first == 1 && node->edges[0].node) grad_inputs[0] = sum(*rows, {0}, false);
-  if (node->edges[first].node) {
+  if (first == 1 && wants_gradient(node, 0)) grad_inputs[0] = sum(*rows, {0}, false);
+  if (wants_gradient(node, first)) {
     TensorRef weight = self->b.unpack(node, "weight");
     TensorRef g = mm(*rows, *conjugate(*weight));
     if (grad->ndim != 2) {
@@ -251,7 +252,7 @@ void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs
     }
     grad_inputs[first] = g;
   }
-  if (node->edges[first + 1].node) {
+  if (wants_gradient(node, first + 1)) {
     TensorRef input = self->a.unpack(node, "input");
     TensorRef flat = input->ndim == 2 ? input : flat_rows(*input);
     grad_inputs[first + 1] = mm(*transpose(*rows, 0, 1), *conjugate(*flat));
@@ -333,12 +334,12 @@ void addmm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs)
   auto* self = reinterpret_cast<AddmmNode*>(node);
   Tensor& grad = *grad_outputs[0];
   auto scaled = [](TensorRef t, double factor) { return factor == 1 ? t : mul_scalar(*t, factor); };
-  if (node->edges[0].node) grad_inputs[0] = scaled(grad_outputs[0], self->beta);
-  if (node->edges[1].node) {
+  if (wants_gradient(node, 0)) grad_inputs[0] = scaled(grad_outputs[0], self->beta);
+  if (wants_gradient(node, 1)) {
     TensorRef b = self->b.unpack(node, "mat2");
     grad_inputs[1] = scaled(mm(grad, *transpose(*conjugate(*b), -2, -1)), self->alpha);
   }
-  if (node->edges[2].node) {
+  if (wants_gradient(node, 2)) {
     TensorRef a = self->a.unpack(node, "mat1");
     grad_inputs[2] = scaled(mm(*transpose(*conjugate(*a), -2, -1), grad), self->alpha);
   }

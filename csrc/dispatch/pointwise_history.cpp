@@ -1,6 +1,7 @@
 #include "dispatch/pointwise_history.h"
 
 #include "autograd/meta.h"
+#include "autograd/wanted.h"
 #include "dispatch/basics.h"
 #include "tensor/objects.h"
 
@@ -37,7 +38,7 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
 void pointwise_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<PointwiseNode*>(node);
   for (uint32_t i = 0; i < node->n_edges; ++i)
-    if (node->edges[i].node)
+    if (wants_gradient(node, i))
       grad_inputs[i] = run_derivative(self, static_cast<int>(i), *grad_outputs[0]);
 }
 

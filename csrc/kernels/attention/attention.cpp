@@ -7,6 +7,7 @@
 
 #include "kernels/attention/simd.h"
 #include "kernels/attention/tiles.h"
+#include "kernels/gemm/problem.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
@@ -20,6 +21,9 @@ namespace {
 constexpr int64_t keys_together = 96;
 /// Bytes of scores that stay in the second-level cache.
 constexpr int64_t scores_bytes = 256 << 10;
+/// So few queries read keys and values where they lie: packing keys would cost more than the
+/// products.
+constexpr int64_t few_queries = 4;
 /// From so many heads on each is one task; fewer share their rows.
 constexpr int64_t heads_for_tasks = 4;
 
@@ -36,6 +40,7 @@ class Heads {
   }
 
   const PackedKeys<T>& packed() const { return packed_; }
+  bool packs_keys() const { return a_.n_queries > few_queries; }
   int64_t n_blocks() const { return (a_.n_queries + rows_ - 1) / rows_; }
   int64_t rows() const { return rows_; }
   int64_t row() const { return row_; }
@@ -74,8 +79,11 @@ class Heads {
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
     const int64_t padded = round_up(n, lanes_);
     T* scores = Workspace::get<T>(scores_slot, rows_ * row_);
-    packed_.products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E, 0,
-                     n, a_.scale, scores, row_);
+    if (packs_keys())
+      packed_.products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E,
+                       0, n, a_.scale, scores, row_);
+    else
+      few_products(b, n, scores);
     norms += 2 * (b * a_.n_queries + t0);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = scores + i * row_;
@@ -93,7 +101,10 @@ class Heads {
       norms[2 * i + 1] = 1 / sum;
     }
     T* to = out + (b * a_.n_queries + t0) * a_.V;
-    combine(scores, row_, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V, T(1), T(0));
+    if (packs_keys())
+      combine(scores, row_, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V, T(1), T(0));
+    else
+      plain_product(n_rows, a_.V, n, scores, row_, a_.value.of(b), a_.value.row, false, to, a_.V);
     for (int64_t i = 0; i < n_rows; ++i)
       for (int64_t j = 0; j < a_.V; ++j) to[i * a_.V + j] *= norms[2 * i + 1];
     return true;
@@ -131,6 +142,26 @@ class Heads {
   }
 
  private:
+  /// All queries of head b, scaled, times the first n keys.
+  void few_products(int64_t b, int64_t n, T* scores) const {
+    T* scaled = Workspace::get<T>(rows_slot, a_.n_queries * a_.E);
+    for (int64_t i = 0; i < a_.n_queries; ++i)
+      for (int64_t j = 0; j < a_.E; ++j)
+        scaled[i * a_.E + j] = a_.scale * a_.query.of(b)[i * a_.query.row + j];
+    plain_product(a_.n_queries, n, a_.E, scaled, a_.E, a_.key.of(b), a_.key.row, true, scores,
+                  row_);
+  }
+
+  static void plain_product(int64_t M, int64_t N, int64_t K, const T* x, int64_t x_row, const T* y,
+                            int64_t y_row, bool turned, T* to, int64_t to_row) {
+    Gemm<T> g;
+    g.M = M, g.N = N, g.K = K;
+    g.a = x, g.lda = x_row;
+    g.b = y, g.ldb = y_row, g.trans_b = turned;
+    g.c = to, g.ldc = to_row;
+    gemm(g);
+  }
+
   const Attention<T>& a_;
   int64_t lanes_, row_, rows_;
   PackedKeys<T> packed_;
@@ -143,8 +174,11 @@ bool attend(const Attention<T>& a, T* out, T* norms) {
   const Heads<T> heads(a);
   std::atomic<bool> all{true};
   auto head = [&](int64_t b) {
-    T* keys = Workspace::get<T>(keys_slot, heads.packed().n_packed(a.E));
-    heads.packed().pack(a.key.of(b), a.key.row, a.E, keys);
+    T* keys = nullptr;
+    if (heads.packs_keys()) {
+      keys = Workspace::get<T>(keys_slot, heads.packed().n_packed(a.E));
+      heads.packed().pack(a.key.of(b), a.key.row, a.E, keys);
+    }
     parallel_for(heads.n_blocks(), [&](int64_t block) {
       if (!heads.attend_block(b, block, keys, out, norms)) all = false;
     });

@@ -1,7 +1,10 @@
 #include "kernels/gemm/words.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <type_traits>
+#include <vector>
 
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
@@ -87,7 +90,14 @@ class Words {
         c_(p.c + item * p.batch_stride_c),
         n_words_(ceil_div(p.K, group)),
         panels_(ceil_div(p.N, kernels.lanes), kernels.vectors),
-        row_tasks_(p.M, task_rows) {}
+        row_tasks_(p.M, task_rows) {
+    if constexpr (!std::is_integral_v<T>)
+      if (p.epilogue.bias) {
+        bias_.resize(p.epilogue.bias_per_row ? p.M : p.N);
+        convert(static_cast<const T*>(p.epilogue.bias), bias_.data(),
+                static_cast<int64_t>(bias_.size()));
+      }
+  }
 
   void run(bool pack_a, bool pack_b) {
     Word* a = Workspace::get<Word>(packed_a_slot, p_.M * n_words_);
@@ -109,6 +119,11 @@ class Words {
   /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
   static Word word_at(const Bits* from, int64_t step, int n) {
     Word word = 0;
+    if constexpr (bits == 8 * sizeof(Bits) && std::endian::native == std::endian::little)
+      if (step == 1 && n == group) {  // as they lie
+        std::memcpy(&word, from, sizeof(Word));
+        return word;
+      }
     for (int i = 0; i < n; ++i) word |= static_cast<Word>(from[i * step]) << (bits * i);
     return word;
   }
@@ -193,24 +208,30 @@ class Words {
                       a + (m0 + i) * n_words_ + k, n_words_, b + j0 * n_words_ + k * columns,
                       sums + i * columns);
       }
-    for (int64_t i = 0; i < n_rows; ++i)
-      finish(m0 + i, j0, std::min(columns, p_.N - j0), sums + i * columns);
+    const int64_t width = std::min(columns, p_.N - j0);
+    if constexpr (std::is_same_v<T, bfloat16>)
+      if (p_.alpha == T(1) && p_.beta == T(0) && !(p_.epilogue.bias && p_.epilogue.bias_per_row))
+        return kernels_.round(n_rows, width, sums, columns,
+                              bias_.empty() ? nullptr : bias_.data() + j0, p_.epilogue.relu,
+                              reinterpret_cast<uint16_t*>(c_ + m0 * p_.ldc + j0), p_.ldc);
+    for (int64_t i = 0; i < n_rows; ++i) finish(m0 + i, j0, width, sums + i * columns);
   }
 
   /// Row i of C from column j0 on: alpha * sums + bias + beta * C, rounded once.
   void finish(int64_t i, int64_t j0, int64_t width, Sum* sums) const {
     T* to = c_ + i * p_.ldc + j0;
-    const auto* bias = static_cast<const T*>(p_.epilogue.bias);
+    const bool by_row = p_.epilogue.bias_per_row;
     if constexpr (std::is_integral_v<T>) {
-      const bool by_row = p_.epilogue.bias_per_row;
+      const auto* bias = static_cast<const T*>(p_.epilogue.bias);
       finish_integers(p_, sums, width, bias ? bias + (by_row ? i : j0) : nullptr, !by_row, to, 1);
     } else {
       const float alpha = static_cast<float>(p_.alpha), beta = static_cast<float>(p_.beta);
       if (alpha != 1)
         for (int64_t j = 0; j < width; ++j) sums[j] *= alpha;
-      if (bias)
-        for (int64_t j = 0; j < width; ++j)
-          sums[j] += static_cast<float>(bias[p_.epilogue.bias_per_row ? i : j0 + j]);
+      if (!bias_.empty() && by_row)
+        for (int64_t j = 0; j < width; ++j) sums[j] += bias_[i];
+      else if (!bias_.empty())
+        for (int64_t j = 0; j < width; ++j) sums[j] += bias_[j0 + j];
       if (beta != 0)
         for (int64_t j = 0; j < width; ++j) sums[j] += beta * static_cast<float>(to[j]);
       if (p_.epilogue.relu)
@@ -225,6 +246,7 @@ class Words {
   T* c_;
   int64_t n_words_;
   Spread panels_, row_tasks_;
+  std::vector<float> bias_;  // of float results
 };
 
 /// Item `item` of a batch by words.

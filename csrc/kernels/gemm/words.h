@@ -27,6 +27,11 @@ struct WordKernels {
   /// to (m, v vectors without gaps) += A B over n_words words of k, m <= rows, v <= vectors. A has
   /// a_row words from row to row, B v vectors of words for each word of k.
   void (*tile)(int m, int v, int64_t n_words, const Word* a, int64_t a_row, const Word* b, Sum* to);
+
+  /// to[i, j] = the bfloat16 nearest to sums[i, j] + bias[j] (bias may be null), at least 0 with
+  /// relu, of n_rows rows `columns` apart; null where results are no bfloat16.
+  void (*round)(int64_t n_rows, int64_t width, const Sum* sums, int64_t columns, const Sum* bias,
+                bool relu, uint16_t* to, int64_t to_row) = nullptr;
 };
 
 /// Loops for few rows or columns, where packing would cost what it saves.

@@ -10,6 +10,11 @@ enum class GridMode { linear, nearest, cubic };
 /// What lies beyond the pixels: 0, the nearest pixel, or the image again, turned round.
 enum class GridPadding { zeros, border, reflection };
 
+/// Neighbours of a point along each dimension.
+constexpr int taps_of(GridMode mode) {
+  return mode == GridMode::nearest ? 1 : mode == GridMode::linear ? 2 : 4;
+}
+
 struct GridShape {
   int ndim;             // of an image: 2 or 3
   int64_t sizes[3];     // of its dims
@@ -20,7 +25,7 @@ struct GridShape {
   bool corners;  // -1 and 1 are the centres of the corner pixels, not their outer edges
 
   int64_t pixels() const { return sizes[0] * sizes[1] * (ndim == 3 ? sizes[2] : 1); }
-  int taps() const { return mode == GridMode::nearest ? 1 : mode == GridMode::linear ? 2 : 4; }
+  int taps() const { return taps_of(mode); }
   int neighbours() const { return ndim == 2 ? taps() * taps() : taps() * taps() * taps(); }
 };
 

@@ -90,6 +90,7 @@ struct Coordinates {
     return d <= 1 ? (3 * (a + 2) * d - 2 * (a + 3)) * d : (3 * a * d - 10 * a) * d + 8 * a;
   }
 
+  template <GridMode mode, int ndim>
   static inline __attribute__((always_inline)) Taps taps(const GridShape& shape, int64_t whole_size,
                                                          V g) {
     const T size = static_cast<T>(whole_size);
@@ -97,14 +98,14 @@ struct Coordinates {
     V slope = splat(shape.corners ? (size - 1) / 2 : size / 2);
     Taps t;
     V place[4];
-    if (shape.mode != GridMode::cubic) bring_inside(shape, size, at, slope);
-    if (shape.mode == GridMode::nearest) {
+    if constexpr (mode != GridMode::cubic) bring_inside(shape, size, at, slope);
+    if constexpr (mode == GridMode::nearest) {
       place[0] = rounded(at);
       t.share[0] = splat(T(1));
       t.slope[0] = V{};
     } else {
       const V base = floored(at), part = at - base;
-      if (shape.mode == GridMode::linear) {
+      if constexpr (mode == GridMode::linear) {
         place[0] = base, place[1] = base + 1;
         t.share[0] = 1 - part, t.share[1] = part;
         t.slope[0] = -slope, t.slope[1] = slope;
@@ -119,10 +120,10 @@ struct Coordinates {
         }
       }
     }
-    for (int i = 0; i < shape.taps(); ++i) {
+    for (int i = 0; i < taps_of(mode); ++i) {
       const auto inside = (place[i] >= 0) & (place[i] <= size - 1);
       t.place[i] = __builtin_convertvector(inside ? place[i] : splat(T(-1)), Places);
-      if (shape.ndim == 3) {
+      if constexpr (ndim == 3) {
         t.share[i] = inside ? t.share[i] : V{};
         t.slope[i] = inside ? t.slope[i] : V{};
       }
@@ -131,26 +132,54 @@ struct Coordinates {
   }
 };
 
+template <class V, int... I>
+inline __attribute__((always_inline)) V even_lanes(V a, V b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (2 * I)...);
+}
+template <class V, int... I>
+inline __attribute__((always_inline)) V odd_lanes(V a, V b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + 1)...);
+}
+
+/// The coordinates of as many points as a vector has lanes, or of the `left` there are, the last
+/// dimension's in to[ndim - 1].
+template <class T, int ndim>
+inline __attribute__((always_inline)) void load_points(const T* grid, int left,
+                                                       typename Vec<T>::type* to) {
+  constexpr int lanes = Vec<T>::lanes;
+  if (ndim == 2 && left >= lanes) {
+    constexpr auto order = std::make_integer_sequence<int, lanes>{};
+    const typename Vec<T>::type low = load(grid), high = load(grid + lanes);
+    to[0] = odd_lanes(low, high, order);
+    to[1] = even_lanes(low, high, order);
+    return;
+  }
+  T part[ndim][lanes] = {};
+  for (int i = 0; i < (left < lanes ? left : lanes); ++i)
+    for (int d = 0; d < ndim; ++d) part[d][i] = grid[i * ndim + (ndim - 1 - d)];
+  for (int d = 0; d < ndim; ++d) to[d] = load(part[d]);
+}
+
 /// Points [begin, begin + count) of the grid. For a gradient a point of a volume that is none has
 /// no neighbours.
-template <class T>
-void locate(const GridShape& shape, const T* grid, int64_t begin, int count, bool backward,
-            Located<T>& to) {
+template <class T, GridMode mode, int ndim, bool backward>
+void locate_points(const GridShape& shape, const T* grid, int64_t begin, int count,
+                   Located<T>& to) {
   using C = Coordinates<T>;
   using V = typename C::V;
   using Places = typename C::Places;
   constexpr int lanes = C::lanes;
-  const int n = shape.taps(), ndim = shape.ndim;
+  constexpr int n = taps_of(mode);
   const auto outside = static_cast<int32_t>(shape.pixels());
-  T coordinates[3][grid_block] = {};
-  for (int i = 0; i < count; ++i)
-    for (int d = 0; d < ndim; ++d) coordinates[d][i] = grid[(begin + i) * ndim + (ndim - 1 - d)];
   for (int first = 0; first < count; first += lanes) {
     typename C::Taps t[3];
     Places none = {};
+    V at[ndim];
+    load_points<T, ndim>(grid + (begin + first) * ndim, count - first, at);
+#pragma GCC unroll 3
     for (int d = 0; d < ndim; ++d) {
-      const V g = load(coordinates[d] + first);
-      t[d] = C::taps(shape, shape.sizes[d], g);
+      const V g = at[d];
+      t[d] = C::template taps<mode, ndim>(shape, shape.sizes[d], g);
       if (backward && ndim == 3 && shape.padding != GridPadding::zeros) {
         const V size = g < 0 ? -g : g;
         const T limit = shape.padding == GridPadding::reflection
@@ -165,25 +194,28 @@ void locate(const GridShape& shape, const T* grid, int64_t begin, int count, boo
       *reinterpret_cast<typename Group<int32_t, lanes>::unaligned*>(to.pixel[k] + first) = pixel;
       store(to.weight[k] + first, weight);
     };
-    const int planes = ndim == 3 ? n : 1;
-    int k = 0;
+    constexpr int planes = ndim == 3 ? n : 1;
+#pragma GCC unroll 4
     for (int z = 0; z < planes; ++z)
+#pragma GCC unroll 4
       for (int y = 0; y < n; ++y)
-        for (int x = 0; x < n; ++x, ++k) {
+#pragma GCC unroll 4
+        for (int x = 0; x < n; ++x) {
+          const int k = (z * n + y) * n + x;
           const auto &ty = t[ndim - 2], &tx = t[ndim - 1];
           const Places row = ty.place[y], column = tx.place[x];
           Places pixel = row * static_cast<int32_t>(shape.sizes[ndim - 1]) + column;
           Places any = row | column;
           V weight = ty.share[y] * tx.share[x];
-          if (ndim == 3) {
+          if constexpr (ndim == 3) {
             pixel += t[0].place[z] * static_cast<int32_t>(shape.sizes[1] * shape.sizes[2]);
             any |= t[0].place[z];
             weight *= t[0].share[z];
           }
           put(k, any < 0 ? Places{} - 1 : pixel, weight);
-          if (!backward) continue;
+          if constexpr (!backward) continue;
           V sy = ty.slope[y] * tx.share[x], sx = ty.share[y] * tx.slope[x];
-          if (ndim == 3) {
+          if constexpr (ndim == 3) {
             store(to.slope[0][k] + first, t[0].slope[z] * ty.share[y] * tx.share[x]);
             sy *= t[0].share[z];
             sx *= t[0].share[z];
@@ -193,8 +225,26 @@ void locate(const GridShape& shape, const T* grid, int64_t begin, int count, boo
                              : splat(T(1));
           store(to.slope[ndim - 2][k] + first, sy * gone);
           store(to.slope[ndim - 1][k] + first, sx * gone);
-          if (ndim == 3) store(to.slope[0][k] + first, load(to.slope[0][k] + first) * gone);
+          if constexpr (ndim == 3)
+            store(to.slope[0][k] + first, load(to.slope[0][k] + first) * gone);
         }
+  }
+}
+
+template <class T>
+void locate(const GridShape& shape, const T* grid, int64_t begin, int count, bool backward,
+            Located<T>& to) {
+  auto run = [&]<GridMode mode, int ndim>() {
+    backward ? locate_points<T, mode, ndim, true>(shape, grid, begin, count, to)
+             : locate_points<T, mode, ndim, false>(shape, grid, begin, count, to);
+  };
+  if (shape.ndim == 3)
+    return shape.mode == GridMode::nearest ? run.template operator()<GridMode::nearest, 3>()
+                                           : run.template operator()<GridMode::linear, 3>();
+  switch (shape.mode) {
+    case GridMode::nearest: return run.template operator()<GridMode::nearest, 2>();
+    case GridMode::linear: return run.template operator()<GridMode::linear, 2>();
+    default: run.template operator()<GridMode::cubic, 2>();
   }
 }
 
@@ -306,18 +356,34 @@ void grid_backward_group(const GridTask<T>& task) {
 }
 
 /// Few points of an image: its channels are read where they are, one by one.
-/// The pixels of a plane that are nearest to the points of a block, 0 for those outside.
-template <class T>
-inline void nearest_of_plane(const Located<T>& at, int count, int32_t outside, const T* plane,
-                             T* to) {
-  alignas(64) int32_t place[grid_block];
-  alignas(64) T share[grid_block], value[grid_block];
-  for (int p = 0; p < grid_block; ++p) {
-    place[p] = at.pixel[0][p] == outside ? 0 : at.pixel[0][p];
-    share[p] = at.pixel[0][p] == outside ? T(0) : T(1);
+/// The pixels of some planes that are nearest to the points of a block, 0 for those outside.
+template <int planes, class T>
+inline void nearest_of_planes(const int32_t* pixel, int count, bool all_inside, int32_t outside,
+                              const T* from, T* to, int64_t points) {
+  if (all_inside) {
+    for (int p = 0; p < count; ++p)
+#pragma GCC unroll 4
+      for (int c = 0; c < planes; ++c) to[c * points + p] = from[int64_t{c} * outside + pixel[p]];
+    return;
   }
-  for (int p = 0; p < count; ++p) value[p] = plane[place[p]];
-  for (int p = 0; p < count; ++p) to[p] = share[p] != 0 ? value[p] : T(0);
+  for (int p = 0; p < count; ++p)
+    for (int c = 0; c < planes; ++c) {
+      const T value = from[int64_t{c} * outside + (pixel[p] == outside ? 0 : pixel[p])];
+      to[c * points + p] = pixel[p] == outside ? T(0) : value;
+    }
+}
+template <class T>
+inline void nearest_of_planes(int64_t planes, const int32_t* pixel, int count, int32_t outside,
+                              const T* from, T* to, int64_t points) {
+  bool all_inside = true;
+  for (int p = 0; p < count; ++p) all_inside &= pixel[p] != outside;
+  int64_t c = 0;
+  for (; c + 3 <= planes; c += 3)
+    nearest_of_planes<3>(pixel, count, all_inside, outside, from + c * outside, to + c * points,
+                         points);
+  for (; c < planes; ++c)
+    nearest_of_planes<1>(pixel, count, all_inside, outside, from + c * outside, to + c * points,
+                         points);
 }
 
 template <class T>
@@ -329,13 +395,13 @@ void grid_sample_few(const GridTask<T>& task) {
     const int count =
         static_cast<int>(task.end - begin < grid_block ? task.end - begin : grid_block);
     locate(*task.shape, task.grid, begin, count, false, at);
+    if (n == 1) {
+      nearest_of_planes(task.channels, at.pixel[0], count, static_cast<int32_t>(pixels),
+                        task.packed, task.output + begin, points);
+      continue;
+    }
     for (int64_t c = 0; c < task.channels; ++c) {
       const T* plane = task.packed + c * pixels;
-      if (n == 1) {
-        nearest_of_plane(at, count, static_cast<int32_t>(pixels), plane,
-                         task.output + c * points + begin);
-        continue;
-      }
       for (int p = 0; p < count; ++p) {
         auto term = [&](int k) {
           const int32_t pixel = at.pixel[k][p];

@@ -1,6 +1,8 @@
 """Resizing: each output sample is a weighted sum of few input samples along each dimension."""
 
+import functools
 import math
+from typing import NamedTuple
 
 import flambeau
 
@@ -42,10 +44,63 @@ def interpolate(
         recompute_scale_factor (bool): use the ratio of the sizes, not the given scale_factor.
         antialias (bool): widen the kernel when shrinking; "bilinear" and "bicubic" only.
     """
-    n = input.dim() - 2
+    given = size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    if _is_plain(size) and _is_plain(scale_factor) and _is_plain(tuple(input.shape)):
+        given = (_as_key(size), _as_key(scale_factor), *given[2:])
+        plan = _plan(input.shape, input.dtype, *given)
+    else:
+        plan = _plan.__wrapped__(input.shape, input.dtype, *given)
+    if mode == "area":
+        pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
+        return pools[input.dim() - 3](input, plan.sizes)
+    if input.numel() == 0 or input.is_meta:
+        return attached(_keep_format(input.new_zeros(plan.result), input), input)
+    if plan.elements > _SURELY_FITS:
+        # Sizes that no memory holds are refused before anything is computed for them: each step of the
+        # resizing has places and weights in 8 bytes for each output.
+        flambeau._core._check_room(plan.elements * input.element_size(), input)
+        flambeau._core._check_room(2 * 8 * max(plan.sizes), input)
+    if mode in ("nearest", "nearest-exact"):
+        resized = nearest(input, plan.sizes, plan.steps, 0.5 if mode == "nearest-exact" else 0.0)
+    else:
+        resized = resampled(input, plan.steps, _KINDS[mode, antialias], bool(align_corners))
+    return _keep_format(resized, input)
+
+
+# Elements of a result that need no look at the memory there is.
+_SURELY_FITS = 1 << 20
+
+
+def _is_plain(value):
+    """Whether a size or scale is a number, or a list of numbers: then it can be a key."""
+    if type(value) in (list, tuple):
+        return all(type(v) in (int, float) for v in value)
+    return value is None or type(value) in (int, float)
+
+
+def _as_key(value):
+    return tuple(value) if type(value) is list else value
+
+
+class _Plan(NamedTuple):
+    """What an interpolation does: the new sizes, the sizes of the result and its elements, and the steps.
+
+    Steps are (dim, size, ratio) each; of the nearest modes, the ratio of each dim.
+    """
+
+    sizes: list
+    result: tuple
+    elements: int
+    steps: list
+
+
+@functools.lru_cache(512)
+def _plan(shape, dtype, size, scale_factor, mode, align_corners, recompute, antialias):
+    """The checked plan for an input. Cached: a loop repeats its shapes."""
+    n = len(shape) - 2
     if n < 1:
         raise NotImplementedError(
-            f"interpolate: input {tuple(input.shape)} must have 3 to 5 dims, (N, C, sizes). unsqueeze(0) adds a dim of one."
+            f"interpolate: input {tuple(shape)} must have 3 to 5 dims, (N, C, sizes). unsqueeze(0) adds a dim of one."
         )
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
@@ -55,71 +110,61 @@ def interpolate(
             )
     elif align_corners is None:
         align_corners = False
-    sizes, scales = _sizes_and_scales(input, size, scale_factor, recompute_scale_factor, n)
+    sizes, scales = _sizes_and_scales(shape, size, scale_factor, recompute, n)
     if antialias and not (mode in ("bilinear", "bicubic") and n == 2):
         raise ValueError(
             "interpolate: antialias=True takes mode='bilinear' or 'bicubic' and an input of 4 "
-            f"dims, not mode={mode!r} and {tuple(input.shape)}."
+            f"dims, not mode={mode!r} and {tuple(shape)}."
         )
     if mode not in _MODES or n not in _MODES[mode]:
         raise NotImplementedError(
-            f"interpolate: mode={mode!r} does not take input {tuple(input.shape)}. linear takes 3 "
+            f"interpolate: mode={mode!r} does not take input {tuple(shape)}. linear takes 3 "
             "dims, bilinear and bicubic 4, trilinear 5; nearest, nearest-exact and area any of "
             "these."
         )
-    whole = not (input.is_floating_point() or input.is_complex())
-    if whole and mode not in ("nearest", "nearest-exact") and input.dtype is not flambeau.uint8:
+    whole = not (dtype.is_floating_point or dtype.is_complex)
+    if whole and mode not in ("nearest", "nearest-exact") and dtype is not flambeau.uint8:
         raise NotImplementedError(
-            f"interpolate: input is {input.dtype}, and mode={mode!r} gives no integers. Convert it with "
+            f"interpolate: input is {dtype}, and mode={mode!r} gives no integers. Convert it with "
             ".float() first."
         )
     if mode == "area":
-        pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
-        return pools[n - 1](input, sizes)
-    if input.size(1) == 0:
+        return _Plan(sizes, (), 0, [])
+    if shape[1] == 0:
         raise RuntimeError(
-            f"interpolate: input {tuple(input.shape)} has no channels; only its batch may be empty."
+            f"interpolate: input {tuple(shape)} has no channels; only its batch may be empty."
         )
-    if min(sizes) <= 0 or min(input.shape[2:]) <= 0:
+    if min(sizes) <= 0 or min(shape[2:]) <= 0:
         raise RuntimeError(
-            f"interpolate: from {tuple(input.shape[2:])} to {tuple(sizes)} is not possible; all "
+            f"interpolate: from {tuple(shape[2:])} to {tuple(sizes)} is not possible; all "
             "sizes must be 1 or more."
         )
-    result = (*input.shape[:2], *sizes)
-    if input.numel() == 0 or input.is_meta:
-        return attached(_keep_format(input.new_zeros(result), input), input)
-    # Sizes that no memory holds are refused before anything is computed for them: each step of the
-    # resizing has places and weights in 8 bytes for each output.
-    flambeau._core._check_room(math.prod(result) * input.element_size(), input)
-    flambeau._core._check_room(2 * 8 * max(sizes), input)
     if mode in ("nearest", "nearest-exact"):
-        ratios = [
-            _ratio(size, out, scale, False)
-            for size, out, scale in zip(input.shape[2:], sizes, scales, strict=True)
+        steps = [_ratio(shape[i + 2], sizes[i], scales[i], False) for i in range(n)]
+    else:
+        # Bytes are rounded after each direction, so the order of these shows: columns come first. Of
+        # numbers the direction that leaves less comes first.
+        order = sorted(range(n), key=lambda i: (0 if whole else sizes[i] / shape[i + 2], -i))
+        steps = [
+            (i - n, sizes[i], _ratio(shape[i + 2], sizes[i], scales[i], align_corners))
+            for i in order
+            if _KINDS[mode, antialias] != 0
+            or sizes[i] != shape[i + 2]
+            or scales[i] not in (None, 1)
         ]
-        shift = 0.5 if mode == "nearest-exact" else 0.0
-        return _keep_format(nearest(input, sizes, ratios, shift), input)
-    # Bytes are rounded after each direction, so the order of these shows: columns come first. Of
-    # numbers the direction that leaves less comes first.
-    order = sorted(range(n), key=lambda i: (0 if whole else sizes[i] / input.shape[i + 2], -i))
-    kind = _KINDS[mode, antialias]
-    steps = [
-        (i - n, sizes[i], _ratio(input.shape[i + 2], sizes[i], scales[i], align_corners))
-        for i in order
-        if kind != 0 or sizes[i] != input.shape[i + 2] or scales[i] not in (None, 1)
-    ]
-    return _keep_format(resampled(input, steps, kind, align_corners), input)
+    result = (*shape[:2], *sizes)
+    return _Plan(sizes, result, math.prod(result), steps)
 
 
-def _sizes_and_scales(input, size, scale_factor, recompute, n):
+def _sizes_and_scales(shape, size, scale_factor, recompute, n):
     if size is not None and scale_factor is not None:
         raise ValueError("interpolate: give size or scale_factor, not both.")
     if size is not None:
         sizes = list(size) if isinstance(size, (list, tuple)) else [size] * n
         if len(sizes) != n:
             raise ValueError(
-                f"interpolate: size {size} does not fit the {input.dim() - 2} spatial dims of "
-                f"input {tuple(input.shape)}. Give one number, or one for each."
+                f"interpolate: size {size} does not fit the {n} spatial dims of "
+                f"input {tuple(shape)}. Give one number, or one for each."
             )
         if recompute:
             raise ValueError(
@@ -131,14 +176,14 @@ def _sizes_and_scales(input, size, scale_factor, recompute, n):
     scales = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * n
     if len(scales) != n:
         raise ValueError(
-            f"interpolate: scale_factor {scale_factor} does not fit the {input.dim() - 2} spatial "
-            f"dims of input {tuple(input.shape)}. Give one number, or one for each."
+            f"interpolate: scale_factor {scale_factor} does not fit the {n} spatial "
+            f"dims of input {tuple(shape)}. Give one number, or one for each."
         )
     if not all(math.isfinite(f) for f in scales):
         raise RuntimeError(
             f"interpolate: scale_factor {scale_factor} gives sizes that are no numbers; it must be finite."
         )
-    sizes = [math.floor(s * f) for s, f in zip(input.shape[2:], scales, strict=True)]
+    sizes = [math.floor(s * f) for s, f in zip(shape[2:], scales, strict=True)]
     return sizes, [None] * n if recompute else scales
 
 
