@@ -4,13 +4,10 @@ import functools
 import io
 import json
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 
-from .harness import Row
+from .harness import rows_of_processes
 
 ROUNDS = 3
 THREADS = 1
@@ -87,22 +84,7 @@ def rows():
         "flambeau": ["-m", "flambeau", "-m", "benchmarks.files"],
         "torch": ["-m", "benchmarks.files"],
     }
-    taken = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, command in commands.items():
-            done = subprocess.run(
-                [sys.executable, *command], capture_output=True, text=True, timeout=600
-            )
-            if done.returncode == 0:
-                taken[name].append(json.loads(done.stdout.splitlines()[-1]))
-            elif name == "flambeau":
-                raise RuntimeError(done.stderr)
-    for case in taken["flambeau"][0]:
-        ours, theirs = (
-            statistics.median(found[case] for found in taken[name]) if taken[name] else None
-            for name in commands
-        )
-        yield Row(case, 1.0, ours, theirs, theirs / ours if theirs else None)
+    yield from rows_of_processes(commands, ROUNDS)
 
 
 if __name__ == "__main__":

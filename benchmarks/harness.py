@@ -1,7 +1,10 @@
 """Paired timing: A B A B ... in one process, so that whatever slows the machine slows both."""
 
 import gc
+import json
 import statistics
+import subprocess
+import sys
 import time
 
 BLOCK_S = 0.02  # the least a timed block should take, so that the clock and the loop don't count
@@ -24,6 +27,29 @@ class Row:
     def reached(self):
         """True, False, or None where there is nothing to compare with."""
         return None if self.goal is None or self.ratio is None else self.ratio >= self.goal
+
+
+def rows_of_processes(commands, rounds):
+    """Rows of cases that processes of their own measure, one of each library in turn.
+
+    commands: {library: arguments of Python}, flambeau and torch; each prints {case: seconds} on its last line.
+    """
+    taken = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            done = subprocess.run(
+                [sys.executable, *command], capture_output=True, text=True, timeout=600
+            )
+            if done.returncode == 0:
+                taken[name].append(json.loads(done.stdout.splitlines()[-1]))
+            elif name == "flambeau":
+                raise RuntimeError(done.stderr)
+    for case in taken["flambeau"][0]:
+        ours, theirs = (
+            statistics.median(found[case] for found in taken[name]) if taken[name] else None
+            for name in commands
+        )
+        yield Row(case, 1.0, ours, theirs, theirs / ours if theirs else None)
 
 
 def repeated(function, count):

@@ -1,12 +1,10 @@
 """Between processes: tensors through a queue, Hogwild, a loader with workers."""
 
 import json
-import statistics
-import subprocess
 import sys
 import time
 
-from .harness import Row
+from .harness import rows_of_processes
 
 ROUNDS = 3
 THREADS = 1
@@ -14,22 +12,8 @@ THREADS = 1
 
 def rows():
     """Each measured in a process of its own for each library, in turn: both use the same pool of names."""
-    names = ("flambeau", "torch")
-    taken = {name: [] for name in names}
-    for _ in range(ROUNDS):
-        for name in names:
-            command = [sys.executable, "-m", "benchmarks.processes", name]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-            if done.returncode == 0:
-                taken[name].append(json.loads(done.stdout.splitlines()[-1]))
-            elif name == "flambeau":
-                raise RuntimeError(done.stderr)
-    for case in taken["flambeau"][0]:
-        ours, theirs = (
-            statistics.median(found[case] for found in taken[name]) if taken[name] else None
-            for name in names
-        )
-        yield Row(case, 1.0, ours, theirs, theirs / ours if theirs else None)
+    commands = {name: ["-m", "benchmarks.processes", name] for name in ("flambeau", "torch")}
+    yield from rows_of_processes(commands, ROUNDS)
 
 
 def _consume(queue, done):
