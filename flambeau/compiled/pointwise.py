@@ -84,8 +84,9 @@ def apply(spec, operands, compute, result):
     for i, (expression, dtype) in enumerate(operands):
         if spec.keep >> i & 1 and dtype is not None:
             places[id(symbol(i))] = expression
-        elif dtype != compute or dtype is None:
-            places[id(symbol(i))] = node("cast", expression, attr=compute)
+        elif dtype != compute:
+            wanted = spec.computed_as(i, dtype or "float64", compute)
+            places[id(symbol(i))] = node("cast", expression, attr=wanted)
         else:
             places[id(symbol(i))] = expression
     (whole,) = substitute([spec.map.expressions[0]], places)

@@ -106,7 +106,7 @@ def _(grad_output, input, result):
     return grad_output * k.where(input > 20, 1.0, t + input * (1 - t * t) * (e / (1 + e)))
 
 
-@_activation
+@_activation(rounds=True, slope_rounds=())
 def hardtanh(input, min_val=-1.0, max_val=1.0):
     """input held between min_val and max_val.
 
@@ -299,7 +299,12 @@ def _(grad_output, input, result):
     )
 
 
-@pointwise(inplace=False, compute="smooth", namespaces=("torch", "nn.functional"))
+@pointwise(
+    inplace=False,
+    compute="smooth",
+    namespaces=("torch", "nn.functional"),
+    rounds=True,
+)
 def hardshrink(input, lambd=0.5):
     """input where its magnitude exceeds lambd, else 0.
 
@@ -315,7 +320,7 @@ def _(grad_output, input, lambd, result):
     return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
 
 
-@_activation(compute="smooth")
+@_activation(compute="smooth", slope_rounds=("lambd",))
 def softshrink(input, lambd=0.5):
     """input moved towards 0 by lambd, 0 in between.
 
@@ -338,6 +343,8 @@ def _(grad_output, input, lambd, result):
 _threshold = make_pointwise(
     lambda input, threshold=0.0, value=0.0: k.where(input <= threshold, value, input),
     name="threshold",
+    rounds=("value",),
+    slope_rounds=(),
 )
 
 

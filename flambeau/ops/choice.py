@@ -4,7 +4,7 @@ from .. import _core
 from ..kernels import language as k
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
-_where = make_pointwise(k.where, name="where", keep=("condition",), float8=True)
+_where = make_pointwise(k.where, name="where", keep=("condition",), float8=True, rounds=True)
 
 
 def where(condition, input=None, other=None, *, out=None):
@@ -40,6 +40,7 @@ _masked_fill = make_pointwise(
     name="masked_fill",
     keep=("mask",),
     float8=True,
+    rounds=True,
 )
 _masked_fill_ = _core._pointwise(_masked_fill.spec, _masked_fill)
 
@@ -104,7 +105,7 @@ def masked_fill_(input, mask, value):
     return input
 
 
-@pointwise(inplace=True, tensors=("input", "values"), smooth=False)
+@pointwise(inplace=True, tensors=("input", "values"), smooth=False, rounds=True)
 def heaviside(input, values):
     """0 below 0, 1 above 0, values at 0.
 

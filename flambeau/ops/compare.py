@@ -5,7 +5,7 @@ from ..kernels import language as k
 from .core.declare import METHODS, pointwise
 
 
-@pointwise(result="bool", tensors=("input",), oracle="numpy.equal")
+@pointwise(result="bool", tensors=("input",), oracle="numpy.equal", rounds=True)
 def eq(input, other):
     """True where input == other.
 
@@ -16,7 +16,9 @@ def eq(input, other):
     return input == other
 
 
-@pointwise(result="bool", aliases=("not_equal",), tensors=("input",), oracle="numpy.not_equal")
+@pointwise(
+    result="bool", aliases=("not_equal",), tensors=("input",), oracle="numpy.not_equal", rounds=True
+)
 def ne(input, other):
     """True where input != other.
 
@@ -27,7 +29,7 @@ def ne(input, other):
     return input != other
 
 
-@pointwise(result="bool", aliases=("less",), tensors=("input",), oracle="numpy.less")
+@pointwise(result="bool", aliases=("less",), tensors=("input",), oracle="numpy.less", rounds=True)
 def lt(input, other):
     """True where input < other.
 
@@ -38,7 +40,13 @@ def lt(input, other):
     return input < other
 
 
-@pointwise(result="bool", aliases=("less_equal",), tensors=("input",), oracle="numpy.less_equal")
+@pointwise(
+    result="bool",
+    aliases=("less_equal",),
+    tensors=("input",),
+    oracle="numpy.less_equal",
+    rounds=True,
+)
 def le(input, other):
     """True where input <= other.
 
@@ -49,7 +57,9 @@ def le(input, other):
     return input <= other
 
 
-@pointwise(result="bool", aliases=("greater",), tensors=("input",), oracle="numpy.greater")
+@pointwise(
+    result="bool", aliases=("greater",), tensors=("input",), oracle="numpy.greater", rounds=True
+)
 def gt(input, other):
     """True where input > other.
 
@@ -61,7 +71,11 @@ def gt(input, other):
 
 
 @pointwise(
-    result="bool", aliases=("greater_equal",), tensors=("input",), oracle="numpy.greater_equal"
+    result="bool",
+    aliases=("greater_equal",),
+    tensors=("input",),
+    oracle="numpy.greater_equal",
+    rounds=True,
 )
 def ge(input, other):
     """True where input >= other.

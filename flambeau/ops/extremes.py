@@ -5,13 +5,13 @@ from ..kernels import language as k
 from .core.declare import METHODS, make_pointwise, pointwise, register
 
 
-@pointwise(tensors=("input", "other"))
+@pointwise(tensors=("input", "other"), rounds=True)
 def maximum(input, other):
     """The larger of both; NaN if either is."""
     return k.maximum(input, other)
 
 
-@pointwise(tensors=("input", "other"))
+@pointwise(tensors=("input", "other"), rounds=True)
 def minimum(input, other):
     """The smaller of both; NaN if either is."""
     return k.minimum(input, other)
@@ -21,19 +21,19 @@ for _name in ("maximum_", "minimum_"):
     METHODS.pop(_name)
 
 
-@pointwise(inplace=False, tensors=("input", "other"))
+@pointwise(inplace=False, tensors=("input", "other"), rounds=True)
 def fmax(input, other):
     """The larger of both; a NaN loses against a number."""
     return k.fmax(input, other)
 
 
-@pointwise(inplace=False, tensors=("input", "other"))
+@pointwise(inplace=False, tensors=("input", "other"), rounds=True)
 def fmin(input, other):
     """The smaller of both; a NaN loses against a number."""
     return k.fmin(input, other)
 
 
-@pointwise(tensors=("input",), oracle="numpy.maximum")
+@pointwise(tensors=("input",), oracle="numpy.maximum", rounds=True)
 def clamp_min(input, min):
     """input, but at least min."""
     return k.maximum(input, min)
@@ -50,7 +50,7 @@ def _(grad_output, input, min, result):
     return k.where(input < min, grad_output, 0)
 
 
-@pointwise(tensors=("input",), oracle="numpy.minimum")
+@pointwise(tensors=("input",), oracle="numpy.minimum", rounds=True)
 def clamp_max(input, max):
     """input, but at most max."""
     return k.minimum(input, max)
@@ -66,7 +66,11 @@ def _(grad_output, input, max, result):
     return k.where(input > max, grad_output, 0)
 
 
-_clamp = make_pointwise(lambda input, min, max: k.minimum(k.maximum(input, min), max), name="clamp")
+_clamp = make_pointwise(
+    lambda input, min, max: k.minimum(k.maximum(input, min), max),
+    name="clamp",
+    rounds=True,
+)
 _clamp_ = _core._pointwise(_clamp.spec, _clamp)
 
 

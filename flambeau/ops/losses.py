@@ -67,7 +67,7 @@ def mse_way(operation):
     return operation
 
 
-@loss
+@loss(rounds=True, slope_rounds=())
 def smooth_l1(input, target, beta=1.0):
     """d**2 / (2 * beta) where d = |input - target| < beta, else d - beta / 2."""
     d = k.abs(input - target)
@@ -90,7 +90,7 @@ def _limited_slope(difference, beta):
     return k.where(k.abs(difference) >= beta, k.sign(difference), difference / beta)
 
 
-@loss(oracle="")  # SciPy's takes the residual
+@loss(oracle="", slope_rounds=("delta",))  # SciPy's takes the residual
 def huber(input, target, delta=1.0):
     """d**2 / 2 where d = |input - target| < delta, else delta * (d - delta / 2)."""
     d = k.abs(input - target)

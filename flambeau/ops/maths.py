@@ -189,7 +189,7 @@ def _(grad_output, input, result):
 register("sinc", sinc, namespaces=("special",))
 
 
-@pointwise(compute="floating", domain=(0.3, 3))
+@pointwise(compute="floating", domain=(0.3, 3), rounds=True, slope_rounds=("other",))
 def xlogy(input, other):
     """input * log(other), 0 where input is 0 (NaN where other is).
 
@@ -228,7 +228,14 @@ register("xlogy", xlogy, namespaces=("special",))
 
 
 @pointwise(
-    compute="floating", method=False, function=False, inplace=False, namespaces=(), domain=(0.3, 3)
+    compute="floating",
+    method=False,
+    function=False,
+    inplace=False,
+    namespaces=(),
+    domain=(0.3, 3),
+    rounds=True,
+    slope_rounds=("other",),
 )
 def xlog1py(input, other):
     """input * log1p(other), 0 where input is 0.
@@ -343,6 +350,7 @@ _logit_eps = make_pointwise(
     ),
     name="logit",
     compute="floating",
+    rounds=True,
 )
 
 

@@ -7,13 +7,13 @@ from .core.arguments import broadcast_together
 from .core.declare import composite, make_pointwise, pointwise, primitive
 
 
-@pointwise(compute="floating", inplace=True, tensors=("input", "other"))
+@pointwise(compute="floating", inplace=True, tensors=("input", "other"), rounds=True)
 def hypot(input, other):
     """sqrt(input**2 + other**2) without overflow in between."""
     return k.hypot(input, other)
 
 
-@pointwise(compute="floating", aliases=("arctan2",), tensors=("input", "other"))
+@pointwise(compute="floating", aliases=("arctan2",), tensors=("input", "other"), rounds=True)
 def atan2(input, other):
     """The angle of the point (other, input)."""
     return k.atan2(input, other)
@@ -76,7 +76,7 @@ def ldexp(input, other):
     return input * k.exp2(other)
 
 
-@pointwise(compute="floating", inplace=False, tensors=("input", "other"))
+@pointwise(compute="floating", inplace=False, tensors=("input", "other"), rounds=True)
 def logaddexp(input, other):
     """log(exp(input) + exp(other)) without overflow."""
     swap = k.real(input) < k.real(other)
@@ -107,7 +107,7 @@ def _(grad_output, input, other, result):
     return _share(grad_output, other, input, result, k.exp)
 
 
-@pointwise(compute="floating", inplace=False, tensors=("input", "other"))
+@pointwise(compute="floating", inplace=False, tensors=("input", "other"), rounds=True)
 def logaddexp2(input, other):
     """log2(2**input + 2**other) without overflow.
 

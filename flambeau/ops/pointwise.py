@@ -9,19 +9,25 @@ copy = make_pointwise(lambda x: x, name="copy", casts_out=True, float8=True)
 _core._bind("copy", copy)
 
 
-@pointwise
+@pointwise(rounds=True, slope_rounds=())
 def add(input, other, *, alpha=1):
     """input + alpha * other."""
     return input + alpha * other
 
 
-@pointwise(aliases=("subtract",), oracle="numpy.subtract", takes_bool=False)
+@pointwise(
+    aliases=("subtract",),
+    oracle="numpy.subtract",
+    takes_bool=False,
+    rounds=True,
+    slope_rounds=(),
+)
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
     return input - alpha * other
 
 
-@pointwise(inplace=False, tensors=("input",), takes_bool=False)
+@pointwise(inplace=False, tensors=("input",), takes_bool=False, rounds=True, slope_rounds=())
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     return other - alpha * input
@@ -85,13 +91,13 @@ for _name in ("div", "divide"):
     register(_name + "_", div_, method=True, namespaces=())
 
 
-@pointwise(divisor="other", smooth=False)
+@pointwise(divisor="other", smooth=False, rounds=True)
 def remainder(input, other):
     """input modulo other, with the sign of other."""
     return k.remainder(input, other)
 
 
-@pointwise(tensors=("input",), divisor="other", smooth=False)
+@pointwise(tensors=("input",), divisor="other", smooth=False, rounds=True)
 def fmod(input, other):
     """The remainder of the division rounded towards zero: the sign of input."""
     return k.fmod(input, other)
@@ -157,7 +163,7 @@ def rsqrt(input):
 
 # --------------------------------------------------------------------------------------------- powers
 
-_pow = make_pointwise(k.power, name="pow")
+_pow = make_pointwise(k.power, name="pow", rounds=True, slope_rounds=())
 _pow_ = _core._pointwise(_pow.spec, _pow)
 _cube = make_pointwise(lambda input: input * input * input, name="pow")
 _SIMPLE_POWERS = {2: square, 3: _cube}
@@ -326,6 +332,7 @@ _nan_to_num = make_pointwise(
         k.where(input == float("inf"), posinf, k.where(input == float("-inf"), neginf, input)),
     ),
     name="nan_to_num",
+    rounds=True,
 )
 
 

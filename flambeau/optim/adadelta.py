@@ -19,7 +19,7 @@ def _rule(maximize, decays):
         delta = sqrt(moved + eps) / sqrt(v + eps) * grad
         return param - lr * delta, v, rho * moved + new * delta * delta
 
-    return Rule(adadelta, "param v moved")
+    return Rule(adadelta, "param v moved", "lr eps weight_decay")
 
 
 class Adadelta(Elementwise):

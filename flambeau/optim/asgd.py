@@ -18,7 +18,7 @@ def _rule(maximize, decays):
         param = param * (1 - lambd * eta) - eta * grad
         return param, average + mu * (param - average)
 
-    return Rule(asgd, "param average")
+    return Rule(asgd, "param average", "eta weight_decay")
 
 
 class ASGD(Elementwise):

@@ -25,13 +25,16 @@ class Rule:
     new values of the tensors named in `updates`, in that order. Plain SGD is
 
         sgd = Rule(lambda param, grad, *, lr: param - lr * grad, updates="param")
+
+    Numbers join half precision as float32, but for those named in `rounds`: what PyTorch's optimizers hand to add_().
     """
 
-    def __init__(self, function, updates):
+    def __init__(self, function, updates, rounds=""):
         # From the code object: importing inspect would cost 20 ms.
         code = function.__code__
         names, n = code.co_varnames, code.co_argcount
         self.tensors, self.numbers = list(names[:n]), list(names[n : n + code.co_kwonlyargcount])
+        self.rounds = sum(1 << n + self.numbers.index(name) for name in rounds.split())
         self.updates = [self.tensors.index(name) for name in updates.split()]
         self.function = function
         self._results = None
@@ -55,7 +58,9 @@ class Rule:
             names = (*self.tensors, *self.numbers)
             n = len(names)
             map = Map.of(self.results(), n, self.function.__name__)
-            spec = PointwiseSpec(map.name, None, names, n, (...,) * n, n, map=map)
+            spec = PointwiseSpec(
+                map.name, None, names, n, (...,) * n, n, map=map, rounds=self.rounds
+            )
             self._kernel = _pointwise(spec)
         return self._kernel
 

@@ -19,7 +19,7 @@ __all__ = ["SGD"]
 
 
 @functools.cache
-def _rule(maximize, decays, first, momentum, nesterov):
+def _rule(maximize, decays, first, momentum, nesterov, fused):
     def gradient(param, grad, weight_decay):
         return descent(param, grad, maximize, weight_decay if decays else None)
 
@@ -32,7 +32,10 @@ def _rule(maximize, decays, first, momentum, nesterov):
         step = grad + momentum * buffer if nesterov else buffer
         return param - lr * step, buffer
 
-    return Rule(sgd_with_momentum, "param buffer") if momentum else Rule(sgd, "param")
+    rounds = "" if fused else "lr weight_decay"
+    if momentum:
+        return Rule(sgd_with_momentum, "param buffer", rounds)
+    return Rule(sgd, "param", rounds)
 
 
 class SGD(Optimizer):
@@ -137,5 +140,6 @@ class SGD(Optimizer):
                 first,
                 momentum != 0,
                 bool(group["nesterov"]),
+                bool(group["fused"]),
             )
             rule.apply(lists, group["differentiable"], **numbers)

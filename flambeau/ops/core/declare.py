@@ -110,6 +110,9 @@ def _with_options(declare):
 
 # ------------------------------------------------------------------------------------------- pointwise
 
+_HALVES = {"float16": "float32", "bfloat16": "float32", "complex32": "complex64"}
+_WIDER = frozenset("float32 float64 complex64 complex128".split())
+
 
 class PointwiseSpec:
     """What the core asks of a pointwise operator: its arguments, its kernels, its derivatives."""
@@ -134,6 +137,8 @@ class PointwiseSpec:
         divisor=-1,
         float8=False,
         takes_bool=True,
+        rounds=0,
+        slope_rounds=None,
     ):
         self.name = name
         self.fn = fn
@@ -153,6 +158,8 @@ class PointwiseSpec:
         self.divisor = divisor
         self.float8 = float8  # whether results may be float8: of what only moves or picks
         self.takes_bool = takes_bool
+        self.rounds = rounds
+        self.slope_rounds = rounds if slope_rounds is None else slope_rounds
         self._map = map
         self._overrides = []
 
@@ -169,8 +176,21 @@ class PointwiseSpec:
                 self._map.override(i, fn)
         return self._map
 
+    def computed_as(self, i, dtype, compute):
+        """The dtype in which argument i of `dtype` is computed with, where the operator computes in `compute`.
+
+        What is wider than half precision is a number or a 0-dim tensor, or an optimizer's state: it joins in the
+        dtype that half precision is computed in, but for `rounds`.
+        """
+        if compute not in _HALVES or self.rounds >> i & 1:
+            return compute
+        return _HALVES[compute] if dtype in _WIDER else compute
+
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
         self._refuse(in_dtypes, as_dtypes, out_dtypes)
+        as_dtypes = [
+            self.computed_as(i, *d) for i, d in enumerate(zip(in_dtypes, as_dtypes, strict=True))
+        ]
         try:
             return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
         except TypeError as error:
@@ -218,32 +238,34 @@ class PointwiseSpec:
         map, used = found
         if map.expressions[0] is input(0):
             return "grad"
-        keep = 0
-        for place, j in enumerate(used, 1):
-            if j >= 0 and self.keep >> j & 1:
-                keep |= 1 << place
+        keep, rounds = (
+            sum(1 << place for place, j in enumerate(used, 1) if j >= 0 and mask >> j & 1)
+            for mask in (self.keep, self.slope_rounds)
+        )
         name = f"{self.name}_backward_{self.args[i]}"
         order = self.order + 1
         large = order > 2 and map.size > FUSED_SIZE and not self.uses_index
         if map.n_in > _core.max_pointwise_args or large:
             if self.uses_index:
                 raise NotImplementedError(f"{name}: it reads {map.n_in} tensors and the index.")
-            return _Chain(map, name, keep), used
-        return _derivative_operator(map, name, keep, order, self.uses_index), used
+            return _Chain(map, name, keep, rounds), used
+        return _derivative_operator(map, name, keep, order, self.uses_index, rounds), used
 
 
 FUSED_SIZE = 16  # operations of a derivative of third or higher order; beyond, it becomes a chain
-_shared = {}  # (text of the expression, inputs, keep): equal derivatives of second order on are one
+_shared = {}  # (text of the expression, inputs, keep, rounds): equal derivatives of second order on are one
 
 
-def _derivative_operator(map, name, keep, order, uses_index=False):
+def _derivative_operator(map, name, keep, order, uses_index=False, rounds=0):
     """The operator of a derivative: its first argument is the gradient."""
-    key = map.digest, map.n_in, keep
+    key = map.digest, map.n_in, keep, rounds
     if order > 1 and key in _shared:
         return _shared[key]
     args = ("grad_output", *(f"saved_{j}" for j in range(map.n_in - 1)))
     nothing, n = (...,) * len(args), len(args)
-    spec = PointwiseSpec(name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map)
+    spec = PointwiseSpec(
+        name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map, rounds=rounds
+    )
     spec.order = order
     operator = _core._pointwise(spec)
     return _shared.setdefault(key, operator) if order > 1 else operator
@@ -261,7 +283,7 @@ def _number_tensor(number, dtype):
 class _Chain:
     """A large derivative as several operators with derivatives of their own."""
 
-    def __init__(self, map, name, keep):
+    def __init__(self, map, name, keep, rounds):
         from ...kernels import Map
         from ...kernels.schedules.parts import split
 
@@ -270,8 +292,12 @@ class _Chain:
             map.expressions[0], map.n_in, _core.max_pointwise_args, keep
         ):
             part = Map.of([expression], len(places), name)
-            kept = sum(1 << k for k, j in enumerate(places) if keep >> j & 1)
-            self.steps.append((_derivative_operator(part, name, kept, 2), places))
+            masks = [
+                sum(1 << k for k, j in enumerate(places) if mask >> j & 1)
+                for mask in (keep, rounds)
+            ]
+            operator = _derivative_operator(part, name, masks[0], 2, rounds=masks[1])
+            self.steps.append((operator, places))
 
     def __call__(self, *values):
         values = list(values)
@@ -297,6 +323,8 @@ def make_pointwise(
     divisor=None,
     float8=False,
     takes_bool=True,
+    rounds=(),
+    slope_rounds=None,
 ):
     """The native callable of a pointwise function, registered nowhere.
 
@@ -313,6 +341,10 @@ def make_pointwise(
             strides. It is read when the operator is made.
         float8: whether the result may be float8, in which nothing is computed: of what picks or moves.
         takes_bool: whether an operand may be of bool beside others.
+        rounds: arguments (True: all) that, as numbers, are rounded to the half precision of the tensors first, as
+            PyTorch does on the CPU; others join it as float32. What the result may be itself loses nothing by it,
+            and then the result needs no rounding.
+        slope_rounds: those of the derivatives; None: the same.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -327,7 +359,7 @@ def make_pointwise(
             )
 
     def mask(chosen):
-        return sum(1 << names.index(k) for k in chosen)
+        return sum(1 << names.index(k) for k in (names if chosen is True else chosen))
 
     spec = PointwiseSpec(
         name,
@@ -346,6 +378,8 @@ def make_pointwise(
         divisor=-1 if divisor is None else names.index(divisor),
         float8=float8,
         takes_bool=takes_bool,
+        rounds=mask(rounds),
+        slope_rounds=None if slope_rounds is None else mask(slope_rounds),
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__
