@@ -48,7 +48,7 @@ def fresh(tensor):
 def _fill(tensor, maps, parameters, generator, name, compute=None):
     """_draw() as an in-place operator."""
     source = generator or default_generator
-    if _core._fill_random(tensor, maps, source, parameters, compute, name):
+    if not _core._in_vmap() and _core._fill_random(tensor, maps, source, parameters, compute, name):
         return tensor
     _core._check_inplace(tensor, name)
     if tensor.requires_grad and _core.is_grad_enabled():

@@ -76,3 +76,15 @@ def _(g, input, grid, mode="bilinear", padding_mode="zeros", align_corners=None)
         padding_mode=padding_mode,
         align_corners=int(bool(align_corners)),
     )
+
+
+@rule("affine_grid")
+def _(g, theta, size, align_corners=None):
+    spatial = [int(g.number(n, "size")) for n in size[2:]]
+    identity = flambeau.eye(len(spatial), len(spatial) + 1).unsqueeze(0)
+    points = flambeau.nn.functional.affine_grid(identity, (1, 1, *spatial), align_corners).reshape(
+        1, -1, len(spatial)
+    )
+    points = flambeau.cat((points, flambeau.ones(1, points.size(1), 1)), 2).to(theta.dtype)
+    flat = g.op("MatMul", g.constant(points), g.op("Transpose", theta, perm=[0, 2, 1]))
+    return g.op("Reshape", flat, g.ints([0, *spatial, len(spatial)]))

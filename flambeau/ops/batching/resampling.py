@@ -20,3 +20,11 @@ def _(operator, *args):
         return None if value is None else unfolded(value.unflatten(0, (count, -1)), levels)
 
     return apart(made) if isinstance(made, _core.Tensor) else tuple(map(apart, made))
+
+
+@same_for(_core._unfold, _core._fold, _core._nearest, _core._nearest_backward, _core._affine_grid)
+def _(operator, images, *rest):
+    levels = joint_levels(images)
+    own = folded(images, levels)
+    made = operator(own.flatten(0, 1), *rest)
+    return unfolded(made.unflatten(0, tuple(own.shape[:2])), levels)
