@@ -14,12 +14,13 @@ namespace flambeau {
 enum Watcher : uint32_t {
   watch_function_modes = 1,  // a TorchFunctionMode is in force
   watch_devices = 2,         // there are tensors off the CPU, or new ones go there (other_devices)
-  watch_dispatch = 4,        // a TorchDispatchMode is in force, or a class answers as one
+  watch_dispatch = 4,        // a TorchDispatchMode is in force
   watch_events = 8,          // calls are noted with their times
   watch_finite = 16,         // the first result that is not finite is looked for
   watch_observers = 32,      // Python objects are told of each call
   watch_layouts = 64,        // there are sparse tensors
   watch_batches = 128,       // vmap calls a function: there are batched tensors
+  watch_classes = 256,       // a class of tensors answers as a TorchDispatchMode
   /// Whoever wants to see what an operator is made of.
   watch_inside = watch_dispatch | watch_events | watch_finite | watch_observers
 };

@@ -11,7 +11,8 @@ namespace {
 /// reach: operators that know more devices do it then.
 bool natively(WayNode& node, Tensor& grad, TensorRef* grad_inputs) {
   WayBackward& how = *node.backward;
-  if (!how.native || grad_mode_enabled || grad.batched) return false;
+  if (!how.native || grad_mode_enabled || grad.batched || Py_TYPE(grad.py()) != tensor_type)
+    return false;
   unreachable_on_device = false;
   try {
     return how.native(how.way, node, grad, grad_inputs);

@@ -262,8 +262,8 @@ bool append(const Call& call, int g, Storage* result) {
 }
 
 bool may_wait(const Pointwise& record, const Dims& sizes, DType compute, DType dtype) {
-  return !watchers && is_floating(compute) && !is_float8(compute) && !is_complex(dtype) &&
-         !record.uses_index && sizes.n <= inline_ndim;
+  return !(watchers & ~watch_classes) && is_floating(compute) && !is_float8(compute) &&
+         !is_complex(dtype) && !record.uses_index && sizes.n <= inline_ndim;
 }
 
 void ask_for_kernels() {

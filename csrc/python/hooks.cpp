@@ -85,7 +85,6 @@ void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
 
 constinit thread_local int dispatch_modes = 0;
 int threads_in_dispatch = 0;
-bool any_dispatch_class = false;
 PyObject* disabled_dispatch = nullptr;  // as a class's __torch_dispatch__: there is none
 
 /// Whether a type may have a __torch_dispatch__ of its own.
@@ -98,13 +97,8 @@ bool dispatches(PyTypeObject* type) {
 }
 
 bool wants_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n) {
-  if (!(watchers & watch_dispatch) || self.is_private) return false;
-  if (dispatch_modes > 0) return true;
-  if (!any_dispatch_class) return false;
-  bool found = false;
-  for (Py_ssize_t i = 0; i < n && !found; ++i)
-    each_tensor(args[i], [&](Tensor& t) { found |= dispatches(Py_TYPE(t.py())); });
-  return found;
+  if (!(watchers & (watch_dispatch | watch_classes)) || self.is_private) return false;
+  return dispatch_modes > 0 || holds_dispatching(args, n);
 }
 
 Object call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
@@ -148,13 +142,11 @@ Object set_observers(PyObject* now) {
   return before;
 }
 
-void set_dispatch() { set_watcher(watch_dispatch, threads_in_dispatch > 0 || any_dispatch_class); }
-
 /// How many dispatch modes are in force; returns how many were.
 int set_dispatch_modes(int n) {
   threads_in_dispatch += (n > 0) - (dispatch_modes > 0);
   int before = std::exchange(dispatch_modes, n);
-  set_dispatch();
+  set_watcher(watch_dispatch, threads_in_dispatch > 0);
   return before;
 }
 
@@ -168,14 +160,21 @@ const NativeEntry entries[] = {
     bind<set_finder>("_set_finder", "finder"),
     bind<set_observers>("_set_observers", "observers"),
     bind<set_dispatch_modes>("_set_dispatch_modes", "n"),
-    bind<[] {
-      any_dispatch_class = true;
-      set_dispatch();
-    }>("_expect_dispatch_classes", "", "From now on arguments are asked for a __torch_dispatch__."),
+    bind<[] { set_watcher(watch_classes, true); }>(
+        "_expect_dispatch_classes", "",
+        "From now on arguments are asked for a __torch_dispatch__."),
     {}};
 const Functions functions(entries);
 
 }  // namespace
+
+bool holds_dispatching(PyObject* const* args, Py_ssize_t n) {
+  bool found = false;
+  if (watchers & watch_classes)
+    for (Py_ssize_t i = 0; i < n && !found; ++i)
+      each_tensor(args[i], [&](Tensor& t) { found |= dispatches(Py_TYPE(t.py())); });
+  return found;
+}
 
 PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   return guarded([&]() -> PyObject* {

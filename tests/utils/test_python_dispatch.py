@@ -129,6 +129,9 @@ def test_modes_are_asked_before_classes():
 def test_ordinary_tensors_stay_what_they_are():
     assert type(torch.ones(2) + 1) is torch.Tensor
     assert torch.nn.Parameter(torch.ones(1)).exp().item() == pytest.approx(2.718281828)
+    # That there is a class which answers does not change how other tensors go.
+    x = torch.rand(2, 4, 3, requires_grad=True)
+    assert torch.nn.functional.group_norm(x, 2).grad_fn.name() == "NativeGroupNormBackward0"
 
 
 def test_names_of_aten():

@@ -113,7 +113,7 @@ PyObject* run_checked(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
 PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   if (n > self.parameters->positional() && PyDict_GetItemString(self.dict, "in_order"))
     return guarded([&] { return call_in_order(self, args, n, keys); });
-  if (self.way && !(watchers & watch_inside)) {
+  if (self.way && !(watchers & watch_inside) && !holds_dispatching(args, n + count_of(keys))) {
     PyObject* made = guarded([&] { return self.way->take(args, n, keys); });
     if (made || PyErr_Occurred()) return made;
   }

@@ -57,7 +57,9 @@ void map(Called op, PyObject* pointwise, PyObject* outs, PyObject* ins,
 /// to be seen to: history, vmap, other devices, no elements.
 bool fill_random(Called op, Tensor& out, PyObject* maps, PyObject* generator, PyObject* parameters,
                  std::optional<DType> compute, const char* name) {
-  if (watchers || !out.numel || !out.on_cpu() || out.batched || needs_record(out)) return false;
+  if ((watchers & ~watch_classes) || !out.numel || !out.on_cpu() || out.batched ||
+      needs_record(out))
+    return false;
   check_inplace(out, name);
   if (PyDict_Check(maps)) {
     Object bits = Object::steal(PyLong_FromLong(out.dtype == DType::float64 ? 64 : 32));
