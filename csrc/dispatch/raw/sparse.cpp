@@ -2,6 +2,7 @@
 #include "dispatch/raw/sparse.h"
 
 #include "dispatch/raw/lanes.h"
+#include "kernels/elements/copy.h"
 #include "kernels/sparse/order.h"
 #include "kernels/sparse/products.h"
 #include "kernels/sparse/segments.h"
@@ -63,7 +64,7 @@ TensorRef coordinates(Tensor& given_pointers, Tensor& given_columns) {
   TensorRef out = empty({2, n}, DType::int64);
   LongWork unlocked(n + pointers->numel > long_work);
   sparse::expand_rows(pointers->as<int64_t>(), 1, pointers->numel - 1, n, out->as<int64_t>());
-  if (n) std::memcpy(out->as<int64_t>() + n, columns->data(), columns->nbytes());
+  copy_memory(out->as<int64_t>() + n, columns->data(), columns->nbytes());
   return out;
 }
 
