@@ -107,10 +107,22 @@ class Reduce:
         state: dtype of the inputs in arithmetic -> (dtypes within a block, dtypes between blocks).
         n_in, n_params (int): how many inputs and parameters.
         blocked (int): steps after which a block ends, for sums of rounded numbers; 0: never.
+        meets (Reduce): another reduction of the same inputs, whose states have fewer components and are what finish
+            gives: the lanes of short rows meet as those.
     """
 
     def __init__(
-        self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0, blocked=0
+        self,
+        name,
+        init,
+        step,
+        combine,
+        finish=None,
+        state=same,
+        n_in=1,
+        n_params=0,
+        blocked=0,
+        meets=None,
     ):
         self.name = name
         self.init, self._step, self._combine = init, step, combine
@@ -119,6 +131,7 @@ class Reduce:
         self.n_in = n_in
         self.n_params = n_params
         self.blocked = blocked
+        self.meets = meets
         self._algebra = self._traced_finish = None
         self._bound = {}
 
@@ -201,7 +214,8 @@ class Reduce:
     def digest(self):
         """What the outputs depend on beside dtypes, as text."""
         roots = (*self.algebra.step_roots, *self.algebra.combine_roots, *self.finish_roots)
-        return f"{self.init} {self.n_in} {self.n_params} {self.blocked} {digest_text(roots)}"
+        text = f"{self.init} {self.n_in} {self.n_params} {self.blocked} {digest_text(roots)}"
+        return f"{text} meets {self.meets.digest}" if self.meets else text
 
     def compile(self, in_dtypes, as_dtype, out_dtypes, mode, stage="full"):
         """The address of the kernel.
@@ -325,6 +339,8 @@ class _Kernel:
         self.width = 1 if self.mode == "g" else lanes_for(self.target, (*self.as_dtypes, inner[0]))
         if self.target.name == "ptx":
             self.access = self.access.replace("c", "g")
+        # The reduction in whose states the lanes of short rows meet, if that is another.
+        self.met = reduction.meets if stage == "full" and self.width > 1 else None
         # Enough copies to hide the latency of an addition; maths calls fill the pipeline alone.
         self.copies = 1 if self.algebra.calls or stage == "combine" else 4 // min(2, len(inner))
         self.f = Function(module, "kernel", PARAMETERS)
@@ -357,7 +373,17 @@ class _Kernel:
     # -- lanes along the reduction ----------------------------------------------------------------
 
     def accumulators(self):
-        return Accumulators(self.f, self.algebra, self.inner, self.outer, self.width, self.copies)
+        f, width = self.f, self.width
+        own = f, self.algebra, self.inner, self.outer, width, self.copies
+        if not self.met:
+            return Accumulators(*own)
+        algebra = self.met.algebra
+        dtypes = self.outer[: algebra.n_state]
+        return Accumulators(*own, Accumulators(f, algebra, dtypes, dtypes, width, 1), self.packed)
+
+    def packed(self, state):
+        """A state as one of `met`."""
+        return lower(self.f.at(self.width), self.reduction.finish_roots, state)
 
     def groups_of_outputs(self):
         """Several reductions of a single block and run before the lanes meet; longer ones alone."""
@@ -386,7 +412,7 @@ class _Kernel:
         packed = []
         for dtype in self.out_dtypes:
             packed.append(f.slot(f"[{rows * DTYPES[dtype].itemsize} x i8], align 64"))
-        self.store_outputs(state, packed, rows, None)
+        self.store_outputs(state, packed, rows, None, self.met)
         with f.loop(0, count) as r:
             for dtype, source, pointer, stride in zip(
                 self.out_dtypes, packed, pointers, self.out_strides
@@ -447,17 +473,17 @@ class _Kernel:
         block = self.f.at(width)
         return [block.load_splat(pointer, dtype) for pointer, dtype in self.params]
 
-    def store_outputs(self, state, pointers, width, count):
+    def store_outputs(self, state, pointers, width, count, reduction=None):
+        """Finishes a state, of `reduction` or the kernel's own, and stores what it gives."""
+        reduction = reduction or self.reduction
         block = self.f.at(width)
         values = state
         if self.stage == "partial":
-            values = state + [self.count_value(width)] * self.reduction.counts
+            values = state + [self.count_value(width)] * reduction.counts
         else:
-            k = self.reduction.algebra.n_state
+            k = reduction.algebra.n_state
             n = self.count_value(width) if self.stage == "full" or len(state) == k else state[k]
-            values = lower(
-                block, self.reduction.finish_roots, [*state[:k], n, *self.load_params(width)]
-            )
+            values = lower(block, reduction.finish_roots, [*state[:k], n, *self.load_params(width)])
         for value, dtype, pointer in zip(values, self.out_dtypes, pointers):
             block.store(value, dtype, pointer, count)
 

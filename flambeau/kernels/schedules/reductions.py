@@ -147,7 +147,8 @@ aminmax = Reduce(
 )
 
 # Of floating numbers, where that is all that is asked: the machine's comparison forgets a NaN, and that there was
-# one is a truth value beside it, which costs less than maximum()'s second look at each element.
+# one is a truth value beside it, which costs less than maximum()'s second look at each element. Where lanes
+# of short rows meet it costs more: they meet as states of amax, and a row of one vector is such a state at once.
 
 
 def _greater(a, b):
@@ -163,7 +164,7 @@ def _marked(count):
     return lambda dtype: ((compute_dtype(dtype),) * count + ("bool",),) * 2
 
 
-def _extreme_of_floats(name, limit, better):
+def _extreme_of_floats(name, limit, better, meets):
     return Reduce(
         name,
         (limit, False),
@@ -171,11 +172,12 @@ def _extreme_of_floats(name, limit, better):
         lambda a, b: (better(a[0], b[0]), logical_or(a[1], b[1])),
         finish=lambda s, n: where(s[1], math.nan, s[0]),
         state=_marked(1),
+        meets=meets,
     )
 
 
-amax_of_floats = _extreme_of_floats("amax", "lowest", _greater)
-amin_of_floats = _extreme_of_floats("amin", "highest", _less)
+amax_of_floats = _extreme_of_floats("amax", "lowest", _greater, amax)
+amin_of_floats = _extreme_of_floats("amin", "highest", _less, amin)
 aminmax_of_floats = Reduce(
     "aminmax",
     ("highest", "lowest", False),
@@ -183,6 +185,7 @@ aminmax_of_floats = Reduce(
     lambda a, b: (_less(a[0], b[0]), _greater(a[1], b[1]), logical_or(a[2], b[2])),
     finish=lambda s, n: (where(s[2], math.nan, s[0]), where(s[2], math.nan, s[1])),
     state=_marked(2),
+    meets=aminmax,
 )
 any_ = Reduce(
     "any",

@@ -21,10 +21,11 @@ class Accumulators:
     """The running states of one reduction in one kernel.
 
     `algebra` (see reduce.py) gives init, step and combine; `inner` and `outer` are the dtypes of the
-    state's components within a block of steps and between blocks.
+    state's components within a block of steps and between blocks. Where the lanes of short rows meet in states
+    of another reduction, `last` is its Accumulators and `pack` makes such a state of one of this.
     """
 
-    def __init__(self, function, algebra, inner, outer, width, copies):
+    def __init__(self, function, algebra, inner, outer, width, copies, last=None, pack=None):
         self.function = function
         self.algebra = algebra
         self.width = width
@@ -32,6 +33,7 @@ class Accumulators:
         self.direct = tuple(inner) == tuple(outer)
         self.outer = Variables(function, outer, width)
         self.inner = [Variables(function, inner, width) for _ in range(copies)]
+        self.last, self.pack = last or self, pack
 
     def open(self):
         """Starts a reduction: nothing seen yet."""
@@ -70,6 +72,11 @@ class Accumulators:
         """Ends a row of a single block."""
         self.outer.set(self.together(copies))
 
+    def hand_over(self):
+        """Gives what has been seen to `last`."""
+        if self.pack:
+            self.last.outer.set(self.pack(self.outer.get()))
+
     def join(self, a, b):
         return self.algebra.combine(self.block, a, b, self.outer.dtypes)
 
@@ -97,11 +104,11 @@ class Group:
 
     def __init__(self, function, accumulators, rows):
         self.function = function
-        self.accumulators = accumulators
+        self.accumulators = accumulators.last
         self.rows = rows
         block = function.at(rows)
         self.memory = []  # for each component: (dtype, type, bytes of a row, slot of each part)
-        for dtype in accumulators.outer.dtypes:
+        for dtype in self.accumulators.outer.dtypes:
             d = DTYPES[dtype]
             type = block.type(d.register)
             nbytes = max(1, rows // 8) if d.register == "i1" else rows * register_bytes(d.register)
@@ -195,28 +202,33 @@ def short_sweep(function, accumulators, n, evaluate, width, copies):
     block = f.at(width)
     vectors = f.round_down(f.sub(n, 1), width)  # the last one, masked, is never empty
 
-    def step(i, copy, count=None, mask=None):
+    def step(accumulators, i, copy, count=None, mask=None):
         for a, v in zip(accumulators, evaluate(i, count)):
             a.step(a.inner[copy], v, mask)
 
-    def last(copies):
+    def last(accumulators, copies):
         count = f.sub(n, vectors)
-        step(vectors, 0, count, block._mask(width, count))
+        step(accumulators, vectors, 0, count, block._mask(width, count))
         for a in accumulators:
             a.settle(copies)
 
-    for a in accumulators:
-        a.reset(copies)
     with f.when("eq", vectors, 0):
-        last(1)
+        ends = [a.last for a in accumulators]
+        for a in ends:
+            a.reset(1)
+        last(ends, 1)
     with f.when("ne", vectors, 0):
+        for a in accumulators:
+            a.reset(copies)
         full = f.round_down(vectors, width * copies)
         with f.loop(0, full, width * copies) as i:
             for copy in range(copies):
-                step(f.add(i, copy * width), copy)
+                step(accumulators, f.add(i, copy * width), copy)
         with f.loop(full, vectors, width) as i:
-            step(i, copies - 1)
-        last(copies)
+            step(accumulators, i, copies - 1)
+        last(accumulators, copies)
+        for a in accumulators:
+            a.hand_over()
 
 
 def rest(function, accumulators, begin, n, evaluate, width):

@@ -144,8 +144,11 @@ def test_extrema_with_nan_infinities_and_ties(mode):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_extrema_of_floats_are_those_of_any_dtype(dtype):
-    for n_red in (1, 5, 16, 130, 700):
-        a = sample(dtype, (5, 1, n_red))
+    for n_red in (1, 5, 16, 17, 130, 700):
+        a = sample(dtype, (11, 1, n_red))
+        for row, at in enumerate((0, n_red // 2, n_red - 1)):
+            a[row, 0, at] = np.nan
+        a[3], a[4] = -np.inf, np.inf
         for name in ("amax", "amin", "aminmax"):
             out = (dtype,) * (2 if name == "aminmax" else 1)
             one, other = (
