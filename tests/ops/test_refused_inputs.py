@@ -87,9 +87,12 @@ def test_an_infinite_weight_leaves_no_number_in_its_channel(training):
         F.batch_norm(x, mean, var, weight, torch.zeros(2), training=training),
         F.group_norm(x, 1, weight, torch.zeros(2)),
         F.group_norm(x, 1, weight),
+        F.group_norm(x.repeat(1, 1, 20), 1, weight),
+        F.group_norm(x[:, :, 0], 1, weight),
         torch.native_group_norm(x, weight, None, 3, 2, 2, 1, 1e-5)[0],
     ):
         assert result[:, 1].isnan().all() and result[:, 0].isfinite().all()
+    assert F.group_norm(x, 1, None, weight)[:, 1].isposinf().all()
 
 
 def test_addmv_of_an_empty_matrix_is_the_scaled_input():

@@ -76,7 +76,7 @@ TensorRef cross(Tensor& input, Tensor& other, int64_t dim) {
             sizes_of(input) == sizes_of(other),
         [] { return message("cross: expected vectors of 3, of one shape and dtype."); });
   TensorRef out = empty(sizes_of(input), input.dtype);
-  if (out->is_meta()) return out;
+  if (out->is_meta() || out->numel == 0) return out;
   TensorRef a = contiguous(input), b = contiguous(other);
   int64_t outer = 1, inner = 1;
   for (int d = 0; d < input.ndim; ++d)

@@ -22,16 +22,22 @@ int64_t rows_at_once(int64_t length) {
 /// Channels of fewer elements are not gone through one by one: a row has its weights side by side.
 constexpr int64_t least_space = 32;
 
+/// A weight; NaN for an infinite one, which leaves no number.
+template <class T>
+T usable(T weight) {
+  return weight + (weight - weight);
+}
+
 /// The parameters of channels of few elements, one for each element of an image; null stays null.
 template <class T>
 class Spread {
  public:
-  Spread(const GroupNormShape& shape, const T* each) : data_(each) {
-    if (!each || shape.space == 1) return;
+  Spread(const GroupNormShape& shape, const T* each, bool weights) : data_(each) {
+    if (!each) return;
     const int64_t channels = shape.groups * shape.channels;
     own_ = std::make_unique_for_overwrite<T[]>(channels * shape.space);
     for (int64_t c = 0; c < channels; ++c)
-      std::fill_n(own_.get() + c * shape.space, shape.space, each[c]);
+      std::fill_n(own_.get() + c * shape.space, shape.space, weights ? usable(each[c]) : each[c]);
     data_ = own_.get();
   }
   /// Those of the elements of a row.
@@ -64,8 +70,8 @@ void group_norm(const GroupNormShape& shape, const T* x, const T* weight, const 
   const int64_t length = shape.length(), space = shape.space;
   const auto count = static_cast<double>(length);
   const bool together = space < least_space;
-  const Spread<T> weights(shape, together ? weight : nullptr),
-      biases(shape, together ? bias : nullptr);
+  const Spread<T> weights(shape, together ? weight : nullptr, true),
+      biases(shape, together ? bias : nullptr, false);
   parallel_ranges(shape.rows(), rows_at_once(length), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T* from = x + row * length;
@@ -82,7 +88,7 @@ void group_norm(const GroupNormShape& shape, const T* x, const T* weight, const 
       }
       const int64_t first = row % shape.groups * shape.channels;
       for (int64_t c = 0; c < shape.channels; ++c)
-        kernels.scale(space, from + c * space, m, weight ? r * weight[first + c] : r,
+        kernels.scale(space, from + c * space, m, weight ? r * usable(weight[first + c]) : r,
                       bias ? bias[first + c] : T(0), out + row * length + c * space);
     }
   });
@@ -99,7 +105,7 @@ void group_norm_backward(const GroupNormShape& shape, const T* grad, const T* x,
   const auto parts = std::make_unique_for_overwrite<T[]>(2 * shape.n * all);
   T *for_bias = parts.get(), *for_weight = parts.get() + shape.n * all;
   const bool together = space < least_space;
-  const Spread<T> weights(shape, together ? weight : nullptr);
+  const Spread<T> weights(shape, together ? weight : nullptr, true);
   parallel_ranges(shape.rows(), rows_at_once(2 * length), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T *g = grad + row * length, *from = x + row * length;

@@ -127,7 +127,18 @@ def test_solve_has_second_derivatives():
     assert fl.autograd.gradgradcheck(fl.linalg.solve, (A, B), fast_mode=True)
 
 
-@pytest.mark.parametrize("shape, dim", [((7, 3), -1), ((3, 20), 0), ((2, 3, 33), 1), ((3,), 0)])
+@pytest.mark.parametrize(
+    "shape, dim",
+    [
+        ((7, 3), -1),
+        ((3, 20), 0),
+        ((2, 3, 33), 1),
+        ((3,), 0),
+        ((0, 3, 0), 1),
+        ((0, 3), 1),
+        ((3, 0), 0),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "complex64", "bfloat16"])
 def test_cross(shape, dim, dtype):
     a, b = (fl.from_numpy(RANDOM.integers(-9, 9, shape)).to(getattr(fl, dtype)) for _ in "ab")
