@@ -74,6 +74,6 @@ def nearest(input, sizes, ratios, shift):
         return _nearest(input, tuple(sizes), ((1.0, 1.0, *ratios)[-3:] + (shift,)))
     result = input
     for dim, (size, ratio) in enumerate(zip(sizes, ratios, strict=True), 2):
-        at = (fl.arange(size, dtype=fl.float64, device=input.device) + shift) * ratio
-        result = result.index_select(dim, at.clamp(max=input.shape[dim] - 1).long())
+        at = (fl.arange(size, dtype=fl.float32, device=input.device) + shift) * ratio
+        result = result.index_select(dim, at.long().clamp(max=input.shape[dim] - 1))
     return result

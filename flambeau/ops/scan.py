@@ -65,8 +65,10 @@ def _(ctx, grad_output):
         input, result = input.conj(), result.conj()
     if not some(input == 0):
         return _reversed_cumsum(grad_output * result, dim) / input
-    # d result[j] / d input[k] is the product of input[0..j] without input[k]: with zeros there is no dividing.
     dim = wrap_dim(dim, input.dim(), "cumprod")
+    if not fl.is_grad_enabled():
+        return _past_zeros(grad_output, input, result, dim)
+    # d result[j] / d input[k] is the product of input[0..j] without input[k]: with zeros there is no dividing.
     n = input.size(dim)
     parts = []
     for k in range(n):
@@ -76,6 +78,20 @@ def _(ctx, grad_output):
             factors = factors * input.narrow(dim, 0, k).prod(dim, keepdim=True)
         parts.append((grad_output.narrow(dim, k, n - k) * factors).sum(dim, keepdim=True))
     return fl.cat(parts, dim)
+
+
+def _past_zeros(grad_output, input, result, dim):
+    """The gradient of cumprod of an input with zeros; its own derivative would not be right.
+
+    What stands behind the first zero of a lane has no gradient; the first zero has that of the products without it.
+    """
+    zero = input == 0
+    seen = zero.cumsum(dim)
+    first = zero & (seen == 1)
+    without = input.masked_fill(first, 1).cumprod(dim)
+    of_first = (grad_output * without).masked_fill(seen == 0, 0).sum(dim, keepdim=True)
+    before = _reversed_cumsum((grad_output * result).masked_fill(seen > 0, 0), dim)
+    return fl.where(first, of_first, before / input.masked_fill(zero, 1))
 
 
 @composite(inplace=True)

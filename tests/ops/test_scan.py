@@ -198,3 +198,16 @@ def test_long_products_that_leave_the_range_stay_there():
     assert x.cumsum(0)[30:].isinf().all()
     x[30_000] = float("nan")
     assert x.cumsum(0)[30_000:].isnan().all()
+
+
+def test_the_gradient_of_cumprod_past_zeros_is_quick_and_that_of_the_definition():
+    x = fl.tensor([[2.0, 0.0, 3.0, 0.0, 5.0], [1.0, 2.0, 3.0, 4.0, 0.0]], dtype=fl.float64)
+    grad = fl.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]] * 2, dtype=fl.float64)
+    x.requires_grad_()
+    (quick,) = fl.autograd.grad(x.cumprod(1), x, grad)
+    (recorded,) = fl.autograd.grad(x.cumprod(1), x, grad, create_graph=True)
+    assert quick.tolist() == recorded.tolist()
+    assert quick[0].tolist() == [1, 2 * 2 + 2 * 3 * 3, 0, 0, 0]
+    long = fl.ones(100_000).index_fill(0, fl.tensor([7]), 0).requires_grad_()
+    long.cumprod(0).sum().backward()
+    assert long.grad[:9].tolist() == [7, 6, 5, 4, 3, 2, 1, 99_993, 0]

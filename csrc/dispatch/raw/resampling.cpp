@@ -99,10 +99,10 @@ static NearestPlaces nearest_places(const Tensor& t, const Dims& old_sizes, cons
     p.size[d] = old_size;
     p.place[d].resize(own < 0 ? 1 : new_sizes[own]);
     for (size_t i = 0; i < p.place[d].size(); ++i) {
-      const double at = (static_cast<double>(i) + steps.shift) * steps.ratio[d];
-      p.place[d][i] =
-          own < 0 ? 0
-                  : static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(old_size - 1)));
+      // In float32, as PyTorch has it: at a border the rounding decides which place is meant.
+      const float at = (static_cast<float>(i) + static_cast<float>(steps.shift)) *
+                       static_cast<float>(steps.ratio[d]);
+      p.place[d][i] = own < 0 ? 0 : std::clamp(static_cast<int64_t>(at), int64_t{0}, old_size - 1);
     }
   }
   return p;
