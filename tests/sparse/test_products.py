@@ -111,3 +111,10 @@ def test_the_same_bits_for_any_number_of_threads():
         torch.set_num_threads(before)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_gradients_go_through_compressed_rows_without_entries():
+    for size in ((0, 3), (3, 0), (2, 3)):
+        x = torch.zeros(size, requires_grad=True)
+        (grad,) = torch.autograd.grad(x.to_sparse_csr().to_dense(), x, torch.ones(size))
+        assert grad.to_dense().shape == size

@@ -217,6 +217,8 @@ def _matrix_exp(operator, A):
         return A.clone()
     if A.is_meta:
         return A @ A
+    if A.size(-1) == 1:
+        return A.exp()
     with fl.no_grad():
         norms = A.abs().to(fl.float64).sum(-2).amax(-1)  # no sum of finite numbers is infinite
         norm = _largest(norms)

@@ -90,11 +90,7 @@ class Frame:
         """Values by element: (elements, *dense sizes). Blocks are taken apart."""
         if self.layout == COO:
             return values
-        return (
-            values.reshape(-1, *self.dense_size)
-            if values.numel()
-            else values.new_empty((self.count(values), *self.dense_size))
-        )
+        return values.reshape(self.count(values), *self.dense_size)
 
     def count(self, values):
         """How many elements values have, each of the dense sizes."""

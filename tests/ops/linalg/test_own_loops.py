@@ -237,3 +237,8 @@ def test_same_bits_for_any_number_of_threads():
             fl.linalg.cross(wide.mT, wide.flip(1).mT),
         )
     )
+
+
+def test_matrix_exp_of_one_number_is_its_exponential():
+    x = fl.tensor([[[float("inf")]], [[-float("inf")]], [[1.0]]])
+    assert fl.linalg.matrix_exp(x).flatten().tolist() == x.exp().flatten().tolist()
