@@ -128,13 +128,22 @@ def _function(function, compiled):
 class OptimizedModule(flambeau.nn.Module):
     """What torch.compile makes of a module, which it holds as `_orig_mod` and whose attributes it shows."""
 
-    _own = frozenset(["_orig_mod", "_compiled", "training"])
+    _own = frozenset(["_orig_mod", "_compiled"])
 
     def __init__(self, module, compiled=None):
         super().__init__()
         self.__dict__["_compiled"] = compiled
         self._orig_mod = module
-        self.training = module.training
+
+    @property
+    def training(self):
+        """The held module's."""
+        return self._orig_mod.training
+
+    @training.setter
+    def training(self, value):
+        if "_orig_mod" in self.__dict__:  # not yet there while Module.__init__ runs
+            self._orig_mod.training = value
 
     def __call__(self, *args, **kwargs):
         compiled = self.__dict__["_compiled"]

@@ -660,3 +660,12 @@ def test_what_stands_around_a_break_is_fused():
     postponed = _core._fusion_counters()["postponed"]
     x * 2  # nothing waits outside
     assert _core._fusion_counters()["postponed"] == postponed
+
+
+def test_a_compiled_module_trains_when_its_module_does():
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout())
+    compiled = torch.compile(module)
+    module.eval()
+    assert not compiled.training
+    compiled.train()
+    assert module.training and module[1].training
