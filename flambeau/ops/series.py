@@ -2,7 +2,7 @@
 
 from .. import _core
 from .core import operators as fl
-from .core.declare import PointwiseSpec
+from .core.spec import PointwiseSpec
 
 TERMS = 16  # to a pass over memory
 _MOST_PASSES = 6_000

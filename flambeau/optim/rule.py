@@ -7,7 +7,7 @@ import flambeau
 from .._core import _map_lists, _pointwise
 from ..kernels.expression import input as operand
 from ..kernels.expression import topological
-from ..ops.core.declare import PointwiseSpec
+from ..ops.core.spec import PointwiseSpec
 
 sharded = ()  # types of tensors of which a process holds a part, told by flambeau.distributed.tensor
 

@@ -1,6 +1,7 @@
 """The machinery of declarations; no operator is declared here.
 
-Read: declare.py (`@pointwise`, `@primitive`, `@composite`, and where their operators go), kinds.py (what types
+Read: declare.py (`@pointwise`, `@primitive`, `@composite`, and where their operators go), spec.py (what the core
+asks of a pointwise one), kinds.py (what types
 an argument may have), ways.py (native ways into them), operators.py (one operator calls another),
 arguments.py (dimensions and dtypes), attach.py and no_derivative.py (results with odd gradients), results.py
 (named tuples), autocast.py, signature.py.
