@@ -1,6 +1,7 @@
 """What torch.compile gives: a function that runs its programs, and makes one where none fits."""
 
 import functools
+import gc
 import sys
 import threading
 import weakref
@@ -173,8 +174,9 @@ class Compiled:
             self._break(key, reason)
             return self.function(*args, **kwargs)
         tracer = Tracer(tensors, self.strict)
-        profile = sys.getprofile()
+        profile, collecting = sys.getprofile(), gc.isenabled()
         _running.depth = 1
+        gc.disable()  # what the collector runs (finalizers, callbacks) is no part of the function
         try:
             with tracer:
                 sys.setprofile(tracer.profile)
@@ -187,6 +189,8 @@ class Compiled:
             raise
         finally:
             _running.depth = 0
+            if collecting:
+                gc.enable()
         try:
             tracer.check()
             if tracer.broken is None:

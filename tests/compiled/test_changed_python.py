@@ -2,6 +2,7 @@
 
 import builtins
 import datetime
+import gc
 import itertools
 import math
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import nn
+from flambeau.compiled.report import watch
 from flambeau.compiled.wrapper import MOST_BROKEN, MOST_PROGRAMS
 from flambeau.nn import functional as F
 from flambeau.utils.checkpoint import checkpoint
@@ -189,3 +191,31 @@ def test_attributes_of_each_thread_are_read_each_time(kind):
     thread.start()
     thread.join()
     assert found == [5] and float(compiled(torch.ones(1))[0]) == 3
+
+
+def test_what_the_garbage_collector_runs_is_not_the_functions_doing():
+    phases = []
+
+    def collected(phase, info):
+        global _last_phase
+        _last_phase = phase
+        phases.append(phase)
+
+    def makes_cycles(x):
+        rings = []
+        for _ in range(20_000):
+            ring = []
+            ring.append(ring)
+            rings.append(ring)
+        return torch.sin(x) * len(rings)
+
+    compiled = torch.compile(makes_cycles)
+    gc.callbacks.append(collected)
+    try:
+        with watch() as seen:
+            compiled(line())
+        compiled(line())
+    finally:
+        gc.callbacks.remove(collected)
+    assert phases and gc.isenabled()
+    assert len(seen.programs) == 1 and not seen.breaks
