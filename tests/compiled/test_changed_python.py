@@ -202,12 +202,10 @@ def test_what_the_garbage_collector_runs_is_not_the_functions_doing():
         phases.append(phase)
 
     def makes_cycles(x):
-        rings = []
-        for _ in range(20_000):
-            ring = []
-            ring.append(ring)
-            rings.append(ring)
-        return torch.sin(x) * len(rings)
+        for _ in range(20_000):  # without a call into C, in which the collector is not seen
+            ring = [None]
+            ring[0] = ring
+        return torch.sin(x) * 2
 
     compiled = torch.compile(makes_cycles)
     gc.callbacks.append(collected)
