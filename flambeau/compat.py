@@ -293,16 +293,9 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
 
 def from_file(
-    filename,
-    shared=None,
-    size=0,
-    *,
-    dtype=None,
-    layout=None,
-    device=None,
-    pin_memory=False,
+    filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=False,
     requires_grad=False,
-):
+):  # fmt: skip
     """The first `size` elements of a file, mapped; with shared=True writes reach it, and it grows as needed."""
     from .storage import TypedStorage
 

@@ -33,14 +33,9 @@ class GradScaler:
     """
 
     def __init__(
-        self,
-        device="cuda",
-        init_scale=2.0**16,
-        growth_factor=2.0,
-        backoff_factor=0.5,
-        growth_interval=2000,
-        enabled=True,
-    ):
+        self, device="cuda", init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5,
+        growth_interval=2000, enabled=True,
+    ):  # fmt: skip
         if enabled and growth_factor <= 1.0:
             raise ValueError(f"GradScaler: growth_factor is {growth_factor}; it must be above 1.")
         if enabled and backoff_factor >= 1.0:

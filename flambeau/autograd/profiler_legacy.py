@@ -9,16 +9,9 @@ class profile(_profile):
     """autograd.profiler.profile without its newer arguments."""
 
     def __init__(
-        self,
-        enabled=True,
-        *,
-        use_cuda=False,
-        record_shapes=False,
-        with_flops=False,
-        profile_memory=False,
-        with_stack=False,
-        with_modules=False,
-    ):
+        self, enabled=True, *, use_cuda=False, record_shapes=False, with_flops=False,
+        profile_memory=False, with_stack=False, with_modules=False,
+    ):  # fmt: skip
         super().__init__(
             enabled,
             use_cuda=use_cuda,

@@ -14,19 +14,9 @@ BACKENDS = ("inductor", "eager", "aot_eager")
 
 
 def compile(
-    model=None,
-    *,
-    fullgraph=False,
-    dynamic=None,
-    backend=None,
-    mode=None,
-    options=None,
-    name=None,
-    disable=False,
-    recompile_limit=None,
-    isolate_recompiles=False,
-    shapes_spec=None,
-):
+    model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None, options=None, name=None,
+    disable=False, recompile_limit=None, isolate_recompiles=False, shapes_spec=None,
+):  # fmt: skip
     """A function or module that runs as few kernels instead of one for each operator.
 
     The first call with arguments of new dtypes, ranks or modes is an eager call that is recorded; later ones run what

@@ -40,17 +40,9 @@ class Pool(pool.Pool):
 
     @classmethod
     def _terminate_pool(
-        cls,
-        taskqueue,
-        inqueue,
-        outqueue,
-        pool,
-        change_notifier,
-        worker_handler,
-        task_handler,
-        result_handler,
-        cache,
-    ):
+        cls, taskqueue, inqueue, outqueue, pool, change_notifier, worker_handler, task_handler,
+        result_handler, cache,
+    ):  # fmt: skip
         # Python's way takes the locks of the queues and reads from them, which never ends if a worker was killed
         # while it held a lock or had sent half of its message.
         for handler in (worker_handler, task_handler, result_handler):

@@ -54,36 +54,14 @@ def _offered_opset(version, dynamo):
 
 
 def export(
-    model,
-    args=(),
-    f=None,
-    *,
-    kwargs=None,
-    verbose=None,
-    input_names=None,
-    output_names=None,
-    opset_version=None,
-    dynamo=True,
-    external_data=True,
-    dynamic_shapes=None,
-    custom_translation_table=None,
-    report=False,
-    optimize=True,
-    verify=False,
-    profile=False,
-    dump_exported_program=False,
-    artifacts_dir=".",
-    fallback=False,
-    export_params=True,
-    keep_initializers_as_inputs=False,
-    dynamic_axes=None,
-    training=None,
-    operator_export_type=None,
-    do_constant_folding=True,
-    custom_opsets=None,
-    export_modules_as_functions=False,
+    model, args=(), f=None, *, kwargs=None, verbose=None, input_names=None, output_names=None,
+    opset_version=None, dynamo=True, external_data=True, dynamic_shapes=None,
+    custom_translation_table=None, report=False, optimize=True, verify=False, profile=False,
+    dump_exported_program=False, artifacts_dir=".", fallback=False, export_params=True,
+    keep_initializers_as_inputs=False, dynamic_axes=None, training=None, operator_export_type=None,
+    do_constant_folding=True, custom_opsets=None, export_modules_as_functions=False,
     autograd_inlining=True,
-):
+):  # fmt: skip
     """Write a model as ONNX.
 
     The model is run once with the example, under a recorder; with dynamic sizes a second time with other sizes, to

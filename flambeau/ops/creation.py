@@ -93,17 +93,9 @@ def _finish(tensor, out, requires_grad, name, dtype=None):
 
 
 def arange(
-    *bounds,
-    start=None,
-    end=None,
-    step=None,
-    out=None,
-    dtype=None,
-    layout=strided,
-    device=None,
-    pin_memory=False,
-    requires_grad=False,
-):
+    *bounds, start=None, end=None, step=None, out=None, dtype=None, layout=strided, device=None,
+    pin_memory=False, requires_grad=False,
+):  # fmt: skip
     """The numbers start, start + step, ... below end: arange(end), arange(start, end), arange(start, end, step).
 
     Example:
@@ -204,16 +196,9 @@ def _range_count(first, last, by, name):
 
 
 def range(
-    start=0,
-    end=None,
-    step=1,
-    *,
-    out=None,
-    dtype=None,
-    layout=strided,
-    device=None,
+    start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, device=None,
     requires_grad=False,
-):
+):  # fmt: skip
     """The numbers from start to end inclusive (deprecated in PyTorch too: use arange)."""
     check_options("range", layout, device, dtype=dtype)
     _core._warn("range: includes its end, unlike Python's range, and is deprecated. Use arange.")
@@ -258,17 +243,9 @@ def _line_bounds(name, start, end, steps, dtype, out, device):
 
 
 def linspace(
-    start,
-    end,
-    steps,
-    *,
-    out=None,
-    dtype=None,
-    layout=strided,
-    device=None,
-    pin_memory=False,
+    start, end, steps, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
     requires_grad=False,
-):
+):  # fmt: skip
     """`steps` numbers from start to end, both included, evenly spaced."""
     if not (
         type(start) in _REAL
@@ -299,18 +276,9 @@ def linspace(
 
 
 def logspace(
-    start,
-    end,
-    steps,
-    base=10.0,
-    *,
-    out=None,
-    dtype=None,
-    layout=strided,
-    device=None,
-    pin_memory=False,
-    requires_grad=False,
-):
+    start, end, steps, base=10.0, *, out=None, dtype=None, layout=strided, device=None,
+    pin_memory=False, requires_grad=False,
+):  # fmt: skip
     """base to the powers linspace(start, end, steps)."""
     check_options("logspace", layout, device, pin_memory, dtype)
     start, end, steps, dtype = _line_bounds("logspace", start, end, steps, dtype, out, device)
@@ -324,16 +292,9 @@ def logspace(
 
 
 def eye(
-    n,
-    m=None,
-    *,
-    out=None,
-    dtype=None,
-    layout=strided,
-    device=None,
-    pin_memory=False,
+    n, m=None, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
     requires_grad=False,
-):
+):  # fmt: skip
     """The identity matrix (n, m), m = n by default.
 
     Example:
@@ -356,16 +317,9 @@ def eye(
 
 
 def full_like(
-    input,
-    fill_value,
-    *,
-    dtype=None,
-    layout=None,
-    device=None,
-    pin_memory=False,
-    requires_grad=False,
-    memory_format=None,
-):
+    input, fill_value, *, dtype=None, layout=None, device=None, pin_memory=False,
+    requires_grad=False, memory_format=None,
+):  # fmt: skip
     """fill_value in a tensor of input's sizes and dtype.
 
     Example:
@@ -408,15 +362,9 @@ def scalar_tensor(
 
 
 def empty_permuted(
-    size,
-    physical_layout,
-    *,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
+    size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False,
     pin_memory=False,
-):
+):  # fmt: skip
     """Uninitialised, with the dimensions in memory in the order of physical_layout."""
     check_options("empty_permuted", layout, device, pin_memory)
     if sorted(physical_layout) != list(builtins.range(len(size))):

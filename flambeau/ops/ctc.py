@@ -37,14 +37,9 @@ def _lengths(name, lengths):
 
 @composite(method=False, out=False)
 def ctc_loss(
-    log_probs,
-    targets,
-    input_lengths,
-    target_lengths,
-    blank=0,
-    reduction="mean",
+    log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
     zero_infinity=False,
-):
+):  # fmt: skip
     """-log of the probability of the targets under all alignments with the inputs.
 
     Args:

@@ -11,15 +11,9 @@ def _sized(function, what):
     name = "new_" + function.__name__
 
     def new(
-        self,
-        *size,
-        dtype=None,
-        device=None,
-        requires_grad=False,
-        layout=None,
-        pin_memory=False,
+        self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False,
         **named,
-    ):
+    ):  # fmt: skip
         if layout is not None or device is not None or pin_memory:
             check_options(name, layout, device, pin_memory)
         if named:
@@ -46,16 +40,9 @@ _sized(_core.ones, "Ones")
 
 
 def new_full(
-    self,
-    size,
-    fill_value,
-    *,
-    dtype=None,
-    device=None,
-    requires_grad=False,
-    layout=None,
+    self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None,
     pin_memory=False,
-):
+):  # fmt: skip
     """fill_value in a tensor of the given sizes and this one's dtype."""
     check_options("new_full", layout, device, pin_memory)
     return _core.full(
@@ -87,16 +74,9 @@ def new_tensor(
 
 
 def new_empty_strided(
-    self,
-    size,
-    stride,
-    *,
-    dtype=None,
-    device=None,
-    requires_grad=False,
-    layout=None,
+    self, size, stride, *, dtype=None, device=None, requires_grad=False, layout=None,
     pin_memory=False,
-):
+):  # fmt: skip
     """Uninitialised, of the given sizes and strides and this tensor's dtype."""
     check_options("new_empty_strided", layout, device, pin_memory)
     return _core.empty_strided(

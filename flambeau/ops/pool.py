@@ -216,14 +216,9 @@ def _max_pools(n):
         return _max(input, True, windows)
 
     def plain(
-        input,
-        kernel_size,
-        stride=None,
-        padding=0,
-        dilation=1,
-        ceil_mode=False,
+        input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
-    ) -> object:
+    ) -> object:  # fmt: skip
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         if max(windows[-1]) > min(windows[0]) and _misses(*windows):
             return _max_of_missing(name, input, windows, return_indices)
@@ -274,16 +269,9 @@ def _avg_pools(n):
     name = f"avg_pool{n}d"
 
     def pool(
-        input,
-        kernel_size,
-        stride=None,
-        padding=0,
-        ceil_mode=False,
-        count_include_pad=True,
-        divisor_override=None,
-        *,
-        out=None,
-    ):
+        input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+        divisor_override=None, *, out=None,
+    ):  # fmt: skip
         windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override == 0:
             raise RuntimeError(f"{name}: divisor_override is 0.")

@@ -32,16 +32,9 @@ def _sizes(size, named):
 
 def _new_random(fill, name, doc):
     def make(
-        *size,
-        generator=None,
-        out=None,
-        dtype=None,
-        layout=None,
-        device=None,
-        requires_grad=False,
-        pin_memory=False,
-        **named,
-    ):
+        *size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
+        pin_memory=False, **named,
+    ):  # fmt: skip
         if out is layout is device is dtype is None and not (
             named or pin_memory or _core._in_vmap()
         ):
@@ -63,16 +56,9 @@ def _new_random(fill, name, doc):
         return result.requires_grad_(True) if requires_grad else result
 
     def make_like(
-        input,
-        *,
-        generator=None,
-        dtype=None,
-        layout=None,
-        device=None,
-        requires_grad=False,
-        memory_format=None,
-        pin_memory=False,
-    ):
+        input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False,
+        memory_format=None, pin_memory=False,
+    ):  # fmt: skip
         check_options(name + "_like", layout, device, pin_memory)
         options = {} if memory_format is None else {"memory_format": memory_format}
         result = fill(
@@ -110,18 +96,9 @@ def _bounds(name, args, low, high, forms):
 
 
 def randint(
-    *args,
-    low=None,
-    high=None,
-    size=None,
-    generator=None,
-    out=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
-    pin_memory=False,
-):
+    *args, low=None, high=None, size=None, generator=None, out=None, dtype=None, layout=None,
+    device=None, requires_grad=False, pin_memory=False,
+):  # fmt: skip
     """Integers of [low, high): randint(high, size), randint(low, high, size)."""
     if layout is not None or device is not None or pin_memory:
         check_options("randint", layout, device, pin_memory)
@@ -144,18 +121,9 @@ def randint(
 
 
 def randint_like(
-    input,
-    *args,
-    low=None,
-    high=None,
-    generator=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
-    memory_format=None,
-    pin_memory=False,
-):
+    input, *args, low=None, high=None, generator=None, dtype=None, layout=None, device=None,
+    requires_grad=False, memory_format=None, pin_memory=False,
+):  # fmt: skip
     """Integers of [low, high) in a tensor of input's sizes: randint_like(input, high), randint_like(input, low, high)."""
     check_options("randint_like", layout, device, pin_memory)
     forms = "(input, high) or (input, low, high)"
@@ -177,16 +145,9 @@ def randint_like(
 
 
 def randperm(
-    n,
-    *,
-    generator=None,
-    out=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
+    n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
     pin_memory=False,
-):
+):  # fmt: skip
     """The integers 0 to n - 1 in random order."""
     check_options("randperm", layout, device, pin_memory, dtype)
     n = count_of(n, "randperm", "n")
@@ -215,18 +176,9 @@ def randperm(
 
 
 def normal(
-    mean=0.0,
-    std=1.0,
-    size=None,
-    *,
-    generator=None,
-    out=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
-    pin_memory=False,
-):
+    mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
+    requires_grad=False, pin_memory=False,
+):  # fmt: skip
     """Numbers of normal distributions: mean and std are tensors, or numbers with `size`."""
     check_options("normal", layout, device, pin_memory)
     if size is not None:

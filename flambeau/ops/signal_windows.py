@@ -190,16 +190,9 @@ blackman_window = _older("blackman", blackman)
 
 @composite(method=False, out=False)
 def hamming_window(
-    window_length,
-    periodic=True,
-    alpha=0.54,
-    beta=0.46,
-    *,
-    dtype=None,
-    layout=None,
-    device=None,
+    window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None, layout=None, device=None,
     requires_grad=False,
-):
+):  # fmt: skip
     """alpha - beta * cos(2 pi k / length).
 
     Example:
@@ -214,15 +207,9 @@ def hamming_window(
 
 @composite(method=False, out=False)
 def kaiser_window(
-    window_length,
-    periodic=True,
-    beta=12.0,
-    *,
-    dtype=None,
-    layout=None,
-    device=None,
+    window_length, periodic=True, beta=12.0, *, dtype=None, layout=None, device=None,
     requires_grad=False,
-):
+):  # fmt: skip
     """The Kaiser window, periodic unless told otherwise.
 
     Example:

@@ -36,18 +36,9 @@ def _framing(operator, n_fft, hop_length, win_length, window, like):
 
 @composite(out=False, autocast="float32")
 def stft(
-    input,
-    n_fft,
-    hop_length=None,
-    win_length=None,
-    window=None,
-    center: object = True,
-    pad_mode="reflect",
-    normalized=False,
-    onesided=None,
-    return_complex=None,
-    align_to_window=None,
-):
+    input, n_fft, hop_length=None, win_length=None, window=None, center: object = True,
+    pad_mode="reflect", normalized=False, onesided=None, return_complex=None, align_to_window=None,
+):  # fmt: skip
     """The Fourier transforms of overlapping frames of a signal, each multiplied by a window.
 
     Shape: input (*B, L) with at most one dimension before the last gives (*B, N, T) complex, N frequencies
@@ -131,17 +122,9 @@ def _overlapped(frames, hop_length, length):
 
 @composite(out=False)
 def istft(
-    input,
-    n_fft,
-    hop_length=None,
-    win_length=None,
-    window=None,
-    center=True,
-    normalized=False,
-    onesided=None,
-    length=None,
-    return_complex=False,
-):
+    input, n_fft, hop_length=None, win_length=None, window=None, center=True, normalized=False,
+    onesided=None, length=None, return_complex=False,
+):  # fmt: skip
     """The signal whose `stft` is nearest to `input`: the overlapped frames over the overlapped windows.
 
     Shape: input (*B, N, T) complex gives (*B, length).

@@ -39,18 +39,9 @@ class Adadelta(Elementwise):
     keeps = "square_avg", "acc_delta"
 
     def __init__(
-        self,
-        params,
-        lr=1.0,
-        rho=0.9,
-        eps=1e-6,
-        weight_decay=0,
-        foreach=None,
-        *,
-        capturable=False,
-        maximize=False,
-        differentiable=False,
-    ):
+        self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, foreach=None, *, capturable=False,
+        maximize=False, differentiable=False,
+    ):  # fmt: skip
         check_lr(self, lr, foreach, capturable)
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Adadelta: rho is {rho}; it must be from 0 to 1.")

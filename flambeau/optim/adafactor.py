@@ -39,17 +39,9 @@ class Adafactor(Optimizer):
     """
 
     def __init__(
-        self,
-        params,
-        lr=1e-2,
-        beta2_decay=-0.8,
-        eps=(None, 1e-3),
-        d=1.0,
-        weight_decay=0.0,
-        *,
-        foreach=None,
-        maximize=False,
-    ):
+        self, params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *,
+        foreach=None, maximize=False,
+    ):  # fmt: skip
         if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
             raise ValueError(
                 f"Adafactor: lr is a tensor of {lr.numel()} elements; it must have one."

@@ -39,18 +39,9 @@ class Adamax(Elementwise):
     keeps = "exp_avg", "exp_inf"
 
     def __init__(
-        self,
-        params,
-        lr=2e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0,
-        foreach=None,
-        *,
-        maximize=False,
-        differentiable=False,
-        capturable=False,
-    ):
+        self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, foreach=None, *,
+        maximize=False, differentiable=False, capturable=False,
+    ):  # fmt: skip
         check_adam(self, lr, betas, eps, foreach, capturable, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 

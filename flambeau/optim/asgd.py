@@ -38,18 +38,9 @@ class ASGD(Elementwise):
     keeps = ("ax",)
 
     def __init__(
-        self,
-        params,
-        lr=1e-2,
-        lambd=1e-4,
-        alpha=0.75,
-        t0=1e6,
-        weight_decay=0,
-        foreach=None,
-        maximize=False,
-        differentiable=False,
-        capturable=False,
-    ):
+        self, params, lr=1e-2, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0, foreach=None,
+        maximize=False, differentiable=False, capturable=False,
+    ):  # fmt: skip
         check_lr(self, lr, foreach, capturable)
         check_not_negative(self, weight_decay=weight_decay)
         super().__init__(params, options(locals()))

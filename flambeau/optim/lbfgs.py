@@ -27,16 +27,9 @@ class LBFGS(Optimizer):
     """
 
     def __init__(
-        self,
-        params,
-        lr=1,
-        max_iter=20,
-        max_eval=None,
-        tolerance_grad=1e-7,
-        tolerance_change=1e-9,
-        history_size=100,
-        line_search_fn=None,
-    ):
+        self, params, lr=1, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9,
+        history_size=100, line_search_fn=None,
+    ):  # fmt: skip
         if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
             raise ValueError(f"LBFGS: lr is a tensor of {lr.numel()} elements; it must have one.")
         if not lr >= 0.0:

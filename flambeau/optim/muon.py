@@ -33,17 +33,9 @@ class Muon(Optimizer):
     """
 
     def __init__(
-        self,
-        params,
-        lr=1e-3,
-        weight_decay=0.1,
-        momentum=0.95,
-        nesterov=True,
-        ns_coefficients=(3.4445, -4.775, 2.0315),
-        eps=1e-7,
-        ns_steps=5,
-        adjust_lr_fn=None,
-    ):
+        self, params, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True,
+        ns_coefficients=(3.4445, -4.775, 2.0315), eps=1e-7, ns_steps=5, adjust_lr_fn=None,
+    ):  # fmt: skip
         if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
             raise ValueError(f"Muon: lr is a tensor of {lr.numel()} elements; it must have one.")
         if not lr >= 0.0:

@@ -45,19 +45,10 @@ class RAdam(Elementwise):
     keeps = "exp_avg", "exp_avg_sq"
 
     def __init__(
-        self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0,
-        decoupled_weight_decay=False,
-        *,
-        foreach=None,
-        maximize=False,
-        capturable=False,
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0,
+        decoupled_weight_decay=False, *, foreach=None, maximize=False, capturable=False,
         differentiable=False,
-    ):
+    ):  # fmt: skip
         check_adam(self, lr, betas, eps, foreach, capturable, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 

@@ -69,19 +69,9 @@ class RMSprop(Elementwise):
     """
 
     def __init__(
-        self,
-        params,
-        lr=1e-2,
-        alpha=0.99,
-        eps=1e-8,
-        weight_decay=0,
-        momentum=0,
-        centered=False,
-        capturable=False,
-        foreach=None,
-        maximize=False,
-        differentiable=False,
-    ):
+        self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False,
+        capturable=False, foreach=None, maximize=False, differentiable=False,
+    ):  # fmt: skip
         check_lr(self, lr, foreach, capturable)
         if not eps >= 0.0:
             raise ValueError(f"RMSprop: epsilon is {eps}; it must be 0 or more.")

@@ -46,17 +46,9 @@ class Rprop(Elementwise):
     keeps = "prev", "step_size"
 
     def __init__(
-        self,
-        params,
-        lr=1e-2,
-        etas=(0.5, 1.2),
-        step_sizes=(1e-6, 50),
-        *,
-        capturable=False,
-        foreach=None,
-        maximize=False,
-        differentiable=False,
-    ):
+        self, params, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50), *, capturable=False,
+        foreach=None, maximize=False, differentiable=False,
+    ):  # fmt: skip
         check_lr(self, lr, foreach, capturable)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(

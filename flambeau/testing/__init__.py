@@ -8,19 +8,9 @@ __all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 
 def assert_close(
-    actual,
-    expected,
-    *,
-    allow_subclasses=True,
-    rtol=None,
-    atol=None,
-    equal_nan=False,
-    check_device=True,
-    check_dtype=True,
-    check_layout=True,
-    check_stride=False,
-    msg=None,
-):
+    actual, expected, *, allow_subclasses=True, rtol=None, atol=None, equal_nan=False,
+    check_device=True, check_dtype=True, check_layout=True, check_stride=False, msg=None,
+):  # fmt: skip
     """Raise AssertionError unless abs(actual - expected) <= atol + rtol * abs(expected) everywhere.
 
     Args:
@@ -83,16 +73,9 @@ def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=
 
 
 def make_tensor(
-    *shape,
-    dtype,
-    device="cpu",
-    low=None,
-    high=None,
-    requires_grad=False,
-    noncontiguous=False,
-    exclude_zero=False,
-    memory_format=None,
-):
+    *shape, dtype, device="cpu", low=None, high=None, requires_grad=False, noncontiguous=False,
+    exclude_zero=False, memory_format=None,
+):  # fmt: skip
     """A tensor of random numbers in [low, high): by default [-9, 9) or, for integers, [-9, 10).
 
     Args:

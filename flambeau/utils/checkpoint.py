@@ -109,15 +109,9 @@ def set_device_states(devices, states, *, device_type=None):
 
 
 def checkpoint(
-    function,
-    *args,
-    use_reentrant=None,
-    context_fn=noop_context_fn,
-    determinism_check="default",
-    debug=False,
-    early_stop=True,
-    **kwargs,
-):
+    function, *args, use_reentrant=None, context_fn=noop_context_fn, determinism_check="default",
+    debug=False, early_stop=True, **kwargs,
+):  # fmt: skip
     """function(*args, **kwargs), computed again in backward instead of remembered.
 
     Args:

@@ -100,15 +100,9 @@ BUILTIN_TYPES = frozenset({tuple, list, dict, namedtuple, OrderedDict, defaultdi
 
 
 def register_pytree_node(
-    cls,
-    flatten_fn,
-    unflatten_fn,
-    *,
-    serialized_type_name=None,
-    to_dumpable_context=None,
-    from_dumpable_context=None,
-    flatten_with_keys_fn=None,
-):
+    cls, flatten_fn, unflatten_fn, *, serialized_type_name=None, to_dumpable_context=None,
+    from_dumpable_context=None, flatten_with_keys_fn=None,
+):  # fmt: skip
     """Makes instances of `cls` nodes.
 
     Args:

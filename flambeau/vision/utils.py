@@ -13,13 +13,7 @@ __all__ = [
 
 
 def make_grid(
-    tensor,
-    nrow=8,
-    padding=2,
-    normalize=False,
-    value_range=None,
-    scale_each=False,
-    pad_value=0.0,
+    tensor, nrow=8, padding=2, normalize=False, value_range=None, scale_each=False, pad_value=0.0
 ):
     """Images (N, C, H, W), or a list of (C, H, W), side by side: (C, H', W'), grey ones with three channels.
 
@@ -135,18 +129,9 @@ def _canvas(image):
 
 
 def draw_bounding_boxes(
-    image,
-    boxes,
-    labels=None,
-    colors=None,
-    fill=False,
-    width=1,
-    font=None,
-    font_size=None,
-    label_colors=None,
-    label_background_colors=None,
-    fill_labels=False,
-):
+    image, boxes, labels=None, colors=None, fill=False, width=1, font=None, font_size=None,
+    label_colors=None, label_background_colors=None, fill_labels=False,
+):  # fmt: skip
     """An image (1 or 3, H, W) with boxes (N, 4), or rotated ones of corners (N, 8), and their labels.
 
     colors: one for all or a list; names, or (r, g, b). fill: half transparent. font, font_size: a TrueType file and

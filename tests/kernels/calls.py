@@ -16,17 +16,9 @@ def _name(array):
 
 
 def reduce_call(
-    reduction,
-    inputs,
-    out_dtypes,
-    mode="g",
-    stage="full",
-    params=(),
-    as_dtype=None,
-    index0=0,
-    in_dtypes=None,
-    address_of=None,
-):
+    reduction, inputs, out_dtypes, mode="g", stage="full", params=(), as_dtype=None, index0=0,
+    in_dtypes=None, address_of=None,
+):  # fmt: skip
     """The outputs of a reduction of arrays of shape (n_out, n_red0, n_red1), any strides."""
     n_out, n_red0, n_red1 = inputs[0].shape
     params = [np.asarray(p) for p in params]

@@ -148,14 +148,9 @@ def _copy_overlap(target, target_offsets, piece, offsets):
 
 
 def load(
-    state_dict,
-    *,
-    checkpoint_id=None,
-    storage_reader=None,
-    planner=None,
-    process_group=None,
+    state_dict, *, checkpoint_id=None, storage_reader=None, planner=None, process_group=None,
     no_dist=False,
-):
+):  # fmt: skip
     """Reads a checkpoint into a state dict: tensors in place, each process its part, whatever parts were written.
 
     Args:

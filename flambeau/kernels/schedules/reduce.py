@@ -112,18 +112,9 @@ class Reduce:
     """
 
     def __init__(
-        self,
-        name,
-        init,
-        step,
-        combine,
-        finish=None,
-        state=same,
-        n_in=1,
-        n_params=0,
-        blocked=0,
+        self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0, blocked=0,
         meets=None,
-    ):
+    ):  # fmt: skip
         self.name = name
         self.init, self._step, self._combine = init, step, combine
         self._finish = finish or (lambda s, n, *params: s[0])

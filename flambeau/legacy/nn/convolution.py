@@ -82,18 +82,9 @@ class SpatialDilatedConvolution(SpatialConvolution):
     """SpatialConvolution whose kernels reach over gaps: taps are dilationH rows and dilationW columns apart."""
 
     def __init__(
-        self,
-        nInputPlane,
-        nOutputPlane,
-        kW,
-        kH,
-        dW=1,
-        dH=1,
-        padW=0,
-        padH=None,
-        dilationH=1,
+        self, nInputPlane, nOutputPlane, kW, kH, dW=1, dH=1, padW=0, padH=None, dilationH=1,
         dilationW=None,
-    ):
+    ):  # fmt: skip
         super().__init__(nInputPlane, nOutputPlane, kW, kH, dW, dH, padW, padH)
         self.dilationH = dilationH
         self.dilationW = dilationH if dilationW is None else dilationW
@@ -103,18 +94,7 @@ class VolumetricConvolution(_Convolution):
     """SpatialConvolution with a third dimension, time: kernels (kT, kH, kW), input ([N,] C, T, H, W)."""
 
     def __init__(
-        self,
-        nInputPlane,
-        nOutputPlane,
-        kT,
-        kW,
-        kH,
-        dT=1,
-        dW=1,
-        dH=1,
-        padT=0,
-        padW=None,
-        padH=None,
+        self, nInputPlane, nOutputPlane, kT, kW, kH, dT=1, dW=1, dH=1, padT=0, padW=None, padH=None
     ):
         super().__init__()
         self.nInputPlane, self.nOutputPlane = nInputPlane, nOutputPlane
@@ -191,22 +171,9 @@ class VolumetricFullConvolution(_FullConvolution):
     _dims = "THW"
 
     def __init__(
-        self,
-        nInputPlane,
-        nOutputPlane,
-        kT,
-        kW,
-        kH,
-        dT=1,
-        dW=1,
-        dH=1,
-        padT=0,
-        padW=0,
-        padH=0,
-        adjT=0,
-        adjW=0,
-        adjH=0,
-    ):
+        self, nInputPlane, nOutputPlane, kT, kW, kH, dT=1, dW=1, dH=1, padT=0, padW=0, padH=0,
+        adjT=0, adjW=0, adjH=0,
+    ):  # fmt: skip
         super().__init__()
         self.nInputPlane, self.nOutputPlane = nInputPlane, nOutputPlane
         self.kT, self.kW, self.kH, self.dT, self.dW, self.dH = kT, kW, kH, dT, dW, dH

@@ -99,15 +99,9 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 
 @full_precision
 def poisson_nll_loss(
-    input,
-    target,
-    log_input=True,
-    full=False,
-    size_average=None,
-    eps=1e-8,
-    reduce=None,
+    input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
     reduction="mean",
-):
+):  # fmt: skip
     """Negative log likelihood of counts `target` under a Poisson distribution of rate exp(input).
 
     Without `log_input` the rate is the input itself. `full` adds Stirling's estimate of

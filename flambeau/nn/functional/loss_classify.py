@@ -17,15 +17,9 @@ _REAL = (flambeau.float16, flambeau.bfloat16, flambeau.float32, flambeau.float64
 
 @full_precision
 def cross_entropy(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    ignore_index=-100,
-    reduce=None,
-    reduction="mean",
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
     label_smoothing=0.0,
-):
+):  # fmt: skip
     """-log(softmax(input))[target], or the expectation of it where target holds probabilities.
 
     Args:
@@ -103,13 +97,7 @@ def _soft_cross_entropy(input, target, weight, dim, ignore_index, reduction, lab
 
 @full_precision
 def nll_loss(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    ignore_index=-100,
-    reduce=None,
-    reduction="mean",
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
 ):
     """-weight[target] * input[target], input holding the logarithm of each class's probability.
 
@@ -240,13 +228,7 @@ def binary_cross_entropy(
 
 @full_precision
 def binary_cross_entropy_with_logits(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
-    pos_weight=None,
+    input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
     """binary_cross_entropy of sigmoid(input), without overflow.
 
@@ -308,14 +290,9 @@ def multilabel_soft_margin_loss(
 
 @full_precision
 def ctc_loss(
-    log_probs,
-    targets,
-    input_lengths,
-    target_lengths,
-    blank=0,
-    reduction="mean",
+    log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
     zero_infinity=False,
-):
+):  # fmt: skip
     """-log of the probability of the targets under all alignments; see flambeau.ctc_loss."""
     check(reduction, "ctc_loss")
     return flambeau.ctc_loss(
@@ -324,17 +301,9 @@ def ctc_loss(
 
 
 def linear_cross_entropy(
-    input,
-    linear_weight,
-    target,
-    *,
-    linear_bias=None,
-    weight=None,
-    reduction="mean",
-    ignore_index=None,
-    label_smoothing=0.0,
-    options=None,
-):
+    input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean",
+    ignore_index=None, label_smoothing=0.0, options=None,
+):  # fmt: skip
     """cross_entropy of the scores input @ linear_weight.T + linear_bias.
 
     Shape: input (N, F) or (F), linear_weight (C, *S, F), linear_bias (C, *S); the scores are (N, C, *S).

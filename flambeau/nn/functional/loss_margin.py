@@ -10,13 +10,7 @@ from .reduction import check, reduced, reduction_of
 
 @full_precision
 def margin_ranking_loss(
-    input1,
-    input2,
-    target,
-    margin=0,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
+    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
     """max(0, -target * (input1 - input2) + margin): target 1 wants the first to be the larger."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -48,13 +42,7 @@ def hinge_embedding_loss(
 
 @full_precision
 def cosine_embedding_loss(
-    input1,
-    input2,
-    target,
-    margin=0,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
+    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -89,17 +77,9 @@ def cosine_embedding_loss(
 
 @full_precision
 def triplet_margin_loss(
-    anchor,
-    positive,
-    negative,
-    margin=1.0,
-    p=2,
-    eps=1e-6,
-    swap=False,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
-):
+    anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None,
+    reduce=None, reduction="mean",
+):  # fmt: skip
     """max(0, |anchor - positive| - |anchor - negative| + margin), distances in the p-norm.
 
     With `swap` the negative distance is that of the nearer of anchor and positive.
@@ -123,14 +103,7 @@ def triplet_margin_loss(
 
 
 def triplet_margin_with_distance_loss(
-    anchor,
-    positive,
-    negative,
-    *,
-    distance_function=None,
-    margin=1.0,
-    swap=False,
-    reduction="mean",
+    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
 ):
     """triplet_margin_loss with a distance of the caller's."""
     check(reduction, "triplet_margin_with_distance_loss")
@@ -158,14 +131,7 @@ def _triplet(anchor, positive, negative, distance, margin, swap, reduction):
 
 @full_precision
 def multi_margin_loss(
-    input,
-    target,
-    p=1,
-    margin=1.0,
-    weight=None,
-    size_average=None,
-    reduce=None,
-    reduction="mean",
+    input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
     """Mean over the other classes c of max(0, margin - input[target] + input[c]) ** p."""
     reduction = reduction_of(size_average, reduce, reduction)

@@ -23,15 +23,9 @@ def _check_batch(operator, sizes):
 
 
 def batch_norm(
-    input,
-    running_mean,
-    running_var,
-    weight=None,
-    bias=None,
-    training=False,
-    momentum=0.1,
+    input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1,
     eps=1e-05,
-):
+):  # fmt: skip
     """(input - mean) / sqrt(var + eps) * weight + bias, a mean and variance for each channel.
 
     In training they are those of this batch, and the running ones move towards them by `momentum`
@@ -64,15 +58,9 @@ def _refuse_tangents(input, *running):
 
 
 def instance_norm(
-    input,
-    running_mean=None,
-    running_var=None,
-    weight=None,
-    bias=None,
-    use_input_stats=True,
-    momentum=0.1,
-    eps=1e-05,
-):
+    input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True,
+    momentum=0.1, eps=1e-05,
+):  # fmt: skip
     """batch_norm with a mean and variance for each channel of each sample.
 
     Source: Ulyanov et al., 2016, arXiv:1607.08022.

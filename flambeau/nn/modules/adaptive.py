@@ -34,15 +34,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     """
 
     def __init__(
-        self,
-        in_features,
-        n_classes,
-        cutoffs,
-        div_value=4.0,
-        head_bias=False,
-        device=None,
+        self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, device=None,
         dtype=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         cutoffs = list(cutoffs)
         if not cutoffs:

@@ -23,21 +23,9 @@ class _ConvNd(Module):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride,
-        padding,
-        dilation,
-        transposed,
-        output_padding,
-        groups,
-        bias,
-        padding_mode,
-        device=None,
-        dtype=None,
-    ):
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed,
+        output_padding, groups, bias, padding_mode, device=None, dtype=None,
+    ):  # fmt: skip
         super().__init__()
         check_sizes(
             self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size
@@ -142,19 +130,9 @@ class _Conv(_ConvNd):
     """What the three convolutions share; `_tuple` and `_function` say which it is."""
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
-        groups=1,
-        bias=True,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
-    ):
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
+        bias=True, padding_mode="zeros", device=None, dtype=None,
+    ):  # fmt: skip
         each = type(self)._tuple
         super().__init__(
             in_channels,
@@ -230,20 +208,9 @@ class _ConvTransposeNd(_ConvNd):
     """What the three transposed convolutions share."""
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        output_padding=0,
-        groups=1,
-        bias=True,
-        dilation=1,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
-    ):
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0,
+        groups=1, bias=True, dilation=1, padding_mode="zeros", device=None, dtype=None,
+    ):  # fmt: skip
         if padding_mode != "zeros":
             raise ValueError(
                 f"{type(self).__name__}: padding_mode is {padding_mode!r}; only 'zeros' goes with "

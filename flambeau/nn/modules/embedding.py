@@ -79,19 +79,10 @@ class Embedding(_Table):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        num_embeddings,
-        embedding_dim,
-        padding_idx=None,
-        max_norm=None,
-        norm_type=2.0,
-        scale_grad_by_freq=False,
-        sparse=False,
-        _weight=None,
-        _freeze=False,
-        device=None,
+        self, num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0,
+        scale_grad_by_freq=False, sparse=False, _weight=None, _freeze=False, device=None,
         dtype=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.max_norm = max_norm
         self.norm_type = norm_type
@@ -126,15 +117,9 @@ class Embedding(_Table):
 
     @classmethod
     def from_pretrained(
-        cls,
-        embeddings,
-        freeze=True,
-        padding_idx=None,
-        max_norm=None,
-        norm_type=2.0,
-        scale_grad_by_freq=False,
-        sparse=False,
-    ):
+        cls, embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2.0,
+        scale_grad_by_freq=False, sparse=False,
+    ):  # fmt: skip
         """An Embedding whose table is `embeddings`; it does not learn unless freeze is False."""
         cls._check_table(embeddings)
         rows, columns = embeddings.shape
@@ -165,20 +150,10 @@ class EmbeddingBag(_Table):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        num_embeddings,
-        embedding_dim,
-        max_norm=None,
-        norm_type=2.0,
-        scale_grad_by_freq=False,
-        mode="mean",
-        sparse=False,
-        _weight=None,
-        include_last_offset=False,
-        padding_idx=None,
-        device=None,
-        dtype=None,
-    ):
+        self, num_embeddings, embedding_dim, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+        mode="mean", sparse=False, _weight=None, include_last_offset=False, padding_idx=None,
+        device=None, dtype=None,
+    ):  # fmt: skip
         super().__init__()
         self.max_norm = max_norm
         self.norm_type = norm_type
@@ -218,17 +193,9 @@ class EmbeddingBag(_Table):
 
     @classmethod
     def from_pretrained(
-        cls,
-        embeddings,
-        freeze=True,
-        max_norm=None,
-        norm_type=2.0,
-        scale_grad_by_freq=False,
-        mode="mean",
-        sparse=False,
-        include_last_offset=False,
-        padding_idx=None,
-    ):
+        cls, embeddings, freeze=True, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+        mode="mean", sparse=False, include_last_offset=False, padding_idx=None,
+    ):  # fmt: skip
         """An EmbeddingBag whose table is `embeddings`; it does not learn unless freeze is False."""
         cls._check_table(embeddings)
         rows, columns = embeddings.shape

@@ -172,16 +172,9 @@ class _LazyNorm(LazyModuleMixin):
     _track = True
 
     def __init__(
-        self,
-        eps=1e-5,
-        momentum=0.1,
-        affine=None,
-        track_running_stats=None,
-        device=None,
-        dtype=None,
-        *,
-        bias=True,
-    ):
+        self, eps=1e-5, momentum=0.1, affine=None, track_running_stats=None, device=None,
+        dtype=None, *, bias=True,
+    ):  # fmt: skip
         affine = self._affine if affine is None else affine
         track = self._track if track_running_stats is None else track_running_stats
         made = {"device": device, "dtype": dtype}

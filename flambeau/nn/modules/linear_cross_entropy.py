@@ -34,20 +34,9 @@ class LinearCrossEntropyLoss(_WeightedLoss):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        in_features,
-        num_classes,
-        *,
-        out_features=(),
-        bias=False,
-        device=None,
-        dtype=None,
-        reduction="mean",
-        weight=None,
-        ignore_index=None,
-        label_smoothing=0.0,
-        options=None,
-    ):
+        self, in_features, num_classes, *, out_features=(), bias=False, device=None, dtype=None,
+        reduction="mean", weight=None, ignore_index=None, label_smoothing=0.0, options=None,
+    ):  # fmt: skip
         super().__init__(weight, reduction=reduction)
         if num_classes <= 0:
             raise ValueError(

@@ -45,14 +45,9 @@ class LayerNorm(_AffineNorm):
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
     def __init__(
-        self,
-        normalized_shape,
-        eps=1e-5,
-        elementwise_affine=True,
-        bias=True,
-        device=None,
+        self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None,
         dtype=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.normalized_shape = _shape_tuple(normalized_shape)
         check_sizes(self, normalized_shape=self.normalized_shape)
@@ -122,16 +117,9 @@ class GroupNorm(_AffineNorm):
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
 
     def __init__(
-        self,
-        num_groups,
-        num_channels,
-        eps=1e-5,
-        affine=True,
-        device=None,
-        dtype=None,
-        *,
+        self, num_groups, num_channels, eps=1e-5, affine=True, device=None, dtype=None, *,
         bias=True,
-    ):
+    ):  # fmt: skip
         super().__init__()
         check_sizes(self, num_groups=num_groups, num_channels=num_channels)
         if num_channels % num_groups != 0:

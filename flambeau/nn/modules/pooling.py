@@ -14,14 +14,9 @@ class _MaxPoolNd(Module):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        kernel_size,
-        stride=None,
-        padding=0,
-        dilation=1,
-        return_indices=False,
+        self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False,
         ceil_mode=False,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = stride if stride is not None else kernel_size
@@ -179,14 +174,9 @@ class _AvgPoolNd(Module):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        kernel_size,
-        stride=None,
-        padding=0,
-        ceil_mode=False,
-        count_include_pad=True,
+        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
         divisor_override=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = stride if stride is not None else kernel_size

@@ -52,15 +52,9 @@ def _(g, size, fill_value, dtype=None, layout=None, device=None, requires_grad=F
 
 @rule("full_like")
 def _(
-    g,
-    input,
-    fill_value,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
+    g, input, fill_value, dtype=None, layout=None, device=None, requires_grad=False,
     memory_format=None,
-):
+):  # fmt: skip
     return filled(g, g.shape(input), fill_value)
 
 
@@ -127,15 +121,9 @@ def _(g, input, **options):
 
 def _random(kind):
     def draw(
-        g,
-        *size,
-        dtype=None,
-        layout=None,
-        device=None,
-        requires_grad=False,
-        generator=None,
+        g, *size, dtype=None, layout=None, device=None, requires_grad=False, generator=None,
         pin_memory=False,
-    ):
+    ):  # fmt: skip
         blank = g.op("Expand", g.constant(0, g.out.dtype), g.ints(flat_sizes(size)))
         return g.op(kind, blank)
 

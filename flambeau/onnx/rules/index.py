@@ -9,15 +9,9 @@ from .shape import _END, select
 
 @rule("embedding")
 def _(
-    g,
-    input,
-    weight,
-    padding_idx=None,
-    max_norm=None,
-    norm_type=2.0,
-    scale_grad_by_freq=False,
+    g, input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
     sparse=False,
-):
+):  # fmt: skip
     if max_norm is not None:
         raise NotImplementedError("onnx.export: embedding with max_norm.")
     return g.op("Gather", weight, input, axis=0)

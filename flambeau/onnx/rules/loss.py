@@ -40,15 +40,9 @@ def _(g, input, target, size_average=None, reduce=None, reduction="mean", beta=1
 
 @rule("nll_loss")
 def _(
-    g,
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    ignore_index=-100,
-    reduce=None,
+    g, input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
     reduction="mean",
-):
+):  # fmt: skip
     return g.op(
         "NegativeLogLikelihoodLoss",
         input,

@@ -7,17 +7,9 @@ from . import rule
 
 @rule("batch_norm")
 def _(
-    g,
-    input,
-    running_mean=None,
-    running_var=None,
-    weight=None,
-    bias=None,
-    training=False,
-    momentum=0.1,
-    eps=1e-5,
-    *rest,
-):
+    g, input, running_mean=None, running_var=None, weight=None, bias=None, training=False,
+    momentum=0.1, eps=1e-5, *rest,
+):  # fmt: skip
     if training or running_mean is None:
         dims = [d for d in range(input.ndim) if d != 1]
         centred, variance = _centred(g, input, dims)

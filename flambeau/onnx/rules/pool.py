@@ -28,15 +28,9 @@ def _batched(pool, n):
 
 def _max_pool(n):
     def max_pool(
-        g,
-        input,
-        kernel_size,
-        stride=None,
-        padding=0,
-        dilation=1,
-        ceil_mode=False,
+        g, input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
-    ):
+    ):  # fmt: skip
         attributes = dict(
             kernel_shape=spatial(kernel_size, n), pads=spatial(padding, n) * 2, dilations=spatial(dilation, n),
             strides=spatial(stride or kernel_size, n), ceil_mode=int(ceil_mode),

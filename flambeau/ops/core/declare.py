@@ -112,22 +112,10 @@ def _with_options(declare):
 
 
 def make_pointwise(
-    fn,
-    *,
-    name=None,
-    keep=(),
-    tensors=(),
-    compute="promoted",
-    result="same",
-    differentiable=True,
-    casts_out=None,
-    uses_index=False,
-    divisor=None,
-    float8=False,
-    takes_bool=True,
-    rounds=(),
+    fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True,
+    casts_out=None, uses_index=False, divisor=None, float8=False, takes_bool=True, rounds=(),
     slope_rounds=None,
-):
+):  # fmt: skip
     """The native callable of a pointwise function, registered nowhere.
 
     Args:
@@ -200,21 +188,9 @@ def make_pointwise(
 
 @_with_options
 def pointwise(
-    fn,
-    *,
-    name=None,
-    method=True,
-    function=True,
-    inplace=True,
-    namespaces=("torch",),
-    aliases=(),
-    domain=None,
-    smooth=True,
-    integers=False,
-    oracle=None,
-    apart=(),
-    **kernel,
-):
+    fn, *, name=None, method=True, function=True, inplace=True, namespaces=("torch",), aliases=(),
+    domain=None, smooth=True, integers=False, oracle=None, apart=(), **kernel,
+):  # fmt: skip
     """Declares an operator by its scalar expression.
 
     Positional arguments without a default are tensors (or numbers), the others scalar parameters.
@@ -292,20 +268,9 @@ _core._bind("called_in_order", _called_in_order)
 
 
 def _publish(
-    declared,
-    implementation=None,
-    *,
-    name,
-    method=True,
-    function=True,
-    inplace=False,
-    out=True,
-    namespaces=("torch",),
-    aliases=(),
-    timed=None,
-    seen=False,
-    **options,
-):
+    declared, implementation=None, *, name, method=True, function=True, inplace=False, out=True,
+    namespaces=("torch",), aliases=(), timed=None, seen=False, **options,
+):  # fmt: skip
     """Makes the public forms of an operator written in Python.
 
     Args:

@@ -11,28 +11,10 @@ class PointwiseSpec:
     """What the core asks of a pointwise operator: its arguments, its kernels, its derivatives."""
 
     def __init__(
-        self,
-        name,
-        fn,
-        args,
-        n_inputs,
-        defaults,
-        positional,
-        *,
-        keep=0,
-        tensors=0,
-        compute="promoted",
-        result="same",
-        differentiable=True,
-        uses_index=False,
-        map=None,
-        casts_out=None,
-        divisor=-1,
-        float8=False,
-        takes_bool=True,
-        rounds=0,
-        slope_rounds=None,
-    ):
+        self, name, fn, args, n_inputs, defaults, positional, *, keep=0, tensors=0,
+        compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
+        casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
+    ):  # fmt: skip
         self.name = name
         self.fn = fn
         self.args = args

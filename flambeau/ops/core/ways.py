@@ -9,18 +9,9 @@ from .declare import as_operator
 
 
 def reduction_way(
-    operation,
-    reduction,
-    results="s",
-    accepts="a",
-    *,
-    names=("input", "dim", "keepdim"),
-    whole=None,
-    result_type=None,
-    parameter=None,
-    backward=None,
-    whole_backward=None,
-):
+    operation, reduction, results="s", accepts="a", *, names=("input", "dim", "keepdim"),
+    whole=None, result_type=None, parameter=None, backward=None, whole_backward=None,
+):  # fmt: skip
     """Lets calls of an operator that is one run of a reduction go there straight; returns the operator.
 
     Args:

@@ -279,16 +279,9 @@ def _averaging(include_pad, divisor, in_sizes, sizes, kernel, stride, padding, l
 
 @rule("_avg_pool")
 def avg_pool(
-    input,
-    include_pad,
-    divisor,
-    in_sizes,
-    out_sizes,
-    kernel=None,
-    stride=None,
-    padding=None,
+    input, include_pad, divisor, in_sizes, out_sizes, kernel=None, stride=None, padding=None,
     dilation=None,
-):
+):  # fmt: skip
     if not input.dtype.is_floating_point:
         return NotImplemented
     found = on_meta(
@@ -318,16 +311,9 @@ def avg_pool(
 
 @rule("_avg_pool_backward")
 def avg_pool_backward(
-    grad_output,
-    include_pad,
-    divisor,
-    in_sizes,
-    out_sizes,
-    kernel=None,
-    stride=None,
-    padding=None,
+    grad_output, include_pad, divisor, in_sizes, out_sizes, kernel=None, stride=None, padding=None,
     dilation=None,
-):
+):  # fmt: skip
     found = on_meta(
         _core._avg_pool_backward,
         grad_output,

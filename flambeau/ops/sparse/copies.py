@@ -120,15 +120,9 @@ def fill_(input, value):
 
 def _alike(name, fill):
     def like(
-        input,
-        *,
-        dtype=None,
-        layout=None,
-        device=None,
-        requires_grad=False,
-        pin_memory=False,
+        input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
         memory_format=None,
-    ):
+    ):  # fmt: skip
         if layout is not None and layout != _core._layout_of(input):
             if layout == types.strided:
                 dense = getattr(fl, name[: -len("_like")])

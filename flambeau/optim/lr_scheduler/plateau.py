@@ -26,17 +26,9 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     def __init__(
-        self,
-        optimizer,
-        mode="min",
-        factor=0.1,
-        patience=10,
-        threshold=1e-4,
-        threshold_mode="rel",
-        cooldown=0,
-        min_lr=0,
-        eps=1e-8,
-    ):
+        self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel",
+        cooldown=0, min_lr=0, eps=1e-8,
+    ):  # fmt: skip
         if factor >= 1.0:
             raise ValueError(f"ReduceLROnPlateau: factor is {factor}; it must be below 1.")
         if not isinstance(optimizer, Optimizer):

@@ -74,20 +74,10 @@ class FuzzedTensor:
     """
 
     def __init__(
-        self,
-        name,
-        size,
-        steps=None,
-        probability_contiguous=0.5,
-        min_elements=None,
-        max_elements=None,
-        max_allocation_bytes=None,
-        dim_parameter=None,
-        roll_parameter=None,
-        dtype=torch.float32,
-        cuda=False,
-        tensor_constructor=None,
-    ):
+        self, name, size, steps=None, probability_contiguous=0.5, min_elements=None,
+        max_elements=None, max_allocation_bytes=None, dim_parameter=None, roll_parameter=None,
+        dtype=torch.float32, cuda=False, tensor_constructor=None,
+    ):  # fmt: skip
         if cuda:
             raise NotImplementedError("FuzzedTensor: cuda=True needs a GPU, and there is none.")
         self.name = name

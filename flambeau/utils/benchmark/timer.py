@@ -43,19 +43,9 @@ class Timer:
     _timer_cls = timeit.Timer
 
     def __init__(
-        self,
-        stmt="pass",
-        setup="pass",
-        global_setup="",
-        timer=timer,
-        globals=None,
-        label=None,
-        sub_label=None,
-        description=None,
-        env=None,
-        num_threads=1,
-        language=Language.PYTHON,
-    ):
+        self, stmt="pass", setup="pass", global_setup="", timer=timer, globals=None, label=None,
+        sub_label=None, description=None, env=None, num_threads=1, language=Language.PYTHON,
+    ):  # fmt: skip
         if not isinstance(stmt, str):
             raise ValueError(f"Timer: stmt must be a str, got {type(stmt).__name__}.")
         if language not in (Language.PYTHON, "py", "python"):

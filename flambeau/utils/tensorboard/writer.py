@@ -36,14 +36,9 @@ class SummaryWriter:
     """
 
     def __init__(
-        self,
-        log_dir=None,
-        comment="",
-        purge_step=None,
-        max_queue=10,
-        flush_secs=120,
+        self, log_dir=None, comment="", purge_step=None, max_queue=10, flush_secs=120,
         filename_suffix="",
-    ):
+    ):  # fmt: skip
         package()
         if not log_dir:
             now = time.strftime("%b%d_%H-%M-%S")
@@ -103,14 +98,9 @@ class SummaryWriter:
     # --- numbers ---------------------------------------------------------------------------------
 
     def add_scalar(
-        self,
-        tag,
-        scalar_value,
-        global_step=None,
-        walltime=None,
-        new_style=False,
+        self, tag, scalar_value, global_step=None, walltime=None, new_style=False,
         double_precision=False,
-    ):
+    ):  # fmt: skip
         """A number, a point of the curve `tag`; double_precision keeps 64 bits, in the newer form of scalars."""
         made = summary.scalar(tag, scalar_value, new_style, double_precision)
         self._add(made, global_step, walltime)
@@ -139,18 +129,9 @@ class SummaryWriter:
         self._add(made, global_step, walltime)
 
     def add_histogram_raw(
-        self,
-        tag,
-        min,
-        max,
-        num,
-        sum,
-        sum_squares,
-        bucket_limits,
-        bucket_counts,
-        global_step=None,
+        self, tag, min, max, num, sum, sum_squares, bucket_limits, bucket_counts, global_step=None,
         walltime=None,
-    ):
+    ):  # fmt: skip
         """A histogram counted elsewhere: its extrema, moments, and for each bin its upper limit and count."""
         numbers = [plain(value) for value in (min, max, num, sum, sum_squares)]
         bins = [array(value) for value in (bucket_limits, bucket_counts)]
@@ -179,34 +160,19 @@ class SummaryWriter:
                 writer.add_scalar(name, value, global_step)
 
     def add_pr_curve(
-        self,
-        tag,
-        labels,
-        predictions,
-        global_step=None,
-        num_thresholds=127,
-        weights=None,
+        self, tag, labels, predictions, global_step=None, num_thresholds=127, weights=None,
         walltime=None,
-    ):
+    ):  # fmt: skip
         """Precision over recall of probabilities `predictions` for truths `labels`, at many thresholds."""
         pair = array(labels), array(predictions)
         made = diagrams.pr_curve(tag, *pair, num_thresholds, array(weights))
         self._add(made, global_step, walltime)
 
     def add_pr_curve_raw(
-        self,
-        tag,
-        true_positive_counts,
-        false_positive_counts,
-        true_negative_counts,
-        false_negative_counts,
-        precision,
-        recall,
-        global_step=None,
-        num_thresholds=127,
-        weights=None,
-        walltime=None,
-    ):
+        self, tag, true_positive_counts, false_positive_counts, true_negative_counts,
+        false_negative_counts, precision, recall, global_step=None, num_thresholds=127,
+        weights=None, walltime=None,
+    ):  # fmt: skip
         """A curve of precision over recall whose counts at each threshold were taken elsewhere."""
         counts = (
             true_positive_counts,
@@ -250,16 +216,9 @@ class SummaryWriter:
         self.add_image(tag, img_tensor, global_step, walltime, dataformats)
 
     def add_image_with_boxes(
-        self,
-        tag,
-        img_tensor,
-        box_tensor,
-        global_step=None,
-        walltime=None,
-        rescale=1,
-        dataformats="CHW",
-        labels=None,
-    ):
+        self, tag, img_tensor, box_tensor, global_step=None, walltime=None, rescale=1,
+        dataformats="CHW", labels=None,
+    ):  # fmt: skip
         """A picture with frames around things: box_tensor is (N, 4), left, top, right, bottom; labels one text each."""
         _needs("PIL", "pictures", "vision")
         labels = [labels] if isinstance(labels, str) else labels
@@ -311,14 +270,9 @@ class SummaryWriter:
         )
 
     def add_embedding(
-        self,
-        mat,
-        metadata=None,
-        label_img=None,
-        global_step=None,
-        tag="default",
+        self, mat, metadata=None, label_img=None, global_step=None, tag="default",
         metadata_header=None,
-    ):
+    ):  # fmt: skip
         """Points (N, D) for TensorBoard's projector.
 
         Args:
@@ -346,15 +300,9 @@ class SummaryWriter:
         projector.write(self.log_dir, place, points, labels, pictures, step, tag, metadata_header)
 
     def add_mesh(
-        self,
-        tag,
-        vertices,
-        colors=None,
-        faces=None,
-        config_dict=None,
-        global_step=None,
+        self, tag, vertices, colors=None, faces=None, config_dict=None, global_step=None,
         walltime=None,
-    ):
+    ):  # fmt: skip
         """Surfaces or clouds of points: vertices and colors (B, N, 3), faces (B, F, 3) of numbers of vertices."""
         parts = [array(value) for value in (vertices, colors, faces)]
         self._add(diagrams.mesh(tag, *parts, config_dict), global_step, walltime)

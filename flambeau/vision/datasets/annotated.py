@@ -179,15 +179,9 @@ class _VOC(VisionDataset):
     """
 
     def __init__(
-        self,
-        root,
-        year="2012",
-        image_set="train",
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        self, root, year="2012", image_set="train", download=False, transform=None,
+        target_transform=None, transforms=None,
+    ):  # fmt: skip
         super().__init__(root, transforms, transform, target_transform)
         name = type(self).__name__
         self.year = one_of(name, "year", str(year), [y for y in _VOC_FILES if "-" not in y])

@@ -42,14 +42,9 @@ class Flowers102(Listed):
     _sets = {"train": "trnid", "val": "valid", "test": "tstid"}
 
     def __init__(
-        self,
-        root,
-        split="train",
-        transform=None,
-        target_transform=None,
-        download=False,
+        self, root, split="train", transform=None, target_transform=None, download=False,
         loader=default_loader,
-    ):
+    ):  # fmt: skip
         super().__init__(root, transform, target_transform, loader)
         self._split = one_of("Flowers102", "split", split, tuple(self._sets))
         folder = Path(self.root, "flowers-102")
@@ -71,14 +66,9 @@ class Food101(Listed):
     """101,000 dishes in 101 classes; split "train" or "test". Source: Bossard et al., ECCV 2014."""
 
     def __init__(
-        self,
-        root,
-        split="train",
-        transform=None,
-        target_transform=None,
-        download=False,
+        self, root, split="train", transform=None, target_transform=None, download=False,
         loader=default_loader,
-    ):
+    ):  # fmt: skip
         super().__init__(root, transform, target_transform, loader)
         self._split = one_of("Food101", "split", split, ("train", "test"))
         folder = Path(self.root, "food-101")
@@ -118,15 +108,9 @@ class OxfordIIITPet(VisionDataset):
     )
 
     def __init__(
-        self,
-        root,
-        split="trainval",
-        target_types="category",
-        transforms=None,
-        transform=None,
-        target_transform=None,
-        download=False,
-    ):
+        self, root, split="trainval", target_types="category", transforms=None, transform=None,
+        target_transform=None, download=False,
+    ):  # fmt: skip
         super().__init__(root, transforms, transform, target_transform)
         self._split = one_of("OxfordIIITPet", "split", split, ("trainval", "test"))
         types = [target_types] if isinstance(target_types, str) else list(target_types)
@@ -213,14 +197,9 @@ class CelebA(VisionDataset):
     }
 
     def __init__(
-        self,
-        root,
-        split="train",
-        target_type="attr",
-        transform=None,
-        target_transform=None,
+        self, root, split="train", target_type="attr", transform=None, target_transform=None,
         download=False,
-    ):
+    ):  # fmt: skip
         super().__init__(root, transform=transform, target_transform=target_transform)
         from ... import tensor
 

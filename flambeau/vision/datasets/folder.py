@@ -87,15 +87,9 @@ class DatasetFolder(VisionDataset):
     """
 
     def __init__(
-        self,
-        root,
-        loader,
-        extensions=None,
-        transform=None,
-        target_transform=None,
-        is_valid_file=None,
-        allow_empty=False,
-    ):
+        self, root, loader, extensions=None, transform=None, target_transform=None,
+        is_valid_file=None, allow_empty=False,
+    ):  # fmt: skip
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.classes, self.class_to_idx = self.find_classes(self.root)
         self.samples = self.make_dataset(
@@ -128,14 +122,9 @@ class ImageFolder(DatasetFolder):
     """Images in a folder for each class, as images of Pillow, RGB, unless loader says otherwise."""
 
     def __init__(
-        self,
-        root,
-        transform=None,
-        target_transform=None,
-        loader=default_loader,
-        is_valid_file=None,
-        allow_empty=False,
-    ):
+        self, root, transform=None, target_transform=None, loader=default_loader,
+        is_valid_file=None, allow_empty=False,
+    ):  # fmt: skip
         super().__init__(
             root,
             loader,

@@ -64,20 +64,10 @@ def _mask(sizes, window, shift, like):
 
 
 def shifted_window_attention(
-    input,
-    qkv_weight,
-    proj_weight,
-    relative_position_bias,
-    window_size,
-    num_heads,
-    shift_size,
-    attention_dropout=0.0,
-    dropout=0.0,
-    qkv_bias=None,
-    proj_bias=None,
-    logit_scale=None,
+    input, qkv_weight, proj_weight, relative_position_bias, window_size, num_heads, shift_size,
+    attention_dropout=0.0, dropout=0.0, qkv_bias=None, proj_bias=None, logit_scale=None,
     training=True,
-):
+):  # fmt: skip
     """Self-attention within windows: (B, *sizes, C) to the same.
 
     Sizes are padded to multiples of window_size. shift_size moves the windows; where one window covers a size
@@ -136,16 +126,9 @@ class ShiftedWindowAttention(nn.Module):
     """shifted_window_attention with its weights and a table of relative positions."""
 
     def __init__(
-        self,
-        dim,
-        window_size,
-        shift_size,
-        num_heads,
-        qkv_bias=True,
-        proj_bias=True,
-        attention_dropout=0.0,
-        dropout=0.0,
-    ):
+        self, dim, window_size, shift_size, num_heads, qkv_bias=True, proj_bias=True,
+        attention_dropout=0.0, dropout=0.0,
+    ):  # fmt: skip
         super().__init__()
         if len(window_size) != len(shift_size):
             raise ValueError(

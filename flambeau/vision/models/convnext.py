@@ -75,14 +75,9 @@ class ConvNeXt(nn.Module):
     """Images (N, 3, H, W) to scores (N, num_classes), by a list of CNBlockConfig."""
 
     def __init__(
-        self,
-        block_setting,
-        stochastic_depth_prob=0.0,
-        layer_scale=1e-6,
-        num_classes=1000,
-        block=None,
-        norm_layer=None,
-    ):
+        self, block_setting, stochastic_depth_prob=0.0, layer_scale=1e-6, num_classes=1000,
+        block=None, norm_layer=None,
+    ):  # fmt: skip
         super().__init__()
         check_setting("ConvNeXt: block_setting", block_setting, CNBlockConfig)
         block = block or CNBlock

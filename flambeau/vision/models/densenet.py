@@ -48,14 +48,9 @@ class _DenseBlock(nn.ModuleDict):
     """Dense layers; what comes out is the input and what each has made, side by side."""
 
     def __init__(
-        self,
-        num_layers,
-        num_input_features,
-        bn_size,
-        growth_rate,
-        drop_rate,
+        self, num_layers, num_input_features, bn_size, growth_rate, drop_rate,
         memory_efficient=False,
-    ):
+    ):  # fmt: skip
         super().__init__()
         for i in range(num_layers):
             width = num_input_features + i * growth_rate
@@ -88,15 +83,9 @@ class DenseNet(nn.Module):
     """
 
     def __init__(
-        self,
-        growth_rate=32,
-        block_config=(6, 12, 24, 16),
-        num_init_features=64,
-        bn_size=4,
-        drop_rate=0,
-        num_classes=1000,
-        memory_efficient=False,
-    ):
+        self, growth_rate=32, block_config=(6, 12, 24, 16), num_init_features=64, bn_size=4,
+        drop_rate=0, num_classes=1000, memory_efficient=False,
+    ):  # fmt: skip
         super().__init__()
         width = num_init_features
         self.features = nn.Sequential(

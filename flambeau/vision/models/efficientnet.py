@@ -43,17 +43,9 @@ class MBConvConfig(_MBConvConfig):
     """A stage of MBConv, its widths times width_mult and its number of blocks times depth_mult."""
 
     def __init__(
-        self,
-        expand_ratio,
-        kernel,
-        stride,
-        input_channels,
-        out_channels,
-        num_layers,
-        width_mult=1.0,
-        depth_mult=1.0,
-        block=None,
-    ):
+        self, expand_ratio, kernel, stride, input_channels, out_channels, num_layers,
+        width_mult=1.0, depth_mult=1.0, block=None,
+    ):  # fmt: skip
         super().__init__(
             expand_ratio,
             kernel,
@@ -159,14 +151,9 @@ class EfficientNet(nn.Module):
     """Images (N, 3, H, W) to scores (N, num_classes), by a list of stages' configurations."""
 
     def __init__(
-        self,
-        inverted_residual_setting,
-        dropout,
-        stochastic_depth_prob=0.2,
-        num_classes=1000,
-        norm_layer=None,
-        last_channel=None,
-    ):
+        self, inverted_residual_setting, dropout, stochastic_depth_prob=0.2, num_classes=1000,
+        norm_layer=None, last_channel=None,
+    ):  # fmt: skip
         super().__init__()
         setting = inverted_residual_setting
         check_setting("EfficientNet: inverted_residual_setting", setting, _MBConvConfig)

@@ -152,14 +152,9 @@ def _cut(model, graph, tracer, wanted):
 
 
 def create_feature_extractor(
-    model,
-    return_nodes=None,
-    train_return_nodes=None,
-    eval_return_nodes=None,
-    tracer_kwargs=None,
-    suppress_diff_warning=False,
-    concrete_args=None,
-):
+    model, return_nodes=None, train_return_nodes=None, eval_return_nodes=None, tracer_kwargs=None,
+    suppress_diff_warning=False, concrete_args=None,
+):  # fmt: skip
     """A module that gives a dict of what `model` makes at the nodes return_nodes.
 
     return_nodes: names (get_graph_node_names), or a dict of them to keys of the result; a module's name stands for

@@ -81,15 +81,9 @@ class GoogLeNet(nn.Module):
     """
 
     def __init__(
-        self,
-        num_classes=1000,
-        aux_logits=True,
-        transform_input=False,
-        init_weights=True,
-        blocks=None,
-        dropout=0.2,
-        dropout_aux=0.7,
-    ):
+        self, num_classes=1000, aux_logits=True, transform_input=False, init_weights=True,
+        blocks=None, dropout=0.2, dropout_aux=0.7,
+    ):  # fmt: skip
         super().__init__()
         if blocks is not None and len(blocks) != 3:
             raise ValueError(f"GoogLeNet: blocks has {len(blocks)} classes; it must have 3.")

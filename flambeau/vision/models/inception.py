@@ -181,14 +181,9 @@ class Inception3(nn.Module):
     """
 
     def __init__(
-        self,
-        num_classes=1000,
-        aux_logits=True,
-        transform_input=False,
-        inception_blocks=None,
-        init_weights=True,
-        dropout=0.5,
-    ):
+        self, num_classes=1000, aux_logits=True, transform_input=False, inception_blocks=None,
+        init_weights=True, dropout=0.5,
+    ):  # fmt: skip
         super().__init__()
         if inception_blocks is not None and len(inception_blocks) != 7:
             raise ValueError(

@@ -22,16 +22,9 @@ class MBConv(nn.Module):
     """A by-channel convolution between two of 1x1, beside the (pooled, projected) input."""
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        expansion_ratio,
-        squeeze_ratio,
-        stride,
-        activation_layer,
-        norm_layer,
-        p_stochastic_dropout=0.0,
-    ):
+        self, in_channels, out_channels, expansion_ratio, squeeze_ratio, stride, activation_layer,
+        norm_layer, p_stochastic_dropout=0.0,
+    ):  # fmt: skip
         super().__init__()
         if stride != 1 or in_channels != out_channels:
             project = nn.Conv2d(in_channels, out_channels, 1, bias=True)
@@ -133,19 +126,9 @@ class PartitionAttentionLayer(nn.Module):
     """Attention and MLP within windows, or over a grid of places far from each other."""
 
     def __init__(
-        self,
-        in_channels,
-        head_dim,
-        partition_size,
-        partition_type,
-        grid_size,
-        mlp_ratio,
-        activation_layer,
-        norm_layer,
-        attention_dropout,
-        mlp_dropout,
-        p_stochastic_dropout,
-    ):
+        self, in_channels, head_dim, partition_size, partition_type, grid_size, mlp_ratio,
+        activation_layer, norm_layer, attention_dropout, mlp_dropout, p_stochastic_dropout,
+    ):  # fmt: skip
         super().__init__()
         if partition_type not in ("grid", "window"):
             raise ValueError(
@@ -190,22 +173,10 @@ class MaxVitLayer(nn.Module):
     """MBconv, window_attention, grid_attention, one after another."""
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        squeeze_ratio,
-        expansion_ratio,
-        stride,
-        norm_layer,
-        activation_layer,
-        head_dim,
-        mlp_ratio,
-        mlp_dropout,
-        attention_dropout,
-        p_stochastic_dropout,
-        partition_size,
-        grid_size,
-    ):
+        self, in_channels, out_channels, squeeze_ratio, expansion_ratio, stride, norm_layer,
+        activation_layer, head_dim, mlp_ratio, mlp_dropout, attention_dropout, p_stochastic_dropout,
+        partition_size, grid_size,
+    ):  # fmt: skip
         super().__init__()
         attention = {
             "in_channels": out_channels,
@@ -288,23 +259,10 @@ class MaxVit(nn.Module):
     """Images (N, 3, *input_size) to scores (N, num_classes)."""
 
     def __init__(
-        self,
-        input_size,
-        stem_channels,
-        partition_size,
-        block_channels,
-        block_layers,
-        head_dim,
-        stochastic_depth_prob,
-        norm_layer=None,
-        activation_layer=nn.GELU,
-        squeeze_ratio=0.25,
-        expansion_ratio=4,
-        mlp_ratio=4,
-        mlp_dropout=0.0,
-        attention_dropout=0.0,
-        num_classes=1000,
-    ):
+        self, input_size, stem_channels, partition_size, block_channels, block_layers, head_dim,
+        stochastic_depth_prob, norm_layer=None, activation_layer=nn.GELU, squeeze_ratio=0.25,
+        expansion_ratio=4, mlp_ratio=4, mlp_dropout=0.0, attention_dropout=0.0, num_classes=1000,
+    ):  # fmt: skip
         super().__init__()
         norm_layer = norm_layer or partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
         grids = _grids(input_size, len(block_channels), partition_size)

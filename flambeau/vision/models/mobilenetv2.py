@@ -61,15 +61,9 @@ class MobileNetV2(nn.Module):
     """
 
     def __init__(
-        self,
-        num_classes=1000,
-        width_mult=1.0,
-        inverted_residual_setting=None,
-        round_nearest=8,
-        block=None,
-        norm_layer=None,
-        dropout=0.2,
-    ):
+        self, num_classes=1000, width_mult=1.0, inverted_residual_setting=None, round_nearest=8,
+        block=None, norm_layer=None, dropout=0.2,
+    ):  # fmt: skip
         super().__init__()
         block = block or InvertedResidual
         norm_layer = norm_layer or nn.BatchNorm2d

@@ -25,17 +25,9 @@ class InvertedResidualConfig:
     """What one block is: widths (times width_mult), kernel, squeeze and excitation, "HS" or "RE", stride, dilation."""
 
     def __init__(
-        self,
-        input_channels,
-        kernel,
-        expanded_channels,
-        out_channels,
-        use_se,
-        activation,
-        stride,
-        dilation,
-        width_mult,
-    ):
+        self, input_channels, kernel, expanded_channels, out_channels, use_se, activation, stride,
+        dilation, width_mult,
+    ):  # fmt: skip
         self.input_channels = self.adjust_channels(input_channels, width_mult)
         self.kernel = kernel
         self.expanded_channels = self.adjust_channels(expanded_channels, width_mult)
@@ -102,14 +94,9 @@ class MobileNetV3(nn.Module):
     """Images (N, 3, H, W) to scores (N, num_classes), by a list of InvertedResidualConfig."""
 
     def __init__(
-        self,
-        inverted_residual_setting,
-        last_channel,
-        num_classes=1000,
-        block=None,
-        norm_layer=None,
-        dropout=0.2,
-    ):
+        self, inverted_residual_setting, last_channel, num_classes=1000, block=None,
+        norm_layer=None, dropout=0.2,
+    ):  # fmt: skip
         super().__init__()
         setting = inverted_residual_setting
         check_setting("MobileNetV3: inverted_residual_setting", setting, InvertedResidualConfig)

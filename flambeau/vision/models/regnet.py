@@ -49,16 +49,9 @@ class BottleneckTransform(nn.Sequential):
     """a: 1x1; b: 3x3 in groups; se: squeeze and excitation, where there is a ratio; c: 1x1."""
 
     def __init__(
-        self,
-        width_in,
-        width_out,
-        stride,
-        norm_layer,
-        activation_layer,
-        group_width,
-        bottleneck_multiplier,
-        se_ratio,
-    ):
+        self, width_in, width_out, stride, norm_layer, activation_layer, group_width,
+        bottleneck_multiplier, se_ratio,
+    ):  # fmt: skip
         width = round(width_out * bottleneck_multiplier)
         normed = {"norm_layer": norm_layer, "activation_layer": activation_layer}
         layers = OrderedDict(
@@ -80,16 +73,9 @@ class ResBottleneckBlock(nn.Module):
     """A bottleneck beside the identity, or beside a 1x1 convolution where sizes change."""
 
     def __init__(
-        self,
-        width_in,
-        width_out,
-        stride,
-        norm_layer,
-        activation_layer,
-        group_width=1,
-        bottleneck_multiplier=1.0,
-        se_ratio=None,
-    ):
+        self, width_in, width_out, stride, norm_layer, activation_layer, group_width=1,
+        bottleneck_multiplier=1.0, se_ratio=None,
+    ):  # fmt: skip
         super().__init__()
         self.proj = None
         if width_in != width_out or stride != 1:
@@ -164,19 +150,9 @@ class AnyStage(nn.Sequential):
     """The blocks of a stage, block{stage}-0 and on; the first has the stride."""
 
     def __init__(
-        self,
-        width_in,
-        width_out,
-        stride,
-        depth,
-        block_constructor,
-        norm_layer,
-        activation_layer,
-        group_width,
-        bottleneck_multiplier,
-        se_ratio=None,
-        stage_index=0,
-    ):
+        self, width_in, width_out, stride, depth, block_constructor, norm_layer, activation_layer,
+        group_width, bottleneck_multiplier, se_ratio=None, stage_index=0,
+    ):  # fmt: skip
         super().__init__()
         for i in range(depth):
             block = block_constructor(
@@ -196,15 +172,9 @@ class RegNet(nn.Module):
     """Images (N, 3, H, W) to scores (N, num_classes), by BlockParams."""
 
     def __init__(
-        self,
-        block_params,
-        num_classes=1000,
-        stem_width=32,
-        stem_type=None,
-        block_type=None,
-        norm_layer=None,
-        activation=None,
-    ):
+        self, block_params, num_classes=1000, stem_width=32, stem_type=None, block_type=None,
+        norm_layer=None, activation=None,
+    ):  # fmt: skip
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
         activation = activation or nn.ReLU

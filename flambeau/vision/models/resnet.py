@@ -33,16 +33,9 @@ class BasicBlock(nn.Module):
     expansion = 1
 
     def __init__(
-        self,
-        inplanes,
-        planes,
-        stride=1,
-        downsample=None,
-        groups=1,
-        base_width=64,
-        dilation=1,
+        self, inplanes, planes, stride=1, downsample=None, groups=1, base_width=64, dilation=1,
         norm_layer=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
         if groups != 1 or base_width != 64:
@@ -73,16 +66,9 @@ class Bottleneck(nn.Module):
     expansion = 4
 
     def __init__(
-        self,
-        inplanes,
-        planes,
-        stride=1,
-        downsample=None,
-        groups=1,
-        base_width=64,
-        dilation=1,
+        self, inplanes, planes, stride=1, downsample=None, groups=1, base_width=64, dilation=1,
         norm_layer=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
         width = int(planes * (base_width / 64.0)) * groups
@@ -113,16 +99,9 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self,
-        block,
-        layers,
-        num_classes=1000,
-        zero_init_residual=False,
-        groups=1,
-        width_per_group=64,
-        replace_stride_with_dilation=None,
-        norm_layer=None,
-    ):
+        self, block, layers, num_classes=1000, zero_init_residual=False, groups=1,
+        width_per_group=64, replace_stride_with_dilation=None, norm_layer=None,
+    ):  # fmt: skip
         super().__init__()
         self._norm_layer = norm_layer or nn.BatchNorm2d
         self.inplanes = 64

@@ -97,18 +97,9 @@ class SwinTransformerBlock(nn.Module):
     _attention = ShiftedWindowAttention
 
     def __init__(
-        self,
-        dim,
-        num_heads,
-        window_size,
-        shift_size,
-        mlp_ratio=4.0,
-        dropout=0.0,
-        attention_dropout=0.0,
-        stochastic_depth_prob=0.0,
-        norm_layer=nn.LayerNorm,
-        attn_layer=None,
-    ):
+        self, dim, num_heads, window_size, shift_size, mlp_ratio=4.0, dropout=0.0,
+        attention_dropout=0.0, stochastic_depth_prob=0.0, norm_layer=nn.LayerNorm, attn_layer=None,
+    ):  # fmt: skip
         super().__init__()
         self.norm1 = norm_layer(dim)
         self.attn = (attn_layer or self._attention)(
@@ -149,16 +140,9 @@ class SwinTransformerBlockV2(SwinTransformerBlock):
 
 
 def stages(
-    width,
-    depths,
-    num_heads,
-    window_size,
-    stochastic_depth_prob,
-    block,
-    downsample_layer,
-    norm_layer,
-    **further,
-):
+    width, depths, num_heads, window_size, stochastic_depth_prob, block, downsample_layer,
+    norm_layer, **further,
+):  # fmt: skip
     """(list of stages with what halves their sizes between them, width of the last)."""
     layers, done, last = [], 0, sum(depths) - 1
     for i, (depth, heads) in enumerate(zip(depths, num_heads)):
@@ -196,21 +180,10 @@ class SwinTransformer(nn.Module):
     """Images (N, 3, H, W) to scores (N, num_classes)."""
 
     def __init__(
-        self,
-        patch_size,
-        embed_dim,
-        depths,
-        num_heads,
-        window_size,
-        mlp_ratio=4.0,
-        dropout=0.0,
-        attention_dropout=0.0,
-        stochastic_depth_prob=0.1,
-        num_classes=1000,
-        norm_layer=None,
-        block=None,
-        downsample_layer=PatchMerging,
-    ):
+        self, patch_size, embed_dim, depths, num_heads, window_size, mlp_ratio=4.0, dropout=0.0,
+        attention_dropout=0.0, stochastic_depth_prob=0.1, num_classes=1000, norm_layer=None,
+        block=None, downsample_layer=PatchMerging,
+    ):  # fmt: skip
         super().__init__()
         self.num_classes = num_classes
         norm_layer = norm_layer or partial(nn.LayerNorm, eps=1e-5)

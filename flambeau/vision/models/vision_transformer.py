@@ -59,13 +59,7 @@ class EncoderBlock(nn.Module):
     """Attention and MLP, each after a norm and beside the identity: (N, T, hidden_dim)."""
 
     def __init__(
-        self,
-        num_heads,
-        hidden_dim,
-        mlp_dim,
-        dropout,
-        attention_dropout,
-        norm_layer=_NORM,
+        self, num_heads, hidden_dim, mlp_dim, dropout, attention_dropout, norm_layer=_NORM
     ):
         super().__init__()
         self.num_heads = num_heads
@@ -89,16 +83,9 @@ class Encoder(nn.Module):
     """Positions are added, then blocks, then a norm."""
 
     def __init__(
-        self,
-        seq_length,
-        num_layers,
-        num_heads,
-        hidden_dim,
-        mlp_dim,
-        dropout,
-        attention_dropout,
+        self, seq_length, num_layers, num_heads, hidden_dim, mlp_dim, dropout, attention_dropout,
         norm_layer=_NORM,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.pos_embedding = nn.Parameter(empty(1, seq_length, hidden_dim).normal_(std=0.02))
         self.dropout = nn.Dropout(dropout)
@@ -128,20 +115,10 @@ class VisionTransformer(nn.Module):
     """
 
     def __init__(
-        self,
-        image_size,
-        patch_size,
-        num_layers,
-        num_heads,
-        hidden_dim,
-        mlp_dim,
-        dropout=0.0,
-        attention_dropout=0.0,
-        num_classes=1000,
-        representation_size=None,
-        norm_layer=_NORM,
+        self, image_size, patch_size, num_layers, num_heads, hidden_dim, mlp_dim, dropout=0.0,
+        attention_dropout=0.0, num_classes=1000, representation_size=None, norm_layer=_NORM,
         conv_stem_configs=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         if image_size % patch_size != 0:
             raise AssertionError(

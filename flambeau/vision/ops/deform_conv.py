@@ -141,16 +141,9 @@ class DeformConv2d(nn.Module):
     """deform_conv2d with its weight and bias; forward(input, offset, mask=None)."""
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
-        groups=1,
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
         bias=True,
-    ):
+    ):  # fmt: skip
         super().__init__()
         if in_channels % groups or out_channels % groups:
             raise ValueError(

@@ -57,19 +57,9 @@ class ConvNormActivation(nn.Sequential):
     _conv, _dims = nn.Conv2d, 2
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size=3,
-        stride=1,
-        padding=None,
-        groups=1,
-        norm_layer=nn.BatchNorm2d,
-        activation_layer=nn.ReLU,
-        dilation=1,
-        inplace=True,
-        bias=None,
-    ):
+        self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1,
+        norm_layer=nn.BatchNorm2d, activation_layer=nn.ReLU, dilation=1, inplace=True, bias=None,
+    ):  # fmt: skip
         if padding is None:
             padding = _half(kernel_size, dilation, self._dims)
         if bias is None:
@@ -116,19 +106,9 @@ class Conv3dNormActivation(ConvNormActivation):
     _conv, _dims = nn.Conv3d, 3
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size=3,
-        stride=1,
-        padding=None,
-        groups=1,
-        norm_layer=nn.BatchNorm3d,
-        activation_layer=nn.ReLU,
-        dilation=1,
-        inplace=True,
-        bias=None,
-    ):
+        self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1,
+        norm_layer=nn.BatchNorm3d, activation_layer=nn.ReLU, dilation=1, inplace=True, bias=None,
+    ):  # fmt: skip
         super().__init__(
             in_channels,
             out_channels,
@@ -181,15 +161,9 @@ class MLP(nn.Sequential):
     """
 
     def __init__(
-        self,
-        in_channels,
-        hidden_channels,
-        norm_layer=None,
-        activation_layer=nn.ReLU,
-        inplace=None,
-        bias=True,
-        dropout=0.0,
-    ):
+        self, in_channels, hidden_channels, norm_layer=None, activation_layer=nn.ReLU, inplace=None,
+        bias=True, dropout=0.0,
+    ):  # fmt: skip
         chosen = {} if inplace is None else {"inplace": inplace}
         layers, width = [], in_channels
         for hidden in hidden_channels[:-1]:

@@ -105,15 +105,9 @@ def output_size(matrix, size):
 
 
 def affine(
-    image,
-    angle,
-    translate,
-    scale,
-    shear,
-    interpolation=InterpolationMode.NEAREST,
-    fill=None,
+    image, angle, translate, scale, shear, interpolation=InterpolationMode.NEAREST, fill=None,
     center=None,
-):
+):  # fmt: skip
     """Turned by `angle` degrees, clockwise, about its middle or `center` (x, y), moved, scaled and sheared."""
     size = tuple(image.shape[-2:])
     middle = [0.0, 0.0] if center is None else [c - s * 0.5 for c, s in zip(center, size[::-1])]

@@ -111,15 +111,9 @@ def resized_crop(
 
 
 def affine(
-    image,
-    angle,
-    translate,
-    scale,
-    shear,
-    interpolation=InterpolationMode.NEAREST,
-    fill=None,
+    image, angle, translate, scale, shear, interpolation=InterpolationMode.NEAREST, fill=None,
     center=None,
-):
+):  # fmt: skip
     middle = [s * 0.5 for s in image.size] if center is None else center
     matrix = _image_warp.inverse_matrix(middle, angle, translate, scale, _image_warp.two(shear))
     from PIL import Image

@@ -269,15 +269,9 @@ class AugMix:
     """
 
     def __init__(
-        self,
-        severity=3,
-        mixture_width=3,
-        chain_depth=-1,
-        alpha=1.0,
-        all_ops=True,
-        interpolation=InterpolationMode.BILINEAR,
-        fill=None,
-    ):
+        self, severity=3, mixture_width=3, chain_depth=-1, alpha=1.0, all_ops=True,
+        interpolation=InterpolationMode.BILINEAR, fill=None,
+    ):  # fmt: skip
         super().__init__(interpolation, fill)
         if not 1 <= severity <= 10:
             raise ValueError(f"AugMix: severity is {severity}; it must lie in 1 to 10.")

@@ -44,15 +44,9 @@ class ImageClassification(_Preset):
     """Resized, its middle cut out, and normalised: (..., 3, crop_size, crop_size)."""
 
     def __init__(
-        self,
-        *,
-        crop_size,
-        resize_size=256,
-        mean=_IMAGENET["mean"],
-        std=_IMAGENET["std"],
-        interpolation=InterpolationMode.BILINEAR,
-        antialias=True,
-    ):
+        self, *, crop_size, resize_size=256, mean=_IMAGENET["mean"], std=_IMAGENET["std"],
+        interpolation=InterpolationMode.BILINEAR, antialias=True,
+    ):  # fmt: skip
         super().__init__()
         self.crop_size = _sizes(crop_size)
         self.resize_size = _sizes(resize_size)
@@ -71,14 +65,9 @@ class VideoClassification(_Preset):
     """Frames (..., T, C, H, W), resized, cut and normalised, as (..., C, T, H, W)."""
 
     def __init__(
-        self,
-        *,
-        crop_size,
-        resize_size,
-        mean=(0.43216, 0.394666, 0.37645),
-        std=(0.22803, 0.22145, 0.216989),
-        interpolation=InterpolationMode.BILINEAR,
-    ):
+        self, *, crop_size, resize_size, mean=(0.43216, 0.394666, 0.37645),
+        std=(0.22803, 0.22145, 0.216989), interpolation=InterpolationMode.BILINEAR,
+    ):  # fmt: skip
         super().__init__()
         self.crop_size = list(crop_size)
         self.resize_size = list(resize_size)
@@ -103,14 +92,9 @@ class SemanticSegmentation(_Preset):
     """Resized and normalised, nothing cut away; resize_size None keeps the size."""
 
     def __init__(
-        self,
-        *,
-        resize_size,
-        mean=_IMAGENET["mean"],
-        std=_IMAGENET["std"],
-        interpolation=InterpolationMode.BILINEAR,
-        antialias=True,
-    ):
+        self, *, resize_size, mean=_IMAGENET["mean"], std=_IMAGENET["std"],
+        interpolation=InterpolationMode.BILINEAR, antialias=True,
+    ):  # fmt: skip
         super().__init__()
         self.resize_size = [resize_size] if resize_size is not None else None
         self.mean = list(mean)

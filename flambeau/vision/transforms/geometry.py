@@ -291,15 +291,9 @@ class RandomAffine(Module):
     """
 
     def __init__(
-        self,
-        degrees,
-        translate=None,
-        scale=None,
-        shear=None,
-        interpolation=F.InterpolationMode.NEAREST,
-        fill=0,
-        center=None,
-    ):
+        self, degrees, translate=None, scale=None, shear=None,
+        interpolation=F.InterpolationMode.NEAREST, fill=0, center=None,
+    ):  # fmt: skip
         super().__init__()
         self.degrees = between("RandomAffine", "degrees", degrees)
         check_pair("RandomAffine", "translate", translate)

@@ -174,16 +174,9 @@ class BoundingBoxes(TVTensor):
     _facts = ("format", "canvas_size", "clamping_mode")
 
     def __new__(
-        cls,
-        data,
-        *,
-        format,
-        canvas_size,
-        clamping_mode="soft",
-        dtype=None,
-        device=None,
+        cls, data, *, format, canvas_size, clamping_mode="soft", dtype=None, device=None,
         requires_grad=None,
-    ):
+    ):  # fmt: skip
         made = cls._made(data, dtype, device, requires_grad)
         format = BoundingBoxFormat[format.upper()] if isinstance(format, str) else format
         if clamping_mode not in ("soft", "hard", None):

@@ -18,14 +18,9 @@ class Monitor(Plugin):
     stat_name = "value"
 
     def __init__(
-        self,
-        running_average=True,
-        epoch_average=True,
-        smoothing=0.7,
-        precision=None,
-        number_format=None,
-        unit="",
-    ):
+        self, running_average=True, epoch_average=True, smoothing=0.7, precision=None,
+        number_format=None, unit="",
+    ):  # fmt: skip
         super().__init__([(1, "iteration"), (1, "epoch")])
         if number_format is None:
             number_format = f".{4 if precision is None else precision}f"

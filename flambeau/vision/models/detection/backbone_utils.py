@@ -12,14 +12,9 @@ class BackboneWithFPN(nn.Module):
     """Images to a dict of features of out_channels: the layers of return_layers, in a pyramid."""
 
     def __init__(
-        self,
-        backbone,
-        return_layers,
-        in_channels_list,
-        out_channels,
-        extra_blocks=None,
+        self, backbone, return_layers, in_channels_list, out_channels, extra_blocks=None,
         norm_layer=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.body = IntermediateLayerGetter(backbone, return_layers=return_layers)
         self.fpn = FeaturePyramidNetwork(
@@ -38,14 +33,9 @@ def _best(arguments):
 
 @handle_legacy_interface(weights=("pretrained", _best))
 def resnet_fpn_backbone(
-    *,
-    backbone_name,
-    weights,
-    norm_layer=FrozenBatchNorm2d,
-    trainable_layers=3,
-    returned_layers=None,
-    extra_blocks=None,
-):
+    *, backbone_name, weights, norm_layer=FrozenBatchNorm2d, trainable_layers=3,
+    returned_layers=None, extra_blocks=None,
+):  # fmt: skip
     """A ResNet by its name, with a pyramid.
 
     trainable_layers: how many of its five parts train, from the last. returned_layers: those in the pyramid, of 1 to
@@ -100,15 +90,9 @@ def _validate_trainable_layers(is_trained, trainable_backbone_layers, max_value,
 
 @handle_legacy_interface(weights=("pretrained", _best))
 def mobilenet_backbone(
-    *,
-    backbone_name,
-    weights,
-    fpn,
-    norm_layer=FrozenBatchNorm2d,
-    trainable_layers=2,
-    returned_layers=None,
-    extra_blocks=None,
-):
+    *, backbone_name, weights, fpn, norm_layer=FrozenBatchNorm2d, trainable_layers=2,
+    returned_layers=None, extra_blocks=None,
+):  # fmt: skip
     """A MobileNet by its name, with a pyramid if fpn, else with a last 1x1 convolution to 256 channels."""
     backbone = getattr(mobilenet, backbone_name)(weights=weights, norm_layer=norm_layer)
     return _mobilenet_extractor(backbone, fpn, trainable_layers, returned_layers, extra_blocks)

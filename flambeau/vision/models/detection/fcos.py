@@ -98,14 +98,9 @@ class FCOSClassificationHead(nn.Module):
     """Scores of classes at every place: (N, anchors, num_classes)."""
 
     def __init__(
-        self,
-        in_channels,
-        num_anchors,
-        num_classes,
-        num_convs=4,
-        prior_probability=0.01,
+        self, in_channels, num_anchors, num_classes, num_convs=4, prior_probability=0.01,
         norm_layer=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.num_classes = num_classes
         self.num_anchors = num_anchors

@@ -21,17 +21,9 @@ class KeypointRCNN(FasterRCNN):
     """
 
     def __init__(
-        self,
-        backbone,
-        num_classes=None,
-        min_size=None,
-        *,
-        keypoint_roi_pool=None,
-        keypoint_head=None,
-        keypoint_predictor=None,
-        num_keypoints=None,
-        **arguments,
-    ):
+        self, backbone, num_classes=None, min_size=None, *, keypoint_roi_pool=None,
+        keypoint_head=None, keypoint_predictor=None, num_keypoints=None, **arguments,
+    ):  # fmt: skip
         check_part("KeypointRCNN", "keypoint_roi_pool", keypoint_roi_pool, MultiScaleRoIAlign)
         if num_keypoints is not None and keypoint_predictor is not None:
             raise ValueError(
@@ -92,15 +84,9 @@ class KeypointRCNNPredictor(nn.Module):
 
 
 def _keypointrcnn(
-    *,
-    weights,
-    weights_backbone,
-    progress,
-    num_classes,
-    num_keypoints=None,
-    trainable_backbone_layers=None,
-    **arguments,
-):
+    *, weights, weights_backbone, progress, num_classes, num_keypoints=None,
+    trainable_backbone_layers=None, **arguments,
+):  # fmt: skip
     known = {} if num_keypoints is None else {"num_keypoints": num_keypoints}
     if weights is not None:
         fix(

@@ -35,15 +35,9 @@ class MaskRCNN(FasterRCNN):
     """
 
     def __init__(
-        self,
-        backbone,
-        num_classes=None,
-        *,
-        mask_roi_pool=None,
-        mask_head=None,
-        mask_predictor=None,
-        **arguments,
-    ):
+        self, backbone, num_classes=None, *, mask_roi_pool=None, mask_head=None,
+        mask_predictor=None, **arguments,
+    ):  # fmt: skip
         check_part("MaskRCNN", "mask_roi_pool", mask_roi_pool, MultiScaleRoIAlign)
         if (num_classes is None) == (mask_predictor is None):
             raise ValueError(

@@ -151,25 +151,11 @@ class RoIHeads(nn.Module):
     """Features and proposals to detections, a dict an image, and in training losses."""
 
     def __init__(
-        self,
-        box_roi_pool,
-        box_head,
-        box_predictor,
-        fg_iou_thresh,
-        bg_iou_thresh,
-        batch_size_per_image,
-        positive_fraction,
-        bbox_reg_weights,
-        score_thresh,
-        nms_thresh,
-        detections_per_img,
-        mask_roi_pool=None,
-        mask_head=None,
-        mask_predictor=None,
-        keypoint_roi_pool=None,
-        keypoint_head=None,
-        keypoint_predictor=None,
-    ):
+        self, box_roi_pool, box_head, box_predictor, fg_iou_thresh, bg_iou_thresh,
+        batch_size_per_image, positive_fraction, bbox_reg_weights, score_thresh, nms_thresh,
+        detections_per_img, mask_roi_pool=None, mask_head=None, mask_predictor=None,
+        keypoint_roi_pool=None, keypoint_head=None, keypoint_predictor=None,
+    ):  # fmt: skip
         super().__init__()
         self.box_similarity = box_ops.box_iou
         self.proposal_matcher = det_utils.Matcher(fg_iou_thresh, bg_iou_thresh)

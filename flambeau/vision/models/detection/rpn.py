@@ -65,18 +65,9 @@ class RegionProposalNetwork(nn.Module):
     """
 
     def __init__(
-        self,
-        anchor_generator,
-        head,
-        fg_iou_thresh,
-        bg_iou_thresh,
-        batch_size_per_image,
-        positive_fraction,
-        pre_nms_top_n,
-        post_nms_top_n,
-        nms_thresh,
-        score_thresh=0.0,
-    ):
+        self, anchor_generator, head, fg_iou_thresh, bg_iou_thresh, batch_size_per_image,
+        positive_fraction, pre_nms_top_n, post_nms_top_n, nms_thresh, score_thresh=0.0,
+    ):  # fmt: skip
         super().__init__()
         self.anchor_generator = anchor_generator
         self.head = head

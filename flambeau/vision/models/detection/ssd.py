@@ -88,22 +88,10 @@ class SSD(OneStage):
     """
 
     def __init__(
-        self,
-        backbone,
-        anchor_generator,
-        size,
-        num_classes,
-        image_mean=None,
-        image_std=None,
-        head=None,
-        score_thresh=0.01,
-        nms_thresh=0.45,
-        detections_per_img=200,
-        iou_thresh=0.5,
-        topk_candidates=400,
-        positive_fraction=0.25,
-        **kwargs,
-    ):
+        self, backbone, anchor_generator, size, num_classes, image_mean=None, image_std=None,
+        head=None, score_thresh=0.01, nms_thresh=0.45, detections_per_img=200, iou_thresh=0.5,
+        topk_candidates=400, positive_fraction=0.25, **kwargs,
+    ):  # fmt: skip
         super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
         self.anchor_generator = anchor_generator
         self.box_coder = det_utils.BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))

@@ -129,15 +129,9 @@ def _mobilenet_extractor(backbone, trainable_layers, norm_layer):
 
 
 def _ssdlite320(
-    *,
-    weights,
-    weights_backbone,
-    progress,
-    num_classes,
-    trainable_backbone_layers=None,
-    norm_layer=None,
-    **arguments,
-):
+    *, weights, weights_backbone, progress, num_classes, trainable_backbone_layers=None,
+    norm_layer=None, **arguments,
+):  # fmt: skip
     size = (320, 320)
     if arguments.pop("size", size) != size:
         raise ValueError("ssdlite320_mobilenet_v3_large: its size is (320, 320); SSD takes others.")

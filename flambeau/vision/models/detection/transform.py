@@ -27,16 +27,9 @@ class GeneralizedRCNNTransform(nn.Module):
     """
 
     def __init__(
-        self,
-        min_size,
-        max_size,
-        image_mean,
-        image_std,
-        size_divisible=32,
-        fixed_size=None,
-        *,
+        self, min_size, max_size, image_mean, image_std, size_divisible=32, fixed_size=None, *,
         _skip_resize=False,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.min_size = min_size if isinstance(min_size, list | tuple) else (min_size,)
         self.max_size = max_size

@@ -103,21 +103,10 @@ class MultiscaleAttention(nn.Module):
     """Attention (B, 1 + T H W, embed_dim) to (B, 1 + T' H' W', output_dim), and the new (T', H', W')."""
 
     def __init__(
-        self,
-        input_size,
-        embed_dim,
-        output_dim,
-        num_heads,
-        kernel_q,
-        kernel_kv,
-        stride_q,
-        stride_kv,
-        residual_pool,
-        residual_with_cls_embed,
-        rel_pos_embed,
-        dropout=0.0,
+        self, input_size, embed_dim, output_dim, num_heads, kernel_q, kernel_kv, stride_q,
+        stride_kv, residual_pool, residual_with_cls_embed, rel_pos_embed, dropout=0.0,
         norm_layer=nn.LayerNorm,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.embed_dim = embed_dim
         self.output_dim = output_dim
@@ -185,17 +174,9 @@ class MultiscaleBlock(nn.Module):
     """Attention and MLP after norms, beside the (pooled, projected) input."""
 
     def __init__(
-        self,
-        input_size,
-        cnf,
-        residual_pool,
-        residual_with_cls_embed,
-        rel_pos_embed,
-        proj_after_attn,
-        dropout=0.0,
-        stochastic_depth_prob=0.0,
-        norm_layer=nn.LayerNorm,
-    ):
+        self, input_size, cnf, residual_pool, residual_with_cls_embed, rel_pos_embed,
+        proj_after_attn, dropout=0.0, stochastic_depth_prob=0.0, norm_layer=nn.LayerNorm,
+    ):  # fmt: skip
         super().__init__()
         self.proj_after_attn = proj_after_attn
         self.pool_skip = None
@@ -274,24 +255,11 @@ class MViT(nn.Module):
     """Videos (N, 3, temporal_size, *spatial_size) to scores (N, num_classes), by a list of MSBlockConfig."""
 
     def __init__(
-        self,
-        spatial_size,
-        temporal_size,
-        block_setting,
-        residual_pool,
-        residual_with_cls_embed,
-        rel_pos_embed,
-        proj_after_attn,
-        dropout=0.5,
-        attention_dropout=0.0,
-        stochastic_depth_prob=0.0,
-        num_classes=400,
-        block=None,
-        norm_layer=None,
-        patch_embed_kernel=(3, 7, 7),
-        patch_embed_stride=(2, 4, 4),
-        patch_embed_padding=(1, 3, 3),
-    ):
+        self, spatial_size, temporal_size, block_setting, residual_pool, residual_with_cls_embed,
+        rel_pos_embed, proj_after_attn, dropout=0.5, attention_dropout=0.0,
+        stochastic_depth_prob=0.0, num_classes=400, block=None, norm_layer=None,
+        patch_embed_kernel=(3, 7, 7), patch_embed_stride=(2, 4, 4), patch_embed_padding=(1, 3, 3),
+    ):  # fmt: skip
         super().__init__()
         if not block_setting:
             raise ValueError("MViT: block_setting is empty; it must have a block at least.")

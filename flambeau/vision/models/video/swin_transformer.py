@@ -70,22 +70,10 @@ class SwinTransformer3d(nn.Module):
     """Videos (N, 3, T, H, W) to scores (N, num_classes)."""
 
     def __init__(
-        self,
-        patch_size,
-        embed_dim,
-        depths,
-        num_heads,
-        window_size,
-        mlp_ratio=4.0,
-        dropout=0.0,
-        attention_dropout=0.0,
-        stochastic_depth_prob=0.1,
-        num_classes=400,
-        norm_layer=None,
-        block=None,
-        downsample_layer=PatchMerging,
-        patch_embed=None,
-    ):
+        self, patch_size, embed_dim, depths, num_heads, window_size, mlp_ratio=4.0, dropout=0.0,
+        attention_dropout=0.0, stochastic_depth_prob=0.1, num_classes=400, norm_layer=None,
+        block=None, downsample_layer=PatchMerging, patch_embed=None,
+    ):  # fmt: skip
         super().__init__()
         self.num_classes = num_classes
         norm_layer = norm_layer or partial(nn.LayerNorm, eps=1e-5)

@@ -246,15 +246,9 @@ class RandomAffine(_Filled):
     """Turned, moved, scaled and sheared by random amounts: see transforms.RandomAffine."""
 
     def __init__(
-        self,
-        degrees,
-        translate=None,
-        scale=None,
-        shear=None,
-        interpolation=_NEAREST,
-        fill=0,
+        self, degrees, translate=None, scale=None, shear=None, interpolation=_NEAREST, fill=0,
         center=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.degrees = between("RandomAffine", "degrees", degrees)
         check_pair("RandomAffine", "translate", translate)
@@ -411,14 +405,9 @@ class RandomIoUCrop(Transform):
     """
 
     def __init__(
-        self,
-        min_scale=0.3,
-        max_scale=1.0,
-        min_aspect_ratio=0.5,
-        max_aspect_ratio=2.0,
-        sampler_options=None,
-        trials=40,
-    ):
+        self, min_scale=0.3, max_scale=1.0, min_aspect_ratio=0.5, max_aspect_ratio=2.0,
+        sampler_options=None, trials=40,
+    ):  # fmt: skip
         super().__init__()
         self.min_scale = min_scale
         self.max_scale = max_scale

@@ -295,16 +295,9 @@ def _affine(canvas_size, angle, translate, scale, shear, center):
 
 
 def affine_boxes(
-    bounding_boxes,
-    format,
-    canvas_size,
-    angle,
-    translate,
-    scale,
-    shear,
-    center=None,
+    bounding_boxes, format, canvas_size, angle, translate, scale, shear, center=None,
     clamping_mode="soft",
-):
+):  # fmt: skip
     move = _by_matrix(_affine(canvas_size, angle, translate, scale, shear, center))
     return moved(bounding_boxes, format, move, canvas_size, clamping_mode)
 
@@ -349,14 +342,9 @@ def _perspective(startpoints, endpoints, coefficients):
 
 
 def perspective_boxes(
-    bounding_boxes,
-    format,
-    canvas_size,
-    startpoints,
-    endpoints,
-    coefficients=None,
+    bounding_boxes, format, canvas_size, startpoints, endpoints, coefficients=None,
     clamping_mode="soft",
-):
+):  # fmt: skip
     move = _perspective(startpoints, endpoints, coefficients)
     return moved(bounding_boxes, format, move, canvas_size, clamping_mode)
 
