@@ -203,8 +203,6 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
         >>> torch.hash_tensor(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor(9216616637413720064, dtype=torch.uint64)
     """
-    import numpy
-
     if mode != 0:
         raise RuntimeError(f"hash_tensor: mode is {mode}; 0 (exclusive or) is the only one.")
     if input.dtype.is_complex:
@@ -216,8 +214,18 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
         raise IndexError(f"hash_tensor: input {tuple(input.shape)} has size 0 along dim {dim}.")
     if input.is_meta:
         return input.to(fl.float64).sum(dims, keepdim=keepdim).to(fl.uint64)
-    values = array(input.to(fl.float64 if input.dtype.is_floating_point else fl.int64))
-    bits = numpy.ascontiguousarray(values).view("uint64").reshape(values.shape)
+    wide = input.to(fl.float64 if input.dtype.is_floating_point else fl.int64)
+    bits = wide.contiguous().view(fl.int64)
     for d in sorted((d for d in dims if input.dim()), reverse=True):
-        bits = numpy.bitwise_xor.reduce(bits, axis=d, keepdims=keepdim)
-    return tensor(numpy.asarray(bits), input)
+        bits = _joined(bits, d)
+        bits = bits if keepdim else bits.squeeze(d)
+    return bits.clone().view(fl.uint64)
+
+
+def _joined(bits, dim):
+    """The exclusive or of int64 along a dim, halves with halves: (..., 1, ...)."""
+    while (n := bits.size(dim)) > 1:
+        half = n // 2
+        left, right, rest = bits.split([half, half, n - 2 * half], dim)
+        bits = fl.cat((left ^ right, rest), dim) if n % 2 else left ^ right
+    return bits

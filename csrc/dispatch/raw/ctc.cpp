@@ -29,6 +29,36 @@ int64_t largest_of(const std::vector<int64_t>& lengths) {
   return lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
 }
 
+/// What can be said of lengths and targets without the labels.
+void check_targets(const Tensor& log_probs, const Tensor& given,
+                   const std::vector<int64_t>& input_lengths,
+                   const std::vector<int64_t>& target_lengths) {
+  const int64_t steps = log_probs.sizes[0], n = log_probs.sizes[1];
+  check_lengths("input_lengths", input_lengths, n);
+  check_lengths("target_lengths", target_lengths, n);
+  check(largest_of(input_lengths) <= steps, [&] {
+    return message(op, ": input_lengths reach ", largest_of(input_lengths),
+                   ", but log_probs have only ", steps, " steps.");
+  });
+  const int64_t n_labels =
+      std::accumulate(target_lengths.begin(), target_lengths.end(), int64_t{0});
+  const bool in_rows = given.ndim == 2;
+  check(given.ndim == 1 || in_rows, [&] {
+    return message(op, ": targets ", describe(given),
+                   " must be (N, S), or all labels in one vector.");
+  });
+  check(in_rows || given.numel >= n_labels, [&] {
+    return message(op, ": targets hold fewer labels than target_lengths say, ", given.numel, " of ",
+                   n_labels, ".");
+  });
+  const int64_t longest = largest_of(target_lengths);
+  check(!in_rows || (given.sizes[0] == n && given.sizes[1] >= longest), [&] {
+    return message(op, ": target_lengths reach ", longest, " in a batch of ", n, ", but targets ",
+                   shape(given), " have only ", given.sizes[1], " labels in a row, and ",
+                   given.sizes[0], " rows.");
+  });
+}
+
 /// Lengths of inputs and of targets, then the labels of all samples.
 TensorRef lengths_and_labels(Tensor& given, const std::vector<int64_t>& input_lengths,
                              const std::vector<int64_t>& target_lengths, int64_t classes) {
@@ -37,20 +67,6 @@ TensorRef lengths_and_labels(Tensor& given, const std::vector<int64_t>& input_le
       std::accumulate(target_lengths.begin(), target_lengths.end(), int64_t{0});
   TensorRef targets = contiguous(*to_dtype(given, DType::int64));
   const bool in_rows = targets->ndim == 2;
-  check(targets->ndim == 1 || in_rows, [&] {
-    return message(op, ": targets ", describe(given),
-                   " must be (N, S), or all labels in one vector.");
-  });
-  check(in_rows || targets->numel >= n_labels, [&] {
-    return message(op, ": targets hold fewer labels than target_lengths say, ", targets->numel,
-                   " of ", n_labels, ".");
-  });
-  const int64_t longest = largest_of(target_lengths);
-  check(!in_rows || (targets->sizes[0] == n && targets->sizes[1] >= longest), [&] {
-    return message(op, ": target_lengths reach ", longest, " in a batch of ", n, ", but targets ",
-                   shape(*targets), " have only ", targets->sizes[1], " labels in a row, and ",
-                   targets->sizes[0], " rows.");
-  });
   TensorRef made = empty({2 * n + n_labels}, DType::int64);
   int64_t* to = made->as<int64_t>();
   to = std::copy(input_lengths.begin(), input_lengths.end(), to);
@@ -95,13 +111,10 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> ctc(
   const bool whole = of.reduction != Reducing::none;
   TensorRef result = empty(whole ? Dims{} : Dims{n}, given.dtype);
   TensorRef losses = empty({n}, given.dtype);
+  // Lengths that lie on meta are not known.
+  if (!given.is_meta() || !input_lengths.empty() || !target_lengths.empty())
+    check_targets(given, targets, input_lengths, target_lengths);
   if (given.is_meta()) return {result, losses, empty({0}, given.dtype), empty({0}, DType::int64)};
-  check_lengths("input_lengths", input_lengths, n);
-  check_lengths("target_lengths", target_lengths, n);
-  check(largest_of(input_lengths) <= steps, [&] {
-    return message(op, ": input_lengths reach ", largest_of(input_lengths),
-                   ", but log_probs have only ", steps, " steps.");
-  });
   TensorRef lengths = lengths_and_labels(targets, input_lengths, target_lengths, given.sizes[2]);
   const CtcShape shape = shape_of(*log_probs, *lengths, blank);
   TensorRef alpha;

@@ -337,6 +337,19 @@ class Code:
         return self.loop(Number(self, "int64", first), n, Number(self, "int64", step))
 
     @contextmanager
+    def repeat(self, condition):
+        """while (condition()) { ... }"""
+        f = self.f
+        head, body, done = (f.fresh(h) for h in ("head", "body", "done"))
+        f.do(f"br label %{head}")
+        f.label(head)
+        f.do(f"br i1 {condition().name}, label %{body}, label %{done}")
+        f.label(body)
+        yield
+        f.do(f"br label %{head}")
+        f.label(done)
+
+    @contextmanager
     def when(self, condition):
         """if (condition) { ... }"""
         with self.f.when("ne", self.f.emit(f"zext i1 {condition.name} to i64"), 0):

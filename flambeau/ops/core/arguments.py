@@ -27,8 +27,8 @@ def operand(value, beside=None):
 
 
 def is_plain(tensor):
-    """Whether loops of the core can read it at once: on the CPU, of numbers, not under vmap."""
-    return tensor.device.type == "cpu" and not tensor.is_quantized and not _core._in_vmap()
+    """Whether loops of the core can read it at once: with elements, of numbers, not under vmap."""
+    return not tensor.is_meta and not tensor.is_quantized and not _core._in_vmap()
 
 
 # wrap_dim(dim, ndim, operator): `dim` counted from the front; a 0-dim tensor has dims -1 and 0. wrap_dims takes

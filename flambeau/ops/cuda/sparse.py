@@ -58,3 +58,54 @@ def segment_sum(values, order, starts):
     shape = values.shape[1:]
     made = sums_of_rows(values.reshape(values.shape[0], -1), order.long(), starts.long())
     return made.reshape(-1, *shape)
+
+
+def _per_entry(of_groups, values, order, starts):
+    """What stands for each segment at each of its entries: (N, *D)."""
+    n = values.shape[0]
+    group = expand(starts.long(), n)
+    places = order.long()
+    spread = of_groups.index_select(0, group)
+    return _core.empty_like(spread).index_copy_(0, places, spread)
+
+
+@rule("divide")
+def divide(values, order, starts):
+    sums = segment_sum(values, order, starts)
+    if sums is NotImplemented:
+        return sums
+    return values / _per_entry(sums, values, order, starts)
+
+
+@rule("shift")
+def shift(values, order, starts):
+    group = expand(starts.long(), values.shape[0])
+    ordered = values.index_select(0, order.long())
+    groups = starts.numel() - 1
+    top = _core.full(
+        (groups, *values.shape[1:]), float("-inf"), dtype=values.dtype, device=values.device
+    )
+    top.index_reduce_(0, group, ordered, "amax")
+    return values - _per_entry(top, values, order, starts)
+
+
+@rule("merge")
+def merge(keys, n):
+    return order(keys)
+
+
+@rule("common")
+def common(keys, other_keys):
+    place = fl.searchsorted(other_keys.long(), keys.long())
+    inside = place < other_keys.numel()
+    same = inside.clone()
+    if other_keys.numel():
+        place = place.clamp(max=other_keys.numel() - 1)
+        same &= other_keys[place] == keys
+    found = same.nonzero()[:, 0]
+    return found, place[found]
+
+
+@rule("coordinates")
+def coordinates(pointers, columns):
+    return fl.stack((expand(pointers, columns.numel()).to(columns.dtype), columns))

@@ -75,3 +75,16 @@ def svd(A, full, vectors=True):
             [signs, _core.ones((*signs.shape[:-1], m - n), dtype=A.dtype, device=A.device)], -1
         )
     return U * signs.unsqueeze(-2), S, V.mT.contiguous(), info
+
+
+@of_matrices("_least_squares")
+def least_squares(A, B, rcond):
+    """(X, rank) from singular values: those up to rcond times the largest count as 0."""
+    factors = svd(A, False)
+    if factors is NotImplemented or B.dtype is not A.dtype:
+        return NotImplemented
+    U, S, Vh, _ = factors
+    kept = S > rcond * S.amax(-1, keepdim=True)
+    inverse = fl.where(kept, 1 / fl.where(kept, S, 1), 0)
+    X = Vh.mT @ (inverse.unsqueeze(-1) * (U.mT @ B))
+    return X, kept.sum(-1)

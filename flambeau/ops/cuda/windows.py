@@ -20,7 +20,7 @@ def _resizing(key, dtype, device):
     return _tables(key, _core._resize_windows, dtype, device)
 
 
-def _sums(name, input, dim, size, tables):
+def sums_over_windows(name, input, dim, size, tables):
     """`input` with each element of a dim the weighted sum over its window."""
     input = input.contiguous()
     sizes = list(input.shape)
@@ -48,7 +48,7 @@ def resize(input, dim, size, ratio, kind, corners, back):
         return NotImplemented
     dim %= input.dim()
     key = kind, input.shape[dim], size, ratio, corners, back
-    return _sums("resize", input, dim, size, _resizing(key, input.dtype, input.device))
+    return sums_over_windows("resize", input, dim, size, _resizing(key, input.dtype, input.device))
 
 
 # -- adaptive pooling
@@ -89,7 +89,7 @@ def adaptive_mean(input, in_sizes, out_sizes, back=False):
     for d, (had, size) in enumerate(zip(in_sizes, out_sizes, strict=True)):
         tables = _shares(had, size, back, real, input.device)
         dim = input.dim() - spatial + d
-        result = _sums("adaptive_avg_pool", result, dim, had if back else size, tables)
+        result = sums_over_windows("adaptive_avg_pool", result, dim, had if back else size, tables)
     return result.to(input.dtype)
 
 
