@@ -159,35 +159,43 @@ def report(only=None):
         f"{'':34}{'compiled':>10}{'eager':>10}{'PyTorch':>10}{'compiled':>10}  times PyTorch, its compiled"
     )
     ratios, against = [], []
+    for name, make, n, backward in chains(SIZES, only):
+        timed = [
+            calls(flambeau, make, n, backward, True),
+            calls(flambeau, make, n, backward, False),
+        ]
+        if theirs is not None:
+            timed.append(calls(theirs, make, n, backward, False))
+            timed += _compiled(theirs, make, n, backward)
+        taken = cpu_time(timed)
+        text = "".join(f"{harness.in_units(t):>10}" for t in taken) + " " * 10 * (4 - len(taken))
+        if len(taken) > 2:
+            ratios.append(taken[2] / taken[0])
+            text += f"  {ratios[-1]:.2f}x"
+        if len(taken) > 3:
+            against.append(taken[3] / taken[0])
+            text += f", {against[-1]:.2f}x"
+        print(f"{name:34}{text}", flush=True)
+    print_means(f"{GOAL}x", {"PyTorch": ratios, "PyTorch's torch.compile": against})
+
+
+def chains(sizes, only=None):
+    """(name, chain, elements, with backward) of each row whose name has `only` in it."""
     for backward in (False, True):
         for make in CHAINS:
-            for size, n in SIZES.items():
+            for size, n in sizes.items():
                 name = f"{make.__name__} {size}{' + backward' * backward}"
-                if only is not None and only not in name:
-                    continue
-                timed = [
-                    calls(flambeau, make, n, backward, True),
-                    calls(flambeau, make, n, backward, False),
-                ]
-                if theirs is not None:
-                    timed.append(calls(theirs, make, n, backward, False))
-                    timed += _compiled(theirs, make, n, backward)
-                taken = cpu_time(timed)
-                text = "".join(f"{harness.in_units(t):>10}" for t in taken) + " " * 10 * (
-                    4 - len(taken)
-                )
-                if len(taken) > 2:
-                    ratios.append(taken[2] / taken[0])
-                    text += f"  {ratios[-1]:.2f}x"
-                if len(taken) > 3:
-                    against.append(taken[3] / taken[0])
-                    text += f", {against[-1]:.2f}x"
-                print(f"{name:34}{text}", flush=True)
-    for words, found in (("PyTorch", ratios), ("PyTorch's torch.compile", against)):
-        if found:
-            mean = statistics.geometric_mean(found)
+                if only is None or only in name:
+                    yield name, make, n, backward
+
+
+def print_means(goal, found):
+    """A line for each list of ratios in `found`, by what they compare with."""
+    for words, ratios in found.items():
+        if ratios:
+            mean = statistics.geometric_mean(ratios)
             print(
-                f"geometric mean: {mean:.2f}x {words}, the least {min(found):.2f}x (goal {GOAL}x)"
+                f"geometric mean: {mean:.2f}x {words}, the least {min(ratios):.2f}x (goal {goal})"
             )
 
 

@@ -3,10 +3,8 @@
 Forward alone, and with backward; nothing is compiled by the program. Each call ends with all results computed.
 """
 
-import statistics
-
 from . import harness
-from .compiled import CHAINS, calls, cpu_time
+from .compiled import calls, chains, cpu_time, print_means
 
 GOAL = 2.5
 SIZES = {"middle": 1 << 16, "large": 1 << 20}  # elements
@@ -34,31 +32,21 @@ def report(only=None):
     theirs = harness.import_pytorch()
     print(f"{'':34}{'FUSION=0':>10}{'FUSION=1':>10}{'PyTorch':>10}  times PyTorch, without")
     ratios, gains = [], []
-    for backward in (False, True):
-        for make in CHAINS:
-            for size, n in SIZES.items():
-                name = f"{make.__name__} {size}{' + backward' * backward}"
-                if only is not None and only not in name:
-                    continue
-                timed = [
-                    calls(flambeau, make, n, backward, False),
-                    _fused(calls(flambeau, make, n, backward, False)),
-                ]
-                for _ in range(6):  # until its kernels are there
-                    timed[1]()
-                    eager.wait()
-                if theirs is not None:
-                    timed.append(calls(theirs, make, n, backward, False))
-                taken = cpu_time(timed)
-                gains.append(taken[0] / taken[1])
-                text = "".join(f"{harness.in_units(t):>10}" for t in taken)
-                if len(taken) > 2:
-                    ratios.append(taken[2] / taken[1])
-                    text += f"  {ratios[-1]:.2f}x,"
-                print(f"{name:34}{text} {gains[-1]:.2f}x", flush=True)
-    for words, found in (("PyTorch", ratios), ("FUSION=0", gains)):
-        if found:
-            mean = statistics.geometric_mean(found)
-            print(
-                f"geometric mean: {mean:.2f}x {words}, the least {min(found):.2f}x (goal {GOAL}x of PyTorch)"
-            )
+    for name, make, n, backward in chains(SIZES, only):
+        timed = [
+            calls(flambeau, make, n, backward, False),
+            _fused(calls(flambeau, make, n, backward, False)),
+        ]
+        for _ in range(6):  # until its kernels are there
+            timed[1]()
+            eager.wait()
+        if theirs is not None:
+            timed.append(calls(theirs, make, n, backward, False))
+        taken = cpu_time(timed)
+        gains.append(taken[0] / taken[1])
+        text = "".join(f"{harness.in_units(t):>10}" for t in taken)
+        if len(taken) > 2:
+            ratios.append(taken[2] / taken[1])
+            text += f"  {ratios[-1]:.2f}x,"
+        print(f"{name:34}{text} {gains[-1]:.2f}x", flush=True)
+    print_means(f"{GOAL}x of PyTorch", {"PyTorch": ratios, "FUSION=0": gains})

@@ -8,9 +8,9 @@ __torch_function__, or a mode is in force, it calls `dispatch`. A class whose __
 import contextlib
 import functools
 import sys
-import threading
 
 from . import _core
+from .modes import Mode, Modes
 from .ops.core.declare import NAMESPACES
 
 __all__ = [
@@ -33,16 +33,9 @@ __all__ = [
     "wrap_torch_function",
 ]
 
-_local = threading.local()
-
-
-def _modes():
-    """The modes in force in this thread, innermost last."""
-    try:
-        return _local.modes
-    except AttributeError:
-        _local.modes = []
-        return _local.modes
+_IN_FORCE = Modes(_core._set_function_modes)
+_modes = _IN_FORCE.stack
+_without_innermost = _IN_FORCE.without_innermost
 
 
 def redispatch_function(func, types, args, kwargs):
@@ -220,19 +213,7 @@ class DisableTorchFunction(DisableTorchFunctionSubclass):
         super().__exit__(*exception)
 
 
-@contextlib.contextmanager
-def _without_innermost():
-    modes = _modes()
-    mode = modes.pop()
-    _core._set_function_modes(len(modes))
-    try:
-        yield mode
-    finally:
-        modes.append(mode)
-        _core._set_function_modes(len(modes))
-
-
-class TorchFunctionMode:
+class TorchFunctionMode(Mode):
     """While in force (`with`), its __torch_function__ gets every call of an operator.
 
     class Log(TorchFunctionMode):
@@ -243,21 +224,10 @@ class TorchFunctionMode:
     Inside its __torch_function__ the mode itself is out of force.
     """
 
+    _in_force = _IN_FORCE
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         raise NotImplementedError
-
-    def __enter__(self):
-        _modes().append(self)
-        _core._set_function_modes(len(_modes()))
-        return self
-
-    def __exit__(self, *exception):
-        _modes().pop()
-        _core._set_function_modes(len(_modes()))
-
-    @classmethod
-    def push(cls, *args, **kwargs):
-        return cls(*args, **kwargs)
 
 
 class BaseTorchFunctionMode(TorchFunctionMode):

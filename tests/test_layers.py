@@ -11,6 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "flambeau"
 # The floor of each part, the most precise prefix decides. The table of docs/architecture.md.
 FLOORS = {
     "flambeau._core": 1,
+    "flambeau.lazy_modules": 1,
+    "flambeau.modes": 1,  # what `with` puts in force in a thread
     "flambeau.refusals": 1,  # errors for names that are not offered
     "flambeau.types": 1,  # Size, device and the like, which the core gives to Python
     "flambeau.kernels": 2,

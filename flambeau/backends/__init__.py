@@ -3,7 +3,8 @@ change nothing, and what asks for a library is told that it is not there.
 """
 
 import contextlib
-import importlib
+
+from ..lazy_modules import lazy_modules
 
 __all__ = [
     "cpu", "cuda", "cudnn", "cusparselt", "kleidiai", "mha", "miopen", "mkl", "mkldnn", "mps", "nnpack", "openmp",
@@ -16,11 +17,4 @@ def __allow_nonbracketed_mutation():
     return contextlib.nullcontext()
 
 
-def __getattr__(name):
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_modules(__name__, __all__)

@@ -15,6 +15,8 @@ __all__ = ["Bernoulli"]
 class OneProbability(Distribution):
     """A distribution with a probability, given as itself or as log odds; the other is derived."""
 
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+
     def __init__(self, probs=None, logits=None, validate_args=None):
         if (probs is None) == (logits is None):
             raise ValueError(f"{type(self).__name__}: give probs or logits, one of them.")
@@ -36,6 +38,11 @@ class OneProbability(Distribution):
         """The probability."""
         return logits_to_probs(self.logits, is_binary=True)
 
+    @property
+    def param_shape(self):
+        """The shape of the parameter."""
+        return self._param.size()
+
 
 class Bernoulli(OneProbability, ExponentialFamily):
     """1 with probability `probs`, else 0.
@@ -46,7 +53,6 @@ class Bernoulli(OneProbability, ExponentialFamily):
         tensor(-1.3863)
     """
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean
     has_enumerate_support = True
 
@@ -62,11 +68,6 @@ class Bernoulli(OneProbability, ExponentialFamily):
     @property
     def variance(self):
         return self.probs * (1 - self.probs)
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._param.size()
 
     def sample(self, sample_shape=()):
         with flambeau.no_grad():

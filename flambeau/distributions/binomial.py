@@ -11,7 +11,24 @@ from .utils import tensors_for
 __all__ = ["Binomial"]
 
 
-class Binomial(OneProbability):
+class OfTrials(OneProbability):
+    """A distribution of `total_count` trials with one probability."""
+
+    def __init__(self, total_count, probs, logits, validate_args):
+        if (probs is None) == (logits is None):
+            raise ValueError(f"{type(self).__name__}: give probs or logits, one of them.")
+        name, given = ("logits", logits) if probs is None else ("probs", probs)
+        count, given = tensors_for(type(self).__name__, total_count, given)
+        self.total_count = count.to(given.dtype)
+        setattr(self, name, given)
+        Distribution.__init__(self, given.shape, validate_args=validate_args)
+
+    @property
+    def _param(self):
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
+
+
+class Binomial(OfTrials):
     """How many of total_count trials succeed, each with probability `probs`.
 
     Example:
@@ -22,23 +39,12 @@ class Binomial(OneProbability):
 
     arg_constraints = {
         "total_count": constraints.nonnegative_integer,
-        "probs": constraints.unit_interval,
-        "logits": constraints.real,
+        **OneProbability.arg_constraints,
     }
     has_enumerate_support = True
 
     def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
-        if (probs is None) == (logits is None):
-            raise ValueError("Binomial: give probs or logits, one of them.")
-        name, given = ("logits", logits) if probs is None else ("probs", probs)
-        count, given = tensors_for(type(self).__name__, total_count, given)
-        self.total_count = count.to(given.dtype)
-        setattr(self, name, given)
-        Distribution.__init__(self, given.shape, validate_args=validate_args)
-
-    @property
-    def _param(self):
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
+        super().__init__(total_count, probs, logits, validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):

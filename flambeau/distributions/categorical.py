@@ -104,3 +104,32 @@ class Categorical(Distribution):
         values = flambeau.arange(self._num_events, dtype=flambeau.long, device=self._param.device)
         values = values.view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+
+class OverCategorical(Distribution):
+    """A distribution over vectors of K numbers, made of a categorical one over their places."""
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+
+    def _of(self, probs, logits, validate_args):
+        self._categorical = Categorical(probs, logits, validate_args)
+        shape = self._categorical.param_shape
+        Distribution.__init__(self, shape[:-1], shape[-1:], validate_args)
+
+    def _keep(self, new, batch_shape):
+        new._categorical = self._categorical.expand(batch_shape)
+
+    @property
+    def probs(self):
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self):
+        """Logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self):
+        """The shape of the parameter."""
+        return self._categorical.param_shape

@@ -30,7 +30,6 @@ class ContinuousBernoulli(OneProbability, ExponentialFamily):
         tensor(-0.0498)
     """
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
     has_rsample = True
 
@@ -46,11 +45,6 @@ class ContinuousBernoulli(OneProbability, ExponentialFamily):
 
     def _keep(self, new, batch_shape):
         new._lims = self._lims
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._param.size()
 
     def _by_parts(self, formula, series):
         """formula(probs) outside of lims, series(probs - 1/2) between them, each with finite gradients."""

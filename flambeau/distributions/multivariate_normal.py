@@ -15,6 +15,29 @@ __all__ = ["MultivariateNormal", "OfCovariance"]
 class OfCovariance(Distribution):
     """A distribution with a covariance, its inverse or its Cholesky factor: one is given, the others are derived."""
 
+    arg_constraints = {
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+
+    def _given(self, *matrices):
+        """(name, matrix) of the one of the three, in the order of arg_constraints above, that is not None."""
+        given = [
+            (name, matrix)
+            for name, matrix in zip(OfCovariance.arg_constraints, matrices, strict=True)
+            if matrix is not None
+        ]
+        who = type(self).__name__
+        if len(given) != 1:
+            raise ValueError(
+                f"{who}: give covariance_matrix, precision_matrix or scale_tril, one of them."
+            )
+        ((name, matrix),) = given
+        if matrix.dim() < 2:
+            raise ValueError(f"{who}: {name} must have 2 dims or more, (..., n, n).")
+        return name, matrix
+
     @lazy_property
     def scale_tril(self):
         """The Cholesky factor of the covariance."""
@@ -47,12 +70,7 @@ class MultivariateNormal(OfCovariance):
         tensor(-2.3379)
     """
 
-    arg_constraints = {
-        "loc": constraints.real_vector,
-        "covariance_matrix": constraints.positive_definite,
-        "precision_matrix": constraints.positive_definite,
-        "scale_tril": constraints.lower_cholesky,
-    }
+    arg_constraints = {"loc": constraints.real_vector, **OfCovariance.arg_constraints}
     support = constraints.real_vector
     has_rsample = True
 
@@ -66,20 +84,7 @@ class MultivariateNormal(OfCovariance):
     ):
         if loc.dim() < 1:
             raise ValueError("MultivariateNormal: loc is 0-dim; it must have 1 dim or more.")
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: matrix for name, matrix in given.items() if matrix is not None}
-        if len(given) != 1:
-            raise ValueError(
-                "MultivariateNormal: give covariance_matrix, precision_matrix or scale_tril, one "
-                "of them."
-            )
-        ((name, matrix),) = given.items()
-        if matrix.dim() < 2:
-            raise ValueError(f"MultivariateNormal: {name} must have 2 dims or more, (..., n, n).")
+        name, matrix = self._given(covariance_matrix, precision_matrix, scale_tril)
         batch = common_shape("MultivariateNormal", matrix.shape[:-2], loc.shape[:-1], what="batch")
         self.loc = loc.expand((*batch, loc.size(-1)))
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))

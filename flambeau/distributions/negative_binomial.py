@@ -4,15 +4,13 @@ import flambeau
 import flambeau.nn.functional as F
 
 from . import constraints
-from .bernoulli import OneProbability
-from .distribution import Distribution
+from .binomial import OfTrials
 from .gamma import Gamma
-from .utils import tensors_for
 
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(OneProbability):
+class NegativeBinomial(OfTrials):
     """How many trials succeed, each with probability `probs`, before total_count of them have failed.
 
     Args:
@@ -33,17 +31,7 @@ class NegativeBinomial(OneProbability):
     support = constraints.nonnegative_integer
 
     def __init__(self, total_count, probs=None, logits=None, validate_args=None):
-        if (probs is None) == (logits is None):
-            raise ValueError("NegativeBinomial: give probs or logits, one of them.")
-        name, given = ("logits", logits) if probs is None else ("probs", probs)
-        count, given = tensors_for(type(self).__name__, total_count, given)
-        self.total_count = count.to(given.dtype)
-        setattr(self, name, given)
-        Distribution.__init__(self, given.shape, validate_args=validate_args)
-
-    @property
-    def _param(self):
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
+        super().__init__(total_count, probs, logits, validate_args)
 
     @property
     def mean(self):

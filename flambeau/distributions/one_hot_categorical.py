@@ -4,13 +4,12 @@ import flambeau
 import flambeau.nn.functional as F
 
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import OverCategorical
 
 __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OverCategorical):
     """One of K classes, as a vector of K numbers, one of them 1 and the rest 0.
 
     Example:
@@ -19,32 +18,11 @@ class OneHotCategorical(Distribution):
         tensor(-0.2231)
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot
     has_enumerate_support = True
 
     def __init__(self, probs=None, logits=None, validate_args=None):
-        self._categorical = Categorical(probs, logits, validate_args)
-        shape = self._categorical.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args)
-
-    def _keep(self, new, batch_shape):
-        new._categorical = self._categorical.expand(batch_shape)
-
-    @property
-    def probs(self):
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self):
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._categorical.param_shape
+        self._of(probs, logits, validate_args)
 
     @property
     def mean(self):

@@ -27,12 +27,7 @@ class Wishart(OfCovariance, ExponentialFamily):
         tensor(-3.5310)
     """
 
-    arg_constraints = {
-        "covariance_matrix": constraints.positive_definite,
-        "precision_matrix": constraints.positive_definite,
-        "scale_tril": constraints.lower_cholesky,
-        "df": constraints.greater_than(0),
-    }
+    arg_constraints = {**OfCovariance.arg_constraints, "df": constraints.greater_than(0)}
     support = constraints.positive_definite
     has_rsample = True
 
@@ -44,19 +39,7 @@ class Wishart(OfCovariance, ExponentialFamily):
         scale_tril=None,
         validate_args=None,
     ):
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: matrix for name, matrix in given.items() if matrix is not None}
-        if len(given) != 1:
-            raise ValueError(
-                "Wishart: give covariance_matrix, precision_matrix or scale_tril, one of them."
-            )
-        ((name, matrix),) = given.items()
-        if matrix.dim() < 2:
-            raise ValueError(f"Wishart: {name} must have 2 dims or more, (..., p, p).")
+        name, matrix = self._given(covariance_matrix, precision_matrix, scale_tril)
         df = flambeau.as_tensor(df, dtype=matrix.dtype, device=matrix.device)
         p = matrix.size(-1)
         batch = common_shape("Wishart", df.shape, matrix.shape[:-2])

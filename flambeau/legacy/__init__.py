@@ -4,18 +4,11 @@ nn: modules with forward, backward and their gradients beside their parameters. 
 minimise opfunc(x). docs/guide-2017.md shows both beside today's way.
 """
 
-import importlib
+from ..lazy_modules import lazy_modules
 
 _MODULES = ("nn", "optim")
 
 __all__ = [*_MODULES]
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_modules(__name__, _MODULES)

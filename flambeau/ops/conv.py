@@ -33,15 +33,18 @@ def _forward(ctx, input, weight, bias, stride, padding, dilation, groups, out):
 
 @_forward.derivative
 def _(ctx, grad_output):
+    return _gradients(ctx, grad_output, _transposed, lambda input: (grad_output, input))
+
+
+def _gradients(ctx, grad_output, of_input, pair):
+    """of_input gives the input's gradient; pair(conjugate of the input) is what correlates to the weight's."""
     input, weight = ctx.saved
     wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
     grad_input = grad_weight = grad_bias = None
     if wants_input:
-        grad_input = _transposed(
-            grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:])
-        )
+        grad_input = of_input(grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:]))
     if wants_weight:
-        grad_weight = _correlate(grad_output, _conj(input), *ctx.window, tuple(weight.shape[2:]))
+        grad_weight = _correlate(*pair(_conj(input)), *ctx.window, tuple(weight.shape[2:]))
     if wants_bias:
         grad_bias = _sum_channels(grad_output, input, weight)
     return grad_input, grad_weight, grad_bias, None, None, None, None, None
@@ -57,16 +60,7 @@ def _transposed(ctx, input, weight, bias, stride, padding, dilation, groups, out
 
 @_transposed.derivative
 def _(ctx, grad_output):
-    input, weight = ctx.saved
-    wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
-    grad_input = grad_weight = grad_bias = None
-    if wants_input:
-        grad_input = _forward(grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:]))
-    if wants_weight:
-        grad_weight = _correlate(_conj(input), grad_output, *ctx.window, tuple(weight.shape[2:]))
-    if wants_bias:
-        grad_bias = _sum_channels(grad_output, input, weight)
-    return grad_input, grad_weight, grad_bias, None, None, None, None, None
+    return _gradients(ctx, grad_output, _forward, lambda input: (input, grad_output))
 
 
 @primitive(name="_conv_correlate", method=False, function=False, out=False)

@@ -39,20 +39,24 @@ _sized(_core.zeros, "Zeros")
 _sized(_core.ones, "Ones")
 
 
+def _beside(tensor, make, given, dtype, device, requires_grad, pin_memory):
+    """make(*given) with the tensor's dtype and device, unless others are given."""
+    return make(
+        *given,
+        dtype=dtype or tensor.dtype,
+        device=device or tensor.device,
+        requires_grad=requires_grad,
+        pin_memory=pin_memory,
+    )
+
+
 def new_full(
     self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None,
     pin_memory=False,
 ):  # fmt: skip
     """fill_value in a tensor of the given sizes and this one's dtype."""
     check_options("new_full", layout, device, pin_memory)
-    return _core.full(
-        size,
-        fill_value,
-        dtype=dtype or self.dtype,
-        device=device or self.device,
-        requires_grad=requires_grad,
-        pin_memory=pin_memory,
-    )
+    return _beside(self, _core.full, (size, fill_value), dtype, device, requires_grad, pin_memory)
 
 
 def new_tensor(
@@ -64,13 +68,7 @@ def new_tensor(
         copy = data.detach().clone().to(device or data.device, dtype or data.dtype)
         copy = copy.pin_memory() if pin_memory else copy
         return copy.requires_grad_(requires_grad)
-    return _core.tensor(
-        data,
-        dtype=dtype or self.dtype,
-        device=device or self.device,
-        requires_grad=requires_grad,
-        pin_memory=pin_memory,
-    )
+    return _beside(self, _core.tensor, (data,), dtype, device, requires_grad, pin_memory)
 
 
 def new_empty_strided(
@@ -79,13 +77,8 @@ def new_empty_strided(
 ):  # fmt: skip
     """Uninitialised, of the given sizes and strides and this tensor's dtype."""
     check_options("new_empty_strided", layout, device, pin_memory)
-    return _core.empty_strided(
-        size,
-        stride,
-        dtype=dtype or self.dtype,
-        device=device or self.device,
-        requires_grad=requires_grad,
-        pin_memory=pin_memory,
+    return _beside(
+        self, _core.empty_strided, (size, stride), dtype, device, requires_grad, pin_memory
     )
 
 

@@ -4,6 +4,19 @@ from .. import _core
 from .core.declare import composite, primitive
 
 
+def check_widths(pad, input):
+    """Raises unless pad has two numbers for each of some of input's dims."""
+    if len(pad) % 2:
+        raise RuntimeError(
+            f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
+            "last."
+        )
+    if len(pad) // 2 > input.dim():
+        raise RuntimeError(
+            f"pad: the list has {len(pad)} numbers, for more dims than the {input.dim()} of input."
+        )
+
+
 @composite(method=False)
 def constant_pad_nd(input, pad, value=0):
     """`input` with its last dimensions longer, or with negative numbers shorter.
@@ -19,15 +32,7 @@ def constant_pad_nd(input, pad, value=0):
         and _is_plain(input, value)
     ):
         return _add_constant_border(input, tuple(pad), value)
-    if len(pad) % 2:
-        raise RuntimeError(
-            f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
-            "last."
-        )
-    if len(pad) // 2 > input.dim():
-        raise RuntimeError(
-            f"pad: the list has {len(pad)} numbers, for more dims than the {input.dim()} of input."
-        )
+    check_widths(pad, input)
     out_shape, inner = list(input.shape), [slice(None)] * input.dim()
     inside, cut_only = list(inner), True
     for i in range(len(pad) // 2):

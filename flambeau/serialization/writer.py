@@ -153,6 +153,15 @@ class _Pickler(pickle._Pickler):
         return super().save(obj, *args, **kwargs)
 
 
+def _reduction_of_no_storage(tensor):
+    """How a tensor without bytes of its own is written; None of others."""
+    if tensor.is_nested:
+        return _nested_reduction(tensor)
+    if _core._is_sparse(tensor):
+        return _sparse_reduction(tensor)
+    return _reduction(tensor) if tensor.is_meta else None
+
+
 def _pickled(obj, protocol, rest=()):
     """The bytes of data.pkl, and the records {key: contiguous tensor of what to write}.
 
@@ -163,12 +172,9 @@ def _pickled(obj, protocol, rest=()):
     nothing = _Reference(_UNTYPED_STORAGE, "0", "cpu", 0, *rest)
 
     def look(tensor):
-        if tensor.is_nested:
-            return _nested_reduction(tensor)
-        if _core._is_sparse(tensor):
-            return _sparse_reduction(tensor)
-        if tensor.is_meta:
-            return _reduction(tensor)
+        reduction = _reduction_of_no_storage(tensor)
+        if reduction is not None:
+            return reduction
         spans.add(tensor)
         return _reduction(tensor, nothing, 0, tensor.stride())
 
@@ -181,12 +187,9 @@ def _pickled(obj, protocol, rest=()):
     spans.close()
 
     def reduce(tensor):
-        if tensor.is_nested:
-            return _nested_reduction(tensor)
-        if _core._is_sparse(tensor):
-            return _sparse_reduction(tensor)
-        if tensor.is_meta:
-            return _reduction(tensor)
+        reduction = _reduction_of_no_storage(tensor)
+        if reduction is not None:
+            return reduction
         record, offset, strides = spans.place(tensor)
         return _reduction(tensor, record.reference(), offset, strides)
 

@@ -5,23 +5,16 @@ has a __torch_dispatch__. Unlike in PyTorch the call is seen above autograd: ten
 and what func(*args) records is recorded as without a mode.
 """
 
-import contextlib
-import threading
-
 from .. import _core, _ops
+from ..modes import Mode, Modes
 
-_local = threading.local()
-
-
-def _modes():
-    try:
-        return _local.modes
-    except AttributeError:
-        _local.modes = []
-        return _local.modes
+_IN_FORCE = Modes(_core._set_dispatch_modes)
+_modes = _IN_FORCE.stack
+_pop_mode_temporarily = _IN_FORCE.without_innermost
+_disable_current_modes = _IN_FORCE.without_all
 
 
-class TorchDispatchMode:
+class TorchDispatchMode(Mode):
     """While in force (`with`), its __torch_dispatch__ gets every call of an operator.
 
     class Log(TorchDispatchMode):
@@ -33,25 +26,14 @@ class TorchDispatchMode:
     have a __torch_dispatch__ themselves.
     """
 
+    _in_force = _IN_FORCE
+
     def __init__(self, _dispatch_key=None):
         if _dispatch_key is not None:
             raise NotImplementedError("TorchDispatchMode: _dispatch_key is not supported.")
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         raise NotImplementedError(f"{type(self).__name__} has no __torch_dispatch__.")
-
-    def __enter__(self):
-        _modes().append(self)
-        _core._set_dispatch_modes(len(_modes()))
-        return self
-
-    def __exit__(self, *exception):
-        _modes().pop()
-        _core._set_dispatch_modes(len(_modes()))
-
-    @classmethod
-    def push(cls, *args, **kwargs):
-        return cls(*args, **kwargs)
 
     @classmethod
     def is_infra_mode(cls):
@@ -63,32 +45,6 @@ class BaseTorchDispatchMode(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return func(*args, **(kwargs or {}))
-
-
-@contextlib.contextmanager
-def _pop_mode_temporarily():
-    modes = _modes()
-    mode = modes.pop()
-    _core._set_dispatch_modes(len(modes))
-    try:
-        yield mode
-    finally:
-        modes.append(mode)
-        _core._set_dispatch_modes(len(modes))
-
-
-@contextlib.contextmanager
-def _disable_current_modes():
-    """No mode is in force inside; gives those that were."""
-    modes = _modes()
-    before = list(modes)
-    modes.clear()
-    _core._set_dispatch_modes(0)
-    try:
-        yield before
-    finally:
-        modes.extend(before)
-        _core._set_dispatch_modes(len(modes))
 
 
 def _get_current_dispatch_mode():

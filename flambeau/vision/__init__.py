@@ -5,7 +5,7 @@ tv_tensors: of images together with their boxes and masks. models: with torchvis
 boxes and regions. io, utils: files and pictures.
 """
 
-import importlib
+from ..lazy_modules import lazy_modules
 
 _MODULES = ("datasets", "extension", "io", "models", "ops", "transforms", "tv_tensors", "utils")
 
@@ -35,11 +35,4 @@ def _is_tracing():
     return False
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_modules(__name__, _MODULES, __all__[len(_MODULES) :])

@@ -1,11 +1,8 @@
 """Passes over graphs: shapes of values, a picture, graphs cut into modules."""
 
-import importlib
+from ...lazy_modules import lazy_modules
 
 _MODULES = ("graph_drawer", "shape_prop", "split_module")
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_modules(__name__, _MODULES)

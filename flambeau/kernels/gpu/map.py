@@ -46,16 +46,22 @@ def write(map_, in_dtypes, as_dtypes, out_dtypes, letters):
         places = _places(f, element, pointers, modes, dtypes, ndim, n)
         if any(m.op == "index" for m in topological(map_.expressions)):
             block.index = Value("int64", element)
-        inputs = [
-            fixed[k]
-            if k in fixed
-            else block.convert(block.load(places[k], dtypes[k]), as_dtypes[k - n_out])
-            for k in range(n_out, n)
-        ]
-        for k, value in enumerate(lower(block, map_.expressions, inputs)):
-            block.store(value, dtypes[k], places[k])
+        _compute(block, map_, dtypes, as_dtypes, fixed, places)
     f.finish()
     return f.module.text()
+
+
+def _compute(block, map_, dtypes, as_dtypes, fixed, places):
+    """Loads the operands that are not `fixed`, and stores the results; outputs come first in dtypes and places."""
+    n_out = len(dtypes) - len(as_dtypes)
+    inputs = [
+        fixed[k]
+        if k in fixed
+        else block.convert(block.load(places[k], dtypes[k]), as_dtypes[k - n_out])
+        for k in range(n_out, len(dtypes))
+    ]
+    for k, value in enumerate(lower(block, map_.expressions, inputs)):
+        block.store(value, dtypes[k], places[k])
 
 
 def _write_list(map_, dtypes, as_dtypes, n_out, modes, calls):
@@ -83,14 +89,7 @@ def _write_list(map_, dtypes, as_dtypes, n_out, modes, calls):
         places = {
             i: f.offset(p, f.mul(element, DTYPES[dtypes[i]].itemsize)) for i, p in pointers.items()
         }
-        inputs = [
-            given[i]
-            if i in given
-            else block.convert(block.load(places[i], dtypes[i]), as_dtypes[i - n_out])
-            for i in range(n_out, n)
-        ]
-        for i, value in enumerate(lower(block, map_.expressions, inputs)):
-            block.store(value, dtypes[i], places[i])
+        _compute(block, map_, dtypes, as_dtypes, given, places)
     f.finish()
     return f.module.text()
 

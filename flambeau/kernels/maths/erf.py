@@ -70,16 +70,21 @@ def erf_float32(x, dtype):
     return copysign(fma(slope, d, start), x)
 
 
+def from_even_pieces(magnitude, unit, table, dtype):
+    """A polynomial in the distance to the nearest multiple of `unit`, by whose number the table has coefficients."""
+    shifted = fma(magnitude, 1.0 / unit, ROUND[dtype])
+    d = fma(shifted - ROUND[dtype], -unit, magnitude)
+    piece = bits(shifted, dtype)
+    return polynomial(d, [lookup(column, piece, dtype) for column in table])
+
+
 @scalar("ndtr_centered float32")
 def ndtr_centered_float32(x, dtype):
     # Beside 1/2 only the absolute error counts, 2**-25, so pieces of one width and four terms do.
     magnitude = abs(x)
     limit = 31 * NDTR_UNIT  # it is 1/2 there
     magnitude = where(magnitude > limit, limit, magnitude)
-    shifted = fma(magnitude, 1.0 / NDTR_UNIT, ROUND[dtype])
-    d = fma(shifted - ROUND[dtype], -NDTR_UNIT, magnitude)
-    piece = bits(shifted, dtype)
-    return copysign(polynomial(d, [lookup(column, piece, dtype) for column in NDTR_TABLE]), x)
+    return copysign(from_even_pieces(magnitude, NDTR_UNIT, NDTR_TABLE, dtype), x)
 
 
 @scalar("ndtr_centered float64")
@@ -151,10 +156,7 @@ def erf_avx512(x, dtype):
     magnitude = abs(x)
     limit = 15 * ERF_UNIT  # it is 1 there
     magnitude = where(magnitude > limit, limit, magnitude)
-    shifted = fma(magnitude, 1.0 / ERF_UNIT, ROUND[dtype])
-    d = fma(shifted - ROUND[dtype], -ERF_UNIT, magnitude)
-    piece = bits(shifted, dtype)
-    return copysign(polynomial(d, [lookup(c, piece, dtype) for c in ERF_TABLE_FLOAT64]), x)
+    return copysign(from_even_pieces(magnitude, ERF_UNIT, ERF_TABLE_FLOAT64, dtype), x)
 
 
 @scalar("erfc float64 avx512")

@@ -51,10 +51,14 @@ def _machine(arch):
 
 def emit(ir, arch, name="kernel"):
     """The PTX of a module whose function `kernel` is the GPU's entry, there called `name`."""
+    entry = "define ptx_kernel void @" + re.sub(r"\W", "_", name) + "("
+    return _compiled(ir.replace("define void @kernel(", entry), arch)
+
+
+def _compiled(ir, arch):
     import llvmlite.binding as llvm
 
-    entry = "define ptx_kernel void @" + re.sub(r"\W", "_", name) + "("
-    module = llvm.parse_assembly(ir.replace("define void @kernel(", entry))
+    module = llvm.parse_assembly(ir)
     module.verify()
     machine = _machine(arch)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
@@ -67,22 +71,12 @@ def emit(ir, arch, name="kernel"):
 
 def assemble(ir, n_operands, arch="sm_70"):
     """The PTX of a module whose function `kernel` takes arrays of n_operands pointers and strides."""
-    import llvmlite.binding as llvm
-
     lines = ir.splitlines()
     for i, line in enumerate(lines):
         if line.startswith("define void @kernel("):
             by_value = _ARRAYS.sub(rf"ptr byval([{n_operands} x i64]) align 8 \1", line)
             lines[i] = by_value.replace("define void", "define ptx_kernel void")
-    module = llvm.parse_assembly("\n".join(lines))
-    module.verify()
-    machine = _machine(arch)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
-    llvm.create_pass_builder(machine, options).getModulePassManager().run(
-        module, llvm.create_pass_builder(machine, options)
-    )
-    return machine.emit_assembly(module)
+    return _compiled("\n".join(lines), arch)
 
 
 def map_ptx(map_, in_dtypes, as_dtypes, out_dtypes, modes, arch="sm_70"):

@@ -53,14 +53,18 @@ def dropout1d(input, p=0.5, training=True, inplace=False, *, generator=None):
     return _drop(input, _channel_mask_shape(input, 1), p, training, inplace, generator)
 
 
+def _warn_of_guess(name, input, layout, ndim):
+    if input.dim() not in (ndim - 1, ndim):
+        _core._warn(
+            f"{name}: input {tuple(input.shape)} should have {ndim} dims, {layout}; what its "
+            "channels are is a guess. Use dropout for single elements."
+        )
+
+
 def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
     """dropout of whole channels of (N, C, H, W) or (C, H, W)."""
     _check_probability(p)
-    if input.dim() not in (3, 4):
-        _core._warn(
-            f"dropout2d: input {tuple(input.shape)} should have 4 dims, (N, C, H, W); what its "
-            "channels are is a guess. Use dropout for single elements."
-        )
+    _warn_of_guess("dropout2d", input, "(N, C, H, W)", 4)
     if input.dim() == 3:
         _core._warn(
             f"dropout2d: input {tuple(input.shape)} of 3 dims is taken as (N, C, L). Use dropout1d "
@@ -72,11 +76,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
 def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
     """dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
     _check_probability(p)
-    if input.dim() not in (4, 5):
-        _core._warn(
-            f"dropout3d: input {tuple(input.shape)} should have 5 dims, (N, C, D, H, W); what its "
-            "channels are is a guess. Use dropout for single elements."
-        )
+    _warn_of_guess("dropout3d", input, "(N, C, D, H, W)", 5)
     if input.dim() == 4:
         return _drop(input, _channel_mask_shape(input, 3), p, training, inplace, generator)
     return _drop_channels(input, p, training, inplace, generator)

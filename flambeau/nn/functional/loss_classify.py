@@ -200,6 +200,14 @@ def _check_classes(name, input, target, weight):
         )
 
 
+def _check_same_shape(name, input, target):
+    if target.size() != input.size():
+        raise ValueError(
+            f"{name}: target {tuple(target.shape)} must have the shape of input, "
+            f"{tuple(input.shape)}. unsqueeze or squeeze one of them."
+        )
+
+
 @full_precision
 def binary_cross_entropy(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
@@ -207,11 +215,7 @@ def binary_cross_entropy(
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms not below -100."""
     reduction = reduction_of(size_average, reduce, reduction)
     check(reduction, "binary_cross_entropy")
-    if target.size() != input.size():
-        raise ValueError(
-            f"binary_cross_entropy: target {tuple(target.shape)} must have the shape of input, "
-            f"{tuple(input.shape)}. unsqueeze or squeeze one of them."
-        )
+    _check_same_shape("binary_cross_entropy", input, target)
     for name, tensor in (("input", input), ("target", target)):
         if tensor.numel() and not every((tensor >= 0) & (tensor <= 1)):
             raise RuntimeError(
@@ -236,11 +240,7 @@ def binary_cross_entropy_with_logits(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     check(reduction, "binary_cross_entropy_with_logits")
-    if target.size() != input.size():
-        raise ValueError(
-            f"binary_cross_entropy_with_logits: target {tuple(target.shape)} must have the shape "
-            f"of input, {tuple(input.shape)}. unsqueeze or squeeze one of them."
-        )
+    _check_same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
         loss = losses.binary_cross_entropy_with_logits(input, target)
     else:

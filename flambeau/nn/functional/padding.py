@@ -8,7 +8,7 @@ import flambeau
 from ..._core import _keep_format
 from ...ops.core.attach import of_constant_slope
 from ...ops.core.autocast import full_precision
-from ...ops.padding import add_border
+from ...ops.padding import add_border, check_widths
 
 
 def pad(input, pad, mode="constant", value=None):
@@ -20,17 +20,9 @@ def pad(input, pad, mode="constant", value=None):
             "reflect" (the edge is not repeated), "replicate" (it is), "circular".
         value (float): what "constant" fills with; 0 if None.
     """
-    if len(pad) % 2:
-        if isinstance(pad, str):
-            raise TypeError("pad: pad must be a sequence of ints, not str.")
-        raise RuntimeError(
-            f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
-            "last."
-        )
-    if len(pad) // 2 > input.dim():
-        raise RuntimeError(
-            f"pad: the list has {len(pad)} numbers, for more dims than the {input.dim()} of input."
-        )
+    if isinstance(pad, str) and len(pad) % 2:
+        raise TypeError("pad: pad must be a sequence of ints, not str.")
+    check_widths(pad, input)
     if mode == "constant":
         return flambeau.constant_pad_nd(input, pad, 0 if value is None else value)
     if value is not None and value != 0:

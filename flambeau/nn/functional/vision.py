@@ -8,15 +8,19 @@ from ...ops.core.autocast import full_precision
 from ...ops.grid_sample import MODES, PADDINGS, affine_points, sampled
 
 
+def _check_factor(operator, input, name, factor, layout="(..., C, H, W)"):
+    if input.dim() < 3:
+        raise RuntimeError(
+            f"{operator}: input {tuple(input.shape)} must have 3 dims or more, {layout}."
+        )
+    if factor <= 0:
+        raise RuntimeError(f"{operator}: {name} is {factor}; it must be 1 or more.")
+
+
 def pixel_shuffle(input, upscale_factor):
     """(*, C * r**2, H, W) to (*, C, H * r, W * r)."""
     r = upscale_factor
-    if input.dim() < 3:
-        raise RuntimeError(
-            f"pixel_shuffle: input {tuple(input.shape)} must have 3 dims or more, (..., C, H, W)."
-        )
-    if r <= 0:
-        raise RuntimeError(f"pixel_shuffle: upscale_factor is {r}; it must be 1 or more.")
+    _check_factor("pixel_shuffle", input, "upscale_factor", r)
     *batch, c, h, w = input.shape
     if c % (r * r):
         raise RuntimeError(
@@ -31,12 +35,7 @@ def pixel_shuffle(input, upscale_factor):
 def pixel_unshuffle(input, downscale_factor):
     """(*, C, H * r, W * r) to (*, C * r**2, H, W)."""
     r = downscale_factor
-    if input.dim() < 3:
-        raise RuntimeError(
-            f"pixel_unshuffle: input {tuple(input.shape)} must have 3 dims or more, (..., C, H, W)."
-        )
-    if r <= 0:
-        raise RuntimeError(f"pixel_unshuffle: downscale_factor is {r}; it must be 1 or more.")
+    _check_factor("pixel_unshuffle", input, "downscale_factor", r)
     *batch, c, h, w = input.shape
     for name, size in (("height", h), ("width", w)):
         if size % r:
@@ -51,13 +50,8 @@ def pixel_unshuffle(input, downscale_factor):
 
 def channel_shuffle(input, groups):
     """The channels of each of `groups` groups dealt out in turn."""
-    if input.dim() <= 2:
-        raise RuntimeError(
-            f"channel_shuffle: input {tuple(input.shape)} must have 3 dims or more, (N, C, ...)."
-        )
+    _check_factor("channel_shuffle", input, "groups", groups, "(N, C, ...)")
     n, c, *rest = input.shape
-    if groups <= 0:
-        raise RuntimeError(f"channel_shuffle: groups is {groups}; it must be 1 or more.")
     if c % groups:
         raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
     dealt = input.reshape(n, groups, c // groups, *rest).transpose(1, 2)

@@ -62,8 +62,16 @@ class _NormBase(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    # Numbers of dimensions that an input may have, and how a message says so; by default nothing is taken.
+    _taken, _wanted = (), ""
+
     def _check_input_dim(self, input):
-        raise NotImplementedError
+        if not self._taken:
+            raise NotImplementedError
+        if input.dim() not in self._taken:
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have {self._wanted}"
+            )
 
     def extra_repr(self):
         return (
@@ -122,12 +130,7 @@ class BatchNorm1d(_BatchNorm):
         torch.Size([2, 3, 5])
     """
 
-    def _check_input_dim(self, input):
-        if input.dim() not in (2, 3):
-            raise ValueError(
-                f"{type(self).__name__}: input {tuple(input.shape)} must have 3 dims, (N, C, L), "
-                "or 2, (N, C)."
-            )
+    _taken, _wanted = (2, 3), "3 dims, (N, C, L), or 2, (N, C)."
 
 
 class BatchNorm2d(_BatchNorm):
@@ -138,12 +141,7 @@ class BatchNorm2d(_BatchNorm):
         torch.Size([2, 3, 5, 5])
     """
 
-    def _check_input_dim(self, input):
-        if input.dim() != 4:
-            raise ValueError(
-                f"{type(self).__name__}: input {tuple(input.shape)} must have 4 dims, (N, C, H, "
-                "W). unsqueeze(0) adds a batch of one."
-            )
+    _taken, _wanted = (4,), "4 dims, (N, C, H, W). unsqueeze(0) adds a batch of one."
 
 
 class BatchNorm3d(_BatchNorm):
@@ -154,12 +152,7 @@ class BatchNorm3d(_BatchNorm):
         torch.Size([2, 3, 4, 5, 5])
     """
 
-    def _check_input_dim(self, input):
-        if input.dim() != 5:
-            raise ValueError(
-                f"{type(self).__name__}: input {tuple(input.shape)} must have 5 dims, (N, C, D, H, "
-                "W). unsqueeze(0) adds a batch of one."
-            )
+    _taken, _wanted = (5,), "5 dims, (N, C, D, H, W). unsqueeze(0) adds a batch of one."
 
 
 class SyncBatchNorm(_BatchNorm):

@@ -47,6 +47,22 @@ class _Table(Module):
             with flambeau.no_grad():
                 self.weight[self.padding_idx].fill_(0)
 
+    # Parts of what repr() shows.
+
+    def _sizes(self):
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+    def _padding(self):
+        return "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+
+    def _norm_options(self):
+        text = "" if self.max_norm is None else f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        if self.scale_grad_by_freq:
+            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        return text
+
     @staticmethod
     def _check_table(embeddings):
         if embeddings.dim() != 2:
@@ -102,18 +118,8 @@ class Embedding(_Table):
         )
 
     def extra_repr(self):
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        if self.sparse:
-            text += ", sparse=True"
-        return text
+        text = self._sizes() + self._padding() + self._norm_options()
+        return text + ", sparse=True" if self.sparse else text
 
     @classmethod
     def from_pretrained(
@@ -179,17 +185,7 @@ class EmbeddingBag(_Table):
         )
 
     def extra_repr(self):
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        text += f", mode={self.mode!r}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        return text
+        return f"{self._sizes()}{self._norm_options()}, mode={self.mode!r}{self._padding()}"
 
     @classmethod
     def from_pretrained(

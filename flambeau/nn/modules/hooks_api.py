@@ -65,25 +65,22 @@ class HooksApi:
 
         What it returns replaces grad_input. Only positional inputs take part.
         """
-        table = self._own_hooks()
-        if table.backward_is_full is False:
-            raise RuntimeError(
-                "Module: has old backward hooks, and old and full ones do not go together. Use "
-                "register_full_backward_hook for all."
-            )
-        table.backward_is_full = True
-        return hooks.add(table.backward, hook, prepend)
+        return hooks.add(self._backward_hooks_that_are(full=True), hook, prepend)
 
     def register_backward_hook(self, hook):
         """As register_full_backward_hook, on the node of the output only; kept for old programs."""
+        return hooks.add(self._backward_hooks_that_are(full=False), hook)
+
+    def _backward_hooks_that_are(self, full):
+        """This module's backward hooks, which are full ones from now on, or old ones."""
         table = self._own_hooks()
-        if table.backward_is_full is True:
+        if table.backward_is_full is (not full):
             raise RuntimeError(
-                "Module: has full backward hooks, and old and full ones do not go together. Use "
-                "register_full_backward_hook for all."
+                f"Module: has {'old' if full else 'full'} backward hooks, and old and full ones do "
+                "not go together. Use register_full_backward_hook for all."
             )
-        table.backward_is_full = False
-        return hooks.add(table.backward, hook)
+        table.backward_is_full = full
+        return table.backward
 
     def register_state_dict_pre_hook(self, hook):
         """Call hook(module, prefix, keep_vars) before state_dict."""

@@ -18,7 +18,7 @@ class _InstanceNorm(_NormBase):
         )
 
     def _get_no_batch_dim(self):
-        raise NotImplementedError
+        return self._taken[0]
 
     def _normalize(self, input):
         return F.instance_norm(
@@ -83,15 +83,7 @@ class InstanceNorm1d(_InstanceNorm):
         torch.Size([2, 3, 5])
     """
 
-    def _get_no_batch_dim(self):
-        return 2
-
-    def _check_input_dim(self, input):
-        if input.dim() not in (2, 3):
-            raise ValueError(
-                f"{type(self).__name__}: input {tuple(input.shape)} must have 3 dims, (N, C, L), "
-                "or 2 without a batch."
-            )
+    _taken, _wanted = (2, 3), "3 dims, (N, C, L), or 2 without a batch."
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -102,15 +94,7 @@ class InstanceNorm2d(_InstanceNorm):
         torch.Size([2, 3, 5, 5])
     """
 
-    def _get_no_batch_dim(self):
-        return 3
-
-    def _check_input_dim(self, input):
-        if input.dim() not in (3, 4):
-            raise ValueError(
-                f"{type(self).__name__}: input {tuple(input.shape)} must have 4 dims, (N, C, H, "
-                "W), or 3 without a batch."
-            )
+    _taken, _wanted = (3, 4), "4 dims, (N, C, H, W), or 3 without a batch."
 
 
 class InstanceNorm3d(_InstanceNorm):
@@ -121,15 +105,7 @@ class InstanceNorm3d(_InstanceNorm):
         torch.Size([2, 3, 4, 5, 5])
     """
 
-    def _get_no_batch_dim(self):
-        return 4
-
-    def _check_input_dim(self, input):
-        if input.dim() not in (4, 5):
-            raise ValueError(
-                f"{type(self).__name__}: input {tuple(input.shape)} must have 5 dims, (N, C, D, H, "
-                "W), or 4 without a batch."
-            )
+    _taken, _wanted = (4, 5), "5 dims, (N, C, D, H, W), or 4 without a batch."
 
 
 __getattr__ = elsewhere(lazy="LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d")

@@ -149,20 +149,21 @@ class _LazyConv(LazyModuleMixin):
         self.reset_parameters()
 
 
-def _lazy_conv(base):
-    transposed = base.__name__.startswith("ConvTranspose")
-    doc = f"{base.__name__} with in_channels from its first input."
-    members = {"cls_to_become": base, "_transposed": transposed, "__doc__": doc}
-    members |= {"__module__": __name__}
-    return type("Lazy" + base.__name__, (_LazyConv, base), members)
+def _lazy(base, mixin, learned, **members):
+    """`base` whose number `learned` comes from the first input."""
+    doc = f"{base.__name__} with {learned} from its first input."
+    members |= {"cls_to_become": base, "__doc__": doc, "__module__": __name__}
+    return type("Lazy" + base.__name__, (mixin, base), members)
 
 
-LazyConv1d = _lazy_conv(Conv1d)
-LazyConv2d = _lazy_conv(Conv2d)
-LazyConv3d = _lazy_conv(Conv3d)
-LazyConvTranspose1d = _lazy_conv(ConvTranspose1d)
-LazyConvTranspose2d = _lazy_conv(ConvTranspose2d)
-LazyConvTranspose3d = _lazy_conv(ConvTranspose3d)
+def _lazy_convs(transposed, *bases):
+    return [_lazy(base, _LazyConv, "in_channels", _transposed=transposed) for base in bases]
+
+
+LazyConv1d, LazyConv2d, LazyConv3d = _lazy_convs(False, Conv1d, Conv2d, Conv3d)
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = _lazy_convs(
+    True, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+)
 
 
 class _LazyNorm(LazyModuleMixin):
@@ -209,20 +210,16 @@ class _LazyNorm(LazyModuleMixin):
         self.reset_parameters()
 
 
-def _lazy_norm(base):
-    doc = f"{base.__name__} with num_features from its first input."
-    batch = base.__name__.startswith("Batch")
-    members = {"cls_to_become": base, "_affine": batch, "_track": batch, "__doc__": doc}
-    members |= {"__module__": __name__}
-    return type("Lazy" + base.__name__, (_LazyNorm, base), members)
+def _lazy_norms(batch, *bases):
+    return [_lazy(b, _LazyNorm, "num_features", _affine=batch, _track=batch) for b in bases]
 
 
-LazyBatchNorm1d = _lazy_norm(BatchNorm1d)
-LazyBatchNorm2d = _lazy_norm(BatchNorm2d)
-LazyBatchNorm3d = _lazy_norm(BatchNorm3d)
-LazyInstanceNorm1d = _lazy_norm(InstanceNorm1d)
-LazyInstanceNorm2d = _lazy_norm(InstanceNorm2d)
-LazyInstanceNorm3d = _lazy_norm(InstanceNorm3d)
+LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = _lazy_norms(
+    True, BatchNorm1d, BatchNorm2d, BatchNorm3d
+)
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = _lazy_norms(
+    False, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+)
 
 
 settle("linear", LazyLinear)

@@ -27,6 +27,10 @@ class Identity(Module):
         return input
 
 
+def _bias(wanted, size, made):
+    return Parameter(flambeau.empty(size, **made)) if wanted else None
+
+
 class Linear(Module):
     """y = x @ weight.T + bias.
 
@@ -55,10 +59,7 @@ class Linear(Module):
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(flambeau.empty((out_features, in_features), **made))
-        if bias:
-            self.bias = Parameter(flambeau.empty(out_features, **made))
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", _bias(bias, out_features, made))
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -110,10 +111,7 @@ class Bilinear(Module):
         self.out_features = out_features
         shape = (out_features, in1_features, in2_features)
         self.weight = Parameter(flambeau.empty(shape, **made))
-        if bias:
-            self.bias = Parameter(flambeau.empty(out_features, **made))
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", _bias(bias, out_features, made))
         self.reset_parameters()
 
     def reset_parameters(self):

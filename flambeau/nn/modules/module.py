@@ -378,25 +378,22 @@ def register_module_full_backward_pre_hook(hook):
 
 def register_module_full_backward_hook(hook):
     """hook(module, grad_input, grad_output) after the backward of every module."""
-    if hooks.EVERY_MODULE.backward_is_full is False:
-        raise RuntimeError(
-            "Module: old backward hooks are registered for all modules, and old and full ones do "
-            "not go together. Use register_module_full_backward_hook for all."
-        )
-    global _global_is_full_backward_hook
-    _global_is_full_backward_hook = True
-    return _for_every_module(hooks.EVERY_MODULE.backward, hook)
+    return _backward_of_every_module(hook, full=True)
 
 
 def register_module_backward_hook(hook):
     """As register_module_full_backward_hook, on the node of the output only; kept for old programs."""
-    if hooks.EVERY_MODULE.backward_is_full is True:
+    return _backward_of_every_module(hook, full=False)
+
+
+def _backward_of_every_module(hook, full):
+    if hooks.EVERY_MODULE.backward_is_full is (not full):
         raise RuntimeError(
-            "Module: full backward hooks are registered for all modules, and old and full ones do "
-            "not go together. Use register_module_full_backward_hook for all."
+            f"Module: {'old' if full else 'full'} backward hooks are registered for all modules, and "
+            "old and full ones do not go together. Use register_module_full_backward_hook for all."
         )
     global _global_is_full_backward_hook
-    _global_is_full_backward_hook = False
+    _global_is_full_backward_hook = full
     return _for_every_module(hooks.EVERY_MODULE.backward, hook)
 
 

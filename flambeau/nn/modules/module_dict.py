@@ -1,9 +1,10 @@
 """ModuleDict, a dict of modules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from .homes import settle
 from .module import Module
+from .utils import pairs_of
 
 
 class ModuleDict(Module):
@@ -62,25 +63,10 @@ class ModuleDict(Module):
 
     def update(self, modules):
         """Add or replace modules from a mapping or from (key, module) pairs."""
-        if not isinstance(modules, Iterable):
-            raise TypeError(
-                "ModuleDict.update: takes a dict or pairs of key and module, not "
-                f"{type(modules).__name__}."
-            )
         if isinstance(modules, (Mapping, ModuleDict)):
             pairs = modules.items()
         else:
-            pairs = list(modules)
-            for i, pair in enumerate(pairs):
-                if not isinstance(pair, Iterable):
-                    raise TypeError(
-                        f"ModuleDict.update: item {i} is {type(pair).__name__}, not a pair of key "
-                        "and module."
-                    )
-                if len(pair) != 2:
-                    raise ValueError(
-                        f"ModuleDict.update: item {i} has length {len(pair)}; a pair has 2."
-                    )
+            pairs = pairs_of("ModuleDict", "module", modules)
         for key, module in pairs:
             self[key] = module
 

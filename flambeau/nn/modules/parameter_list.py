@@ -9,6 +9,7 @@ from ..parameter import Parameter
 from .containers import position
 from .homes import settle
 from .module import Module
+from .utils import pairs_of
 
 
 def _as_parameter(value):
@@ -188,27 +189,12 @@ class ParameterDict(Module):
 
     def update(self, parameters):
         """Add or replace values from a mapping or from (key, value) pairs."""
-        if not isinstance(parameters, Iterable):
-            raise TypeError(
-                "ParameterDict.update: takes a dict or pairs of key and parameter, not "
-                f"{type(parameters).__name__}."
-            )
         if isinstance(parameters, (OrderedDict, ParameterDict)):
             pairs = parameters.items()
         elif isinstance(parameters, Mapping):
             pairs = sorted(parameters.items())  # as in PyTorch: a mapping need not have an order
         else:
-            pairs = list(parameters)
-            for i, pair in enumerate(pairs):
-                if not isinstance(pair, Iterable):
-                    raise TypeError(
-                        f"ParameterDict.update: item {i} is {type(pair).__name__}, not a pair of "
-                        "key and parameter."
-                    )
-                if len(pair) != 2:
-                    raise ValueError(
-                        f"ParameterDict.update: item {i} has length {len(pair)}; a pair has 2."
-                    )
+            pairs = pairs_of("ParameterDict", "parameter", parameters)
         for key, value in pairs:
             self[key] = value
 

@@ -39,6 +39,23 @@ def check_sizes(module, **sizes):
                 )
 
 
+def pairs_of(name, value, given):
+    """`given` as a list, once all its items are known to be pairs of a key and a `value`; for update() of `name`."""
+    if not isinstance(given, Iterable):
+        raise TypeError(
+            f"{name}.update: takes a dict or pairs of key and {value}, not {type(given).__name__}."
+        )
+    pairs = list(given)
+    for i, pair in enumerate(pairs):
+        if not isinstance(pair, Iterable):
+            raise TypeError(
+                f"{name}.update: item {i} is {type(pair).__name__}, not a pair of key and {value}."
+            )
+        if len(pair) != 2:
+            raise ValueError(f"{name}.update: item {i} has length {len(pair)}; a pair has 2.")
+    return pairs
+
+
 def reverse_repeat(values, times):
     """values from last to first, each `times` times: the order in which pad wants them."""
     return tuple(value for value in reversed(values) for _ in range(times))

@@ -1,5 +1,6 @@
 """Data sets whose images lie in one file: LSUN (LMDB), PCAM (HDF5), SEMEION (text), PhotoTour (sheets)."""
 
+import importlib
 import io
 import os
 from pathlib import Path
@@ -15,16 +16,22 @@ from .vision import VisionDataset, absent, as_pil, one_of, pil_image
 __all__ = ["LSUN", "LSUNClass", "PCAM", "PhotoTour", "SEMEION"]
 
 
+def _needed(library, dataset, error):
+    """The module that reads the files of a data set."""
+    try:
+        return importlib.import_module(library)
+    except ImportError:
+        raise error(
+            f"vision.datasets.{dataset} needs {library} to read its files, which is not installed. "
+            f"Run: pip install {library}."
+        ) from None
+
+
 class LSUNClass(VisionDataset):
     """The pictures of one class of LSUN, in the folder of its LMDB; targets are None. Needs lmdb."""
 
     def __init__(self, root, transform=None, target_transform=None):
-        try:
-            import lmdb
-        except ImportError:
-            raise ImportError(
-                "vision.datasets.LSUN needs lmdb to read its files, which is not installed. Run: pip install lmdb."
-            ) from None
+        lmdb = _needed("lmdb", "LSUN", ImportError)
         super().__init__(root, transform=transform, target_transform=target_transform)
         if not os.path.isdir(self.root):
             raise lmdb.Error(str(absent(self, self.root)))
@@ -114,12 +121,7 @@ class PCAM(VisionDataset):
     }  # fmt: skip
 
     def __init__(self, root, split="train", transform=None, target_transform=None, download=False):
-        try:
-            import h5py
-        except ImportError:
-            raise RuntimeError(
-                "vision.datasets.PCAM needs h5py to read its files, which is not installed. Run: pip install h5py."
-            ) from None
+        h5py = _needed("h5py", "PCAM", RuntimeError)
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.h5py = h5py
         self._split = one_of("PCAM", "split", split, ("train", "test", "val"))

@@ -40,6 +40,19 @@ def load(model, weights, progress, adapt=None):
     return model
 
 
+def _named(build, name, weights_name, others):
+    """`build` as the public function `name` of the module that asks for it."""
+    build.__name__ = build.__qualname__ = name
+    build.__module__ = sys._getframe(2).f_globals["__name__"]
+    build.weights_enum = weights_name
+    build.__doc__ = (
+        f"{name.removeprefix('quantized_')} with random weights, or with those of {weights_name}.\n\n"
+        "    weights: a member of that enum, its name, or None; fetched by hub, checked, and kept in its cache.\n"
+        + others
+    )
+    return build
+
+
 def builder(name, weights_name, make, *fixed, prepare=None, finish=None, adapt=None, **defaults):
     """The public function `name`: make(*fixed, **defaults), with the weights of the enum `weights_name`.
 
@@ -60,15 +73,10 @@ def builder(name, weights_name, make, *fixed, prepare=None, finish=None, adapt=N
             finish(model, prepared)
         return model
 
-    build.__name__ = build.__qualname__ = name
-    build.__module__ = sys._getframe(1).f_globals["__name__"]
-    build.weights_enum = weights_name
-    build.__doc__ = (
-        f"{name.removeprefix('quantized_')} with random weights, or with those of {weights_name}.\n\n"
-        "    weights: a member of that enum, its name, or None; fetched by hub, checked, and kept in its cache.\n"
-        f"    progress: show the download. Further arguments are those of {make.__name__}.\n"
-    )
-    return build
+    return _named(
+        build, name, weights_name,
+        f"    progress: show the download. Further arguments are those of {make.__name__}.\n",
+    )  # fmt: skip
 
 
 def backbone_builder(
@@ -102,13 +110,8 @@ def backbone_builder(
         )
         return model if weights is None else load(model, weights, progress)
 
-    build.__name__ = build.__qualname__ = name
-    build.__module__ = sys._getframe(1).f_globals["__name__"]
-    build.weights_enum = weights_name
-    build.__doc__ = (
-        f"{name} with random weights, or with those of {weights_name}.\n\n"
-        "    weights: a member of that enum, its name, or None; fetched by hub, checked, and kept in its cache.\n"
+    return _named(
+        build, name, weights_name,
         f"    weights_backbone: of {backbone_name}, for the part that sees the image, where weights is None.\n"
-        f"    num_classes: {classes} where None. progress: show the download.\n"
-    )
-    return build
+        f"    num_classes: {classes} where None. progress: show the download.\n",
+    )  # fmt: skip

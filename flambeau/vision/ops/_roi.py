@@ -10,30 +10,26 @@ from ...ops.core.declare import primitive
 _ALIGNED, _BY_POSITION, _PIXELS = 1, 2, 4
 
 
-@primitive(name="_roi_mean", method=False, function=False, out=False)
-def _mean(ctx, input, boxes, sizes, options):
-    ctx.save_for_backward(boxes)
-    ctx.arguments = sizes, options
-    return _core._roi_mean(input, boxes, sizes, *options)
+def _linear(name, transposed):
+    """The mean of regions, or its transpose, whose derivative is the operator that `transposed` gives."""
+    loop = getattr(_core, name)
+
+    @primitive(name=name, method=False, function=False, out=False)
+    def run(ctx, input, boxes, sizes, options):
+        ctx.save_for_backward(boxes)
+        ctx.arguments = sizes, options
+        return loop(input, boxes, sizes, *options)
+
+    @run.derivative
+    def _(ctx, grad_output):
+        (boxes,) = ctx.saved
+        return transposed()(grad_output, boxes, *ctx.arguments), None, None, None
+
+    return run
 
 
-@_mean.derivative
-def _(ctx, grad_output):
-    (boxes,) = ctx.saved
-    return _mean_backward(grad_output, boxes, *ctx.arguments), None, None, None
-
-
-@primitive(name="_roi_mean_backward", method=False, function=False, out=False)
-def _mean_backward(ctx, grad_output, boxes, sizes, options):
-    ctx.save_for_backward(boxes)
-    ctx.arguments = sizes, options
-    return _core._roi_mean_backward(grad_output, boxes, sizes, *options)
-
-
-@_mean_backward.derivative
-def _(ctx, grad):
-    (boxes,) = ctx.saved
-    return _mean(grad, boxes, *ctx.arguments), None, None, None
+_mean = _linear("_roi_mean", lambda: _mean_backward)
+_mean_backward = _linear("_roi_mean_backward", lambda: _mean)
 
 
 @primitive(name="_roi_max", method=False, function=False, out=False)

@@ -176,13 +176,9 @@ def perspective_grid(coefficients, size):
 
 
 def perspective(
-    image,
-    startpoints,
-    endpoints,
-    interpolation=InterpolationMode.BILINEAR,
-    fill=None,
+    image, startpoints, endpoints, interpolation=InterpolationMode.BILINEAR, fill=None,
     coefficients=None,
-):
+):  # fmt: skip
     """The image with its corners moved from startpoints to endpoints, [x, y] each, or by eight coefficients."""
     coefficients = chosen_coefficients(startpoints, endpoints, coefficients)
     grid = perspective_grid(coefficients, tuple(image.shape[-2:]))

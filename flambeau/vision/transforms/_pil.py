@@ -116,15 +116,15 @@ def affine(
 ):  # fmt: skip
     middle = [s * 0.5 for s in image.size] if center is None else center
     matrix = _image_warp.inverse_matrix(middle, angle, translate, scale, _image_warp.two(shear))
+    return _transformed(image, "affine", matrix, interpolation, fill)
+
+
+def _transformed(image, name, data, interpolation, fill):
     from PIL import Image
 
-    return image.transform(
-        image.size,
-        Image.Transform.AFFINE,
-        matrix,
-        _number("affine", interpolation),
-        fillcolor=_fill(image, fill),
-    )
+    method = Image.Transform[name.upper()]
+    number = _number(name, interpolation)
+    return image.transform(image.size, method, data, number, fillcolor=_fill(image, fill))
 
 
 def rotate(
@@ -136,23 +136,11 @@ def rotate(
 
 
 def perspective(
-    image,
-    startpoints,
-    endpoints,
-    interpolation=InterpolationMode.BILINEAR,
-    fill=None,
+    image, startpoints, endpoints, interpolation=InterpolationMode.BILINEAR, fill=None,
     coefficients=None,
-):
-    from PIL import Image
-
+):  # fmt: skip
     coefficients = _image_warp.chosen_coefficients(startpoints, endpoints, coefficients)
-    return image.transform(
-        image.size,
-        Image.Transform.PERSPECTIVE,
-        coefficients,
-        _number("perspective", interpolation),
-        fillcolor=_fill(image, fill),
-    )
+    return _transformed(image, "perspective", coefficients, interpolation, fill)
 
 
 def elastic(image, displacement, interpolation=InterpolationMode.BILINEAR, fill=None):

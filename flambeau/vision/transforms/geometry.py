@@ -208,14 +208,23 @@ class RandomResizedCrop(Module):
         )
 
 
-def random_part(height, width, scale, ratio):
-    """(top, left, height, width) of a part of random area and ratio."""
+def _ten_sides(height, width, scale, ratio):
+    """Ten pairs of sides, of random area and ratio."""
     for _ in range(10):
         area = height * width * uniform(*scale)
         aspect = math.exp(uniform(math.log(ratio[0]), math.log(ratio[1])))
-        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        yield round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+
+
+def _placed(height, width, h, w):
+    return int(randint(height - h + 1, ())), int(randint(width - w + 1, ())), h, w
+
+
+def random_part(height, width, scale, ratio):
+    """(top, left, height, width) of a part of random area and ratio."""
+    for w, h in _ten_sides(height, width, scale, ratio):
         if 0 < w <= width and 0 < h <= height:
-            return int(randint(height - h + 1, ())), int(randint(width - w + 1, ())), h, w
+            return _placed(height, width, h, w)
     w, h = min(width, round(height * max(ratio))), min(height, round(width / min(ratio)))
     return (height - h) // 2, (width - w) // 2, h, w
 
@@ -283,6 +292,22 @@ class RandomRotation(Module):
         )
 
 
+def take_affine(self, degrees, translate, scale, shear, interpolation, center):
+    """Checks the ranges of a RandomAffine, and keeps them."""
+    self.degrees = between("RandomAffine", "degrees", degrees)
+    check_pair("RandomAffine", "translate", translate)
+    check_pair("RandomAffine", "scale", scale)
+    if translate is not None and any(not 0.0 <= t <= 1.0 for t in translate):
+        raise ValueError(f"RandomAffine: translate is {translate}; its values must lie in [0, 1].")
+    if scale is not None and any(s <= 0 for s in scale):
+        raise ValueError(f"RandomAffine: scale is {scale}; its values must be above 0.")
+    self.translate = translate
+    self.scale = scale
+    self.shear = None if shear is None else between("RandomAffine", "shear", shear, (2, 4))
+    self.interpolation = check_mode("RandomAffine", interpolation)
+    self.center = check_pair("RandomAffine", "center", center)
+
+
 class RandomAffine(Module):
     """Turned, moved, scaled and sheared by random amounts.
 
@@ -295,21 +320,8 @@ class RandomAffine(Module):
         interpolation=F.InterpolationMode.NEAREST, fill=0, center=None,
     ):  # fmt: skip
         super().__init__()
-        self.degrees = between("RandomAffine", "degrees", degrees)
-        check_pair("RandomAffine", "translate", translate)
-        check_pair("RandomAffine", "scale", scale)
-        if translate is not None and any(not 0.0 <= t <= 1.0 for t in translate):
-            raise ValueError(
-                f"RandomAffine: translate is {translate}; its values must lie in [0, 1]."
-            )
-        if scale is not None and any(s <= 0 for s in scale):
-            raise ValueError(f"RandomAffine: scale is {scale}; its values must be above 0.")
-        self.translate = translate
-        self.scale = scale
-        self.shear = None if shear is None else between("RandomAffine", "shear", shear, (2, 4))
-        self.interpolation = check_mode("RandomAffine", interpolation)
+        take_affine(self, degrees, translate, scale, shear, interpolation, center)
         self.fill = check_fill("RandomAffine", fill)
-        self.center = check_pair("RandomAffine", "center", center)
 
     @staticmethod
     def get_params(degrees, translate, scale_ranges, shears, img_size):
@@ -483,10 +495,7 @@ class RandomErasing(Module):
 
 def random_rectangle(height, width, scale, ratio):
     """(top, left, height, width) smaller than the image, or None after ten tries."""
-    for _ in range(10):
-        area = height * width * uniform(*scale)
-        aspect = math.exp(uniform(math.log(ratio[0]), math.log(ratio[1])))
-        h, w = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+    for h, w in _ten_sides(height, width, scale, ratio):
         if h < height and w < width:
-            return int(randint(height - h + 1, ())), int(randint(width - w + 1, ())), h, w
+            return _placed(height, width, h, w)
     return None

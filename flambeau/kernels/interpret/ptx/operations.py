@@ -194,24 +194,19 @@ def prmt(a, b, selector):
     return out
 
 
+def _distance(n, wrap):
+    n = np.asarray(n).astype(U64)
+    return n & U64(31) if wrap else np.minimum(n, U64(32))
+
+
 def funnel_left(a, b, n, wrap=True):
     both = (b.astype(U64) << U64(32)) | a.astype(U64)
-    n = (
-        np.asarray(n).astype(U64) & U64(31)
-        if wrap
-        else np.minimum(np.asarray(n).astype(U64), U64(32))
-    )
-    return (shl(both, n) >> U64(32)).astype(U32)
+    return (shl(both, _distance(n, wrap)) >> U64(32)).astype(U32)
 
 
 def funnel_right(a, b, n, wrap=True):
     both = (b.astype(U64) << U64(32)) | a.astype(U64)
-    n = (
-        np.asarray(n).astype(U64) & U64(31)
-        if wrap
-        else np.minimum(np.asarray(n).astype(U64), U64(32))
-    )
-    return (both >> n).astype(U32)
+    return (both >> _distance(n, wrap)).astype(U32)
 
 
 def lop3(a, b, c, table):

@@ -43,6 +43,16 @@ _COMPARE = {
     "hi": ">",
     "hs": ">=",
 }
+# Instructions that are one expression: {k} is operand k as a value of the instruction's type, {ku} as one of u32.
+_FORMS = {
+    "and": "({1} & {2})", "or": "({1} | {2})", "xor": "({1} ^ {2})", "not": "(~{1})",
+    "shl": "shl({1}, {2u})", "shr": "shr({1}, {2u})", "brev": "brev({1})",
+    "bfe": "bfe({1}, {2u}, {3u})", "bfi": "bfi({1}, {2}, {3u}, {4u})", "prmt": "prmt({1}, {2}, {3})",
+    "rem": "remainder({1}, {2})", "abs": "np.abs({1})", "copysign": "copysign({1}, {2})",
+    "sqrt": "np.sqrt({1})", "rcp": "(one / {1})", "rsqrt": "(one / np.sqrt({1}))",
+    "ex2": "np.exp2({1})", "lg2": "np.log2({1})",
+}  # fmt: skip
+_PLACE = re.compile(r"\{(\d)(u?)\}")
 _NAMES = {name: getattr(operations, name) for name in dir(operations) if not name.startswith("_")}
 _ROUNDINGS = frozenset("rn rz rm rp rni rzi rmi rpi".split())
 
@@ -239,6 +249,11 @@ class Translator:
         name, flags = opcode[0], opcode[1:-1]
         floating = type[0] == "f"
         value = lambda k, t=type: self.operand(operands[k], t)
+        if name in _FORMS:
+            form = _FORMS[name]
+            if "one" in form:
+                form = form.replace("one", f"np.{np.dtype(_DTYPES[type]).name}(1)")
+            return _PLACE.sub(lambda m: value(int(m[1]), "u32" if m[2] else type), form), type
         if name in ("add", "sub", "mul") and (floating or name != "mul"):
             sign = {"add": "+", "sub": "-", "mul": "*"}[name]
             return self.rounded(f"({value(1)} {sign} {value(2)})", flags), type
@@ -261,46 +276,15 @@ class Translator:
             if floating:
                 return f"({value(1)} / {value(2)})", type
             return f"divide({value(1)}, {value(2)})", type
-        if name == "rem":
-            return f"remainder({value(1)}, {value(2)})", type
         if name == "neg":
             return f"(-{value(1)})" if floating else f"np.negative({value(1)})", type
-        if name == "abs":
-            return f"np.abs({value(1)})", type
         if name in ("min", "max"):
             function = f"np.{name}imum" if not floating or "NaN" in flags else f"float_{name}"
             return f"{function}({value(1)}, {value(2)})", type
-        if name in ("and", "or", "xor"):
-            sign = {"and": "&", "or": "|", "xor": "^"}[name]
-            return f"({value(1)} {sign} {value(2)})", type
-        if name == "not":
-            return f"(~{value(1)})", type
-        if name in ("shl", "shr"):
-            return f"{name}({value(1)}, {value(2, 'u32')})", type
-        if name == "sqrt":
-            return f"np.sqrt({value(1)})", type
-        if name == "rcp":
-            return f"(np.{np.dtype(_DTYPES[type]).name}(1) / {value(1)})", type
-        if name == "rsqrt":
-            return f"(np.{np.dtype(_DTYPES[type]).name}(1) / np.sqrt({value(1)}))", type
-        if name == "ex2":
-            return f"np.exp2({value(1)})", type
-        if name == "lg2":
-            return f"np.log2({value(1)})", type
-        if name == "copysign":
-            return f"copysign({value(1)}, {value(2)})", type
         if name == "selp":
             return f"np.where({self.operand(operands[3], 'pred')}, {value(1)}, {value(2)})", type
         if name in ("popc", "clz"):
             return f"{name}({value(1)})", "u32"
-        if name == "brev":
-            return f"brev({value(1)})", type
-        if name == "bfe":
-            return f"bfe({value(1)}, {value(2, 'u32')}, {value(3, 'u32')})", type
-        if name == "bfi":
-            return f"bfi({value(1)}, {value(2)}, {value(3, 'u32')}, {value(4, 'u32')})", type
-        if name == "prmt":
-            return f"prmt({value(1)}, {value(2)}, {value(3)})", type
         if name == "shf":
             side = {"l": "left", "r": "right"}[opcode[1]]
             wrap = "wrap" in opcode

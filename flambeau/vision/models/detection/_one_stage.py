@@ -1,13 +1,11 @@
 """What detectors of one stage share: from images over predictions at anchors to losses or detections."""
 
-from collections import OrderedDict
-
-from .... import Tensor, cat, nn, where, zeros
+from .... import cat, where, zeros
 from ...ops import boxes as box_ops
-from ._utils import check_degenerate, check_targets
+from ._utils import Detector
 
 
-class OneStage(nn.Module):
+class OneStage(Detector):
     """backbone, anchor_generator, head and transform, one after another.
 
     A subclass says compute_loss(targets, head_outputs, anchors, levels) and postprocess_detections(head_outputs,
@@ -39,9 +37,6 @@ class OneStage(nn.Module):
             )
         ]
 
-    def eager_outputs(self, losses, detections):
-        return losses if self.training else detections
-
     def match(self, targets, anchors):
         """The target of each anchor, -1 for none: a list of (N,), an image each."""
         matched = []
@@ -53,15 +48,7 @@ class OneStage(nn.Module):
         return matched
 
     def forward(self, images, targets=None):
-        name = type(self).__name__
-        if self.training:
-            check_targets(name, targets, images)
-        first_sizes = [tuple(image.shape[-2:]) for image in images]
-        images, targets = self.transform(images, targets)
-        check_degenerate(name, targets)
-        features = self.backbone(images.tensors)
-        if isinstance(features, Tensor):
-            features = OrderedDict([("0", features)])
+        images, targets, first_sizes, features = self._seen(images, targets)
         features = list(features.values())
         outputs = self.head(features)
         anchors = self.anchor_generator(images, features)

@@ -1,8 +1,9 @@
 """Boxes as offsets of anchors, matches of anchors and targets, and samples of them."""
 
 import math
+from collections import OrderedDict
 
-from .... import arange, cat, exp, log, no_grad, randperm, where, zeros, zeros_like
+from .... import Tensor, arange, cat, exp, log, nn, no_grad, randperm, where, zeros, zeros_like
 from ....nn import functional as F
 from ...ops import (
     FrozenBatchNorm2d,
@@ -241,3 +242,23 @@ def check_degenerate(name, targets):
             raise AssertionError(
                 f"{name}: box {box} of target {i} has no extent; boxes are (x1, y1, x2, y2) with x1 < x2 and y1 < y2."
             )
+
+
+class Detector(nn.Module):
+    """What detectors share: a transform and a backbone see images, and targets in training."""
+
+    def _seen(self, images, targets):
+        """(images, targets, first sizes, features by name) once images and targets are checked and resized."""
+        name = type(self).__name__
+        if self.training:
+            check_targets(name, targets, images)
+        first_sizes = [tuple(image.shape[-2:]) for image in images]
+        images, targets = self.transform(images, targets)
+        check_degenerate(name, targets)
+        features = self.backbone(images.tensors)
+        if isinstance(features, Tensor):
+            features = OrderedDict([("0", features)])
+        return images, targets, first_sizes, features
+
+    def eager_outputs(self, losses, detections):
+        return losses if self.training else detections

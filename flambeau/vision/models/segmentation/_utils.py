@@ -39,7 +39,13 @@ def with_aux(weights, aux_loss):
     return bool(aux_loss) or weights is not None
 
 
-def resnet_features(model, aux):
-    """The layers of a ResNet, with the last two stages' sizes kept by dilation."""
+def dilated_resnet(backbone, weights, weights_backbone, progress, aux_loss):
+    """(layers of a ResNet whose last two stages keep their sizes by dilation, whether there is an auxiliary head)."""
+    aux = with_aux(weights, aux_loss)
+    model = backbone(
+        weights=weights_backbone,
+        progress=progress,
+        replace_stride_with_dilation=[False, True, True],
+    )
     layers = {"layer4": "out", "layer3": "aux"} if aux else {"layer4": "out"}
-    return IntermediateLayerGetter(model, layers)
+    return IntermediateLayerGetter(model, layers), aux

@@ -9,7 +9,7 @@ from .. import mobilenetv3, resnet
 from .._api import lazy_weights
 from .._builder import backbone_builder
 from .._utils import IntermediateLayerGetter, stage_indices
-from ._utils import _SimpleSegmentationModel, resnet_features, with_aux
+from ._utils import _SimpleSegmentationModel, dilated_resnet, with_aux
 from .fcn import FCNHead
 
 __all__ = ["DeepLabV3", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101", "deeplabv3_resnet50"]
@@ -89,17 +89,9 @@ class DeepLabHead(nn.Sequential):
 
 
 def _on_resnet(backbone, *, weights, weights_backbone, progress, num_classes, aux_loss=None):
-    aux = with_aux(weights, aux_loss)
-    body = backbone(
-        weights=weights_backbone,
-        progress=progress,
-        replace_stride_with_dilation=[False, True, True],
-    )
-    return DeepLabV3(
-        resnet_features(body, aux),
-        DeepLabHead(2048, num_classes),
-        FCNHead(1024, num_classes) if aux else None,
-    )
+    features, aux = dilated_resnet(backbone, weights, weights_backbone, progress, aux_loss)
+    auxiliary = FCNHead(1024, num_classes) if aux else None
+    return DeepLabV3(features, DeepLabHead(2048, num_classes), auxiliary)
 
 
 def _on_mobilenet(*, weights, weights_backbone, progress, num_classes, aux_loss=None):

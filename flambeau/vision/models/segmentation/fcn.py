@@ -7,7 +7,7 @@ from .... import nn
 from .. import resnet
 from .._api import lazy_weights
 from .._builder import backbone_builder
-from ._utils import _SimpleSegmentationModel, resnet_features, with_aux
+from ._utils import _SimpleSegmentationModel, dilated_resnet
 
 __all__ = ["FCN", "fcn_resnet101", "fcn_resnet50"]
 
@@ -31,17 +31,8 @@ class FCNHead(nn.Sequential):
 
 
 def _fcn(backbone, *, weights, weights_backbone, progress, num_classes, aux_loss=None):
-    aux = with_aux(weights, aux_loss)
-    body = backbone(
-        weights=weights_backbone,
-        progress=progress,
-        replace_stride_with_dilation=[False, True, True],
-    )
-    return FCN(
-        resnet_features(body, aux),
-        FCNHead(2048, num_classes),
-        FCNHead(1024, num_classes) if aux else None,
-    )
+    features, aux = dilated_resnet(backbone, weights, weights_backbone, progress, aux_loss)
+    return FCN(features, FCNHead(2048, num_classes), FCNHead(1024, num_classes) if aux else None)
 
 
 fcn_resnet50 = backbone_builder(

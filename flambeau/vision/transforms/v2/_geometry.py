@@ -16,6 +16,7 @@ from ..geometry import (
     random_corners,
     random_displacement,
     random_part,
+    take_affine,
     uniform,
 )
 from ..modes import InterpolationMode, check_mode, pair
@@ -250,21 +251,8 @@ class RandomAffine(_Filled):
         center=None,
     ):  # fmt: skip
         super().__init__()
-        self.degrees = between("RandomAffine", "degrees", degrees)
-        check_pair("RandomAffine", "translate", translate)
-        check_pair("RandomAffine", "scale", scale)
-        if translate is not None and any(not 0.0 <= t <= 1.0 for t in translate):
-            raise ValueError(
-                f"RandomAffine: translate is {translate}; its values must lie in [0, 1]."
-            )
-        if scale is not None and any(s <= 0 for s in scale):
-            raise ValueError(f"RandomAffine: scale is {scale}; its values must be above 0.")
-        self.translate = translate
-        self.scale = scale
-        self.shear = None if shear is None else between("RandomAffine", "shear", shear, (2, 4))
-        self.interpolation = check_mode("RandomAffine", interpolation)
+        take_affine(self, degrees, translate, scale, shear, interpolation, center)
         self._set_fill(fill)
-        self.center = check_pair("RandomAffine", "center", center)
 
     def make_params(self, flat_inputs):
         from ..geometry import RandomAffine as first
