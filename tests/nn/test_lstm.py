@@ -2,8 +2,6 @@
 
 import itertools
 import os
-import subprocess
-import sys
 
 import numpy
 import pytest
@@ -13,6 +11,7 @@ from flambeau import nn
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn.modules.lstm import lstm_sequence
 from flambeau.nn.modules.recurrences import lstm_step, run_steps
+from tests.at_level import at_lower_levels, run_at_level
 
 
 def operands(counts, batch, units, bias, dtype):
@@ -147,15 +146,12 @@ def test_sequences_are_the_same_for_any_number_of_threads():
 
 
 PROGRAM = """
-import sys; sys.path.insert(0, sys.argv[1])
 import test_lstm as t
 for units in (1, 16, 65):
     t.test_a_sequence_is_its_steps(units)
 """
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_sequences_at_lower_instruction_sets(level):
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
-    subprocess.run(command, env=environment, check=True, timeout=100)
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

@@ -1,7 +1,6 @@
 """Attention without its matrix of weights against the same written out."""
 
 import math
-import os
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ import flambeau as torch
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn.functional import scaled_dot_product_attention
 from flambeau.ops.attention import attend, attention_weights
+from tests.at_level import at_lower_levels, run_at_level
 
 KINDS = ["none", "causal", "visible", "added", "one row"]
 SIZES = [
@@ -56,7 +56,7 @@ def test_results_and_gradients(sizes, kind):
     compare(*sizes, kind, torch.float64, 1e-13)
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_lower_instruction_sets(level):
     program = """
 from tests.ops.test_attention import KINDS, SIZES, compare, torch
@@ -64,13 +64,8 @@ for sizes in SIZES:
     for kind in KINDS:
         compare(*sizes, kind, torch.float32, 2e-5)
         compare(*sizes, kind, torch.float64, 1e-13)
-print("all")
 """
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
-    )
-    assert done.stdout == "all\n", done.stderr
+    run_at_level(level, program)
 
 
 @pytest.mark.parametrize("kind", ["none", "causal", "visible"])

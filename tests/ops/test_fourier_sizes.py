@@ -1,13 +1,10 @@
 """Fourier transforms of every kind of size, layout, precision, instruction set and number of threads."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 import flambeau as torch
+from tests.at_level import at_lower_levels, run_at_level
 
 # Powers of 2, 3, 5 and 7, primes with steps (up to 31) and without, products of both; in lanes form and cut.
 SIZES = [
@@ -66,7 +63,7 @@ def test_long_signals(n):
     check(back, exact.real, n)
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_lower_instruction_sets(level):
     program = """
 from tests.ops.test_fourier_sizes import LAYOUTS, compare, np
@@ -74,13 +71,8 @@ for n in (1, 2, 7, 12, 16, 30, 37, 64, 77, 361, 1009, 2048):
     for sizes, dim in LAYOUTS:
         for dtype in (np.complex64, np.complex128):
             compare(n, sizes, dim, dtype)
-print("all")
 """
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
-    )
-    assert done.stdout == "all\n", done.stderr
+    run_at_level(level, program)
 
 
 def test_any_number_of_threads_gives_the_same_bits():

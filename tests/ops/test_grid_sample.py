@@ -2,8 +2,6 @@
 
 import itertools
 import os
-import subprocess
-import sys
 
 import numpy
 import pytest
@@ -12,6 +10,7 @@ import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn import functional as F
 from flambeau.ops.grid_sample import MODES, PADDINGS, _written_out
+from tests.at_level import at_lower_levels, run_at_level
 
 SIZES = {2: [(7, 9), (1, 6), (20, 17)], 3: [(3, 4, 5), (1, 2, 6), (6, 5, 4)]}
 CASES = [
@@ -134,15 +133,12 @@ def test_samples_are_the_same_for_any_number_of_threads():
 
 
 PROGRAM = """
-import sys; sys.path.insert(0, sys.argv[1])
 import numpy, test_grid_sample as t
 for case in t.CASES[1::7]:
     t.test_samples_are_those_of_the_formula(*case)
 """
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_samples_at_lower_instruction_sets(level):
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
-    subprocess.run(command, env=environment, check=True, timeout=100)
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

@@ -1,8 +1,6 @@
 """Loops of layers against definitions: patches, windows as columns, nearest places, affine grids, pools of columns."""
 
 import os
-import subprocess
-import sys
 
 import numpy
 import pytest
@@ -10,6 +8,7 @@ import pytest
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn import functional as F
+from tests.at_level import at_lower_levels, run_at_level
 
 
 def numbers(*shape, dtype="float64"):
@@ -187,7 +186,6 @@ def test_any_number_of_threads_gives_the_same_bits():
 
 
 PROGRAM = """
-import sys; sys.path.insert(0, sys.argv[1])
 import test_layer_loops as t
 for stride in 1, 2, 3, 4, 5:
     for dtype in "float32", "float64":
@@ -198,10 +196,6 @@ t.test_convolution_of_patches_that_touch((3, 2, 9, 13), (4, 4))
 """
 
 
-@pytest.mark.parametrize("level", ["avx2", "portable"])
+@at_lower_levels
 def test_at_lower_levels(level):
-    subprocess.run(
-        [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)],
-        env={**os.environ, "FLAMBEAU_CPU": level},
-        check=True,
-    )
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

@@ -2,8 +2,6 @@
 
 import itertools
 import os
-import subprocess
-import sys
 
 import numpy
 import pytest
@@ -11,6 +9,7 @@ import pytest
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn import functional as F
+from tests.at_level import at_lower_levels, run_at_level
 
 SHAPES = [
     (1, 2, 64, 2),
@@ -156,15 +155,12 @@ def test_norms_are_the_same_for_any_number_of_threads():
 
 
 PROGRAM = """
-import sys; sys.path.insert(0, sys.argv[1])
 import test_norm_kernels as t
 t.test_group_norm_and_its_gradients("both")
 t.test_gradients_of_layer_norm(70, 65)
 """
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_norms_at_lower_instruction_sets(level):
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
-    subprocess.run(command, env=environment, check=True, timeout=100)
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

@@ -2,8 +2,6 @@
 
 import math
 import os
-import subprocess
-import sys
 
 import numpy
 import pytest
@@ -11,6 +9,7 @@ import pytest
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn import functional as F
+from tests.at_level import at_lower_levels, run_at_level
 
 MODES = [("bilinear", False), ("bicubic", False), ("bilinear", True), ("bicubic", True)]
 SIZES = [(1, 1), (1, 5), (5, 1), (7, 7), (8, 3), (3, 8), (65, 17), (17, 65), (257, 40), (40, 257)]
@@ -160,7 +159,6 @@ def test_resampling_is_the_same_for_any_number_of_threads():
 
 
 PROGRAM = """
-import sys; sys.path.insert(0, sys.argv[1])
 import test_resample as t
 for mode in t.MODES:
     t.test_resampling_is_a_product_with_the_weights(*mode, False)
@@ -168,8 +166,6 @@ for mode in t.MODES:
 """
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_resampling_at_lower_instruction_sets(level):
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
-    subprocess.run(command, env=environment, check=True, timeout=100)
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

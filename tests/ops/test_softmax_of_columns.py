@@ -1,14 +1,13 @@
 """softmax along a dim that is not the last: the loops of csrc/kernels/norm/columns.cpp."""
 
 import os
-import subprocess
-import sys
 
 import numpy
 import pytest
 
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
+from tests.at_level import at_lower_levels, run_at_level
 
 SHAPES = [
     ((2, 3, 4, 4), 1),
@@ -88,7 +87,6 @@ def test_any_number_of_threads_and_any_layout_give_the_same_bits(call):
 
 
 PROGRAM = """
-import sys; sys.path.insert(0, sys.argv[1])
 import test_ctc, test_softmax_of_columns as columns
 for dtype in "float32", "float64":
     for log in False, True:
@@ -98,10 +96,6 @@ test_ctc.test_gradient_behind_log_softmax()
 """
 
 
-@pytest.mark.parametrize("level", ["avx2", "portable"])
+@at_lower_levels
 def test_at_lower_levels(level):
-    subprocess.run(
-        [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)],
-        env={**os.environ, "FLAMBEAU_CPU": level},
-        check=True,
-    )
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

@@ -513,68 +513,6 @@ def test_deepcopy():
     assert base[1] == 1
 
 
-# PyTorch's own reader and writer
-
-
-def test_pytorch_reads_what_was_written(tmp_path):
-    pytorch = pytest.importorskip("torch")
-    state = collections.OrderedDict(
-        (d, torch.tensor([[0, 1], [1, 1]]).to(getattr(torch, d))) for d in DTYPES
-    )
-    state["t"] = torch.arange(6).view(2, 3).t()
-    state["p"] = torch.nn.Parameter(torch.ones(2))
-    state["rest"] = [torch.float32, torch.device("cpu"), torch.Size([2]), 1, None, "text"]
-    torch.save(state, tmp_path / "a.pt")
-    for options in ({}, {"mmap": True}, {"weights_only": False}):
-        got = pytorch.load(tmp_path / "a.pt", **options)
-        for name in [*DTYPES, "t", "p"]:
-            assert got[name].tolist() == state[name].tolist(), name
-            assert str(got[name].dtype) == str(state[name].dtype)
-            assert got[name].stride() == state[name].stride()
-        assert isinstance(got["p"], pytorch.nn.Parameter)
-        assert got["rest"] == [
-            pytorch.float32,
-            pytorch.device("cpu"),
-            pytorch.Size([2]),
-            1,
-            None,
-            "text",
-        ]
-
-
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
-def test_what_pytorch_wrote_is_read(tmp_path):
-    pytorch = pytest.importorskip("torch")
-    state = collections.OrderedDict(
-        (d, pytorch.tensor([[0, 1], [1, 1]]).to(getattr(pytorch, d))) for d in DTYPES
-    )
-    state["view"] = pytorch.arange(6).view(2, 3).t()[1:]
-    state["conj"] = pytorch.tensor([1 + 2j]).conj()
-    state["p"] = pytorch.nn.Parameter(pytorch.ones(2))
-    state["rest"] = [pytorch.float32, pytorch.device("cpu"), pytorch.Size([2]), {1}, None, "text"]
-    pytorch.save(state, tmp_path / "a.pt")
-    for options in ({}, {"mmap": True}, {"weights_only": False}):
-        got = torch.load(tmp_path / "a.pt", **options)
-        for name in [*DTYPES, "view", "conj", "p"]:
-            assert got[name].tolist() == state[name].tolist(), name
-            assert str(got[name].dtype) == str(state[name].dtype)
-        assert type(got["p"]) is torch.nn.Parameter
-        assert got["rest"][0] is torch.float32
-        assert got["rest"][1:] == [torch.device("cpu"), torch.Size([2]), {1}, None, "text"]
-
-
-def test_an_optimizer_written_by_pytorch_is_read(tmp_path):
-    pytorch = pytest.importorskip("torch")
-    model = pytorch.nn.Linear(2, 2)
-    optimizer = pytorch.optim.Adam(model.parameters())
-    model(pytorch.ones(1, 2)).sum().backward()
-    optimizer.step()
-    pytorch.save({"o": optimizer.state_dict(), "m": model.state_dict()}, tmp_path / "a.pt")
-    got = torch.load(tmp_path / "a.pt")
-    assert got["o"]["state"][0]["step"].item() == 1
-    assert got["m"]["weight"].tolist() == model.weight.tolist()
-
-
 def test_deepcopy_of_a_wrapper_takes_what_stands_in_its_slots():
     class Wrapper(torch.Tensor):
         __slots__ = ["inner", "missing"]

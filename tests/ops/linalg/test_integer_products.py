@@ -1,14 +1,12 @@
 """Products of integers, which wrap around, and of bfloat16: every path of csrc/kernels/gemm/words.cpp."""
 
 import itertools
-import os
-import subprocess
-import sys
 
 import numpy
 import pytest
 
 import flambeau
+from tests.at_level import at_lower_levels, run_at_level
 
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 LAYOUTS = ("plain", "transposed", "padded", "stepped", "rows expanded", "columns expanded")
@@ -101,7 +99,6 @@ for dtype in ("int8", "uint8", "int16", "int32", "int64"):
 """
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_integers_at_lower_instruction_sets(level):
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=100)
+    run_at_level(level, PROGRAM)

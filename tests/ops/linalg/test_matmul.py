@@ -1,14 +1,11 @@
 """Products of vectors and matrices."""
 
-import os
-import subprocess
-import sys
-
 import numpy
 import pytest
 
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
+from tests.at_level import at_lower_levels, run_at_level
 
 
 @pytest.mark.parametrize(
@@ -287,7 +284,7 @@ def test_products_are_the_same_bits_for_any_number_of_threads(m, n, k):
             assert results[0].equal(results[2])
 
 
-@pytest.mark.parametrize("level", ["avx2", "portable"])
+@at_lower_levels
 def test_products_of_lower_instruction_sets(level):
     program = """
 import numpy, flambeau
@@ -303,8 +300,7 @@ for m, n, k in [(1, 1, 9), (3, 70, 33), (50, 70, 33), (300, 200, 400), (7, 600, 
             for y in (flambeau.from_numpy(b), bt):
                 assert (abs((x @ y).numpy() - exact) <= bound).all(), (m, n, k, dtype)
 """
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    run_at_level(level, program)
 
 
 @pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64, flambeau.float16])
