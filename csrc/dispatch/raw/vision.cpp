@@ -6,6 +6,7 @@
 #include "dispatch/raw/precision.h"
 #include "kernels/vision/deform.h"
 #include "kernels/vision/nms.h"
+#include "kernels/vision/pixels.h"
 #include "kernels/vision/png.h"
 #include "kernels/vision/resample.h"
 #include "kernels/vision/roi.h"
@@ -193,6 +194,54 @@ TensorRef resample(Tensor& given, int64_t height, int64_t width, bool cubic) {
     flambeau::resample(from, images->sizes[0], images->sizes[1], images->sizes[2], to, height,
                        width, filter);
   }
+  return result;
+}
+
+namespace {
+
+/// The bytes between two rows of pixels, whose bytes lie side by side.
+int64_t row_of_pixels(const char* op, const Tensor& pixels) {
+  check(pixels.dtype == DType::uint8 && pixels.ndim == 3 && pixels.sizes[2] == 4 &&
+            pixels.strides[2] == 1 && pixels.strides[1] == 4,
+        [&] {
+          return message(op, ": pixels are ", describe(pixels),
+                         "; they must be uint8 (H, W, 4), those of a row side by side.");
+        });
+  return pixels.strides[0];
+}
+
+}  // namespace
+
+TensorRef resample_pixels(Tensor& pixels, int64_t height, int64_t width, bool cubic,
+                          bool height_first) {
+  const int64_t row = row_of_pixels("resample_pixels", pixels);
+  check(pixels.numel > 0 && height > 0 && width > 0, [&] {
+    return message("resample_pixels: pixels are ", describe(pixels), ", the size is (", height,
+                   ", ", width, "); none of them may be 0.");
+  });
+  TensorRef result = empty({height, width, 4}, DType::uint8);
+  const auto* from = pixels.as<uint8_t>();
+  auto* to = result->as<uint8_t>();
+  LongWork unlocked(result->numel > long_work);
+  flambeau::resample_pixels(from, row, pixels.sizes[0], pixels.sizes[1], to, height, width,
+                            cubic ? Filter::cubic : Filter::triangle, height_first);
+  return result;
+}
+
+TensorRef planes(Tensor& pixels, int64_t channels, bool floating) {
+  const int64_t row = row_of_pixels("planes", pixels), height = pixels.sizes[0],
+                width = pixels.sizes[1];
+  check(channels > 0 && channels <= 4,
+        [&] { return message("planes: channels is ", channels, "; it must be 1 to 4."); });
+  TensorRef result = empty({channels, height, width}, floating ? DType::float32 : DType::uint8);
+  if (!result->numel) return result;
+  const auto* from = pixels.as<uint8_t>();
+  void* to = result->data();
+  LongWork unlocked(result->numel > long_work);
+  if (floating)
+    flambeau::planes(from, row, channels, height, width, static_cast<float*>(to));
+  else
+    flambeau::planes(from, row, channels, height, width, static_cast<uint8_t*>(to));
   return result;
 }
 

@@ -37,6 +37,11 @@ std::tuple<TensorRef, TensorRef, TensorRef> deform_columns_backward(Tensor& grad
 
 /// Images uint8 (N, H, W) in another size, antialiased.
 TensorRef resample(Tensor& images, int64_t height, int64_t width, bool cubic);
+/// Pixels uint8 (H, W, 4) in another size, to the bit as Pillow does it.
+TensorRef resample_pixels(Tensor& pixels, int64_t height, int64_t width, bool cubic,
+                          bool height_first);
+/// Pixels uint8 (H, W, 4) as planes (channels, H, W): uint8, or float32 divided by 255.
+TensorRef planes(Tensor& pixels, int64_t channels, bool floating);
 
 /// Lines uint8 (rows, 1 + bytes) of a PNG without their filters, (rows, bytes); step: the bytes of
 /// a pixel.

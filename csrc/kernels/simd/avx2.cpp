@@ -118,6 +118,7 @@ extern const LstmKernels<double> double_lstm = {};
 extern const ResizeKernels<float> float_resize = {};
 extern const ResizeKernels<double> double_resize = {};
 extern const ResizeKernels<uint8_t> byte_resize = {};
+extern const PixelKernels pixel_resize = {};
 extern const GridKernels<float> float_grid = {};
 extern const GridKernels<double> double_grid = {};
 #endif

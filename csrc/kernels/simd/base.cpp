@@ -118,6 +118,10 @@ const ResizeKernels<uint8_t>& resize_kernels() {
   return for_cpu(simd_base::byte_resize, simd_avx2::byte_resize, simd_avx512::byte_resize);
 }
 
+const PixelKernels& pixel_kernels() {
+  return for_cpu(simd_base::pixel_resize, simd_avx2::pixel_resize, simd_avx512::pixel_resize);
+}
+
 template <>
 const GridKernels<float>& grid_kernels() {
   return for_cpu(simd_base::float_grid, simd_avx2::float_grid, simd_avx512::float_grid);

@@ -137,6 +137,46 @@ void resize_mix_columns(int64_t n_rows, int64_t n, const resize_sum_t<T>* from,
   }
 }
 
+/// The sum of a vector's pixels: four lanes.
+inline __attribute__((always_inline)) void add_up_pixels(Resized<uint8_t>::V sums, int32_t* to) {
+  using Pixel __attribute__((vector_size(16))) = int32_t;
+  constexpr int group = Resized<uint8_t>::lanes / 4;
+  Pixel parts[group];
+  __builtin_memcpy(parts, &sums, sizeof parts);
+#pragma GCC unroll 4
+  for (int g = 1; g < group; ++g) parts[0] += parts[g];
+  __builtin_memcpy(to, parts, sizeof(Pixel));
+}
+
+inline void resize_mix_pixels(int64_t n, const uint8_t* in, const int64_t* begin, int64_t groups,
+                              const int32_t* weights, int bits, uint8_t* out) {
+  using R = Resized<uint8_t>;
+  constexpr int lanes = R::lanes, group = lanes / 4;
+  int32_t sums[lanes] = {};  // of `group` pixels, written at once
+  auto finished = [&]() __attribute__((always_inline)) {
+    return R::finish(load(sums) + R::start(bits), bits);
+  };
+  auto mix_one = [&](int64_t i, int32_t* to) __attribute__((always_inline)) {
+    const uint8_t* from = in + 4 * begin[i];
+    R::V sum{};
+    for (int64_t k = 0; k < groups; ++k, weights += lanes)
+      sum += load(weights) * R::wide(from + k * lanes);
+    add_up_pixels(sum, to);
+  };
+  int64_t i = 0;
+  for (; i + group <= n; i += group) {
+#pragma GCC unroll 4
+    for (int g = 0; g < group; ++g) mix_one(i + g, sums + 4 * g);
+    R::narrow(out + 4 * i, finished());
+  }
+  if (i == n) return;
+  const int left = static_cast<int>(n - i);
+  for (int g = 0; g < left; ++g) mix_one(i + g, sums + 4 * g);
+  uint8_t last[lanes];
+  R::narrow(last, finished());
+  for (int b = 0; b < 4 * left; ++b) out[4 * i + b] = last[b];
+}
+
 template <class T>
 constexpr ResizeKernels<T> resize_table() {
   return {Resized<T>::lanes, resize_mix_rows<T>, resize_load_rows<T>, resize_mix_columns<T>};
@@ -144,3 +184,4 @@ constexpr ResizeKernels<T> resize_table() {
 extern const ResizeKernels<float> float_resize = resize_table<float>();
 extern const ResizeKernels<double> double_resize = resize_table<double>();
 extern const ResizeKernels<uint8_t> byte_resize = resize_table<uint8_t>();
+extern const PixelKernels pixel_resize = {Resized<uint8_t>::lanes / 4, resize_mix_pixels};

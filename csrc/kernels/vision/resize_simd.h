@@ -32,20 +32,33 @@ struct ResizeKernels {
 template <class T>
 const ResizeKernels<T>& resize_kernels();
 
+struct PixelKernels {
+  int group;  // pixels of four bytes that a vector of sums holds
+
+  /// Pixel i of out, i < n: the sum over k < groups * group of weight k times pixel begin[i] + k.
+  /// weights: of each i, each weight four times.
+  void (*mix)(int64_t n, const uint8_t* in, const int64_t* begin, int64_t groups,
+              const int32_t* weights, int bits, uint8_t* out);
+};
+const PixelKernels& pixel_kernels();
+
 namespace simd_avx512 {
 extern const ResizeKernels<float> float_resize;
 extern const ResizeKernels<double> double_resize;
 extern const ResizeKernels<uint8_t> byte_resize;
+extern const PixelKernels pixel_resize;
 }  // namespace simd_avx512
 namespace simd_avx2 {
 extern const ResizeKernels<float> float_resize;
 extern const ResizeKernels<double> double_resize;
 extern const ResizeKernels<uint8_t> byte_resize;
+extern const PixelKernels pixel_resize;
 }  // namespace simd_avx2
 namespace simd_base {
 extern const ResizeKernels<float> float_resize;
 extern const ResizeKernels<double> double_resize;
 extern const ResizeKernels<uint8_t> byte_resize;
+extern const PixelKernels pixel_resize;
 }  // namespace simd_base
 
 }  // namespace flambeau

@@ -154,6 +154,8 @@ const NativeEntry entries[] = {
         "grad, input, grid, mode, padding, corners, wants_input, wants_grid"),
 
     bind<raw::resample>("_resample", "images, height, width, cubic"),
+    bind<raw::resample_pixels>("_resample_pixels", "pixels, height, width, cubic, height_first"),
+    bind<raw::planes>("_planes", "pixels, channels, floating"),
     bind<raw::png_lines>("_png_lines", "lines, step"),
     bind<raw::nms>("_nms", "boxes, order, threshold"),
     bind<raw::roi_mean>("_roi_mean", "input, boxes, sizes, bins, scale, sampling, flags"),

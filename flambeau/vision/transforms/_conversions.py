@@ -1,6 +1,7 @@
 """Between images of Pillow, arrays (H, W, C) and tensors (C, H, W)."""
 
-from ... import Tensor, from_numpy, int16, uint8, uint16
+from ... import Tensor, float32, from_numpy, get_default_dtype, int16, uint8, uint16
+from . import _pil_pixels
 from ._image_color import to_float
 from ._pil import is_pil
 
@@ -23,6 +24,9 @@ def pil_to_tensor(pic):
 
     if not is_pil(pic):
         raise TypeError(f"pil_to_tensor: takes a PIL image, not {type(pic).__name__}.")
+    seen = _pil_pixels.planes(pic)
+    if seen is not None:
+        return seen
     array = numpy.array(pic)
     if array.dtype == bool:
         array = array.astype("uint8") * 255
@@ -35,6 +39,10 @@ def to_tensor(pic):
     uint8 becomes float32 divided by 255; other dtypes keep their values.
     """
     if not isinstance(pic, Tensor):
+        if is_pil(pic) and get_default_dtype() is float32:
+            seen = _pil_pixels.planes(pic, floating=True)
+            if seen is not None:
+                return seen
         pic = _signed(pil_to_tensor(pic)) if is_pil(pic) else _from_array(pic)
     return to_float(pic)
 

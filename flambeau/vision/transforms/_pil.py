@@ -1,7 +1,7 @@
 """The same for images of Pillow, by Pillow. Needs Pillow, which whoever has such an image has."""
 
 from ... import _core
-from . import _image, _image_color, _image_warp
+from . import _image, _image_color, _image_warp, _pil_pixels
 from .modes import PIL_NUMBERS, InterpolationMode, check_mode, pair
 
 
@@ -100,12 +100,19 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
     height, width = _image.new_size(image.size[::-1], size, max_size)
     if (width, height) == image.size:
         return image
-    return image.resize((width, height), _number("resize", interpolation))
+    made = _pil_pixels.resize(image, (0, 0, *image.size), (height, width), mode)
+    return image.resize((width, height), PIL_NUMBERS[mode.value]) if made is None else made
 
 
 def resized_crop(
     image, top, left, height, width, size, interpolation=InterpolationMode.BILINEAR, antialias=True
 ):
+    if antialias is not False:
+        mode = check_mode("resize", interpolation)
+        box = left, top, left + width, top + height
+        made = _pil_pixels.resize(image, box, _image.new_size((height, width), size), mode)
+        if made is not None:
+            return made
     part = crop(image, top, left, height, width)
     return resize(part, size, interpolation, antialias=antialias)
 

@@ -63,6 +63,8 @@ def resized_crop(
     img, top, left, height, width, size, interpolation=InterpolationMode.BILINEAR, antialias=True
 ):
     """The part that begins at (top, left), in another size."""
+    if _pil.is_pil(img):
+        return _pil.resized_crop(img, top, left, height, width, size, interpolation, antialias)
     part = crop(img, top, left, height, width)
     return resize(part, size, interpolation, antialias=antialias)
 
