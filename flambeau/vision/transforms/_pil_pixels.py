@@ -8,7 +8,6 @@ and Pillow does the work.
 import functools
 
 from ... import _core
-
 from .modes import InterpolationMode
 
 
