@@ -6,6 +6,7 @@
 #include "dispatch/cuda_launch.h"
 #include "python/bind.h"
 #include "runtime/cuda_objects.h"
+#include "runtime/cuda_simulated.h"
 
 namespace flambeau {
 
@@ -118,6 +119,13 @@ PyObject* report(int index, const char* name) {
   return Py_BuildValue("KL", static_cast<unsigned long long>(cuda::report_of(index)), number);
 }
 
+/// (push, host_of): addresses of what the simulated driver offers to libraries of tests.
+PyObject* stand_in_entries() {
+  const cuda::StandInEntries e = cuda::stand_in_entries();
+  return Py_BuildValue("KK", reinterpret_cast<unsigned long long>(e.push),
+                       reinterpret_cast<unsigned long long>(e.host_of));
+}
+
 void clear(Tensor& t) { cuda::fill(t.address(), t.device().index, 0, t.nbytes()); }
 
 const NativeEntry entries[] = {
@@ -155,6 +163,7 @@ const NativeEntry entries[] = {
                       "function, name, index, blocks, threads, shared_bytes, arguments")),
     fact(bind<cuda::blocks_for>("_cuda_blocks_for", "n, threads, index")),
     fact(bind<report>("_cuda_report", "index, name")),
+    fact(bind<stand_in_entries>("_cuda_stand_in_entries", "")),
     fact(bind<cuda::capture_begin>("_cuda_capture_begin", "index")),
     fact(bind<cuda::capture_end>("_cuda_capture_end", "index")),
     fact(bind<cuda::is_capturing>("_cuda_is_capturing", "index")),

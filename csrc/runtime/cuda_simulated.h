@@ -11,4 +11,12 @@ namespace flambeau::cuda {
 /// The table of a simulated driver with `devices` devices.
 Driver simulated_driver(int devices);
 
+/// For libraries that stand in for NVIDIA's in tests: `push` puts run(what) into a stream's queue,
+/// `host_of` gives the memory at a device address, or null where it is none.
+struct StandInEntries {
+  void (*push)(Handle stream, void (*run)(void*), void* what);
+  void* (*host_of)(Address address, size_t nbytes);
+};
+StandInEntries stand_in_entries();
+
 }  // namespace flambeau::cuda

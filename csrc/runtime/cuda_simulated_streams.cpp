@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "runtime/cuda_simulated.h"
 #include "runtime/cuda_simulated_parts.h"
 
 namespace flambeau::cuda::simulated {
@@ -169,3 +170,17 @@ void fill_streams(Driver& d) {
 }
 
 }  // namespace flambeau::cuda::simulated
+
+namespace flambeau::cuda {
+
+StandInEntries stand_in_entries() {
+  return {[](Handle stream, void (*run)(void*), void* what) {
+            simulated::Locked locked;
+            simulated::push(stream, [=] { run(what); });
+          },
+          [](Address address, size_t nbytes) {
+            return static_cast<void*>(simulated::host_of(address, nbytes));
+          }};
+}
+
+}  // namespace flambeau::cuda

@@ -10,6 +10,10 @@ import pytest
 from flambeau.kernels import language as k
 from flambeau.kernels.gpu import (
     attention,
+    attention_cores,
+    boxes,
+    ctc,
+    gamma,
     grid,
     index,
     jacobi,
@@ -119,6 +123,12 @@ FORMS = {
         )
         for kind in attention.POINTERS
     },
+    "ctc_forward": lambda: ctc.write_forward("float32", ctc.capacity("float32", 60)),
+    "ctc_backward": lambda: ctc.write_backward("float64", ctc.capacity("float64", 2000)),
+    "ctc_chains": ctc.write_chains,
+    "ctc_gradient": lambda: ctc.write_gradient("float32", True),
+    "incomplete_gamma": lambda: gamma.write(True),
+    "nms": lambda: boxes.write("float32", 2048),
 }
 ON_TENSOR_CORES = {
     f"{dtype}_{left}{right}_{tile}": (dtype, left, right, tile == 64, tile, vectors)
@@ -138,6 +148,14 @@ def test_ptxas_takes_every_form(name, tmp_path):
 @pytest.mark.parametrize("name", ON_TENSOR_CORES)
 def test_ptxas_takes_products_on_tensor_cores(name, tmp_path):
     text = ptx.emit(tensor_cores.write(*ON_TENSOR_CORES[name]), "sm_80", "matmul")
+    assert "mma.sync.aligned" in text
+    assemble(text, ARCHITECTURES[1:], tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("kind", attention.POINTERS)
+def test_ptxas_takes_attention_on_tensor_cores(kind, dtype, tmp_path):
+    text = ptx.emit(attention_cores.write(kind, dtype, "bool", True, 128, 64), "sm_80", kind)
     assert "mma.sync.aligned" in text
     assemble(text, ARCHITECTURES[1:], tmp_path)
 

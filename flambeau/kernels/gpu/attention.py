@@ -27,13 +27,13 @@ POINTERS = {
     "value": ("query", "key", "value", "mask", "grad_output", "norms", "delta", "grad_value"),
 }
 _SHARED = 48 << 10
-_WIDEST = 128  # sums that a thread keeps
+WIDEST = 128  # sums that a thread keeps
 
 
 def rows_of(dtype, E, V):
     """How many rows a block keeps, which is also how many threads it has; 0: they are too wide."""
     E, V = _padded(E), _padded(V)
-    if max(E, V) > _WIDEST:
+    if max(E, V) > WIDEST:
         return 0
     itemsize = DTYPES[compute_dtype(dtype)].itemsize
     for rows in (64, 32):
@@ -48,10 +48,14 @@ def _padded(n):
 
 def write(kind, dtype, mask, causal, E, V):
     """The LLVM IR; mask: the dtype of the mask, or None."""
-    return _Kernel(kind, dtype, mask, causal, E, V).text()
+    return Kernel(kind, dtype, mask, causal, E, V).text()
 
 
-class _Kernel:
+class Kernel:
+    """What both forms of the kernels share, and the one in which a thread keeps a row."""
+
+    tile = TILE
+
     def __init__(self, kind, dtype, mask, causal, E, V):
         self.kind, self.dtype, self.mask, self.causal = kind, dtype, mask, causal
         self.real = compute_dtype(dtype)
@@ -84,14 +88,19 @@ class _Kernel:
         # From the side of a query keys go by, and the other way round.
         self.of_query = self.kind in ("forward", "query")
         self.mine, self.others = (self.T, self.S) if self.of_query else (self.S, self.T)
+        self.share()
+        getattr(self, "write_" + self.kind)()
+        return k.text()
+
+    def share(self):
+        """Lays out the memory that threads of a block share."""
+        k = self.k
         self.tiles = {w: k.shared(f"tile_{w}", self.real, TILE * n) for w, n in self.width.items()}
         self.own = {
             w: k.shared(f"own_{w}", self.real, self.rows * n)
             for w, n in self.width.items()
             if w == "E" or self.kind in ("query", "key")
         }
-        getattr(self, "write_" + self.kind)()
-        return k.text()
 
     # -- what the kinds share
 
@@ -140,24 +149,25 @@ class _Kernel:
 
     def scores(self, start, chunk):
         """Scores of this row with four others, -inf where none is to be seen."""
+        products = self.products("E", chunk)
+        return [self.score(p, self.row, start + chunk + j) for j, p in enumerate(products)]
+
+    def score(self, product, row, other):
+        """The score of a row of this side with one of the other."""
         k = self.k
-        found = []
-        for j, product in enumerate(self.products("E", chunk)):
-            other = start + chunk + j
-            query, key = (self.row, other) if self.of_query else (other, self.row)
-            seen = (query < self.T) & (key < self.S)
-            if self.causal:
-                seen = seen & (key <= query)
-            score = product * self.scale
-            if self.mask:
-                array, of_row, of_element = self.of["mask"]
-                given = array[k.where(seen, query * of_row + key * of_element, 0)]
-                if self.mask == "bool":
-                    seen = seen & given
-                else:
-                    score = score + given
-            found.append(k.where(seen, score, float("-inf")))
-        return found
+        query, key = (row, other) if self.of_query else (other, row)
+        seen = (query < self.T) & (key < self.S)
+        if self.causal:
+            seen = seen & (key <= query)
+        score = product * self.scale
+        if self.mask:
+            array, of_row, of_element = self.of["mask"]
+            given = array[k.where(seen, query * of_row + key * of_element, 0)]
+            if self.mask == "bool":
+                seen = seen & given
+            else:
+                score = score + given
+        return k.where(seen, score, float("-inf"))
 
     def range_of_others(self):
         """The others that this block's rows can see."""
@@ -166,7 +176,7 @@ class _Kernel:
             return k.number(0, "int64"), self.others
         if self.of_query:
             return k.number(0, "int64"), k.smaller(self.first + self.rows, self.S)
-        return self.first // TILE * TILE, self.T
+        return self.first // self.tile * self.tile, self.T
 
     def put(self, sums, name, width, factor):
         k = self.k

@@ -170,23 +170,24 @@ class Array:
     def __init__(self, code, dtype, pointer):
         self.code, self.dtype, self.pointer = code, dtype, pointer
 
-    def _place(self, index):
+    def place(self, index):
+        """The address of an element."""
         index = self.code.number(index, "int64")
         return self.code.f.offset(
             self.pointer, self.code.f.mul(index.name, DTYPES[self.dtype].itemsize)
         )
 
     def __getitem__(self, index):
-        value = self.code.block.load(self._place(index), self.dtype)
+        value = self.code.block.load(self.place(index), self.dtype)
         return Number(self.code, value.dtype, value.name)
 
     def __setitem__(self, index, value):
         value = self.code.number(value, compute_dtype(self.dtype))
-        self.code.block.store(Value(value.dtype, value.name), self.dtype, self._place(index))
+        self.code.block.store(Value(value.dtype, value.name), self.dtype, self.place(index))
 
     def from_(self, index):
         """The elements from `index` on."""
-        return Array(self.code, self.dtype, self._place(index))
+        return Array(self.code, self.dtype, self.place(index))
 
 
 class Shared:

@@ -20,7 +20,7 @@ from ..types import DTYPES
 from .code import Code, Number
 
 LINES = {64: (2, 2), 128: (2, 4)}  # warps of a tile: along rows, along columns
-_INSTRUCTIONS = {
+INSTRUCTIONS = {
     "float16": ("llvm.nvvm.mma.m16n8k16.row.col.f32.f32", "<2 x half>"),
     "bfloat16": ("llvm.nvvm.mma.m16n8k16.row.col.bf16", "i32"),
     "float32": ("llvm.nvvm.mma.m16n8k8.row.col.tf32", "i32"),
@@ -234,7 +234,7 @@ class _Kernel:
     def multiply(self, sums, fragments, part):
         """One depth of fragments: 8 words, beginning with word 8 * part of each line."""
         k, f = self.k, self.k.f
-        name, word = _INSTRUCTIONS[self.dtype]
+        name, word = INSTRUCTIONS[self.dtype]
         start = 8 * part * self.per_word
 
         def words(which, row, places):

@@ -1,7 +1,7 @@
 """Attention on GPUs without its matrix of weights, forwards and backwards."""
 
 from ... import _core
-from .launch import function
+from .launch import function, has_tensor_cores
 from .rules import rule
 
 
@@ -35,21 +35,29 @@ class _Call:
         return _core.empty(*self.query.shape[:3], 1, dtype=self.real, device=self.query.device)
 
     def launch(self, kind, **tensors):
-        from ...kernels.gpu import attention as kernels
+        from ...kernels.gpu import attention, attention_cores
 
         of = {**self.of, **{name: _matrices(t) for name, t in tensors.items()}}
-        named = [of[name] for name in kernels.POINTERS[kind]]
+        named = [of[name] for name in attention.POINTERS[kind]]
         strides = [s for t in named for s in (t.stride() if t is not None else (0, 0, 0, 0))]
         dtype, mask = self.query.dtype.name, self.of["mask"]
         _, T, S, E, V = self.sizes
-        wide = [-(-n // 8) * 8 for n in (E, V)]
+        index = self.query.device.index
+        by_cores = dtype in ("float16", "bfloat16") and has_tensor_cores(index)
+        by_cores = by_cores and attention_cores.rows_of(E, V) > 0
+        step = 16 if by_cores else 8
+        wide = [-(-n // step) * step for n in (E, V)]
         shown = None if mask is None else mask.dtype.name
-        key = ("attention", kind, dtype, shown, self.causal, *wide)
-        index, rows = self.query.device.index, kernels.rows_of(dtype, E, V)
-        found = function(f"attention_{kind}", key, lambda: kernels.write(*key[1:]), index)
+        if by_cores:
+            kernels, arch, rows = attention_cores, "sm_80", attention_cores.rows_of(E, V)
+        else:
+            kernels, arch, rows = attention, None, attention.rows_of(dtype, E, V)
+        name = "attention_cores" if by_cores else "attention"
+        key = (name, kind, dtype, shown, self.causal, *wide)
+        found = function(f"{name}_{kind}", key, lambda: kernels.write(*key[1:]), index, arch)
         blocks = -(-(T if kind in ("forward", "query") else S) // rows), self.heads
         arguments = [self.sizes, [0 if t is None else t for t in named], strides, float(self.scale)]
-        _core._cuda_launch(found, "attention", index, blocks, rows, 0, arguments)
+        _core._cuda_launch(found, "attention", index, blocks, rows * step // 8, 0, arguments)
 
 
 @rule("_attend")

@@ -6,6 +6,7 @@ windows[n, c, p, k] = padded[n, c, p * stride + k * dilation]      p: pixels of 
 from ... import _core
 from ..core import operators as fl
 from .launch import made_like, on_meta
+from .libraries import cudnn
 from .rules import rule
 from .windows import adaptive_maxima, adaptive_mean
 
@@ -75,18 +76,26 @@ def conv_forward(input, weight, bias, out_sizes, stride, padding, dilation, grou
     out = made_like(found, input.device)
     if out.numel() == 0:
         return out
-    N, O = out.shape[:2]
     window = list(stride), list(padding), list(dilation), groups
-    kernel = list(weight.shape[2:])
-    if weight[0].numel() == 0:
-        out.zero_()
-    else:
-        columns = _columns(input, out_sizes, kernel, window)
-        product = _core.bmm(weight.reshape(groups, O // groups, -1), columns)
-        out.copy_(product.view(O, N, *out_sizes).transpose(0, 1))
+    sizes = input.shape, weight.shape, out.shape
+    own = lambda to: _forward(to, input, weight, window)
+    if not cudnn.runs("forward", out, input, weight, sizes, window, own):
+        own(out)
     if bias is not None:
         out.add_(bias.reshape(-1, *[1] * len(out_sizes)))
     return out.relu_() if relu else out
+
+
+def _forward(out, input, weight, window):
+    """Fills `out` with windows times weights."""
+    N, O, *out_sizes = out.shape
+    groups = window[3]
+    if weight[0].numel() == 0:
+        out.zero_()
+        return
+    columns = _columns(input, out_sizes, list(weight.shape[2:]), window)
+    product = _core.bmm(weight.reshape(groups, O // groups, -1), columns)
+    out.copy_(product.view(O, N, *out_sizes).transpose(0, 1))
 
 
 @rule("_conv_backward_input")
@@ -108,6 +117,20 @@ def conv_backward_input(grad_output, weight, bias, in_sizes, stride, padding, di
     )
     if result.numel() == 0:
         return result
+    window = list(stride), list(padding), list(dilation), groups
+    sizes = result.shape, weight.shape, grad_output.shape
+    own = lambda to: _backward_input(to, grad_output, weight, window)
+    if not cudnn.runs("input", result, weight, grad_output, sizes, window, own):
+        own(result)
+    if bias is not None:
+        result.add_(bias.reshape(-1, *[1] * len(in_sizes)))
+    return result
+
+
+def _backward_input(result, grad_output, weight, window):
+    """Fills `result` with what each tap gives back, summed where it was taken."""
+    stride, padding, dilation, groups = window
+    in_sizes = list(result.shape[2:])
     N, C = result.shape[:2]
     O, out, kernel = grad_output.shape[1], list(grad_output.shape[2:]), list(weight.shape[2:])
     spatial = len(out)
@@ -134,9 +157,6 @@ def conv_backward_input(grad_output, weight, bias, in_sizes, stride, padding, di
         for d in range(spatial):
             inside = inside.narrow(2 + d, padding[d], in_sizes[d])
         result.copy_(inside)
-    if bias is not None:
-        result.add_(bias.reshape(-1, *[1] * spatial))
-    return result
 
 
 def _stepped(tensor, dim, first, count, step):
@@ -165,10 +185,21 @@ def conv_backward_weight(grad_output, input, kernel_sizes, stride, padding, dila
         return result
     if grad_output.numel() == 0:
         return result.zero_()
+    window = list(stride), list(padding), list(dilation), groups
+    sizes = input.shape, result.shape, grad_output.shape
+    own = lambda to: _backward_weight(to, grad_output, input, window)
+    if not cudnn.runs("weight", result, input, grad_output, sizes, window, own):
+        own(result)
+    return result
+
+
+def _backward_weight(result, grad_output, input, window):
+    """Fills `result` with the gradients times windows."""
     O, out = grad_output.shape[1], list(grad_output.shape[2:])
-    columns = _columns(input, out, kernel, (list(stride), list(padding), list(dilation), groups))
+    groups = window[3]
+    columns = _columns(input, out, list(result.shape[2:]), window)
     grads = grad_output.transpose(0, 1).reshape(groups, O // groups, -1)
-    return result.copy_(_core.bmm(grads, columns.transpose(1, 2)).reshape(result.shape))
+    result.copy_(_core.bmm(grads, columns.transpose(1, 2)).reshape(result.shape))
 
 
 @rule("_conv_backward_bias")

@@ -1,10 +1,15 @@
-"""Linear algebra on GPUs: stacks of matrices that fit into the memory of a block of threads. Larger ones the CPU takes."""
+"""Linear algebra on GPUs: stacks of matrices that fit into the memory of a block of threads.
+
+Of larger ones triangles are solved and Cholesky factors made part by part; the others cuSOLVER takes where it is
+installed, and else the CPU.
+"""
 
 import functools
 
 from ... import _core
 from ..core import operators as fl
 from .launch import function, launch
+from .libraries import cusolver
 from .rules import rule
 
 _REAL = (_core.float32, _core.float64)
@@ -65,15 +70,34 @@ def of_matrices(name):
 def cholesky(A):
     size = _size(A)
     if not size:
-        return NotImplemented
+        return cusolver.cholesky(A) if cusolver.takes(A) else _cholesky_in_parts(A)
     batch, n, count = A.shape[:-2], A.shape[-1], _count(A)
     L, info = _made(A, *A.shape), _made(A, *batch, dtype=_core.int32)
     _launch("cholesky", (size,), [count, n], [L, A.contiguous(), info], min(count, 65535))
     return L, info
 
 
+def _cholesky_in_parts(A):
+    """(L, info) from the factors of the first half and of what it leaves of the second."""
+    if A.dtype not in _REAL:
+        return NotImplemented
+    n = A.shape[-1]
+    half = n // 2
+    first, info = cholesky(A[..., :half, :half])
+    across = solve_triangular(first, A[..., half:, :half].mT, False, False).mT
+    rest, later = cholesky(A[..., half:, half:] - across @ across.mT)
+    L = _core.zeros(A.shape, dtype=A.dtype, device=A.device)
+    L[..., :half, :half] = first
+    L[..., half:, :half] = across
+    L[..., half:, half:] = rest
+    return L, fl.where(info != 0, info, fl.where(later != 0, later + half, 0)).int()
+
+
 def _factors(A, size):
     """(LU, pivots, the rows' order, info)"""
+    if not size:
+        LU, pivots, info = cusolver.lu(A)
+        return LU, pivots, _order(pivots, A.shape[-2]), info
     batch, (m, n), count = A.shape[:-2], A.shape[-2:], _count(A)
     LU, info = _made(A, *A.shape), _made(A, *batch, dtype=_core.int32)
     pivots = _made(A, *batch, min(m, n), dtype=_core.int32)
@@ -86,7 +110,7 @@ def _factors(A, size):
 @of_matrices("_lu")
 def lu(A):
     size = _size(A)
-    if not size:
+    if not size and not cusolver.takes(A):
         return NotImplemented
     LU, pivots, _, info = _factors(A, size)
     return LU, pivots, info
@@ -128,17 +152,27 @@ def _substituted(A, B, size, upper, unit):
 @of_matrices("_solve_triangular")
 def solve_triangular(A, B, upper, unitriangular):
     size = _size(A, B)
-    if not size or A.shape[:-2] != B.shape[:-2]:
+    if A.shape[:-2] != B.shape[:-2] or A.dtype not in _REAL or B.dtype is not A.dtype:
         return NotImplemented
-    return _substituted(A, B, size, upper, unitriangular)
+    if size:
+        return _substituted(A, B, size, upper, unitriangular)
+    half = A.shape[-1] // 2
+    parts = [slice(None, half), slice(half, None)]
+    here, there = parts[::-1] if upper else parts
+    solved = solve_triangular(A[..., here, here], B[..., here, :], upper, unitriangular)
+    left = B[..., there, :] - A[..., there, here] @ solved
+    rest = solve_triangular(A[..., there, there], left, upper, unitriangular)
+    return _core.cat([rest, solved] if upper else [solved, rest], -2)
 
 
 @of_matrices("_solve")
 def solve(A, B):
     size = _size(A, B)
-    if not size or A.shape[:-2] != B.shape[:-2]:
+    if A.shape[:-2] != B.shape[:-2] or not (size or cusolver.takes(A, B)):
         return NotImplemented
     LU, pivots, order, info = _factors(A, size)
+    if not size:
+        return cusolver.solve_factored(LU, pivots, B), info, LU, pivots
     turned = B.gather(-2, order.unsqueeze(-1).expand(B.shape))
     half = _substituted(LU, turned, size, False, True)
     return _substituted(LU, half, size, True, False), info, LU, pivots
@@ -148,8 +182,10 @@ def solve(A, B):
 def solve_transposed(LU, pivots, B):
     """A.mT**-1 B: the rows of A in their new order are L U."""
     size = _size(LU, B)
-    if not size or LU.shape[:-2] != B.shape[:-2]:
+    if LU.shape[:-2] != B.shape[:-2] or not (size or cusolver.takes(LU, B)):
         return NotImplemented
+    if not size:
+        return cusolver.solve_factored(LU, pivots, B, transposed=True)
     half = _substituted(LU.mT, B, size, False, False)
     found = _substituted(LU.mT, half, size, True, True)
     places = _order(pivots, LU.shape[-1]).unsqueeze(-1).expand(B.shape)
@@ -159,7 +195,7 @@ def solve_transposed(LU, pivots, B):
 @of_matrices("_inverse")
 def inverse(A):
     size = _size(A)
-    if not size:
+    if not size and not cusolver.takes(A):
         return NotImplemented
     identity = fl.eye(A.shape[-1], dtype=A.dtype, device=A.device)
     return solve(A, identity.expand(A.shape))[:2]
@@ -174,7 +210,7 @@ def _signs(order):
 @of_matrices("_det")
 def det(A):
     size = _size(A)
-    if not size:
+    if not size and not cusolver.takes(A):
         return NotImplemented
     LU, _, order, _ = _factors(A, size)
     return LU.diagonal(0, -2, -1).prod(-1) * _signs(order)
@@ -183,7 +219,7 @@ def det(A):
 @of_matrices("_slogdet")
 def slogdet(A):
     size = _size(A)
-    if not size:
+    if not size and not cusolver.takes(A):
         return NotImplemented
     LU, _, order, _ = _factors(A, size)
     diagonal = LU.diagonal(0, -2, -1)

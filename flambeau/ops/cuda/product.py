@@ -4,6 +4,7 @@ from ... import _core
 from ..core import float32
 from ..core import operators as fl
 from .launch import function, has_tensor_cores
+from .libraries import cublaslt
 from .rules import rule
 
 _TILE = 64
@@ -15,6 +16,11 @@ _LARGE = (
 @rule("multiply")
 def multiply(out, a, b, alpha, beta):
     """out = alpha * a @ b + beta * out, of matrices or stacks of them, of any strides."""
+    if not cublaslt.runs(out, a, b, alpha, beta, lambda to: _multiply(to, a, b, alpha, 0)):
+        _multiply(out, a, b, alpha, beta)
+
+
+def _multiply(out, a, b, alpha, beta):
     batched = out.dim() == 3
     M, N = out.shape[-2:]
     K = a.shape[-1]

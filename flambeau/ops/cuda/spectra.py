@@ -3,6 +3,7 @@
 from ... import _core
 from ..core import operators as fl
 from .launch import function
+from .libraries import cusolver
 from .linalg import _REAL, _count, _made, of_matrices, qr
 
 
@@ -36,7 +37,7 @@ def _sorted(values, V, descending):
 def eigh(A, upper, vectors=True):
     n = A.shape[-1]
     if not _size(A.dtype, n, n):
-        return NotImplemented
+        return cusolver.eigh(A, upper, vectors) if cusolver.takes(A) else NotImplemented
     if A.dtype is _core.float32 and _size(_core.float64, n, n):
         # The shift below costs the last bits of small eigenvalues, which float64 has to spare.
         values, V, info = eigh(A.double(), upper, vectors)
@@ -56,7 +57,7 @@ def eigh(A, upper, vectors=True):
 def svd(A, full, vectors=True):
     m, n = A.shape[-2:]
     if not _size(A.dtype, max(m, n), min(m, n)):
-        return NotImplemented
+        return cusolver.svd(A, full, vectors) if cusolver.takes(A) else NotImplemented
     if m < n:
         U, S, Vh, info = svd(A.mT, full, vectors)
         return (Vh.mT, S, U.mT, info) if vectors else (U, S, Vh, info)

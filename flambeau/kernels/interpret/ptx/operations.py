@@ -271,6 +271,10 @@ def flushed(a):
     return np.where(np.abs(a) < tiny, np.copysign(a.dtype.type(0), a), a)
 
 
+def float16_bits(x):
+    return np.asarray(x, np.float32).astype(np.float16).view(np.uint16)
+
+
 def bfloat16_bits(a):
     """float32 rounded to the nearest bfloat16, as its 16 bits."""
     bits = np.ascontiguousarray(a, np.float32).view(U32)

@@ -370,6 +370,11 @@ class Translator:
         result, source = opcode[-2], opcode[-1]
         flags = opcode[1:-2]
         rounding = next((f for f in flags if f in _ROUNDINGS), "")
+        if result in ("f16x2", "bf16x2") and source == "f32":
+            high, low = (self.operand(o, source) for o in operands[1:3])
+            half = "bfloat16_bits" if result == "bf16x2" else "float16_bits"
+            word = f"({half}({high}).astype(np.uint32) << np.uint32(16)) | {half}({low})"
+            return self.assign(operands[0], word, "u32", condition)
         if result == "bf16":
             bits = f"bfloat16_bits({self.operand(operands[1], source)})"
             return self.assign(operands[0], bits, "u16", condition)
