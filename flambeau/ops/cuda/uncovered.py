@@ -29,6 +29,8 @@ ON_THE_CPU = {
     "_roi_mean_backward": "regions of interest have no kernel yet",
     "_roi_max": "regions of interest have no kernel yet",
     "_resample": "images of bytes are resized where they are decoded",
+    "_resample_pixels": "images of bytes are resized where they are decoded",
+    "_planes": "images are decoded there",
     "_png_lines": "files are read there",
     "times_rows": "how many entries a product of sparse matrices has is found while it is made",
 }
