@@ -169,8 +169,8 @@ CORE_FLOORS = ["tensor", "runtime", "kernels", "autograd", "dispatch", "python"]
 KERNEL_FLOORS = [
     "elements", "gemm", "conv", "pool", "fft", "attention", "recurrent", "ctc", "norm", "index", "order", "sparse", "vision", "simd",
 ]  # fmt: skip
-# The vector that all bodies are written in.
-IN_BODIES = {"kernels/simd/vector_body.h"}
+# The vector that all bodies are written in, and what an instruction set adds to it.
+IN_BODIES = {f"kernels/simd/{name}.h" for name in ("vector_body", "avx2_vectors", "avx512_vectors")}
 
 
 def core_includes():

@@ -11,18 +11,29 @@ bool CorrelationAxis::stays_inside() const {
   return *least >= 0 && (count - 1) * source_step + *most < source_size;
 }
 
-Correlation forward_correlation(const ConvShape& shape) {
+namespace {
+
+int64_t taps(const ConvShape& shape) { return shape.kernel[0] * shape.kernel[1] * shape.kernel[2]; }
+
+/// What forward and backward share.
+Correlation without_axes(const ConvShape& shape) {
   Correlation result;
-  const int64_t taps = shape.kernel[0] * shape.kernel[1] * shape.kernel[2];
   result.n_items = shape.N;
   result.groups = shape.groups;
+  result.weight_group = taps(shape) * (shape.C / shape.groups) * (shape.O / shape.groups);
+  std::copy(shape.kernel, shape.kernel + 3, result.kernel);
+  return result;
+}
+
+}  // namespace
+
+Correlation forward_correlation(const ConvShape& shape) {
+  Correlation result = without_axes(shape);
   result.n_source = shape.C / shape.groups;
   result.n_target = shape.O / shape.groups;
-  result.weight_source = taps;
-  result.weight_target = taps * result.n_source;
-  result.weight_group = result.weight_target * result.n_target;
+  result.weight_source = taps(shape);
+  result.weight_target = result.weight_source * result.n_source;
   for (int d = 0; d < 3; ++d) {
-    result.kernel[d] = shape.kernel[d];
     CorrelationAxis& axis = result.axis[d];
     axis.source_size = shape.in[d];
     // A single result steps nowhere: strides may be far longer than the input then.
@@ -72,16 +83,11 @@ std::vector<CorrelationAxis> backward_axes(const ConvShape& shape, int d) {
 }  // namespace
 
 Phases backward_correlations(const ConvShape& shape) {
-  const int64_t taps = shape.kernel[0] * shape.kernel[1] * shape.kernel[2];
-  Correlation common;
-  common.n_items = shape.N;
-  common.groups = shape.groups;
+  Correlation common = without_axes(shape);
   common.n_source = shape.O / shape.groups;
   common.n_target = shape.C / shape.groups;
-  common.weight_target = taps;
-  common.weight_source = taps * common.n_target;
-  common.weight_group = common.weight_source * common.n_source;
-  std::copy(shape.kernel, shape.kernel + 3, common.kernel);
+  common.weight_target = taps(shape);
+  common.weight_source = common.weight_target * common.n_target;
   Phases result;
   std::vector<CorrelationAxis> axes[3];
   for (int d = 0; d < 3; ++d) {

@@ -66,10 +66,10 @@ inline __attribute__((always_inline)) void depthwise_rows(const DepthwiseTask<T>
         sum[phase][q] = sum[phase][q] < T(0) ? vec{} : sum[phase][q];
     T* to = strip.target + (i + q) * task.target_row;
     if constexpr (phases == 1) {
-      store_span(to, sum[0][q], strip.first_out);
+      store_some(to, sum[0][q], strip.first_out);
     } else {
-      store_span(to, zipped<T, 0>(sum[0][q], sum[1][q]), strip.first_out);
-      store_span(to + lanes, zipped<T, 1>(sum[0][q], sum[1][q]), strip.second_out);
+      store_some(to, zipped<T, 0>(sum[0][q], sum[1][q]), strip.first_out);
+      store_some(to + lanes, zipped<T, 1>(sum[0][q], sum[1][q]), strip.second_out);
     }
   }
 }
@@ -241,8 +241,8 @@ void dense_planes(const DepthwiseTask<T>& task) {
           if (task.relu)
             for (vec& value : sum[q]) value = value < T(0) ? vec{} : value;
           T* to = target + (i0 + q) * task.target_row + j0;
-          store_span(to, sum[q][0], here);
-          if (more) store_span(to + lanes, sum[q][1], after);
+          store_some(to, sum[q][0], here);
+          if (more) store_some(to + lanes, sum[q][1], after);
         }
       }
   }
@@ -289,7 +289,7 @@ void depthwise_outer_taps(const DepthwiseTask<T>& task, const T* grad, int64_t c
       const T* g = grad + channel * task.target_plane + j0;
       for (int64_t item = 0; item < task.n_planes; ++item, source += source_item, g += grad_item)
         for (int64_t i = task.rows.begin[r]; i < task.rows.end[r]; ++i) {
-          const vec value = load_span(g + i * task.target_row, here);
+          const vec value = load_some(g + i * task.target_row, here);
           const T* from = source + i * task.row_step * task.source_row;
 #pragma GCC unroll 8
           for (int k = 0; k < n_taps; ++k)

@@ -112,6 +112,44 @@ const T* depth_plane(const Correlation& c, const T* channel, int64_t i, size_t t
   return channel + depth * c.axis[1].source_size * c.axis[2].source_size;
 }
 
+/// The planes of all sources and depth taps that result depth `i` reads, from result row `row0` on.
+template <class T>
+const T* pack_planes(const Correlation& c, const ConvKernels<T>& kernels, const PlaneLayout& layout,
+                     const T* channels, int64_t source_channel, int64_t i, int64_t row0) {
+  const size_t n_depth = c.axis[0].tap.size();
+  const int64_t n_planes = c.n_source * static_cast<int64_t>(n_depth);
+  // The last vector of the last plane reads past its pixels.
+  const int64_t beyond = kernels.tile_v * kernels.lanes;
+  T* packed = Workspace::get<T>(source_slot, n_planes * layout.plane_size + beyond);
+  T* to = packed;
+  for (int64_t channel = 0; channel < c.n_source; ++channel)
+    for (size_t t = 0; t < n_depth; ++t, to += layout.plane_size)
+      layout.pack(kernels, depth_plane(c, channels + channel * source_channel, i, t), row0, to);
+  std::fill(to, to + beyond, T(0));
+  return packed;
+}
+
+/// [begin, end) of the taps that reach any source row from result rows first to last; the others
+/// meet only padding.
+std::pair<int64_t, int64_t> taps_of(const Correlation& c, int64_t first, int64_t last) {
+  const CorrelationAxis& rows = c.axis[1];
+  auto outside = [&](int64_t tap) {
+    return last * rows.source_step + rows.offset[tap] < 0 ||
+           first * rows.source_step + rows.offset[tap] >= rows.source_size;
+  };
+  int64_t begin = 0, end = static_cast<int64_t>(rows.tap.size());
+  while (begin < end && outside(begin)) ++begin;
+  while (end > begin && outside(end - 1)) --end;
+  const int64_t columns = static_cast<int64_t>(c.axis[2].tap.size());
+  return {begin * columns, end * columns};
+}
+
+template <class T>
+int tile_vectors(const ConvKernels<T>& kernels, int m, int64_t wanted) {
+  if (m == 1 && wanted >= 4) return wanted >= 6 ? 6 : 4;
+  return static_cast<int>(std::min<int64_t>(kernels.tile_v, wanted));
+}
+
 }  // namespace
 
 template <class T>
@@ -145,25 +183,6 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
   const TileTarget place{row_length, columns.count, rows.target_step * columns.target_size,
                          columns.target_step, target_channel};
 
-  // The taps that reach any source row from result rows first to last; the others meet only
-  // padding.
-  const int64_t row_taps = static_cast<int64_t>(rows.tap.size()),
-                column_taps = static_cast<int64_t>(columns.tap.size());
-  auto taps_of = [&](int64_t first, int64_t last) {
-    auto outside = [&](int64_t tap) {
-      return last * rows.source_step + rows.offset[tap] < 0 ||
-             first * rows.source_step + rows.offset[tap] >= rows.source_size;
-    };
-    int64_t begin = 0, end = row_taps;
-    while (begin < end && outside(begin)) ++begin;
-    while (end > begin && outside(end - 1)) --end;
-    return std::pair(begin * column_taps, end * column_taps);
-  };
-  auto tile_vectors = [&](int m, int64_t wanted) {
-    if (m == 1 && wanted >= 4) return wanted >= 6 ? 6 : 4;
-    return static_cast<int>(std::min<int64_t>(kernels.tile_v, wanted));
-  };
-
   auto unit = [&](int64_t index) {
     const int64_t part = index % plan.n_parts, band = index / plan.n_parts % plan.n_bands;
     index /= plan.n_parts * plan.n_bands;
@@ -174,20 +193,9 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
     const int64_t n_pixels = (n_rows - 1) * row_length + columns.count;
 
     const T* channels = source + (item * c.groups + group) * c.n_source * source_channel;
-    const T* planes;
-    if (plan.in_place) {
-      planes = depth_plane(c, channels, d, 0) + row0 * row_length;
-    } else {
-      // The last vector of the last plane reads past its pixels.
-      T* packed = Workspace::get<T>(source_slot,
-                                    n_planes * layout.plane_size + kernels.tile_v * kernels.lanes);
-      T* to = packed;
-      for (int64_t channel = 0; channel < c.n_source; ++channel)
-        for (int64_t t = 0; t < n_depth; ++t, to += layout.plane_size)
-          layout.pack(kernels, depth_plane(c, channels + channel * source_channel, d, t), row0, to);
-      std::fill(to, to + kernels.tile_v * kernels.lanes, T(0));
-      planes = packed;
-    }
+    const T* planes = plan.in_place
+                          ? depth_plane(c, channels, d, 0) + row0 * row_length
+                          : pack_planes(c, kernels, layout, channels, source_channel, d, row0);
 
     T* out = target + (item * c.groups + group) * c.n_target * target_channel +
              ((depth.target_start + d * depth.target_step) * rows.target_size + rows.target_start +
@@ -203,13 +211,13 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
       const T* add = bias ? bias + group * c.n_target + m0 : nullptr;
       for (int64_t p0 = 0; p0 < n_pixels;) {
         int64_t left = n_pixels - p0;
-        const int v = tile_vectors(m, ceil_div(left, kernels.lanes));
+        const int v = tile_vectors(kernels, m, ceil_div(left, kernels.lanes));
         int64_t covered = std::min<int64_t>(left, v * kernels.lanes);
         // In place, the last tile starts early enough not to read past the tensor (and, in a short
         // last band, in the rows above it).
         int64_t start = plan.in_place ? std::min(p0, n_pixels - v * kernels.lanes) : p0;
         const auto [first_tap, end_tap] =
-            taps_of(row0 + p0 / row_length, row0 + (p0 + covered - 1) / row_length);
+            taps_of(c, row0 + p0 / row_length, row0 + (p0 + covered - 1) / row_length);
         kernels.correlate(m, v, w + first_tap * m, n_taps * m, planes + start, n_planes,
                           source_step, offset.data() + first_tap, end_tap - first_tap, tile);
         kernels.store_tile(m, p0, covered, tile + (p0 - start), v * kernels.lanes, add, relu,

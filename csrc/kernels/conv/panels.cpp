@@ -254,62 +254,118 @@ bool outer_fits_panels(const Correlation& c) {
   return c.n_source >= 16 && c.n_target >= 16 && pairs >= 2048;
 }
 
+namespace {
+
+/// How correlate_panels cuts its work: units of (block of pixels, group, part of the targets), in
+/// which slices of the sources follow each other.
+template <class T>
+struct PanelPlan {
+  PanelPlan(const Correlation& c, const PixelRows<T>& pixels, const GemmKernels<T>& kernels)
+      : taps(taps_in_order(c)),
+        item_by_item(writes_items(c, pixels, kernels)),
+        blocks(item_by_item ? pixels.per_item : c.n_items * pixels.per_item, kernels.lanes,
+               kernels.panel, block_vectors),
+        n_blocks(blocks.n_blocks * (item_by_item ? c.n_items : 1)),
+        depth(balanced(c.n_source, std::max<int64_t>(1, most_depth / pixels.n_taps))),
+        n_depths(ceil_div(c.n_source, depth)),
+        part_m(balanced(c.n_target, most_targets)),
+        flop(2.0 * static_cast<double>(c.n_source * pixels.n_taps * c.n_target * c.groups) *
+             static_cast<double>(c.n_items * pixels.per_item)),
+        weights_in_place(c.weight_source == pixels.n_taps &&
+                         std::is_sorted(taps.begin(), taps.end())),
+        group_weights(c.n_target * c.n_source * pixels.n_taps) {
+    while (part_m >= 256 && n_blocks * c.groups * ceil_div(c.n_target, part_m) < wanted_units &&
+           flop > wanted_units * unit_flop)
+      part_m = round_up(ceil_div(part_m, 2), kernels.panel_rows);
+    n_parts = ceil_div(c.n_target, part_m);
+    n_units = n_blocks * c.groups * n_parts;
+  }
+
+  std::vector<int64_t> taps;
+  /// Results of one item that follow each other are written where they belong at once, if the last
+  /// vector of an item wastes little.
+  bool item_by_item;
+  PixelBlocks blocks;
+  int64_t n_blocks, depth, n_depths, part_m, n_parts, n_units;
+  double flop;
+  bool weights_in_place;  // those of a forward convolution are read where they lie
+  int64_t group_weights;
+
+ private:
+  static std::vector<int64_t> taps_in_order(const Correlation& c) {
+    std::vector<int64_t> taps;
+    for (int64_t d : c.axis[0].tap)
+      for (int64_t r : c.axis[1].tap)
+        for (int64_t k : c.axis[2].tap) taps.push_back((d * c.kernel[1] + r) * c.kernel[2] + k);
+    return taps;
+  }
+  static bool writes_items(const Correlation& c, const PixelRows<T>& pixels,
+                           const GemmKernels<T>& kernels) {
+    const bool in_order =
+        writes_straight(c.axis[0]) && writes_straight(c.axis[1]) && writes_straight(c.axis[2]);
+    return in_order && (c.n_items == 1 ||
+                        (pixels.per_item >= block_vectors * kernels.lanes &&
+                         round_up(pixels.per_item, kernels.lanes) * 32 <= pixels.per_item * 33));
+  }
+};
+
+/// A product of packed panels by rows of weights, which stay in cache while all panels are read.
+template <class T>
+void multiply_panels(const GemmKernels<T>& kernels, const GemmBlock<T>& product,
+                     const T* row_bias) {
+  constexpr int64_t block_rows = 64;
+  const Spread rows(product.M, kernels.panel_rows),
+      row_blocks(rows.n_parts, std::max<int64_t>(1, block_rows / kernels.panel_rows));
+  for (int64_t i = 0; i < row_blocks.n_parts; ++i) {
+    const int64_t begin = rows.begin(row_blocks.begin(i)),
+                  end = rows.begin(row_blocks.begin(i + 1));
+    GemmBlock<T> part = product;
+    part.M = end - begin;
+    part.a += begin * (product.packed_a ? product.K : product.a_row);
+    part.c += begin * product.c_row;
+    part.row_bias = row_bias ? row_bias + begin : nullptr;
+    if (!product.packed_a && i + 1 < row_blocks.n_parts)
+      part.next_a = part.a + part.M * product.a_row;
+    kernels.block(part);
+  }
+}
+
+/// The weights of all groups as every unit needs them: [group][part of the targets][slice].
+template <class T>
+const T* pack_all_weights(const Correlation& c, const PanelPlan<T>& plan, int64_t n_taps,
+                          const GemmKernels<T>& kernels, const T* weight) {
+  T* packed = Workspace::get<T>(shared_slot, c.groups * plan.group_weights);
+  parallel_for(c.groups * plan.n_parts * plan.n_depths, [&](int64_t index) {
+    const int64_t s0 = index % plan.n_depths * plan.depth,
+                  n_s = std::min(plan.depth, c.n_source - s0);
+    const int64_t m0 = index / plan.n_depths % plan.n_parts * plan.part_m,
+                  n_m = std::min(plan.part_m, c.n_target - m0);
+    const int64_t group = index / plan.n_depths / plan.n_parts;
+    pack_weights(c, plan.taps, kernels.panel_rows, weight + group * c.weight_group, m0, n_m, s0,
+                 n_s, packed + group * plan.group_weights + (m0 * c.n_source + n_m * s0) * n_taps);
+  });
+  return packed;
+}
+
+}  // namespace
+
 template <class T>
 void correlate_panels(const Correlation& given, const T* source, const T* weight, const T* bias,
                       bool relu, T* target) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
   const Correlation c = merged(given);
   const PixelRows<T> pixels(c);
-  const int64_t n_taps = pixels.n_taps;
-  std::vector<int64_t> taps;
-  for (int64_t d : c.axis[0].tap)
-    for (int64_t r : c.axis[1].tap)
-      for (int64_t k : c.axis[2].tap) taps.push_back((d * c.kernel[1] + r) * c.kernel[2] + k);
+  const PanelPlan<T> plan(c, pixels, kernels);
+  const int64_t n_taps = pixels.n_taps, depth = plan.depth, part_m = plan.part_m;
 
-  // Results of one item that follow each other are written where they belong at once, if the last
-  // vector of an item wastes little.
-  const bool in_order =
-      writes_straight(c.axis[0]) && writes_straight(c.axis[1]) && writes_straight(c.axis[2]);
-  const bool item_by_item =
-      in_order &&
-      (c.n_items == 1 || (pixels.per_item >= block_vectors * kernels.lanes &&
-                          round_up(pixels.per_item, kernels.lanes) * 32 <= pixels.per_item * 33));
-  const PixelBlocks blocks(item_by_item ? pixels.per_item : c.n_items * pixels.per_item,
-                           kernels.lanes, kernels.panel, block_vectors);
-  const int64_t n_blocks = blocks.n_blocks * (item_by_item ? c.n_items : 1);
-
-  const int64_t depth = balanced(c.n_source, std::max<int64_t>(1, most_depth / n_taps));
-  const int64_t n_depths = ceil_div(c.n_source, depth);
-  const double flop = 2.0 * static_cast<double>(c.n_source * n_taps * c.n_target * c.groups) *
-                      static_cast<double>(c.n_items * pixels.per_item);
-  int64_t part_m = balanced(c.n_target, most_targets);
-  while (part_m >= 256 && n_blocks * c.groups * ceil_div(c.n_target, part_m) < wanted_units &&
-         flop > wanted_units * unit_flop)
-    part_m = round_up(ceil_div(part_m, 2), kernels.panel_rows);
-  const int64_t n_parts = ceil_div(c.n_target, part_m);
-
-  // The weights of a forward convolution are read where they lie.
-  const bool weights_in_place =
-      c.weight_source == n_taps && std::is_sorted(taps.begin(), taps.end());
-  const int64_t group_weights = c.n_target * c.n_source * n_taps;
-  const bool packed_ahead = !weights_in_place && n_blocks > 1;
-  T* packed = nullptr;
-  if (packed_ahead) {
-    packed = Workspace::get<T>(shared_slot, c.groups * group_weights);
-    parallel_for(c.groups * n_parts * n_depths, [&](int64_t index) {
-      const int64_t s0 = index % n_depths * depth, n_s = std::min(depth, c.n_source - s0);
-      const int64_t m0 = index / n_depths % n_parts * part_m,
-                    n_m = std::min(part_m, c.n_target - m0);
-      const int64_t group = index / n_depths / n_parts;
-      pack_weights(c, taps, kernels.panel_rows, weight + group * c.weight_group, m0, n_m, s0, n_s,
-                   packed + group * group_weights + (m0 * c.n_source + n_m * s0) * n_taps);
-    });
-  }
+  const bool packed_ahead = !plan.weights_in_place && plan.n_blocks > 1;
+  const T* packed = packed_ahead ? pack_all_weights(c, plan, n_taps, kernels, weight) : nullptr;
 
   auto unit = [&](int64_t index) {
-    const int64_t m0 = index % n_parts * part_m, n_m = std::min(part_m, c.n_target - m0);
-    const int64_t group = index / n_parts % c.groups, block = index / n_parts / c.groups;
-    const int64_t item = item_by_item ? block / blocks.n_blocks : 0;
+    const int64_t m0 = index % plan.n_parts * part_m, n_m = std::min(part_m, c.n_target - m0);
+    const int64_t group = index / plan.n_parts % c.groups, block = index / plan.n_parts / c.groups;
+    const PixelBlocks& blocks = plan.blocks;
+    const int64_t item = plan.item_by_item ? block / blocks.n_blocks : 0;
     const int64_t first = block % blocks.n_blocks * blocks.size,
                   n = std::min(blocks.size, blocks.n - first);
     T* panels = Workspace::get<T>(panels_slot, depth * n_taps * blocks.size);
@@ -321,7 +377,7 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
     product.packed_b = true;
     product.b = panels;
     product.alpha = T(1);
-    if (item_by_item) {
+    if (plan.item_by_item) {
       product.c =
           target + ((item * c.groups + group) * c.n_target + m0) * pixels.target_channel() + first;
       product.c_row = pixels.target_channel();
@@ -332,44 +388,30 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
     }
     const Spread cut(ceil_div(n, kernels.lanes), kernels.panel);
     auto reads = pixels.reads(item * pixels.per_item + first, n, group, cut);
-    constexpr int64_t block_rows = 64;  // their weights stay in cache while all panels are read
     for (int64_t s0 = 0; s0 < c.n_source; s0 += depth) {
       const int64_t n_s = std::min(depth, c.n_source - s0);
       product.K = n_s * n_taps;
       pixels.pack(source, reads, cut, s0, n_s, panels);
-      if (weights_in_place) {
+      if (plan.weights_in_place) {
         product.a = w + m0 * c.weight_target + s0 * n_taps;
         product.a_row = c.weight_target;
         product.a_column = 1;
       } else {
         product.packed_a = true;
         if (packed_ahead) {
-          product.a = packed + group * group_weights + (m0 * c.n_source + n_m * s0) * n_taps;
+          product.a = packed + group * plan.group_weights + (m0 * c.n_source + n_m * s0) * n_taps;
         } else {
           T* here = Workspace::get<T>(rows_slot, n_m * depth * n_taps);
-          pack_weights(c, taps, kernels.panel_rows, w, m0, n_m, s0, n_s, here);
+          pack_weights(c, plan.taps, kernels.panel_rows, w, m0, n_m, s0, n_s, here);
           product.a = here;
         }
       }
       product.beta = s0 == 0 ? T(0) : T(1);
       const bool last = s0 + n_s == c.n_source;
       product.relu = last && relu;
-      const Spread rows(n_m, kernels.panel_rows),
-          row_blocks(rows.n_parts, std::max<int64_t>(1, block_rows / kernels.panel_rows));
-      for (int64_t i = 0; i < row_blocks.n_parts; ++i) {
-        const int64_t begin = rows.begin(row_blocks.begin(i)),
-                      end = rows.begin(row_blocks.begin(i + 1));
-        GemmBlock<T> part = product;
-        part.M = end - begin;
-        part.a += begin * (product.packed_a ? product.K : product.a_row);
-        part.c += begin * product.c_row;
-        part.row_bias = last && bias ? bias + group * c.n_target + m0 + begin : nullptr;
-        if (!product.packed_a && i + 1 < row_blocks.n_parts)
-          part.next_a = part.a + part.M * product.a_row;
-        kernels.block(part);
-      }
+      multiply_panels(kernels, product, last && bias ? bias + group * c.n_target + m0 : nullptr);
     }
-    if (item_by_item) return;
+    if (plan.item_by_item) return;
     const int64_t step = c.axis[2].target_step;
     pixels.for_each_run(first, n, [&](const Run& run) {
       const TileTarget place{run.count, run.count, 0, step, pixels.target_channel()};
@@ -378,49 +420,48 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
                                    pixels.place(target, group, m0, run), place);
     });
   };
-  const int64_t n_units = n_blocks * c.groups * n_parts;
-  const double one = flop / static_cast<double>(n_units);
-  parallel_ranges(n_units, std::max<int64_t>(1, static_cast<int64_t>(1e6 / std::max(one, 1.0))),
+  const double one = plan.flop / static_cast<double>(plan.n_units);
+  parallel_ranges(plan.n_units,
+                  std::max<int64_t>(1, static_cast<int64_t>(1e6 / std::max(one, 1.0))),
                   [&](int64_t begin, int64_t end) {
                     for (int64_t index = begin; index < end; ++index) unit(index);
                   });
 }
 
-template <class T>
-void outer_panels(const Correlation& given, const T* grad, const T* source, T* grad_weight) {
-  const GemmKernels<T>& kernels = gemm_kernels<T>();
-  const Correlation c = merged(given);
-  const PixelRows<T> pixels(c);
-  const int64_t n_taps = pixels.n_taps, n_pixels = c.n_items * pixels.per_item;
-  const int64_t all_rows = c.n_source * n_taps;
+namespace {
 
-  // Either operand is transposed into panels: the columns (source, tap), or the grads and then the
-  // result, whichever is less to move.
-  const double columns_cost = static_cast<double>(all_rows * n_pixels),
-               grads_cost =
-                   static_cast<double>(1.6 * c.n_target * n_pixels + 2 * all_rows * c.n_target);
-  const bool columns_turned = columns_cost <= grads_cost;
+/// How outer_panels cuts its work: units of (range of blocks of pixels, part of the sources,
+/// group). Sources are cut so that the packed rows and the sums of a unit fit in cache, pixels so
+/// that threads have enough to do; each range of pixels has its own sums.
+struct OuterPanelPlan {
+  OuterPanelPlan(const Correlation& c, int64_t n_taps, int64_t n_pixels, const PixelBlocks& blocks)
+      : part_s(balanced(c.n_source, std::max<int64_t>(1, 640 / n_taps))),
+        n_parts(ceil_div(c.n_source, part_s)),
+        n_weights(c.groups * c.weight_group) {
+    // Either operand is transposed into panels: the columns (source, tap), or the grads and then
+    // the result, whichever is less to move.
+    const int64_t all_rows = c.n_source * n_taps;
+    const double columns_cost = static_cast<double>(all_rows * n_pixels),
+                 grads_cost =
+                     static_cast<double>(1.6 * c.n_target * n_pixels + 2 * all_rows * c.n_target);
+    columns_turned = columns_cost <= grads_cost;
+    const double flop =
+        2.0 * static_cast<double>(all_rows * c.n_target * c.groups) * static_cast<double>(n_pixels);
+    constexpr int64_t most_partial = 4 << 20;  // elements of all partial sums together
+    while (n_ranges * 2 <= blocks.n_blocks && n_ranges * n_parts * c.groups < wanted_units &&
+           n_ranges * 2 * n_weights <= most_partial &&
+           flop > static_cast<double>(2 * n_ranges * n_parts * c.groups) * unit_flop)
+      n_ranges *= 2;
+    range_blocks = ceil_div(blocks.n_blocks, n_ranges);
+    n_ranges = ceil_div(blocks.n_blocks, range_blocks);
+  }
 
-  const PixelBlocks blocks(n_pixels, kernels.lanes, 1, outer_vectors);
-  // Sources are cut so that the packed rows and the sums of a unit fit in cache, pixels so that
-  // threads have enough to do; each range of pixels has its own sums.
-  const int64_t most_sources = std::max<int64_t>(1, 640 / n_taps);
-  int64_t part_s = balanced(c.n_source, most_sources);
-  const double flop =
-      2.0 * static_cast<double>(all_rows * c.n_target * c.groups) * static_cast<double>(n_pixels);
-  const int64_t n_parts = ceil_div(c.n_source, part_s), n_weights = c.groups * c.weight_group;
-  int64_t n_ranges = 1;
-  constexpr int64_t most_partial = 4 << 20;  // elements of all partial sums together
-  while (n_ranges * 2 <= blocks.n_blocks && n_ranges * n_parts * c.groups < wanted_units &&
-         n_ranges * 2 * n_weights <= most_partial &&
-         flop > static_cast<double>(2 * n_ranges * n_parts * c.groups) * unit_flop)
-    n_ranges *= 2;
-  const int64_t range_blocks = ceil_div(blocks.n_blocks, n_ranges);
-  n_ranges = ceil_div(blocks.n_blocks, range_blocks);
-  T* sums_base = n_ranges == 1 ? grad_weight : Workspace::get<T>(shared_slot, n_ranges * n_weights);
+  bool columns_turned;
+  int64_t part_s, n_parts, n_weights, n_ranges = 1, range_blocks;
+};
 
-  const Spread one_panel(blocks.size / kernels.lanes, blocks.size / kernels.lanes);
-  // Grads of a block as rows of pixels: the same packing, of a source that is read straight.
+/// Grads of a block as rows of pixels: the same packing, of a source that is read straight.
+Correlation of_grads(const Correlation& c) {
   Correlation straight = c;
   straight.n_source = c.n_target;
   for (CorrelationAxis& axis : straight.axis) {
@@ -430,20 +471,47 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
     axis.offset = {0};
     axis.tap = {0};
   }
-  straight = merged(straight);
-  const PixelRows<T> grads(straight);
+  return merged(straight);
+}
 
-  parallel_for(n_ranges * n_parts * c.groups, [&](int64_t index) {
-    const int64_t range = index % n_ranges, part = index / n_ranges % n_parts,
-                  group = index / n_ranges / n_parts;
-    const int64_t s0 = part * part_s, n_s = std::min(part_s, c.n_source - s0);
+/// to[m * to_row + i] = from[i * columns + m], in squares that stay in cache.
+template <class T>
+void write_turned(const T* from, int64_t rows, int64_t columns, T* to, int64_t to_row) {
+  constexpr int64_t square = 16;
+  for (int64_t m0 = 0; m0 < columns; m0 += square)
+    for (int64_t i0 = 0; i0 < rows; i0 += square)
+      for (int64_t m = m0; m < std::min(m0 + square, columns); ++m)
+        for (int64_t i = i0; i < std::min(i0 + square, rows); ++i)
+          to[m * to_row + i] = from[i * columns + m];
+}
+
+}  // namespace
+
+template <class T>
+void outer_panels(const Correlation& given, const T* grad, const T* source, T* grad_weight) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const Correlation c = merged(given), straight = of_grads(c);
+  const PixelRows<T> pixels(c), grads(straight);
+  const int64_t n_taps = pixels.n_taps, n_pixels = c.n_items * pixels.per_item;
+  const PixelBlocks blocks(n_pixels, kernels.lanes, 1, outer_vectors);
+  const OuterPanelPlan plan(c, n_taps, n_pixels, blocks);
+  const int64_t n_ranges = plan.n_ranges;
+  T* sums_base =
+      n_ranges == 1 ? grad_weight : Workspace::get<T>(shared_slot, n_ranges * plan.n_weights);
+  const Spread one_panel(blocks.size / kernels.lanes, blocks.size / kernels.lanes);
+
+  parallel_for(n_ranges * plan.n_parts * c.groups, [&](int64_t index) {
+    const int64_t range = index % n_ranges, part = index / n_ranges % plan.n_parts,
+                  group = index / n_ranges / plan.n_parts;
+    const int64_t s0 = part * plan.part_s, n_s = std::min(plan.part_s, c.n_source - s0);
     const int64_t n_rows = n_s * n_taps, n_columns = c.n_target;
+    const bool columns_turned = plan.columns_turned;
     const int64_t turned = round_up(columns_turned ? n_rows : n_columns, kernels.lanes);
     T* columns = Workspace::get<T>(
         rows_slot, (n_rows + n_columns) * blocks.size + (columns_turned ? 0 : n_rows * n_columns));
     T* grad_rows = columns + n_rows * blocks.size;
     T* panels = Workspace::get<T>(panels_slot, turned * blocks.size);
-    T* sums = sums_base + range * n_weights + group * c.weight_group + s0 * n_taps;
+    T* sums = sums_base + range * plan.n_weights + group * c.weight_group + s0 * n_taps;
 
     GemmBlock<T> product{};
     product.alpha = T(1);
@@ -458,8 +526,9 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
     product.c_row = columns_turned ? c.weight_target : n_columns;
     const Spread cut(ceil_div(product.N, kernels.lanes), kernels.panel);
 
-    const int64_t last = std::min(blocks.n_blocks, (range + 1) * range_blocks);
-    for (int64_t block = range * range_blocks; block < last; ++block) {
+    const int64_t begin = range * plan.range_blocks,
+                  last = std::min(blocks.n_blocks, begin + plan.range_blocks);
+    for (int64_t block = begin; block < last; ++block) {
       const int64_t first = block * blocks.size, n = std::min(blocks.size, n_pixels - first);
       auto column_reads = pixels.reads(first, n, group, one_panel);
       auto grad_reads = grads.reads(first, n, group, one_panel);
@@ -468,18 +537,12 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
       product.K = n;
       kernels.pack_b_columns(n, product.N, columns_turned ? columns : grad_rows, blocks.size, 0,
                              cut.n_parts, panels);
-      product.beta = block == range * range_blocks ? T(0) : T(1);
+      product.beta = block == begin ? T(0) : T(1);
       kernels.block(product);
     }
-    if (columns_turned) return;
-    constexpr int64_t square = 16;
-    for (int64_t m0 = 0; m0 < n_columns; m0 += square)
-      for (int64_t i0 = 0; i0 < n_rows; i0 += square)
-        for (int64_t m = m0; m < std::min(m0 + square, n_columns); ++m)
-          for (int64_t i = i0; i < std::min(i0 + square, n_rows); ++i)
-            sums[m * c.weight_target + i] = product.c[i * n_columns + m];
+    if (!columns_turned) write_turned(product.c, n_rows, n_columns, sums, c.weight_target);
   });
-  add_ranges(sums_base, n_ranges, n_weights, grad_weight);
+  add_ranges(sums_base, n_ranges, plan.n_weights, grad_weight);
 }
 
 template void correlate_panels(const Correlation&, const float*, const float*, const float*, bool,

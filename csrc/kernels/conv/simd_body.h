@@ -184,9 +184,9 @@ template <class T, int step>
 inline __attribute__((always_inline)) typename Vec<T>::type load_every_of(const T* from,
                                                                           Span<T> low,
                                                                           Span<T> high) {
-  typename Vec<T>::type value = load_span(from, low);
+  typename Vec<T>::type value = load_some(from, low);
   if constexpr (step == 2) {
-    const auto rest = load_span(from + Vec<T>::lanes, high);
+    const auto rest = load_some(from + Vec<T>::lanes, high);
     value = every_other<T, 0>(value, rest);
   }
   return value;
@@ -236,7 +236,7 @@ void pack_taps_masked(const TapBlock<T>& block) {
           for (int64_t i = 0; i < n; ++i) {
             const auto value =
                 load_every_of<T, step>(from + chunk[i].from, low[t * n + i], high[t * n + i]);
-            store_span(to + chunk[i].to + row * chunk[i].to_row, value, whole[i]);
+            store_some(to + chunk[i].to + row * chunk[i].to_row, value, whole[i]);
           }
         }
       }
@@ -279,11 +279,11 @@ void pack_taps_turned(const TapBlock<T>& block) {
         typename Vec<T>::type v[lanes];
         const Span<T> taps = span_of<T>(0, static_cast<int>(n));
         for (int j = 0; j < lanes; ++j)
-          v[j] = j < chunk.count ? load_span(from + j * block.column_step, taps)
+          v[j] = j < chunk.count ? load_some(from + j * block.column_step, taps)
                                  : typename Vec<T>::type{};
         transpose<T>(v);
         const Span<T> pixels = span_of<T>(0, chunk.count);
-        for (int64_t k = 0; k < n; ++k) store_span(to + k * chunk.to_row, v[k], pixels);
+        for (int64_t k = 0; k < n; ++k) store_some(to + k * chunk.to_row, v[k], pixels);
       }
     }
 }

@@ -211,109 +211,130 @@ struct TileBlock {
 /// Many channels: 64 targets and 128 sources at a time, weights are transformed and multiplied
 /// while they are in cache. All of them together take 4 times the weights' memory, and writing and
 /// reading that takes more time than transforming them again for each block of tiles.
-bool correlate_wide(const Correlation& c, const float* source, const float* weight,
-                    const float* bias, bool relu, float* target) {
-  const ConvKernels<float>& kernels = conv_kernels<float>();
-  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
-  const std::array<int64_t, 9> taps = tap_order(rows, columns);
-  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
-  const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
-  const int64_t source_plane = sources.n_rows * sources.n_columns,
-                target_plane = targets.n_rows * targets.n_columns;
-  const bool by_source = c.weight_source == 9;
+class WideWinograd {
+ public:
+  WideWinograd(const Correlation& c, const float* source, const float* weight, const float* bias,
+               bool relu, float* target)
+      : c_(c), source_(source), weight_(weight), bias_(bias), relu_(relu), target_(target) {}
 
-  // As many blocks at once as most_points allows; transformed, each of them is
-  // [slice of sources][point][panel][source][lane].
-  const int64_t n_slices = ceil_div(c.n_source, slice), n_parts = ceil_div(c.n_target, part_m);
-  const int64_t point_step = slice * block_tiles + apart,
-                block_step = n_slices * n_points * point_step;
-  const int64_t most_blocks = std::max<int64_t>(1, most_points / block_step);
-  const int64_t step = most_blocks * block_tiles;
-  float* points = Workspace::get<float>(
-      points_slot, std::min(most_blocks, ceil_div(n_tiles, block_tiles)) * block_step);
-  const int64_t product_step = part_m * block_tiles + apart, weight_step = part_m * slice + apart;
+  /// False where a result is not finite.
+  bool run() {
+    // As many blocks at once as most_points allows; transformed, each of them is
+    // [slice of sources][point][panel][source][lane].
+    const int64_t n_tiles = c_.n_items * rows_.n_tiles * columns_.n_tiles;
+    const int64_t most_blocks = std::max<int64_t>(1, most_points / block_step_);
+    const int64_t step = most_blocks * block_tiles;
+    points_ = Workspace::get<float>(
+        points_slot, std::min(most_blocks, ceil_div(n_tiles, block_tiles)) * block_step_);
+    const int64_t n_parts = ceil_div(c_.n_target, part_m);
+    for (int64_t first = 0; first < n_tiles; first += step) {
+      const int64_t last = std::min(n_tiles, first + step);
+      blocks_.clear();
+      for (int64_t tile = first; tile < last; tile += block_tiles)
+        blocks_.emplace_back(tile, std::min(block_tiles, last - tile), rows_, columns_, sources_,
+                             targets_);
+      const int64_t n_blocks = static_cast<int64_t>(blocks_.size());
+      for (int64_t group = 0; group < c_.groups; ++group) {
+        parallel_ranges(n_blocks * c_.n_source, 8, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i)
+            transform_source(group, i % c_.n_source, i / c_.n_source);
+        });
+        parallel_for(n_blocks * n_parts,
+                     [&](int64_t i) { multiply(group, i % n_parts, i / n_parts); });
+      }
+    }
+    return finite_;
+  }
 
-  std::atomic<bool> finite = true;
-  for (int64_t first = 0; first < n_tiles; first += step) {
-    const int64_t last = std::min(n_tiles, first + step);
-    std::vector<TileBlock> blocks;
-    for (int64_t tile = first; tile < last; tile += block_tiles)
-      blocks.emplace_back(tile, std::min(block_tiles, last - tile), rows, columns, sources,
-                          targets);
-    const int64_t n_blocks = static_cast<int64_t>(blocks.size());
-    for (int64_t group = 0; group < c.groups; ++group) {
-      auto transform_sources = [&](int64_t s, int64_t at) {
-        const TileBlock& block = blocks[at];
-        const int64_t s0 = s / slice * slice, n_s = std::min(slice, c.n_source - s0);
-        float* to = points + at * block_step + s / slice * n_points * point_step;
-        for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
-          const std::vector<TileChunk>& chunks = block.reads[panel];
-          kernels.winograd_input(
-              source + (group * c.n_source + s) * source_plane, sources.n_columns, chunks.data(),
-              static_cast<int64_t>(chunks.size()), block.tiles(panel),
-              to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
-        }
-      };
-      auto transform_weights = [&](int64_t m0, int64_t m_count, int64_t s0, int64_t n_s,
-                                   float* to) {
-        const float* from =
-            weight + group * c.weight_group + m0 * c.weight_target + s0 * c.weight_source;
-        if (by_source) {
-          for (int64_t m = 0; m < m_count; ++m)
-            kernels.winograd_weight(from + m * c.weight_target, taps.data(), n_s, to + m * n_s,
-                                    weight_step);
-        } else {
-          for (int64_t s = 0; s < n_s; ++s)
-            kernels.winograd_weight(from + s * c.weight_source, taps.data(), m_count,
-                                    to + s * m_count, weight_step);
-        }
-      };
-      auto multiply = [&](int64_t part, int64_t at) {
-        const TileBlock& block = blocks[at];
-        const int64_t m0 = part * part_m, m_count = std::min(part_m, c.n_target - m0);
-        float* weights = Workspace::get<float>(weight_slot, n_points * weight_step);
-        float* products = Workspace::get<float>(rows_slot, n_points * product_step);
-        for (int64_t s0 = 0; s0 < c.n_source; s0 += slice) {
-          const int64_t n_s = std::min(slice, c.n_source - s0);
-          transform_weights(m0, m_count, s0, n_s, weights);
-          GemmBlock<float> product{};
-          product.M = m_count;
-          product.N = block.n_tiles;
-          product.K = n_s;
-          product.alpha = 1;
-          product.beta = s0 == 0 ? 0.0f : 1.0f;
-          product.packed_b = true;
-          product.a_row = by_source ? n_s : 1;
-          product.a_column = by_source ? 1 : m_count;
-          product.c_row = block.n_lanes;
-          for (int64_t q = 0; q < n_points; ++q) {
-            product.a = weights + q * weight_step;
-            product.b = points + at * block_step + (s0 / slice * n_points + q) * point_step;
-            product.c = products + q * product_step;
-            gemm_kernels<float>().block(product);
-          }
-        }
-        for (int64_t m = 0; m < m_count; ++m) {
-          const int64_t channel = group * c.n_target + m0 + m;
-          for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
-            const std::vector<TileChunk>& chunks = block.writes[panel];
-            if (!kernels.winograd_output(products + m * block.n_lanes + block.begin(panel),
-                                         product_step, block.tiles(panel),
-                                         bias ? bias[channel] : 0.0f, relu, chunks.data(),
-                                         static_cast<int64_t>(chunks.size()),
-                                         target + channel * target_plane, targets.n_columns))
-              finite = false;
-          }
-        }
-      };
-      parallel_ranges(n_blocks * c.n_source, 8, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) transform_sources(i % c.n_source, i / c.n_source);
-      });
-      parallel_for(n_blocks * n_parts, [&](int64_t i) { multiply(i % n_parts, i / n_parts); });
+ private:
+  void transform_source(int64_t group, int64_t s, int64_t at) {
+    const TileBlock& block = blocks_[at];
+    const int64_t s0 = s / slice * slice, n_s = std::min(slice, c_.n_source - s0);
+    float* to = points_ + at * block_step_ + s / slice * n_points * point_step;
+    for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
+      const std::vector<TileChunk>& chunks = block.reads[panel];
+      kernels_.winograd_input(
+          source_ + (group * c_.n_source + s) * source_plane_, sources_.n_columns, chunks.data(),
+          static_cast<int64_t>(chunks.size()), block.tiles(panel),
+          to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
     }
   }
-  return finite;
-}
+
+  void transform_weights(int64_t group, int64_t m0, int64_t m_count, int64_t s0, int64_t n_s,
+                         float* to) const {
+    const float* from =
+        weight_ + group * c_.weight_group + m0 * c_.weight_target + s0 * c_.weight_source;
+    if (by_source_) {
+      for (int64_t m = 0; m < m_count; ++m)
+        kernels_.winograd_weight(from + m * c_.weight_target, taps_.data(), n_s, to + m * n_s,
+                                 weight_step);
+    } else {
+      for (int64_t s = 0; s < n_s; ++s)
+        kernels_.winograd_weight(from + s * c_.weight_source, taps_.data(), m_count,
+                                 to + s * m_count, weight_step);
+    }
+  }
+
+  void multiply(int64_t group, int64_t part, int64_t at) {
+    const TileBlock& block = blocks_[at];
+    const int64_t m0 = part * part_m, m_count = std::min(part_m, c_.n_target - m0);
+    float* weights = Workspace::get<float>(weight_slot, n_points * weight_step);
+    float* products = Workspace::get<float>(rows_slot, n_points * product_step);
+    for (int64_t s0 = 0; s0 < c_.n_source; s0 += slice) {
+      const int64_t n_s = std::min(slice, c_.n_source - s0);
+      transform_weights(group, m0, m_count, s0, n_s, weights);
+      GemmBlock<float> product{};
+      product.M = m_count;
+      product.N = block.n_tiles;
+      product.K = n_s;
+      product.alpha = 1;
+      product.beta = s0 == 0 ? 0.0f : 1.0f;
+      product.packed_b = true;
+      product.a_row = by_source_ ? n_s : 1;
+      product.a_column = by_source_ ? 1 : m_count;
+      product.c_row = block.n_lanes;
+      for (int64_t q = 0; q < n_points; ++q) {
+        product.a = weights + q * weight_step;
+        product.b = points_ + at * block_step_ + (s0 / slice * n_points + q) * point_step;
+        product.c = products + q * product_step;
+        gemm_kernels<float>().block(product);
+      }
+    }
+    for (int64_t m = 0; m < m_count; ++m)
+      write(block, products + m * block.n_lanes, group * c_.n_target + m0 + m);
+  }
+
+  void write(const TileBlock& block, const float* products, int64_t channel) {
+    for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
+      const std::vector<TileChunk>& chunks = block.writes[panel];
+      if (!kernels_.winograd_output(products + block.begin(panel), product_step, block.tiles(panel),
+                                    bias_ ? bias_[channel] : 0.0f, relu_, chunks.data(),
+                                    static_cast<int64_t>(chunks.size()),
+                                    target_ + channel * target_plane_, targets_.n_columns))
+        finite_ = false;
+    }
+  }
+
+  static constexpr int64_t point_step = slice * block_tiles + apart,
+                           product_step = part_m * block_tiles + apart,
+                           weight_step = part_m * slice + apart;
+
+  const Correlation& c_;
+  const float *source_, *weight_, *bias_;
+  const bool relu_;
+  float* target_;
+  const ConvKernels<float>& kernels_ = conv_kernels<float>();
+  const TiledAxis rows_{c_.axis[1]}, columns_{c_.axis[2]};
+  const std::array<int64_t, 9> taps_ = tap_order(rows_, columns_);
+  const TiledPlanes sources_ = source_planes(c_, rows_, columns_), targets_ = target_planes(c_);
+  const int64_t source_plane_ = sources_.n_rows * sources_.n_columns,
+                target_plane_ = targets_.n_rows * targets_.n_columns;
+  const bool by_source_ = c_.weight_source == 9;
+  const int64_t block_step_ = ceil_div(c_.n_source, slice) * n_points * point_step;
+  float* points_ = nullptr;
+  std::vector<TileBlock> blocks_;
+  std::atomic<bool> finite_ = true;
+};
 
 }  // namespace
 
@@ -321,7 +342,7 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
                         const float* bias, bool relu, float* target) {
   // 96 x 96 channels: beyond, the weights of all points leave no room in a 2 MiB cache.
   if (c.n_source * c.n_target > 96 * 96)
-    return correlate_wide(c, source, weight, bias, relu, target);
+    return WideWinograd(c, source, weight, bias, relu, target).run();
   const ConvKernels<float>& kernels = conv_kernels<float>();
   const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
   const int64_t block_m = ceil_div(c.n_target, ceil_div(c.n_target, kernels.tile_m));

@@ -89,7 +89,7 @@ void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, in
         const auto span = span_of<T>(begin, begin < end ? end : begin);
         for (int i = 0; i < height; ++i, from += row_step) {
           const bool inside = i >= chunk->row_begin && i < chunk->row_end;
-          store(rows[i][copy] + 4 * chunk->lane, inside ? load_span(from, span) : vec{});
+          store(rows[i][copy] + 4 * chunk->lane, inside ? load_some(from, span) : vec{});
         }
       } else {
         for (int i = 0; i < height; ++i, from += row_step) {
@@ -176,10 +176,10 @@ bool winograd_output(const T* points, int64_t point_step, int64_t n, T bias, boo
       const T* from = rows[i] + 4 * chunk->lane;
       if constexpr (has_spans) {
         const auto span = span_of<T>(0, chunk->end);
-        vec value = load_span(from, span);
+        vec value = load_some(from, span);
         zeros = multiply_add(value, vec{}, zeros);
         if (relu) value = value < T(0) ? vec{} : value;
-        store_span(to, value, span);
+        store_some(to, value, span);
       } else {
         for (int k = 0; k < chunk->end; ++k) {
           finite &= from[k] * T(0) == T(0);
@@ -204,7 +204,7 @@ inline __attribute__((always_inline)) void gather_kernels(const T* weight, int c
     const auto most = span_of<T>(0, lanes < 9 ? lanes : 9);
     vec rows[lanes];
 #pragma GCC unroll 16
-    for (int k = 0; k < lanes; ++k) rows[k] = k < count ? load_span(weight + 9 * k, most) : vec{};
+    for (int k = 0; k < lanes; ++k) rows[k] = k < count ? load_some(weight + 9 * k, most) : vec{};
 #pragma GCC unroll 8
     for (int step = 1; step < lanes; step *= 2) {
       vec moved[lanes];

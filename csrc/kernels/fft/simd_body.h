@@ -286,7 +286,7 @@ void fourier_load_rows(const T* const* rows, int64_t n, T scale, bool swap, T* t
       const Span<T> span = span_of<T>(0, static_cast<int>(n));
       Lane<T> v[lanes];
       FLAMBEAU_UNROLLED
-      for (int l = 0; l < lanes; ++l) v[l] = load_span(rows[l], span) * splat(scale);
+      for (int l = 0; l < lanes; ++l) v[l] = load_some(rows[l], span) * splat(scale);
       transpose<T>(v);
       for (int64_t f = 0; f < n; ++f) store(to + (f ^ flip) * lanes, v[f]);
       return;
@@ -322,7 +322,7 @@ void fourier_store_rows(const T* from, int64_t n, bool swap, T* const* rows, int
       for (int64_t f = 0; f < lanes; ++f)
         v[f] = f < n ? load(from + (f ^ flip) * lanes) : Lane<T>{};
       transpose<T>(v);
-      for (int l = 0; l < count; ++l) store_span(rows[l], v[l], span);
+      for (int l = 0; l < count; ++l) store_some(rows[l], v[l], span);
       return;
     }
     for (int l = 0; l < count; ++l)

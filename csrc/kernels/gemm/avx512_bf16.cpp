@@ -17,11 +17,7 @@ namespace flambeau {
 #if defined(__x86_64__)
 namespace {
 
-// 24 sums of 32 registers, three vectors of B, and words of A read as they are needed.
-constexpr int vector_bytes = 64, word_rows = 8, word_vectors = 3;
-#include "kernels/simd/vector_body.h"
-// Uses that vector.
-#include "kernels/gemm/words_body.h"
+#include "kernels/gemm/words_avx512_body.h"
 
 struct Pairs {
   inline __attribute__((always_inline)) __m512 operator()(__m512 sum, Vec<uint32_t>::type b,

@@ -77,6 +77,65 @@ struct RowAddresses {
   }
 };
 
+/// alpha times the sums of a tile, plus biases and beta times what is there, stored.
+template <class T, int M, int V, class Mask>
+inline __attribute__((always_inline)) void finish_tile(const TileTask<T>& task,
+                                                       typename Vec<T>::type (&acc)[M][V],
+                                                       const Mask mask) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  if (task.alpha != T(1)) {
+    const vec alpha = splat(task.alpha);
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[i][v] *= alpha;
+  }
+  if (task.column_bias) {
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) {
+      const T* from = task.column_bias + v * lanes;
+      const vec bias = v < V - 1 ? load(from) : load_some(from, mask);
+#pragma GCC unroll 16
+      for (int i = 0; i < M; ++i) acc[i][v] += bias;
+    }
+  }
+  if (task.row_bias) {
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+      const vec bias = splat(task.row_bias[i]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[i][v] += bias;
+    }
+  }
+  if (task.beta != T(0)) {
+    const vec beta = splat(task.beta);
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) {
+        const T* from = task.c + i * task.c_row + v * lanes;
+        acc[i][v] = multiply_add(beta, v < V - 1 ? load(from) : load_some(from, mask), acc[i][v]);
+      }
+  }
+  if (task.relu) {
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[i][v] = acc[i][v] < T(0) ? vec{} : acc[i][v];  // keeps NaN
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i)
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) {
+      T* to = task.c + i * task.c_row + v * lanes;
+      if (v < V - 1)
+        store(to, acc[i][v]);
+      else
+        store_some(to, acc[i][v], mask);
+    }
+}
+
 template <class T, int M, int V>
 void tile(const TileTask<T>& task) {
   using vec = typename Vec<T>::type;
@@ -138,56 +197,7 @@ void tile(const TileTask<T>& task) {
     add_products.template operator()<true, M >= 4 && V <= panel_vectors, false>();
   else
     add_products.template operator()<true, false, false>();
-  if (task.alpha != T(1)) {
-    const vec alpha = splat(task.alpha);
-#pragma GCC unroll 16
-    for (int i = 0; i < M; ++i)
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[i][v] *= alpha;
-  }
-  if (task.column_bias) {
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) {
-      const T* from = task.column_bias + v * lanes;
-      const vec bias = v < V - 1 ? load(from) : load_some(from, mask);
-#pragma GCC unroll 16
-      for (int i = 0; i < M; ++i) acc[i][v] += bias;
-    }
-  }
-  if (task.row_bias) {
-#pragma GCC unroll 16
-    for (int i = 0; i < M; ++i) {
-      const vec bias = splat(task.row_bias[i]);
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[i][v] += bias;
-    }
-  }
-  if (task.beta != T(0)) {
-    const vec beta = splat(task.beta);
-#pragma GCC unroll 16
-    for (int i = 0; i < M; ++i)
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) {
-        const T* from = task.c + i * task.c_row + v * lanes;
-        acc[i][v] = multiply_add(beta, v < V - 1 ? load(from) : load_some(from, mask), acc[i][v]);
-      }
-  }
-  if (task.relu) {
-#pragma GCC unroll 16
-    for (int i = 0; i < M; ++i)
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[i][v] = acc[i][v] < T(0) ? vec{} : acc[i][v];  // keeps NaN
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < M; ++i)
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) {
-      T* to = task.c + i * task.c_row + v * lanes;
-      if (v < V - 1)
-        store(to, acc[i][v]);
-      else
-        store_some(to, acc[i][v], mask);
-    }
+  finish_tile<T, M, V>(task, acc, mask);
 }
 
 template <class T>

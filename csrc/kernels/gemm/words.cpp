@@ -8,6 +8,7 @@
 
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
+#include "kernels/elements/sums.h"
 #include "kernels/gemm/simd.h"
 #include "runtime/cpu.h"
 #include "runtime/rounding.h"
@@ -46,16 +47,8 @@ const auto& words_of() {
     return kernels.bits64;
 }
 
-template <size_t n_bytes>
-struct UnsignedOf {
-  using type =
-      std::conditional_t<n_bytes == 1, uint8_t,
-                         std::conditional_t<n_bytes == 2, uint16_t,
-                                            std::conditional_t<n_bytes == 4, uint32_t, uint64_t>>>;
-};
-
 template <class T>
-using bits_t = typename UnsignedOf<sizeof(T)>::type;
+using bits_t = unsigned_of_size<sizeof(T)>;
 
 /// to[j * step] = relu(alpha * sums[j] + bias[j * bias_step] + beta * to[j * step]), wrapped
 /// around.

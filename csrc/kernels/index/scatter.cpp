@@ -1,9 +1,11 @@
 #include "kernels/index/scatter.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "kernels/elements/arithmetic.h"
+#include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
 
 namespace flambeau {
@@ -40,19 +42,13 @@ struct Product {
 struct Maximum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_complex_type<T>)
-      return a;  // refused by the callers
-    else
-      return is_nan(a) || a >= b ? a : b;
+    return is_nan(a) || a >= b ? a : b;
   }
 };
 struct Minimum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_complex_type<T>)
-      return a;
-    else
-      return is_nan(a) || a <= b ? a : b;
+    return is_nan(a) || a <= b ? a : b;
   }
 };
 
@@ -217,6 +213,10 @@ T identity_of(Combine combine) {
   }
 }
 
+/// What is moved instead of a T where its bits do not count.
+template <class T>
+using ItemOf = std::conditional_t<sizeof(T) == 16, Item16, unsigned_of_size<sizeof(T)>>;
+
 }  // namespace
 
 void write_cells(const Strided& self, const Cells& cells, const Strided& source, Combine combine,
@@ -228,16 +228,16 @@ void write_cells(const Strided& self, const Cells& cells, const Strided& source,
   }
   with_scalar_type(self.dtype, [&]<class T>() {
     if (!include_self) {
-      T identity = identity_of<T>(combine);
+      auto identity = std::bit_cast<ItemOf<T>>(identity_of<T>(combine));
       int64_t zero_strides[max_ndim] = {};
       Strided fill{&identity, self.dtype, cells.ndim, cells.sizes, zero_strides};
-      write_all<T, Assign>(self, cells, fill);
+      write_all<ItemOf<T>, Assign>(self, cells, fill);
     }
-    switch (combine) {
-      case Combine::prod: return write_all<T, Product>(self, cells, source);
-      case Combine::amax: return write_all<T, Maximum>(self, cells, source);
-      case Combine::amin: return write_all<T, Minimum>(self, cells, source);
-      default: return write_all<T, Sum>(self, cells, source);
+    if (combine == Combine::sum) return write_all<wrapping_t<T>, Sum>(self, cells, source);
+    if (combine == Combine::prod) return write_all<wrapping_t<T>, Product>(self, cells, source);
+    if constexpr (!is_complex_type<T>) {  // refused by the callers
+      if (combine == Combine::amax) return write_all<T, Maximum>(self, cells, source);
+      return write_all<T, Minimum>(self, cells, source);
     }
   });
 }

@@ -12,9 +12,9 @@ inline __attribute__((always_inline)) void by_spans(int64_t n, Body&& body) {
     if (whole == n) return;
     const Span<T> span = span_of<T>(0, static_cast<int>(n - whole));
     body([&](const T* from)
-             __attribute__((always_inline)) { return load_span(from + whole, span); },
+             __attribute__((always_inline)) { return load_some(from + whole, span); },
          [&](T* to, V value)
-             __attribute__((always_inline)) { store_span(to + whole, value, span); });
+             __attribute__((always_inline)) { store_some(to + whole, value, span); });
   } else {
     by_vectors<T>(n, body);
   }
@@ -55,9 +55,9 @@ inline __attribute__((always_inline)) void sums_of(int64_t n, double* totals, Ad
             [&](const T* from, T) __attribute__((always_inline)) { return load(from + j); });
       } else if constexpr (has_spans) {
         const Span<T> span = span_of<T>(0, static_cast<int>(rest));
-        const V beyond = splat(T(1)) - load_span(ones<T>.of, span);
+        const V beyond = splat(T(1)) - load_some(ones<T>.of, span);
         add(sums[0], [&](const T* from, T filler) __attribute__((always_inline)) {
-          return load_span(from + j, span) + beyond * filler;
+          return load_some(from + j, span) + beyond * filler;
         });
       } else {
         add(sums[0], [&](const T* from, T filler) {

@@ -5,31 +5,13 @@
 #include <bit>
 
 #include "kernels/elements/arithmetic.h"
+#include "kernels/elements/sums.h"
 
 namespace flambeau {
 
-template <int itemsize>
-struct UnsignedOf;
-template <>
-struct UnsignedOf<1> {
-  using type = uint8_t;
-};
-template <>
-struct UnsignedOf<2> {
-  using type = uint16_t;
-};
-template <>
-struct UnsignedOf<4> {
-  using type = uint32_t;
-};
-template <>
-struct UnsignedOf<8> {
-  using type = uint64_t;
-};
-
 template <class T>
 struct Order {
-  using Key = typename UnsignedOf<sizeof(T)>::type;
+  using Key = unsigned_of_size<sizeof(T)>;
   static constexpr Key sign = static_cast<Key>(Key{1} << (8 * sizeof(T) - 1));
   static constexpr bool floating = is_floating_type<T>;
 

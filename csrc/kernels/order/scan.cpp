@@ -5,38 +5,12 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
 
 namespace flambeau {
 namespace {
-
-/// What sums and products of a dtype are kept in. Integers: unsigned, so that they wrap as the
-/// dtype does, without the overflow of signed ones.
-template <class T>
-struct Accumulator {
-  using type = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
-};
-template <>
-struct Accumulator<float> {
-  using type = double;
-};
-template <>
-struct Accumulator<float16> {
-  using type = float;
-};
-template <>
-struct Accumulator<bfloat16> {
-  using type = float;
-};
-template <>
-struct Accumulator<complex32> {
-  using type = complex128;
-};
-template <>
-struct Accumulator<complex64> {
-  using type = complex128;
-};
 
 template <class T, class Acc, class Step>
 void scan_lane(int64_t n, const T* from, int64_t self_step, T* to, int64_t out_step, Acc acc,
@@ -137,9 +111,9 @@ bool scan_segments(int64_t n, const T* from, T* to, Acc initial, Step&& step) {
 /// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which
 /// hides the latency of one addition.
 template <class T, int64_t tile, class Step>
-void scan_tiles(const Strided& out, const Strided& self, int dim,
-                typename Accumulator<T>::type initial, int64_t cost, Step&& step) {
-  using Acc = typename Accumulator<T>::type;
+void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<T> initial,
+                int64_t cost, Step&& step) {
+  using Acc = accumulator_t<T>;
   int64_t n = self.sizes[dim], out_step = out.strides[dim], self_step = self.strides[dim];
   if (n == 0) return;
   Walk<2> walk(self.ndim, self.sizes, {out.strides, self.strides}, dim);
@@ -175,8 +149,8 @@ void scan_tiles(const Strided& out, const Strided& self, int dim,
 /// Neighbouring lanes fill cache lines and vectors; distant ones would only evict each other's
 /// lines (measured: rows of 1024 floats, 32 at once 5.1 ms a million, 4 at once 0.4 ms).
 template <class T, class Step>
-void scan(const Strided& out, const Strided& self, int dim, typename Accumulator<T>::type initial,
-          int64_t cost, Step&& step) {
+void scan(const Strided& out, const Strided& self, int dim, accumulator_t<T> initial, int64_t cost,
+          Step&& step) {
   if (self.strides[dim] == 1)
     scan_tiles<T, 4>(out, self, dim, initial, cost, step);
   else
@@ -303,21 +277,23 @@ void running_best(const Strided& values, const Strided& indices, const Strided& 
 
 void cumsum(const Strided& out, const Strided& self, int dim) {
   with_scalar_type(self.dtype, [&]<class T>() {
-    using Acc = typename Accumulator<T>::type;
-    scan<T>(out, self, dim, Acc(0), 1, [](Acc a, Acc b) { return static_cast<Acc>(a + b); });
+    using Acc = accumulator_t<T>;
+    scan<wrapping_t<T>>(out, self, dim, Acc(0), 1,
+                        [](Acc a, Acc b) { return static_cast<Acc>(a + b); });
   });
 }
 
 void cumprod(const Strided& out, const Strided& self, int dim) {
   with_scalar_type(self.dtype, [&]<class T>() {
-    using Acc = typename Accumulator<T>::type;
-    scan<T>(out, self, dim, Acc(1), 1, [](Acc a, Acc b) { return static_cast<Acc>(a * b); });
+    using Acc = accumulator_t<T>;
+    scan<wrapping_t<T>>(out, self, dim, Acc(1), 1,
+                        [](Acc a, Acc b) { return static_cast<Acc>(a * b); });
   });
 }
 
 void logcumsumexp(const Strided& out, const Strided& self, int dim) {
   with_scalar_type(self.dtype, [&]<class T>() {
-    using Acc = typename Accumulator<T>::type;
+    using Acc = accumulator_t<T>;
     if constexpr (is_floating_type<T>)
       scan<T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16,
               [](Acc a, Acc b) { return log_add_exp(a, b); });

@@ -167,88 +167,123 @@ void largest_of_columns(const PoolAxis& axis, const T* in, RowLists<T>& lists, T
   }
 }
 
+/// One row of results: where its windows lie in the outer dimensions, the plane that they read, and
+/// its place among all results. Which input rows its windows cover stands in lists.starts.
+template <class T>
+struct OutputRow {
+  const PoolWindow &d, &h;
+  const T* in;
+  int64_t first;
+  RowLists<T>& lists;
+};
+
+/// Every row of results. pass.met takes those whose windows cover several rows that first become
+/// one, pass.alike the windows of a row that are alike, and pass.each windows one by one.
+template <class T, class Pass>
+void pool_rows(const PoolShape& s, const T* input, bool vectors, const Pass& pass) {
+  const PoolAxis& axis = s.axis[2];
+  const RegularColumns regular(axis);
+  const int64_t n_columns = static_cast<int64_t>(axis.windows.size());
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  [[maybe_unused]] const bool alike = vectors && regular.end > regular.begin,
+                              met = vectors && !alike && meets_by_columns(axis);
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
+    const T* in = input + plane * in_step;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, lists.starts);
+      const OutputRow<T> at{d, h, in, plane * out_step + row, lists};
+      if constexpr (has_kernels<T>) {
+        if (met && lists.starts.size() > 1) return pass.met(at);
+        if (alike) {
+          const PoolWindow& w = axis.windows[regular.begin];
+          lists.rows.clear();
+          for (int64_t start : lists.starts) lists.rows.push_back(in + start + w.begin);
+          const PoolRow<T> rows{regular.end - regular.begin,
+                                static_cast<int64_t>(lists.rows.size()),
+                                lists.rows.data(),
+                                w.count(),
+                                regular.stride,
+                                w.step};
+          pass.alike(at, w, rows, regular.begin);
+          if (regular.begin > 0) pass.each(at, 0, regular.begin);
+          if (regular.end < n_columns) pass.each(at, regular.end, n_columns);
+          return;
+        }
+      }
+      pass.each(at, 0, n_columns);
+    });
+  });
+}
+
+/// The largest of each window, and its place in the plane if that is asked for.
+template <class T>
+struct MaxPass {
+  const PoolAxis& axis;
+  T* output;
+  int64_t* indices;
+
+  int64_t* places(int64_t first) const { return indices ? indices + first : nullptr; }
+
+  void met(const OutputRow<T>& at) const {
+    largest_of_columns(axis, at.in, at.lists, output + at.first, places(at.first));
+  }
+
+  inline __attribute__((always_inline)) void alike(const OutputRow<T>& at, const PoolWindow& w,
+                                                   const PoolRow<T>& rows, int64_t begin) const {
+    auto& first_index = at.lists.first_index;
+    first_index.clear();
+    for (int64_t start : at.lists.starts) first_index.push_back(start + w.begin);
+    pool_kernels<T>().max_row(rows, first_index.data(), output + at.first + begin,
+                              places(at.first + begin));
+  }
+
+  void each(const OutputRow<T>& at, int64_t begin, int64_t end) const {
+    for (int64_t j = begin; j < end; ++j) {
+      const PoolWindow& w = axis.windows[j];
+      int64_t best_at = at.lists.starts[0] + w.begin;
+      T best = at.in[best_at];
+      for (int64_t start : at.lists.starts)
+        for (int64_t k = w.begin; k < w.end; k += w.step) {
+          T value = at.in[start + k];
+          if (value > best || value != value) best = value, best_at = start + k;
+        }
+      output[at.first + j] = best;
+      if (indices) indices[at.first + j] = best_at;
+    }
+  }
+};
+
+/// The largest of whole planes.
+template <class T>
+void max_of_planes(int64_t begin, int64_t end, int64_t numel, const T* input, T* output,
+                   int64_t* indices) {
+  while (begin < end) {
+    begin += pool_kernels<T>().maxima(end - begin, numel, input + begin * numel, output + begin,
+                                      indices ? indices + begin : nullptr);
+    if (begin == end) break;
+    const T* in = input + begin * numel;
+    int64_t best = 0;
+    for (int64_t i = 1; i < numel; ++i)
+      if (in[i] > in[best] || in[i] != in[i]) best = i;
+    output[begin] = in[best];
+    if (indices) indices[begin] = best;
+    ++begin;
+  }
+}
+
 template <class T>
 void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices) {
-  const RegularColumns regular(s.axis[2]);
-  const auto& columns = s.axis[2].windows;
-  const int64_t n_columns = static_cast<int64_t>(columns.size());
-  const int64_t in_step = numel_in(s), out_step = numel_out(s);
-  const bool vectors = has_kernels<T> && in_step < std::numeric_limits<int32_t>::max();
-  [[maybe_unused]] const bool by_columns =
-      vectors && regular.end == regular.begin && meets_by_columns(s.axis[2]);
+  const int64_t numel = numel_in(s);
+  const bool vectors = has_kernels<T> && numel < std::numeric_limits<int32_t>::max();
   if constexpr (has_kernels<T>) {
     if (vectors && covers_plane(s)) {
       for_each_range(s, [&](int64_t begin, int64_t end) {
-        while (begin < end) {
-          begin += pool_kernels<T>().maxima(end - begin, in_step, input + begin * in_step,
-                                            output + begin, indices ? indices + begin : nullptr);
-          if (begin == end) break;
-          const T* in = input + begin * in_step;
-          int64_t best = 0;
-          for (int64_t i = 1; i < in_step; ++i)
-            if (in[i] > in[best] || in[i] != in[i]) best = i;
-          output[begin] = in[best];
-          if (indices) indices[begin] = best;
-          ++begin;
-        }
+        max_of_planes(begin, end, numel, input, output, indices);
       });
       return;
     }
   }
-  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
-    const T* in = input + plane * in_step;
-    T* out = output + plane * out_step;
-    int64_t* at = indices ? indices + plane * out_step : nullptr;
-    auto& starts = lists.starts;
-    auto& first_index = lists.first_index;
-    auto& rows = lists.rows;
-    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
-      list_rows(s, d, h, starts);
-      if constexpr (has_kernels<T>) {
-        if (by_columns && starts.size() > 1) {
-          largest_of_columns(s.axis[2], in, lists, out + row, at ? at + row : nullptr);
-          return;
-        }
-      }
-      auto scalar = [&](int64_t begin, int64_t end) {
-        for (int64_t j = begin; j < end; ++j) {
-          const PoolWindow& w = columns[j];
-          int64_t best_at = starts[0] + w.begin;
-          T best = in[best_at];
-          for (int64_t start : starts)
-            for (int64_t k = w.begin; k < w.end; k += w.step) {
-              T value = in[start + k];
-              if (value > best || value != value) best = value, best_at = start + k;
-            }
-          out[row + j] = best;
-          if (at) at[row + j] = best_at;
-        }
-      };
-      if constexpr (has_kernels<T>) {
-        if (vectors && regular.end > regular.begin) {
-          const PoolWindow& w = columns[regular.begin];
-          rows.clear();
-          first_index.clear();
-          for (int64_t start : starts) {
-            rows.push_back(in + start + w.begin);
-            first_index.push_back(start + w.begin);
-          }
-          PoolRow<T> regular_row{regular.end - regular.begin,
-                                 static_cast<int64_t>(rows.size()),
-                                 rows.data(),
-                                 w.count(),
-                                 regular.stride,
-                                 w.step};
-          pool_kernels<T>().max_row(regular_row, first_index.data(), out + row + regular.begin,
-                                    at ? at + row + regular.begin : nullptr);
-          scalar(0, regular.begin);
-          scalar(regular.end, n_columns);
-          return;
-        }
-      }
-      scalar(0, n_columns);
-    });
-  });
+  pool_rows(s, input, vectors, MaxPass<T>{s.axis[2], output, indices});
 }
 
 template <class T>
@@ -256,8 +291,9 @@ using SumOf = computed_t<T>;
 
 /// The divisor of a window: see avg_pool_forward.
 template <class Sum>
-Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bool include_pad,
-               int64_t override) {
+inline __attribute__((always_inline)) Sum divisor_of(const PoolWindow& d, const PoolWindow& h,
+                                                     const PoolWindow& w, bool include_pad,
+                                                     int64_t override) {
   if (override != 0) return static_cast<Sum>(override);
   auto numel = [](int64_t a, int64_t b, int64_t c) {
     int64_t n;  // kernels far larger than their input may overflow it
@@ -269,98 +305,87 @@ Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bo
                                       : numel(d.count(), h.count(), w.count()));
 }
 
+/// The mean of each window.
+template <class T>
+struct MeanPass {
+  using Sum = SumOf<T>;
+  const PoolAxis& axis;
+  bool include_pad;
+  int64_t override;
+  T* output;
+
+  template <class Divisor>
+  inline __attribute__((always_inline)) Divisor divisor(const OutputRow<T>& at,
+                                                        const PoolWindow& w) const {
+    return divisor_of<Divisor>(at.d, at.h, w, include_pad, override);
+  }
+
+  void met(const OutputRow<T>& at) const {
+    const PoolRow<T> whole = at.lists.whole(at.in, axis.size);
+    const T* sums = at.lists.met.data();
+    pool_kernels<T>().mean_row(whole, T(1), at.lists.met.data());
+    T* out = output + at.first;
+    for (const PoolWindow& w : axis.windows) {
+      T sum = 0;
+      for (int64_t k = w.begin; k < w.end; ++k) sum += sums[k];
+      const T count = divisor<T>(at, w);
+      *out++ = count == 0 ? sum : sum / count;
+    }
+  }
+
+  inline __attribute__((always_inline)) void alike(const OutputRow<T>& at, const PoolWindow& w,
+                                                   const PoolRow<T>& rows, int64_t begin) const {
+    pool_kernels<T>().mean_row(rows, divisor<T>(at, w), output + at.first + begin);
+  }
+
+  void each(const OutputRow<T>& at, int64_t begin, int64_t end) const {
+    for (int64_t j = begin; j < end; ++j) {
+      const PoolWindow& w = axis.windows[j];
+      Sum count = divisor<Sum>(at, w), sum{};
+      if constexpr (std::is_floating_point_v<Sum>) {
+        if (w.step == 1 && w.count() >= 16) {  // global pooling
+          output[at.first + j] = static_cast<T>(sum_of_sixteen(at, w) / count);
+          continue;
+        }
+      }
+      for (int64_t start : at.lists.starts)
+        for (int64_t k = w.begin; k < w.end; k += w.step) sum += static_cast<Sum>(at.in[start + k]);
+      if (count == Sum(0)) count = Sum(1);  // an empty window has the sum 0
+      output[at.first + j] = static_cast<T>(sum / count);
+    }
+  }
+
+  /// The sum of a window, by 16 sums side by side.
+  static Sum sum_of_sixteen(const OutputRow<T>& at, const PoolWindow& w) {
+    Sum lanes[16] = {};
+    for (int64_t start : at.lists.starts) {
+      int64_t k = w.begin;
+      for (; k + 16 <= w.end; k += 16)
+        for (int lane = 0; lane < 16; ++lane)
+          lanes[lane] += static_cast<Sum>(at.in[start + k + lane]);
+      for (; k < w.end; ++k) lanes[k & 15] += static_cast<Sum>(at.in[start + k]);
+    }
+    for (int width = 8; width > 0; width /= 2)
+      for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+    return lanes[0];
+  }
+};
+
 template <class T>
 void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T* input,
                  T* output) {
-  using Sum = SumOf<T>;
-  const RegularColumns regular(s.axis[2]);
-  const auto& columns = s.axis[2].windows;
-  const int64_t n_columns = static_cast<int64_t>(columns.size());
-  const int64_t in_step = numel_in(s), out_step = numel_out(s);
   if constexpr (has_kernels<T>) {
     if (covers_plane(s)) {
       const T divisor = divisor_of<T>(s.axis[0].windows[0], s.axis[1].windows[0],
                                       s.axis[2].windows[0], include_pad, override);
+      const int64_t numel = numel_in(s);
       for_each_range(s, [&](int64_t begin, int64_t end) {
-        pool_kernels<T>().means(end - begin, in_step, input + begin * in_step, divisor,
-                                output + begin);
+        pool_kernels<T>().means(end - begin, numel, input + begin * numel, divisor, output + begin);
       });
       return;
     }
   }
-  [[maybe_unused]] const bool by_columns =
-      regular.end == regular.begin && meets_by_columns(s.axis[2]);
-  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
-    const T* in = input + plane * in_step;
-    T* out = output + plane * out_step;
-    auto& starts = lists.starts;
-    auto& rows = lists.rows;
-    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
-      list_rows(s, d, h, starts);
-      if constexpr (has_kernels<T>) {
-        if (by_columns && starts.size() > 1) {
-          const PoolRow<T> whole = lists.whole(in, s.axis[2].size);
-          const T* met = lists.met.data();
-          pool_kernels<T>().mean_row(whole, T(1), lists.met.data());
-          for (int64_t j = 0; j < n_columns; ++j) {
-            const PoolWindow& w = columns[j];
-            T sum = 0;
-            for (int64_t k = w.begin; k < w.end; ++k) sum += met[k];
-            const T divisor = divisor_of<T>(d, h, w, include_pad, override);
-            out[row + j] = divisor == 0 ? sum : sum / divisor;
-          }
-          return;
-        }
-      }
-      auto scalar = [&](int64_t begin, int64_t end) {
-        for (int64_t j = begin; j < end; ++j) {
-          const PoolWindow& w = columns[j];
-          Sum divisor = divisor_of<Sum>(d, h, w, include_pad, override);
-          if constexpr (std::is_floating_point_v<Sum>) {
-            if (w.step == 1 && w.count() >= 16) {  // global pooling: 16 sums side by side
-              Sum lanes[16] = {};
-              for (int64_t start : starts) {
-                int64_t k = w.begin;
-                for (; k + 16 <= w.end; k += 16)
-                  for (int lane = 0; lane < 16; ++lane)
-                    lanes[lane] += static_cast<Sum>(in[start + k + lane]);
-                for (; k < w.end; ++k) lanes[k & 15] += static_cast<Sum>(in[start + k]);
-              }
-              for (int width = 8; width > 0; width /= 2)
-                for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-              out[row + j] = static_cast<T>(lanes[0] / divisor);
-              continue;
-            }
-          }
-          Sum sum{};
-          for (int64_t start : starts)
-            for (int64_t k = w.begin; k < w.end; k += w.step)
-              sum += static_cast<Sum>(in[start + k]);
-          if (divisor == Sum(0)) divisor = Sum(1);  // an empty window has the sum 0
-          out[row + j] = static_cast<T>(sum / divisor);
-        }
-      };
-      if constexpr (has_kernels<T>) {
-        if (regular.end > regular.begin) {
-          const PoolWindow& w = columns[regular.begin];
-          rows.clear();
-          for (int64_t start : starts) rows.push_back(in + start + w.begin);
-          PoolRow<T> regular_row{regular.end - regular.begin,
-                                 static_cast<int64_t>(rows.size()),
-                                 rows.data(),
-                                 w.count(),
-                                 regular.stride,
-                                 w.step};
-          pool_kernels<T>().mean_row(regular_row, divisor_of<T>(d, h, w, include_pad, override),
-                                     out + row + regular.begin);
-          scalar(0, regular.begin);
-          scalar(regular.end, n_columns);
-          return;
-        }
-      }
-      scalar(0, n_columns);
-    });
-  });
+  pool_rows(s, input, has_kernels<T>, MeanPass<T>{s.axis[2], include_pad, override, output});
 }
 
 template <class T>

@@ -156,7 +156,7 @@ inline __attribute__((always_inline)) T sum_of(const T* from, int64_t n) {
   if (i + lanes <= n) sum2 += load(from + i), i += lanes;
   T rest = T(0);
   if constexpr (has_spans) {
-    if (i < n) sum3 += load_span(from + i, span_of<T>(0, static_cast<int>(n - i)));
+    if (i < n) sum3 += load_some(from + i, span_of<T>(0, static_cast<int>(n - i)));
   } else {
     for (; i < n; ++i) rest += from[i];
   }

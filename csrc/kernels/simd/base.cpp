@@ -2,17 +2,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/attention/simd.h"
-#include "kernels/conv/simd.h"
-#include "kernels/ctc/simd.h"
-#include "kernels/fft/simd.h"
-#include "kernels/norm/columns_simd.h"
-#include "kernels/norm/simd.h"
-#include "kernels/pool/simd.h"
-#include "kernels/recurrent/simd.h"
-#include "kernels/sparse/simd.h"
-#include "kernels/vision/grid_simd.h"
-#include "kernels/vision/resize_simd.h"
+#include "kernels/simd/tables.h"
 #include "runtime/cpu.h"
 
 namespace flambeau {
@@ -38,17 +28,7 @@ inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>
 }
 constexpr bool has_eight_within = false;
 inline bool eight_within(const int64_t*, int64_t) { return true; }
-// The others use the vector that conv/simd_body.h includes.
-#include "kernels/attention/simd_body.h"
-#include "kernels/ctc/simd_body.h"
-#include "kernels/fft/simd_body.h"
-#include "kernels/norm/columns_body.h"
-#include "kernels/norm/simd_body.h"
-#include "kernels/pool/simd_body.h"
-#include "kernels/recurrent/simd_body.h"
-#include "kernels/sparse/simd_body.h"
-#include "kernels/vision/grid_body.h"
-#include "kernels/vision/resize_body.h"
+#include "kernels/simd/bodies.h"
 }  // namespace simd_base
 
 template <>

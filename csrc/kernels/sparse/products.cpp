@@ -19,23 +19,7 @@ namespace {
 constexpr int64_t grain = 1 << 15;  // multiplications to a chunk, about
 
 template <class T>
-struct Summed {
-  using type = T;
-};
-template <>
-struct Summed<float16> {
-  using type = float;
-};
-template <>
-struct Summed<bfloat16> {
-  using type = float;
-};
-template <>
-struct Summed<complex32> {
-  using type = complex64;
-};
-template <class T>
-using Sum = typename Summed<T>::type;
+using Sum = computed_t<T>;
 
 template <class T>
 Sum<T> multiplied(Sum<T> sum, T a, T b) {

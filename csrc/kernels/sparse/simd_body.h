@@ -75,7 +75,7 @@ inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type x) {
 template <class T>
 inline __attribute__((always_inline)) typename Vec<T>::type load_first(const T* from, int64_t n) {
   if constexpr (has_spans) {
-    return load_span(from, span_of<T>(0, static_cast<int>(n)));
+    return load_some(from, span_of<T>(0, static_cast<int>(n)));
   } else {
     typename Vec<T>::type x = load(from);
     for (int l = 0; l < Vec<T>::lanes; ++l) x[l] = l < n ? x[l] : T{};
