@@ -15,6 +15,7 @@ from flambeau.kernels.gpu import (
     ctc,
     gamma,
     grid,
+    hopper,
     index,
     jacobi,
     linalg,
@@ -158,6 +159,14 @@ def test_ptxas_takes_attention_on_tensor_cores(kind, dtype, tmp_path):
     text = ptx.emit(attention_cores.write(kind, dtype, "bool", True, 128, 64), "sm_80", kind)
     assert "mma.sync.aligned" in text
     assemble(text, ARCHITECTURES[1:], tmp_path)
+
+
+@pytest.mark.parametrize("left, right", ["kr", "rk"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_ptxas_takes_products_on_hopper(dtype, left, right, tmp_path):
+    text = ptx.emit(hopper.write(dtype, left, right, True, (True, True)), "sm_90a", "matmul")
+    assert text.count("wgmma.mma_async") == 4 and "fence.proxy.async" in text
+    assemble(text, ["sm_90a"], tmp_path)
 
 
 def assemble(text, architectures, tmp_path):

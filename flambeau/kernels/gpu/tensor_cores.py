@@ -36,10 +36,12 @@ def threads(tile):
 def write(dtype, left, right, scaled, tile, vectors):
     """The LLVM IR. `left` and `right`: along which dimension A and B lie in memory, "k" or "r"; `vectors`: of each,
     whether 16 bytes from there can be read at once."""
-    return _Kernel(dtype, left, right, scaled, tile, vectors).text()
+    return Products(dtype, left, right, scaled, tile, vectors).text()
 
 
-class _Kernel:
+class Products:
+    """The kernel of one dtype and layout."""
+
     def __init__(self, dtype, left, right, scaled, tile, vectors):
         self.dtype, self.scaled, self.tile = dtype, scaled, tile
         self.along = left, right
@@ -47,10 +49,26 @@ class _Kernel:
         self.itemsize = DTYPES[dtype].itemsize
         self.word = f"i{8 * self.itemsize}"
         self.per_word = 4 // self.itemsize
+        self.lay_out()
+        self.k = Code(sizes=4, pointers=3, strides=9, factors=2)
+
+    def lay_out(self):
         self.depth = 16 * self.per_word  # of a tile, in elements: two fragments
         self.line = self.depth + 4 * self.per_word
-        self.count = threads(tile)
-        self.k = Code(sizes=4, pointers=3, strides=9, factors=2)
+        self.count = threads(self.tile)
+
+    def share(self, thread):
+        """Shared memory, and which part of a tile's results is whose."""
+        self.memory = [
+            self.k.shared(name, "int8", self.tile * self.line * self.itemsize)
+            for name in ("left", "right")
+        ]
+        down, across = LINES[self.tile]
+        lane, warp = thread & 31, thread >> 5
+        self.group, self.quad = lane >> 2, lane & 3
+        self.row_of_warp = warp // across * (self.tile // down)
+        self.column_of_warp = warp % across * (self.tile // across)
+        self.fragments = self.tile // down // 16, self.tile // across // 8
 
     def text(self):
         k = self.k
@@ -62,16 +80,8 @@ class _Kernel:
         number = k.block_number()
         self.row0 = number // columns * self.tile
         self.column0 = number % columns * self.tile
-        self.memory = [
-            k.shared(name, "int8", self.tile * self.line * self.itemsize)
-            for name in ("left", "right")
-        ]
-        down, across = LINES[self.tile]
-        lane, warp = thread & 31, thread >> 5
-        self.group, self.quad = lane >> 2, lane & 3
-        self.row_of_warp = warp // across * (self.tile // down)
-        self.column_of_warp = warp % across * (self.tile // across)
-        fragments = self.tile // down // 16, self.tile // across // 8
+        self.share(thread)
+        fragments = self.fragments
         sums = [
             [k.variables(4, 0.0, "float32") for _ in range(fragments[1])]
             for _ in range(fragments[0])
@@ -90,11 +100,11 @@ class _Kernel:
             self.fetch(carried, at, k.number(0, "int64"), thread)
             with k.loop(0, self.deep, self.depth) as k0:
                 self.put(carried, thread)
+                self.written()
                 k.barrier()
                 with k.when(k0 + self.depth < self.deep):
                     self.fetch(carried, at, k0 + self.depth, thread)
-                for part in range(2):
-                    self.multiply(sums, fragments, part)
+                self.use(sums)
                 k.barrier()
             self.finish(sums, fragments, at[0])
         return k.text()
@@ -229,7 +239,15 @@ class _Kernel:
             f"getelementptr i8, ptr addrspace(3) {self.memory[which].pointer}, i64 {at.name}"
         )
 
+    def written(self):
+        """What must be said between writing a tile and the barrier: nothing."""
+
     # -- products of fragments
+
+    def use(self, sums):
+        """sums += the product of the tiles."""
+        for part in range(2):
+            self.multiply(sums, self.fragments, part)
 
     def multiply(self, sums, fragments, part):
         """One depth of fragments: 8 words, beginning with word 8 * part of each line."""

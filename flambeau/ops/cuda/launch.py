@@ -24,6 +24,13 @@ def has_tensor_cores(index):
     return _core._cuda_properties(index)[3]["major"] >= 8
 
 
+@functools.cache
+def is_hopper(index):
+    """Whether device `index` has the instructions of sm_90a, which no later one has."""
+    facts = _core._cuda_properties(index)[3]
+    return (facts["major"], facts["minor"]) == (9, 0)
+
+
 def report(tensor, name):
     """(address, number of the call): where a kernel reports an index that is out of range."""
     return _core._cuda_report(tensor.device.index, name)

@@ -3,7 +3,7 @@
 from ... import _core
 from ..core import float32
 from ..core import operators as fl
-from .launch import function, has_tensor_cores
+from .launch import function, has_tensor_cores, is_hopper
 from .libraries import cublaslt
 from .rules import rule
 
@@ -39,8 +39,12 @@ def _multiply(out, a, b, alpha, beta):
 
         tile = 128 if count * M * N >= _LARGE and min(M, N) >= 128 else 64
         vectors = _vectors(a, strides[3:6], left == "k"), _vectors(b, strides[6:9], right == "r")
-        key = ("tensor_cores", dtype, left, right, scaled, tile, vectors)
         threads, arch = kernels.threads(tile), "sm_80"
+        key = ("tensor_cores", dtype, left, right, scaled, tile, vectors)
+        if tile == 128 and all(vectors) and K >= 64 and size == 2 and is_hopper(index):
+            from ...kernels.gpu import hopper as kernels
+
+            key, arch = ("hopper", dtype, left, right, scaled, vectors), "sm_90a"
         write = lambda: kernels.write(*key[1:])
     else:
         key = ("product", dtype, left, right, scaled)

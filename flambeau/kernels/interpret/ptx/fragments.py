@@ -13,7 +13,7 @@ _DEPTHS = {
 }
 
 
-def _elements(words, kind):
+def elements(words, kind):
     """Words of 4 bytes as float32, (words, warps, lanes, elements of a word)."""
     bits = np.stack([np.ascontiguousarray(w, np.uint32) for w in words])
     if kind == "tf32":
@@ -31,7 +31,7 @@ def multiply(shape, kind, a, b, c, warps):
         raise KeyError(shape)
     depth = 4 * each * n_b
     left, right = np.zeros((warps, 16, depth), np.float32), np.zeros((warps, depth, 8), np.float32)
-    shaped = lambda words: _elements(words, kind).reshape(len(words), warps, 32, each)
+    shaped = lambda words: elements(words, kind).reshape(len(words), warps, 32, each)
     for register, values in enumerate(shaped(a)):
         rows = _GROUP + 8 * (register % 2)
         for e in range(each):

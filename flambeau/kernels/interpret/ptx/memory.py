@@ -117,6 +117,7 @@ class Shared:
         self.bytes = np.full(self.nbytes * blocks, 0xFF, np.uint8)
         self.writer = np.full(self.bytes.size, -1, np.int64)
         self.reader = np.full(self.bytes.size, -1, np.int64)  # -2: several
+        self.hidden = False  # whether something written is not yet visible to the async proxy
 
     def barrier(self):
         self.writer.fill(-1)
@@ -162,6 +163,7 @@ class Shared:
                 f"kernel {self.name}, line {line}: two threads write one place of shared memory, and nothing orders them."
             )
         self.writer[at] = lanes
+        self.hidden = True
         self.bytes.view(values.dtype)[at // size] = values
 
     def race(self, line, bad, other, lanes, does):

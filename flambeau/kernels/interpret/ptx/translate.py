@@ -71,9 +71,12 @@ class Translator:
         self.read_first = []
         self.end = None
         self.line = 0
+        self.fenced, self.in_flight = False, set()
         for instruction in block.instructions:
             self.line = instruction.line
             self.one(instruction)
+        if self.in_flight:
+            raise Fault(f"PTX, line {self.line}: sums of wgmma are not waited for.")
         following = block.number + 1
         if self.end is None:
             self.end = f"return {following}, None, None"
@@ -200,6 +203,8 @@ class Translator:
 
     def one(self, instruction):
         _, guard, opcode, operands = instruction
+        if self.in_flight and opcode[0] != "wgmma":
+            self.check_waited(operands)
         if opcode[0] in ("bra", "ret", "exit", "bar", "barrier", "trap"):
             self.leave(guard, opcode, operands)
             return
@@ -530,8 +535,43 @@ class Translator:
         for e, register in enumerate(self.parts(operands[0])):
             self.assign(register, f"m{self.fresh}[{e}]", "f32", condition)
 
+    def check_waited(self, operands):
+        """Sums of wgmma are nobody's until they are waited for."""
+        named = {r for o in operands for r in re.findall(r"%\w+", o)}
+        if named & self.in_flight:
+            raise Fault(
+                f"PTX, line {self.line}: {min(named & self.in_flight)} is used before wgmma's sums are waited for."
+            )
+
+    def do_wgmma(self, opcode, operands, condition):
+        """wgmma.mma_async of tiles in shared memory; its sums are there when a later wait_group 0 says so."""
+        kind = opcode[1]
+        if kind == "fence":
+            self.fenced = True
+        elif kind == "wait_group" and operands[0] == "0":
+            self.fenced, self.in_flight = False, set()
+        elif kind == "mma_async" and opcode[5] == "f32" and operands[-4:] == ("1", "1", "0", "0"):
+            if not self.fenced:
+                raise Fault(f"PTX, line {self.line}: wgmma without wgmma.fence before it.")
+            names = self.parts(operands[0])
+            sums = ", ".join(f"X.spread({self.operand(n, 'b32')}, i)" for n in names)
+            tiles = ", ".join(f"X.spread({self.operand(o, 'b64')}, i)" for o in operands[1:3])
+            adds = self.operand(operands[3], "pred")
+            self.fresh += 1
+            self.say(
+                f"m{self.fresh} = X.multiply_tiles({opcode[4]!r}, {opcode[6]!r}, [{sums}], {tiles}, {adds}, {self.line}, i)"
+            )
+            for e, name in enumerate(names):
+                self.assign(name, f"m{self.fresh}[{e}]", "f32", condition)
+            self.in_flight |= set(names)
+        elif kind != "commit_group":
+            raise Fault(
+                f"PTX, line {self.line}: {'.'.join(opcode)} is not known to the interpreter."
+            )
+
     def do_membar(self, opcode, operands, condition):
-        pass
+        if "proxy" in opcode and "async" in opcode:
+            self.say("X.show_to_tiles(i)")
 
     do_fence = do_membar
 
