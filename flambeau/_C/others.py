@@ -23,6 +23,7 @@ _LinAlgError, _OutOfMemoryError = LinAlgError, flambeau.OutOfMemoryError
 _get_cpu_capability = get_cpu_capability
 _set_default_dtype = _core.set_default_dtype
 _set_grad_enabled = _core._set_grad_enabled
+_set_warnAlways, _get_warnAlways = flambeau.set_warn_always, flambeau.is_warn_always_enabled
 
 
 class _VariableFunctionsClass:

@@ -10,6 +10,7 @@ import tarfile
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -456,13 +457,40 @@ def test_archives(tmp_path):
     utils.extract_archive(tmp_path / "a.tar.gz", tmp_path / "out")
     assert (tmp_path / "out/x/y.txt").read_text() == "hello"
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"plain"))
-    assert utils.extract_archive(tmp_path / "b.txt.gz", remove_finished=True) == str(
-        tmp_path / "b.txt"
-    )
+    plain = utils.extract_archive(tmp_path / "b.txt.gz", remove_finished=True)
+    assert plain == tmp_path / "b.txt"
     assert (tmp_path / "b.txt").read_text() == "plain" and not (tmp_path / "b.txt.gz").exists()
     assert utils.list_files(tmp_path, ".txt") == ["b.txt"] and utils.list_dir(tmp_path) == ["out"]
     with pytest.raises(RuntimeError, match=r"c\.dat is no archive by its name"):
         utils.extract_archive(tmp_path / "c.dat")
+
+
+def test_one_compressed_file_goes_into_a_folder(tmp_path):
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"plain"))
+    (tmp_path / "to").mkdir()
+    made = utils.extract_archive(str(tmp_path / "b.txt.gz"), str(tmp_path / "to"))
+    assert made == str(tmp_path / "to" / "b.txt") and Path(made).read_text() == "plain"
+    with pytest.raises(RuntimeError, match=r"_decompress: a\.zip is not compressed"):
+        utils._decompress("a.zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a.tar.xz", (".tar.xz", ".tar", ".xz")),
+        ("a.TGZ", (".tgz", ".tar", ".gz")),
+        ("a.b.zip", (".zip", ".zip", None)),
+        ("a.csv.bz2", (".bz2", None, ".bz2")),
+    ],
+)
+def test_endings_of_archives(name, parts):
+    assert utils._detect_file_type(name) == parts
+
+
+def test_addresses_of_google_drive():
+    found = utils._get_google_drive_file_id("https://drive.google.com/file/d/abc_1/view")
+    assert found == "abc_1"
+    assert utils._get_google_drive_file_id("https://example.org/file/d/abc_1/view") is None
 
 
 def test_programs_of_torchvision_get_pillow(tmp_path, monkeypatch):

@@ -1,11 +1,16 @@
 """Downloads and archives, by torchvision's names."""
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
+import re
 import shutil
 import tarfile
+import urllib.error
+import urllib.parse
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -16,6 +21,9 @@ __all__ = [
     "check_integrity", "download_and_extract_archive", "download_file_from_google_drive", "download_url",
     "extract_archive", "list_dir", "list_files", "verify_str_arg",
 ]  # fmt: skip
+
+
+_DRIVE = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
 
 
 def calculate_md5(fpath, chunk_size=1024 * 1024):
@@ -36,50 +44,108 @@ def check_integrity(fpath, md5=None):
 def download_url(url, root, filename=None, md5=None, max_redirect_hops=3):
     """A file from an address, or the first of a list of them, into a folder; a right one that is there is kept.
 
-    A download that was broken off goes on where it stopped. RuntimeError: no address gave it.
+    A download that was broken off goes on where it stopped. RuntimeError: no address gave it. RecursionError: an address
+    leads on over more than max_redirect_hops others.
     """
     urls = [url] if isinstance(url, str) else list(url)
-    fetch(urls, Path(os.path.expanduser(root), filename or os.path.basename(urls[0])), md5)
+    path = Path(os.path.expanduser(root), filename or os.path.basename(urls[0]))
+    if not check_integrity(path, md5):
+        fetch([_source(one, max_redirect_hops) for one in urls], path, md5)
+
+
+def _source(url, max_hops):
+    """The address of the file itself; one that does not answer stays as it is."""
+    with contextlib.suppress(urllib.error.URLError, TimeoutError):
+        url = _get_redirect_url(url, max_hops)
+    drive = _get_google_drive_file_id(url)
+    return url if drive is None else _DRIVE.format(drive)
+
+
+def _get_redirect_url(url, max_hops=3):
+    """Where an address leads, over at most so many others; RecursionError beyond."""
+    given = url
+    for _ in range(max_hops + 1):
+        request = urllib.request.Request(url, headers={"User-Agent": "flambeau"}, method="HEAD")
+        with urllib.request.urlopen(request, timeout=60) as response:
+            if response.url in (url, None):
+                return url
+            url = response.url
+    raise RecursionError(f"{given} leads on after {max_hops} other addresses, last to {url}.")
+
+
+def _get_google_drive_file_id(url):
+    """The id in an address of Google Drive, else None."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.hostname not in ("drive.google.com", "docs.google.com"):
+        return None
+    found = re.match(r"/file/d/([^/]+)", parts.path)
+    return found and found[1]
 
 
 def download_file_from_google_drive(file_id, root, filename=None, md5=None):
     """A file from Google Drive, by its id, into a folder."""
-    address = (
-        f"https://drive.usercontent.google.com/download?id={file_id}&export=download&confirm=t"
+    path = Path(os.path.expanduser(root), filename or file_id)
+    fetch([_DRIVE.format(file_id)], path, md5)
+
+
+_COMPRESSED_FILE_OPENERS = {".bz2": bz2.open, ".gz": gzip.open, ".xz": lzma.open}
+_TARS_IN_A_WORD = {".tbz": ".bz2", ".tbz2": ".bz2", ".tgz": ".gz", ".txz": ".xz"}
+
+
+def _detect_file_type(file):
+    """(all of the ending, that of the archive, that of the compression) of a name; one of both may be None."""
+    name = os.path.basename(file)
+    stem, last = os.path.splitext(name.lower())
+    before = os.path.splitext(stem)[1]
+    if last in _TARS_IN_A_WORD:
+        return last, ".tar", _TARS_IN_A_WORD[last]
+    if last in (".tar", ".zip"):
+        return last, last, None
+    if last in _COMPRESSED_FILE_OPENERS:
+        return (".tar" + last, ".tar", last) if before == ".tar" else (last, None, last)
+    known = ".tar", ".zip", *_TARS_IN_A_WORD, *_COMPRESSED_FILE_OPENERS
+    raise RuntimeError(
+        f"extract_archive: {name} is no archive by its name; it must end in {', '.join(known)}."
     )
-    download_url(address, root, filename or file_id, md5)
 
 
-_COMPRESSIONS = {".bz2": bz2.open, ".gz": gzip.open, ".xz": lzma.open}
-_TARS = (".tar", ".tgz", ".tbz2", ".tbz", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+def _decompress(from_path, to_path=None, *, remove_finished=False):
+    """Unpacks one compressed file, by default beside it, and gives where that is."""
+    ending, archive, compression = _detect_file_type(from_path)
+    if compression is None:
+        raise RuntimeError(
+            f"_decompress: {os.path.basename(from_path)} is not compressed; extract_archive takes {archive} archives."
+        )
+    if to_path is None:
+        to_path = str(from_path)[: -len(ending)] + (archive or "")
+    with (
+        _COMPRESSED_FILE_OPENERS[compression](from_path, "rb") as packed,
+        open(to_path, "wb") as plain,
+    ):
+        shutil.copyfileobj(packed, plain)
+    if remove_finished:
+        os.remove(from_path)
+    return to_path
 
 
 def extract_archive(from_path, to_path=None, remove_finished=False):
     """Unpacks a tar or zip archive, or one compressed file, beside it or into to_path; gives where that is."""
-    source = Path(from_path)
-    target = Path(to_path) if to_path is not None else source.parent
-    name = source.name.lower()
-    if name.endswith(_TARS):
-        with tarfile.open(source) as archive:
-            archive.extractall(target, filter="data")
-    elif name.endswith(".zip"):
-        with zipfile.ZipFile(source) as archive:
-            archive.extractall(target)
-    elif source.suffix.lower() in _COMPRESSIONS:
-        target = Path(to_path) if to_path is not None else source.with_suffix("")
-        with (
-            _COMPRESSIONS[source.suffix.lower()](source, "rb") as packed,
-            open(target, "wb") as plain,
-        ):
-            shutil.copyfileobj(packed, plain)
+    ending, archive, _ = _detect_file_type(from_path)
+    if archive is None:
+        plain = os.path.basename(from_path)[: -len(ending)]
+        target = os.path.join(os.path.dirname(from_path) if to_path is None else to_path, plain)
+        target = _decompress(from_path, target, remove_finished=remove_finished)
     else:
-        raise RuntimeError(
-            f"extract_archive: {source.name} is no archive by its name; it must end in {', '.join(_TARS)}, .zip, .gz, "
-            ".bz2 or .xz."
-        )
-    if remove_finished:
-        source.unlink()
-    return str(target)
+        target = os.path.dirname(from_path) if to_path is None else to_path
+        if archive == ".tar":
+            with tarfile.open(from_path) as file:
+                file.extractall(target, filter="data")
+        else:
+            with zipfile.ZipFile(from_path) as file:
+                file.extractall(target)
+        if remove_finished:
+            os.remove(from_path)
+    return Path(target) if isinstance(from_path, Path) else target
 
 
 def download_and_extract_archive(

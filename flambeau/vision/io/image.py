@@ -152,19 +152,28 @@ def _planes(image, mode):
     import numpy
 
     from ... import from_numpy
-    from ..transforms._conversions import pil_to_tensor
 
     wanted = _MODES.get(mode)
     if wanted is None and image.format == "PNG" and image.mode == "P":
         # Unchanged are the numbers of its colours.
         return from_numpy(numpy.array(image))[None]
     if wanted is None and image.mode == "CMYK":
-        return 255 - pil_to_tensor(image)  # ink, where Pillow has light
+        return 255 - _as_it_lies(image)  # ink, where Pillow has light
     if wanted is None:
         wanted = _UNFOLDED.get(image.mode, image.mode)
         if image.mode == "P" and "transparency" in image.info:
             wanted = "RGBA"
-    return pil_to_tensor(image if image.mode == wanted else image.convert(wanted))
+    return _as_it_lies(image if image.mode == wanted else image.convert(wanted))
+
+
+def _as_it_lies(image):
+    """An image of Pillow as (C, H, W), the channels of a pixel side by side in memory, as decoders give them."""
+    import numpy
+
+    from ... import from_numpy
+
+    array = numpy.array(image)
+    return from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
 def _by_simplejpeg(data, mode):
@@ -179,7 +188,7 @@ def _by_simplejpeg(data, mode):
         array = simplejpeg.decode_jpeg(data, colorspace=space)
     except ValueError:  # what it does not know (CMYK), Pillow may
         return None
-    return from_numpy(array).permute(2, 0, 1).contiguous()
+    return from_numpy(array).permute(2, 0, 1)
 
 
 def read_image(path, mode=ImageReadMode.UNCHANGED, apply_exif_orientation=False):
