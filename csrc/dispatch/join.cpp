@@ -164,7 +164,7 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tensor*
     if (lengths[i] <= 0) continue;
     Dims part = sizes;
     part[dim] = lengths[i];
-    TensorRef place = raw_view(*out, part, strides_of(*out), at * out->strides[dim]);
+    TensorRef place = raw_view(*out, part, strides_of(*out), out->offset + at * out->strides[dim]);
     copy_bytes(*place, *tensors[i]);
     at += lengths[i];
   }
@@ -201,7 +201,8 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tenso
   for (int d = 0; d <= model.ndim; ++d)
     if (d != dim) strides.push(out->strides[d]);
   for (size_t i = 0; i < tensors.size(); ++i) {
-    TensorRef place = raw_view(*out, part, strides, static_cast<int64_t>(i) * out->strides[dim]);
+    TensorRef place =
+        raw_view(*out, part, strides, out->offset + static_cast<int64_t>(i) * out->strides[dim]);
     copy_bytes(*place, *tensors[i]);
   }
   if (direct) return out;

@@ -84,3 +84,16 @@ def test_parts_are_written_into_out_whatever_its_layout(operator, shape):
         with pytest.raises(RuntimeError, match="an input requires grad"):
             operator(parts, out=out)
         assert not out.any()
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 40)])
+@pytest.mark.parametrize("name", ["cat", "stack"])
+def test_out_in_the_middle_of_its_memory(name, shape):
+    # Both wrote to the beginning of the memory that out= is a part of.
+    parts = [flambeau.full(shape, float(i + 1)) for i in range(3)]
+    want = getattr(flambeau, name)(parts)
+    memory = flambeau.zeros(want.numel() + 7)
+    out = memory[5:-2].view(want.shape)
+    assert getattr(flambeau, name)(parts, out=out) is out
+    assert flambeau.equal(out, want)
+    assert memory[:5].abs().sum() == 0 and memory[-2:].abs().sum() == 0

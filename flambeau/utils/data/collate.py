@@ -104,6 +104,9 @@ def _stacked(tensors):
         for t in tensors
     ):
         return flambeau.stack(tensors, 0)
+    placed = worker.placed(tensors)
+    if placed is not None:
+        return placed
     memory = _core._allocate_shared(first.nbytes * len(tensors))
     out = memory.view(first.dtype).view(len(tensors), *first.shape)
     return flambeau.stack(tensors, 0, out=out)

@@ -7,6 +7,7 @@ import flambeau
 
 from ... import _core
 from ..._utils import ExceptionWrapper
+from . import first_batch
 from .fetch import FetchByIndex, FetchFromStream, _DatasetKind
 from .worker import Finished
 
@@ -46,6 +47,7 @@ def start_workers(loader):
         make_fetch(loader),
         loader.worker_init_fn,
         _seed(loader),
+        shares=first_batch.is_divisible(loader),
     )
     if loader.persistent_workers:
         loader._workers = workers
@@ -200,6 +202,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self.turns = itertools.cycle(range(len(self._processes)))
         self.active = set(range(len(self._processes)))
         self.pending, self.arrived, self.submitted = {}, {}, 0
+        self.shared = None  # the first batch of new workers, while they make their shares of it
         self._open_indices(0 if is_stream(loader) else skip)
         for _ in range(loader.prefetch_factor * len(self._processes)):
             self._submit()
@@ -216,7 +219,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         except StopIteration:
             return
         worker = next(worker for worker in self.turns if worker in self.active)
-        self._processes.submit(worker, self.submitted, indices)
+        if not self._share_out(indices):
+            self._processes.submit(worker, self.submitted, indices)
         self.pending[self.submitted] = worker
         self.submitted += 1
 
@@ -228,7 +232,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             if number not in self.arrived:
                 epoch, number, answer = self._processes.receive(self.loader.timeout)
                 if epoch == self.epoch:  # else of an epoch that was left early
-                    self.arrived[number] = answer
+                    self._take(number, answer)
                 continue
             worker, answer = self.pending.pop(number), self.arrived.pop(number)
             if isinstance(answer, Finished):
@@ -242,6 +246,32 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         if not self.loader.persistent_workers:
             self._processes.end()
         raise StopIteration
+
+    def _share_out(self, indices):
+        """Give each worker a share of the first batch; whether that was done."""
+        room, self._processes.room = self._processes.room, None
+        if self.submitted or self.epoch > 1 or type(indices) is not list:
+            return False
+        if not first_batch.is_divisible(self.loader):
+            return False
+        shared = first_batch.FirstBatch(indices, len(self._processes), room)
+        if len(shared.tasks) < 2:
+            return False
+        for worker, share in enumerate(shared.tasks):
+            self._processes.submit(worker, -1 - worker, share)
+        self.shared = shared
+        return True
+
+    def _take(self, number, answer):
+        """An answer of a worker: a batch, or a share of the first."""
+        if number >= 0:
+            self.arrived[number] = answer
+        elif self.shared.is_complete(number, answer):
+            shared, self.shared = self.shared, None
+            try:
+                self.arrived[0] = shared.batch()
+            except first_batch.Mismatch:
+                self._processes.submit(self.pending[0], 0, shared.indices)
 
     def _count(self):
         """Warn where more batches come than len(loader), if it was asked, told."""

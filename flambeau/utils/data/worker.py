@@ -11,6 +11,7 @@ import flambeau
 
 from ..._utils import ExceptionWrapper
 from .dataset import is_pipe
+from .share import Share
 
 MP_STATUS_CHECK_INTERVAL = (
     5.0  # how often, in seconds, a worker looks whether the main process lives
@@ -32,6 +33,7 @@ class WorkerInfo:
 
 
 _worker_info = None
+_share = None  # and its room, while this worker makes its share of the first batch
 
 
 def get_worker_info():
@@ -49,7 +51,7 @@ class Finished:
     """The answer of a worker whose iterable data set has ended."""
 
 
-def run(info, make_fetch, parent, tasks, results, inherited):
+def run(info, make_fetch, parent, tasks, results, inherited, room):
     """The main function of a worker.
 
     Args:
@@ -58,6 +60,7 @@ def run(info, make_fetch, parent, tasks, results, inherited):
         parent (int): the process that started it.
         tasks, results (Connection): where tasks come from and answers go.
         inherited (list of Connection): the parent's, which this process has no use for.
+        room (Room, optional): where it leaves its share of the first batch.
     """
     global _worker_info
     from . import transport  # which loads multiprocessing
@@ -90,7 +93,7 @@ def run(info, make_fetch, parent, tasks, results, inherited):
                     epoch, fetch = task[0], None
                 if fetch is None and failure is None:
                     fetch = make_fetch(info.dataset)
-                answer = failure or fetch(indices)
+                answer = failure or _fetched(fetch, indices, room)
             except StopIteration:
                 answer = Finished()
             except Exception:
@@ -103,6 +106,25 @@ def run(info, make_fetch, parent, tasks, results, inherited):
                 transport.send(results, (epoch, number, ExceptionWrapper(where=where)))
     except KeyboardInterrupt:  # the main process shows it
         pass
+
+
+def _fetched(fetch, task, room):
+    """The batch of some indices, or this worker's share of the first one."""
+    global _share
+    if type(task) is not Share:
+        return fetch(task)
+    _share = None if room is None else (task, room)
+    try:
+        return fetch(task.indices)
+    finally:
+        _share = None
+        if room is not None:
+            room.leave()
+
+
+def placed(tensors):
+    """Where tensors, all alike, were stacked as a share of the first batch; None where they are no part of one."""
+    return None if _share is None else _share[0].place(_share[1], tensors)
 
 
 def _receive(tasks, inbox, parent):

@@ -12,6 +12,7 @@ import weakref
 
 from ...multiprocessing.connection import Pipe
 from . import transport
+from .share import Room
 from .worker import WorkerInfo, run
 
 _PATIENCE_S = 5.0  # how long a worker may take to finish its batch before it is terminated
@@ -35,13 +36,15 @@ class Workers:
         context: of multiprocessing, or None for its default.
         dataset, make_fetch, init_fn: what each works on, see worker.run.
         seed (int): worker i is seeded with seed + i.
+        shares (bool): they make the first batch together.
     """
 
-    def __init__(self, count, context, dataset, make_fetch, init_fn, seed):
+    def __init__(self, count, context, dataset, make_fetch, init_fn, seed, shares=False):
         context = context or multiprocessing.get_context()
         forks = context.get_start_method() == "fork"
         if forks and "numpy" in sys.modules:
             import numpy.random  # noqa: F401 -- each worker seeds it: loaded once here, not in each of them
+        self.room = Room() if shares and forks else None  # for the first batch
         self.processes, self.tasks, self.results = [], [], []
         self._end = weakref.finalize(
             self, _end, os.getpid(), self.processes, self.tasks, self.results
@@ -57,7 +60,7 @@ class Workers:
             ours = [*self.tasks, *self.results] if forks else []
             process = context.Process(
                 target=run,
-                args=(info, make_fetch, os.getpid(), task_reader, result_writer, ours),
+                args=(info, make_fetch, os.getpid(), task_reader, result_writer, ours, self.room),
                 name=f"DataLoader worker {i}",
                 daemon=True,
             )
