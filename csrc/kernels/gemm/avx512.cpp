@@ -39,11 +39,13 @@ inline __attribute__((always_inline)) V multiply_pairs(V a, V b) {
 }
 constexpr int word_rows = 8, word_vectors = 3;
 #include "kernels/gemm/simd_body.h"
-// Uses the vector that simd_body.h includes.
+// Use the vector that simd_body.h includes.
+#include "kernels/gemm/bfloat16_body.h"
 #include "kernels/gemm/integers_body.h"
 #else
 extern const GemmKernels<float> float_kernels = {};
 extern const GemmKernels<double> double_kernels = {};
 extern const IntegerKernels integer_kernels = {};
+extern const Bfloat16Loops bfloat16_loops = {};
 #endif
 }  // namespace flambeau::gemm_avx512

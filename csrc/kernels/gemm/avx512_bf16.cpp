@@ -26,10 +26,14 @@ struct Pairs {
   }
 };
 
-/// As bfloat16(float) rounds, denormal numbers and NaN too, which the instruction for it does not.
-inline __attribute__((always_inline)) __m512i rounded(__m512 value) {
-  const auto bits = (Vec<uint32_t>::type)value, high = bits >> 16;
-  return (__m512i)(value != value ? high | 0x40 : (bits + 0x7fff + (high & 1)) >> 16);
+/// As bfloat16(float) rounds. The instruction for it makes denormal numbers 0.
+inline __attribute__((always_inline)) __m256i rounded(__m512 value) {
+  const auto bits = (Vec<uint32_t>::type)value;
+  if (!_mm512_testn_epi32_mask((__m512i)bits, _mm512_set1_epi32(0x7f800000)))
+    return (__m256i)_mm512_cvtneps_pbh(value);
+  const auto high = bits >> 16;
+  return _mm512_maskz_cvtepi32_epi16(
+      0xffff, (__m512i)(value != value ? high | 0x40 : (bits + 0x7fff + (high & 1)) >> 16));
 }
 
 void round_rows(int64_t n_rows, int64_t width, const float* sums, int64_t columns,
@@ -44,12 +48,12 @@ void round_rows(int64_t n_rows, int64_t width, const float* sums, int64_t column
       if (relu)
         value =
             _mm512_mask_mov_ps(value, _mm512_cmp_ps_mask(value, __m512{}, _CMP_LT_OQ), __m512{});
-      _mm512_mask_cvtepi32_storeu_epi16(to + j, lanes, rounded(value));
+      _mm256_mask_storeu_epi16(to + j, lanes, rounded(value));
     }
 }
 
 constexpr WordKernels<uint32_t, float> pair_kernels() {
-  WordKernels<uint32_t, float> kernels = word_kernels<Pairs, uint32_t, float>(2);
+  WordKernels<uint32_t, float> kernels = word_kernels<Pairs, uint16_t, uint32_t, float, 2>();
   kernels.round = round_rows;
   return kernels;
 }

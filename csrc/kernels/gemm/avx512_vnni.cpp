@@ -37,8 +37,8 @@ struct Fours {
 
 const IntegerDots& integer_dots() {
   static const bool has = cpu_level() == CpuLevel::avx512 && __builtin_cpu_supports("avx512vnni");
-  static constexpr IntegerDots kernels = {word_kernels<Fours, uint32_t, uint32_t>(4),
-                                          word_kernels<Pairs, uint32_t, uint32_t>(2)};
+  static constexpr IntegerDots kernels = {word_kernels<Fours, uint8_t, uint32_t, uint32_t, 4>(),
+                                          word_kernels<Pairs, uint16_t, uint32_t, uint32_t, 2>()};
   static constexpr IntegerDots none = {};
   return has ? kernels : none;
 }

@@ -71,7 +71,8 @@ inline __attribute__((always_inline)) V multiply_pairs(V a, V b) {
 }
 constexpr int word_rows = 4, word_vectors = 2;
 #include "kernels/gemm/simd_body.h"
-// Uses the vector that simd_body.h includes.
+// Use the vector that simd_body.h includes.
+#include "kernels/gemm/bfloat16_body.h"
 #include "kernels/gemm/integers_body.h"
 }  // namespace gemm_base
 

@@ -338,7 +338,9 @@ void product_by_panels(const Product<T>& p) {
         // About as much as a task of the pool is worth: whole rows of B, or panels of its columns.
         const bool b_columns = p.b_row == 1 && p.b_column != 1;
         const int64_t b_parts = b_columns ? panels.n_parts : depth;
-        const int64_t b_step = std::max<int64_t>(8, 65536 * b_parts / (depth * N) / 8 * 8);
+        const int64_t b_step = b_columns
+                                   ? std::max<int64_t>(1, 16384 * b_parts / (depth * N))
+                                   : std::max<int64_t>(8, 65536 * b_parts / (depth * N) / 8 * 8);
         const int64_t b_tasks = ceil_div(b_parts, b_step);
         const int64_t a_tasks = source == SourceA::in_place ? 0 : row_groups.n_parts;
         parallel_for(b_tasks + a_tasks, [&](int64_t task) {
@@ -460,8 +462,10 @@ void multiply(const Product<T>& p) {
     return kernels.block(g);
   }
   constexpr int64_t slice = 4096, most_slices = 256;  // whose results are kept until the end
-  if (p.K >= 4 * slice && p.M * p.N <= 128 * 128)
-    return multiply_slices(p, std::max(slice, round_up(ceil_div(p.K, most_slices), 16)));
+  // One number at the end of a slice costs as much as some of its products.
+  const int64_t depth = p.M * p.N == 1 ? 4 * slice : slice;
+  if (p.K >= 4 * slice && p.K > depth && p.M * p.N <= 128 * 128)
+    return multiply_slices(p, std::max(depth, round_up(ceil_div(p.K, most_slices), 16)));
   const bool a_columns = p.a_row == 1 || p.M == 1;
   if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
     return multiply_transposed(p);

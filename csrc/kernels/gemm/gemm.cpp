@@ -56,7 +56,7 @@ void gemm_halves(const Gemm<Half>& p) {
   using Wide = computed_t<Half>;
   if (p.M == 0 || p.N == 0) return;
   if constexpr (std::is_same_v<Half, bfloat16>)
-    if (gemm_pairs(p)) return;
+    if (gemm_bfloat16(p)) return;
   std::unique_ptr<Wide[]> bias;
   if (p.epilogue.bias) {
     int64_t n = p.epilogue.bias_per_row ? p.M : p.N;

@@ -55,10 +55,10 @@ constexpr IntegerLoops<T> integer_loops() {
 }
 
 extern const IntegerKernels integer_kernels = {
-    word_kernels<MultiplyPairs, uint32_t, uint32_t>(2),
-    word_kernels<MultiplyPairs, uint32_t, uint32_t>(2),
-    word_kernels<MultiplyWords, uint32_t, uint32_t>(1),
-    word_kernels<MultiplyWords, uint64_t, uint64_t>(1),
+    word_kernels<MultiplyPairs, uint8_t, uint32_t, uint32_t, 2>(),
+    word_kernels<MultiplyPairs, uint16_t, uint32_t, uint32_t, 2>(),
+    word_kernels<MultiplyWords, uint32_t, uint32_t, uint32_t, 1>(),
+    word_kernels<MultiplyWords, uint64_t, uint64_t, uint64_t, 1>(),
     integer_loops<uint8_t>(),
     integer_loops<uint16_t>(),
     integer_loops<uint32_t>(),

@@ -31,6 +31,10 @@ const IntegerKernels& integer_kernels() {
                  gemm_avx512::integer_kernels);
 }
 
+const Bfloat16Loops& bfloat16_loops() {
+  return for_cpu(gemm_base::bfloat16_loops, gemm_avx2::bfloat16_loops, gemm_avx512::bfloat16_loops);
+}
+
 /// What multiplies T: words of unsigned bits, whose sums hold at least as many.
 template <class T>
 const auto& words_of() {
@@ -53,8 +57,9 @@ using bits_t = unsigned_of_size<sizeof(T)>;
 /// to[j * step] = relu(alpha * sums[j] + bias[j * bias_step] + beta * to[j * step]), wrapped
 /// around.
 template <class T, class Sum>
-void finish_integers(const Gemm<T>& p, const Sum* sums, int64_t n, const T* bias, int64_t bias_step,
-                     T* to, int64_t step) {
+  requires std::is_integral_v<T>
+void finish_sums(const Gemm<T>& p, const Sum* sums, int64_t n, const T* bias, int64_t bias_step,
+                 T* to, int64_t step) {
   const uint64_t alpha = static_cast<uint64_t>(p.alpha), beta = static_cast<uint64_t>(p.beta);
   if (alpha == 1 && beta == 0 && !bias && !p.epilogue.relu) {
     for (int64_t j = 0; j < n; ++j) to[j * step] = static_cast<T>(sums[j]);
@@ -69,7 +74,24 @@ void finish_integers(const Gemm<T>& p, const Sum* sums, int64_t n, const T* bias
   }
 }
 
-/// One product of a batch, whose operands are packed as words of `group` values of k.
+/// The same in float32, rounded once. What sums hold is lost.
+void finish_sums(const Gemm<bfloat16>& p, float* sums, int64_t n, const bfloat16* bias,
+                 int64_t bias_step, bfloat16* to, int64_t step) {
+  const float alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
+  if (alpha != 1)
+    for (int64_t j = 0; j < n; ++j) sums[j] *= alpha;
+  if (bias)
+    for (int64_t j = 0; j < n; ++j) sums[j] += static_cast<float>(bias[j * bias_step]);
+  if (beta != 0)
+    for (int64_t j = 0; j < n; ++j) sums[j] += beta * static_cast<float>(to[j * step]);
+  if (p.epilogue.relu)
+    for (int64_t j = 0; j < n; ++j) sums[j] = sums[j] < 0 ? 0 : sums[j];
+  if (step == 1) return convert(sums, to, n);
+  for (int64_t j = 0; j < n; ++j) to[j * step] = static_cast<bfloat16>(sums[j]);
+}
+
+/// One product of a batch, of words of `group` values of k. A is read where it lies if its rows are
+/// words, and else packed; B is packed.
 template <class T, class Word, class Sum, int group>
 class Words {
  public:
@@ -85,35 +107,67 @@ class Words {
         panels_(ceil_div(p.N, kernels.lanes), kernels.vectors),
         row_tasks_(p.M, task_rows) {
     if constexpr (!std::is_integral_v<T>)
-      if (p.epilogue.bias) {
-        bias_.resize(p.epilogue.bias_per_row ? p.M : p.N);
-        convert(static_cast<const T*>(p.epilogue.bias), bias_.data(),
-                static_cast<int64_t>(bias_.size()));
+      if (p.epilogue.bias && !p.epilogue.bias_per_row) {
+        bias_.resize(p.N);
+        convert(static_cast<const T*>(p.epilogue.bias), bias_.data(), p.N);
       }
   }
 
   void run(bool pack_a, bool pack_b) {
-    Word* a = Workspace::get<Word>(packed_a_slot, p_.M * n_words_);
+    const bool in_place =
+        lies_as_words && !p_.trans_a && p_.K % group == 0 && (p_.lda % group == 0 || p_.M == 1);
+    const void* a = a_;
+    int64_t a_row = p_.lda / group;
+    if (!in_place) {
+      Word* packed = Workspace::get<Word>(packed_a_slot, p_.M * n_words_);
+      if (pack_a)
+        parallel_ranges(p_.M, std::max(task_rows, ceil_div(packed_words, n_words_)),
+                        [&](int64_t begin, int64_t end) {
+                          for (int64_t i = begin; i < end; i += task_rows)
+                            pack_rows(i, std::min(end, i + task_rows), packed);
+                        });
+      a = packed;
+      a_row = n_words_;
+    }
     Word* b = Workspace::get<Word>(packed_b_slot, round_up(p_.N, kernels_.lanes) * n_words_);
-    if (pack_a)
-      parallel_for(row_tasks_.n_parts, [&](int64_t part) {
-        pack_rows(row_tasks_.begin(part), row_tasks_.begin(part + 1), a);
-      });
-    if (pack_b) parallel_for(panels_.n_parts, [&](int64_t panel) { pack_panel(panel, b); });
+    const int64_t panel_words = kernels_.vectors * kernels_.lanes * n_words_;
+    if (row_tasks_.n_parts == 1) {  // a panel has one user
+      parallel_ranges(panels_.n_parts, ceil_div(task_work, panel_words * p_.M),
+                      [&](int64_t begin, int64_t end) {
+                        for (int64_t panel = begin; panel < end; ++panel) {
+                          if (pack_b) pack_panel(panel, b);
+                          multiply(panel, 0, a, a_row, b);
+                        }
+                      });
+      return;
+    }
+    if (pack_b)
+      parallel_ranges(panels_.n_parts, ceil_div(packed_words, panel_words),
+                      [&](int64_t begin, int64_t end) {
+                        for (int64_t panel = begin; panel < end; ++panel) pack_panel(panel, b);
+                      });
     // A panel of B stays in the second-level cache while the rows of a task pass by.
-    parallel_for(panels_.n_parts * row_tasks_.n_parts, [&](int64_t task) {
-      multiply(task / row_tasks_.n_parts, task % row_tasks_.n_parts, a, b);
-    });
+    parallel_ranges(panels_.n_parts * row_tasks_.n_parts,
+                    ceil_div(task_work, panel_words * task_rows), [&](int64_t begin, int64_t end) {
+                      for (int64_t task = begin; task < end; ++task)
+                        multiply(task / row_tasks_.n_parts, task % row_tasks_.n_parts, a, a_row, b);
+                    });
   }
 
  private:
   static constexpr int bits = 8 * sizeof(Word) / group;
+  /// Whether neighbours in memory are a word.
+  static constexpr bool lies_as_words =
+      bits == 8 * sizeof(Bits) && std::endian::native == std::endian::little;
+  /// Words that are worth a thread: to pack, and times rows to multiply.
+  static constexpr int64_t packed_words = 1 << 15, task_work = 1 << 18;
 
   /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
   static Word word_at(const Bits* from, int64_t step, int n) {
+    if (n == 1) return from[0];
     Word word = 0;
-    if constexpr (bits == 8 * sizeof(Bits) && std::endian::native == std::endian::little)
-      if (step == 1 && n == group) {  // as they lie
+    if constexpr (lies_as_words)
+      if (step == 1 && n == group) {
         std::memcpy(&word, from, sizeof(Word));
         return word;
       }
@@ -124,8 +178,8 @@ class Words {
   /// to[w * step] = the words of a run of K values that lie side by side.
   void pack_run(const Bits* from, int64_t begin, int64_t end, Word* to, int64_t step) const {
     const int64_t whole = std::min(end, p_.K / group);
-    if constexpr (bits == 8 * sizeof(Bits))
-      if (step == 1) {
+    if constexpr (lies_as_words)
+      if (step == 1 && whole - begin >= 16) {
         std::memcpy(to + begin, from + begin * group, (whole - begin) * sizeof(Word));
         begin = whole;
       }
@@ -138,45 +192,49 @@ class Words {
   void pack_across(const Bits* from, int64_t row, int64_t w, int64_t n, Word* to) const {
     const int64_t depth = std::min<int64_t>(group, p_.K - w * group);
     from += w * group * row;
-    if (depth < group) {
-      for (int64_t j = 0; j < n; ++j) to[j] = word_at(from + j, row, static_cast<int>(depth));
-    } else if constexpr (group == 1) {
-      for (int64_t j = 0; j < n; ++j) to[j] = from[j];
-    } else if constexpr (group == 2) {
-      const Bits* next = from + row;
-      for (int64_t j = 0; j < n; ++j) to[j] = from[j] | static_cast<Word>(next[j]) << bits;
-    } else {
-      const Bits *second = from + row, *third = second + row, *fourth = third + row;
-      for (int64_t j = 0; j < n; ++j)
-        to[j] = from[j] | static_cast<Word>(second[j]) << bits |
-                static_cast<Word>(third[j]) << 2 * bits | static_cast<Word>(fourth[j]) << 3 * bits;
-    }
+    if (depth == group) return kernels_.join(from, row, n, to);
+    for (int64_t j = 0; j < n; ++j) to[j] = word_at(from + j, row, static_cast<int>(depth));
   }
 
+  /// At most task_rows rows of A.
   void pack_rows(int64_t begin, int64_t end, Word* a) const {
     if (!p_.trans_a) {
       for (int64_t i = begin; i < end; ++i)
         pack_run(a_ + i * p_.lda, 0, n_words_, a + i * n_words_, 1);
       return;
     }
-    Word column[task_rows];
-    for (int64_t w = 0; w < n_words_; ++w) {
-      pack_across(a_ + begin, p_.lda, w, end - begin, column);
-      for (int64_t i = begin; i < end; ++i) a[i * n_words_ + w] = column[i - begin];
+    const int64_t n_rows = end - begin, lanes = kernels_.lanes, turned = n_rows / lanes * lanes;
+    constexpr int64_t most_lanes = 64 / sizeof(Word);
+    Word columns[most_lanes][task_rows];
+    for (int64_t w = 0; w < n_words_; w += lanes) {
+      const int64_t n = std::min(lanes, n_words_ - w);
+      for (int64_t l = 0; l < n; ++l) pack_across(a_ + begin, p_.lda, w + l, n_rows, columns[l]);
+      Word* to = a + begin * n_words_ + w;
+      if (n == lanes) kernels_.turn(turned, columns, sizeof columns[0], to, n_words_);
+      for (int64_t i = n == lanes ? turned : 0; i < n_rows; ++i)
+        for (int64_t l = 0; l < n; ++l) to[i * n_words_ + l] = columns[l][i];
     }
   }
 
   void pack_panel(int64_t panel, Word* b) const {
-    const int64_t j0 = panels_.begin(panel) * kernels_.lanes;
-    const int64_t columns = panels_.length(panel) * kernels_.lanes;
+    const int64_t lanes = kernels_.lanes, j0 = panels_.begin(panel) * lanes;
+    const int64_t columns = panels_.length(panel) * lanes;
     const int64_t width = std::min(columns, p_.N - j0);
     Word* to = b + j0 * n_words_;
     if (p_.trans_b) {
-      // A line of the cache of each column, which fill a few rows of the panel.
-      constexpr int64_t run = 64 / sizeof(Word);
-      for (int64_t w = 0; w < n_words_; w += run)
-        for (int64_t j = 0; j < width; ++j)
-          pack_run(b_ + (j0 + j) * p_.ldb, w, std::min(n_words_, w + run), to + j, columns);
+      const int64_t turned = lies_as_words ? p_.K / group / lanes * lanes : 0;
+      for (int64_t j = 0; j < width; j += lanes) {
+        const int64_t n = std::min(lanes, width - j);
+        const int64_t first = n == lanes ? turned : 0;
+        const Bits* from = b_ + (j0 + j) * p_.ldb;
+        if (first > 0)
+          kernels_.turn(first, from, p_.ldb * static_cast<int64_t>(sizeof(Bits)), to + j, columns);
+        // A line of the cache of each column, which fill a few rows of the panel.
+        constexpr int64_t run = 64 / sizeof(Word);
+        for (int64_t w = first; w < n_words_; w += run)
+          for (int64_t l = 0; l < n; ++l)
+            pack_run(from + l * p_.ldb, w, std::min(n_words_, w + run), to + j + l, columns);
+      }
     } else {
       for (int64_t w = 0; w < n_words_; ++w)
         pack_across(b_ + j0, p_.ldb, w, width, to + w * columns);
@@ -185,52 +243,39 @@ class Words {
       std::fill(to + w * columns + width, to + (w + 1) * columns, Word(0));
   }
 
-  void multiply(int64_t panel, int64_t row_task, const Word* a, const Word* b) const {
+  void multiply(int64_t panel, int64_t row_task, const void* a, int64_t a_row,
+                const Word* b) const {
     const int64_t m0 = row_tasks_.begin(row_task), n_rows = row_tasks_.length(row_task);
     const int64_t j0 = panels_.begin(panel) * kernels_.lanes;
     const int v = static_cast<int>(panels_.length(panel));
     const int64_t columns = v * kernels_.lanes;
     const int64_t depth = panel_bytes / (columns * static_cast<int64_t>(sizeof(Word)));
+    const int64_t width = std::min(columns, p_.N - j0);
     const Spread tiles(n_rows, kernels_.rows);
     Sum* sums = Workspace::get<Sum>(tile_slot, task_rows * columns);
-    std::fill_n(sums, n_rows * columns, Sum(0));
     for (int64_t k = 0; k < n_words_; k += depth)
       for (int64_t part = 0; part < tiles.n_parts; ++part) {
-        const int64_t i = tiles.begin(part);
-        kernels_.tile(static_cast<int>(tiles.length(part)), v, std::min(depth, n_words_ - k),
-                      a + (m0 + i) * n_words_ + k, n_words_, b + j0 * n_words_ + k * columns,
-                      sums + i * columns);
+        const int64_t i = tiles.begin(part), m = tiles.length(part);
+        Sum* tile = sums + i * columns;
+        kernels_.tile(static_cast<int>(m), v, std::min(depth, n_words_ - k),
+                      static_cast<const char*>(a) + ((m0 + i) * a_row + k) * sizeof(Word), a_row,
+                      b + j0 * n_words_ + k * columns, k > 0, tile);
+        if (k + depth >= n_words_) finish(m0 + i, m, j0, width, tile, columns);
       }
-    const int64_t width = std::min(columns, p_.N - j0);
-    if constexpr (std::is_same_v<T, bfloat16>)
-      if (p_.alpha == T(1) && p_.beta == T(0) && !(p_.epilogue.bias && p_.epilogue.bias_per_row))
-        return kernels_.round(n_rows, width, sums, columns,
-                              bias_.empty() ? nullptr : bias_.data() + j0, p_.epilogue.relu,
-                              reinterpret_cast<uint16_t*>(c_ + m0 * p_.ldc + j0), p_.ldc);
-    for (int64_t i = 0; i < n_rows; ++i) finish(m0 + i, j0, width, sums + i * columns);
   }
 
-  /// Row i of C from column j0 on: alpha * sums + bias + beta * C, rounded once.
-  void finish(int64_t i, int64_t j0, int64_t width, Sum* sums) const {
-    T* to = c_ + i * p_.ldc + j0;
+  /// m rows of C from row i and column j0 on: alpha * sums + bias + beta * C, rounded once.
+  void finish(int64_t i, int64_t m, int64_t j0, int64_t width, Sum* sums, int64_t columns) const {
     const bool by_row = p_.epilogue.bias_per_row;
-    if constexpr (std::is_integral_v<T>) {
-      const auto* bias = static_cast<const T*>(p_.epilogue.bias);
-      finish_integers(p_, sums, width, bias ? bias + (by_row ? i : j0) : nullptr, !by_row, to, 1);
-    } else {
-      const float alpha = static_cast<float>(p_.alpha), beta = static_cast<float>(p_.beta);
-      if (alpha != 1)
-        for (int64_t j = 0; j < width; ++j) sums[j] *= alpha;
-      if (!bias_.empty() && by_row)
-        for (int64_t j = 0; j < width; ++j) sums[j] += bias_[i];
-      else if (!bias_.empty())
-        for (int64_t j = 0; j < width; ++j) sums[j] += bias_[j0 + j];
-      if (beta != 0)
-        for (int64_t j = 0; j < width; ++j) sums[j] += beta * static_cast<float>(to[j]);
-      if (p_.epilogue.relu)
-        for (int64_t j = 0; j < width; ++j) sums[j] = sums[j] < 0 ? 0 : sums[j];
-      convert(sums, to, width);
-    }
+    T* to = c_ + i * p_.ldc + j0;
+    if constexpr (std::is_same_v<T, bfloat16>)
+      if (p_.alpha == T(1) && p_.beta == T(0) && !(p_.epilogue.bias && by_row))
+        return kernels_.round(m, width, sums, columns, bias_.empty() ? nullptr : bias_.data() + j0,
+                              p_.epilogue.relu, reinterpret_cast<uint16_t*>(to), p_.ldc);
+    const auto* bias = static_cast<const T*>(p_.epilogue.bias);
+    for (int64_t row = 0; row < m; ++row)
+      finish_sums(p_, sums + row * columns, width, bias ? bias + (by_row ? i + row : j0) : nullptr,
+                  !by_row, to + row * p_.ldc, 1);
   }
 
   const Gemm<T>& p_;
@@ -239,7 +284,7 @@ class Words {
   T* c_;
   int64_t n_words_;
   Spread panels_, row_tasks_;
-  std::vector<float> bias_;  // of float results
+  std::vector<float> bias_;  // of columns of float results
 };
 
 /// Item `item` of a batch by words.
@@ -259,11 +304,11 @@ void multiply_words(const Gemm<T>& p, const WordKernels<Word, Sum>& kernels, int
 /// Fewer products than this are done before operands are packed.
 constexpr int64_t least_work = 1 << 12;
 
-/// A product of integers with every stride free: by rows of A, for few of them.
+/// A product with every stride free, without a copy of the matrix: by rows of A, for few of them.
 template <class T>
-class IntegerRows {
+class FewRows {
  public:
-  IntegerRows(const Gemm<T>& p, int64_t item)
+  FewRows(const Gemm<T>& p, int64_t item)
       : p_(p),
         M_(p.M),
         N_(p.N),
@@ -302,16 +347,19 @@ class IntegerRows {
 
  private:
   using Bits = bits_t<T>;
+  using Sum = std::conditional_t<std::is_integral_v<T>, Bits, float>;
   /// Sums that stay in the first-level cache, and products of a task.
   static constexpr int64_t most_sums = 1024, task_work = 1 << 17;
 
   void multiply(int64_t i, const Bits* row) const {
     const int64_t n_slices = ceil_div(p_.K, task_work);
     if (N_ <= 16 && n_slices > 1) return multiply_slices(i, row, n_slices);
-    const int64_t grain =
-        std::clamp<int64_t>(task_work / std::max<int64_t>(p_.K, 1), 64, most_sums);
+    // Of rows that pass by the longer a part, the better it is fetched; a few parts should be left.
+    const int64_t least = by_dots(N_) ? 64 : std::max<int64_t>(256, round_up(ceil_div(N_, 4), 64));
+    const int64_t grain = std::clamp<int64_t>(task_work / std::max<int64_t>(p_.K, 1),
+                                              std::min(least, most_sums), most_sums);
     parallel_ranges(N_, grain, [&](int64_t begin, int64_t end) {
-      Bits sums[most_sums];
+      Sum sums[most_sums];
       for (int64_t n0 = begin; n0 < end; n0 += most_sums) {
         const int64_t n = std::min(most_sums, end - n0);
         sum_products(0, p_.K, n0, n, row, sums);
@@ -321,28 +369,33 @@ class IntegerRows {
   }
 
   void multiply_slices(int64_t i, const Bits* row, int64_t n_slices) const {
-    Bits* parts = Workspace::get<Bits>(tile_slot, n_slices * N_);
+    Sum* parts = Workspace::get<Sum>(tile_slot, n_slices * N_);
     parallel_for(n_slices, [&](int64_t slice) {
       const int64_t k0 = slice * task_work;
       sum_products(k0, std::min(task_work, p_.K - k0), 0, N_, row, parts + slice * N_);
     });
     for (int64_t slice = 1; slice < n_slices; ++slice)
       for (int64_t j = 0; j < N_; ++j)
-        parts[j] = static_cast<Bits>(parts[j] + parts[slice * N_ + j]);
+        parts[j] = static_cast<Sum>(parts[j] + parts[slice * N_ + j]);
     finish(i, 0, N_, parts);
   }
 
   void sum_products(int64_t k0, int64_t K, int64_t n0, int64_t N, const Bits* row,
-                    Bits* sums) const {
+                    Sum* sums) const {
     const Bits* b = b_ + k0 * b_row_ + n0 * b_column_;
-    if (b_row_ == 1 && (N == 1 || b_column_ != 1))
+    if (by_dots(N))
       loops().dots(N, K, row + k0, b, b_column_, sums);
     else
       loops().sum_of_rows(N, K, row + k0, b, b_row_, sums);
   }
 
-  static const IntegerLoops<Bits>& loops() {
-    if constexpr (sizeof(T) == 1)
+  /// Whether B's columns lie side by side along k.
+  bool by_dots(int64_t N) const { return b_row_ == 1 && (N == 1 || b_column_ != 1); }
+
+  static const auto& loops() {
+    if constexpr (std::is_same_v<T, bfloat16>)
+      return bfloat16_loops();
+    else if constexpr (sizeof(T) == 1)
       return integer_kernels().loops8;
     else if constexpr (sizeof(T) == 2)
       return integer_kernels().loops16;
@@ -352,10 +405,10 @@ class IntegerRows {
       return integer_kernels().loops64;
   }
 
-  void finish(int64_t i, int64_t n0, int64_t n, const Bits* sums) const {
+  void finish(int64_t i, int64_t n0, int64_t n, Sum* sums) const {
     const auto* bias = static_cast<const T*>(p_.epilogue.bias);
-    finish_integers(p_, sums, n, bias ? bias + i * bias_row_ + n0 * bias_column_ : nullptr,
-                    bias_column_, c_ + i * c_row_ + n0 * c_column_, c_column_);
+    finish_sums(p_, sums, n, bias ? bias + i * bias_row_ + n0 * bias_column_ : nullptr,
+                bias_column_, c_ + i * c_row_ + n0 * c_column_, c_column_);
   }
 
   const Gemm<T>& p_;
@@ -395,12 +448,16 @@ void multiply_batch(const Gemm<T>& p) {
 
 }  // namespace
 
-bool gemm_pairs(const Gemm<bfloat16>& p) {
+bool gemm_bfloat16(const Gemm<bfloat16>& p) {
+  if (p.step_a != 1 || p.step_b != 1) return false;
+  const int64_t work = p.M * p.N * p.K;
+  if (std::min(p.M, p.N) <= FewRows<bfloat16>::few) {
+    each_of_batch(p, [&](int64_t item, bool) { FewRows<bfloat16>(p, item).run(); });
+    return true;
+  }
   // Below, and where the machine has no such instruction, operands are widened.
   constexpr int64_t least_pairs = 1 << 16;
-  if (!bfloat16_pairs().lanes || p.M < 4 || p.N < 8 || p.K < 2 || p.M * p.N * p.K < least_pairs ||
-      p.step_a != 1 || p.step_b != 1)
-    return false;
+  if (!bfloat16_pairs().lanes || p.K < 2 || work < least_pairs) return false;
   multiply_batch(p);
   return true;
 }
@@ -408,8 +465,8 @@ bool gemm_pairs(const Gemm<bfloat16>& p) {
 template <class T>
 void gemm_integers(const Gemm<T>& p) {
   if (p.M == 0 || p.N == 0) return;
-  if (std::min(p.M, p.N) <= IntegerRows<T>::few || p.M * p.N * p.K < least_work)
-    each_of_batch(p, [&](int64_t item, bool) { IntegerRows<T>(p, item).run(); });
+  if (std::min(p.M, p.N) <= FewRows<T>::few || p.M * p.N * p.K < least_work)
+    each_of_batch(p, [&](int64_t item, bool) { FewRows<T>(p, item).run(); });
   else
     multiply_batch(p);
 }

@@ -10,9 +10,9 @@
 
 namespace flambeau {
 
-/// Computes the product and says true, or false where the general way is the better one (no
-/// instruction, or too small). Any thread, no GIL.
-bool gemm_pairs(const Gemm<bfloat16>& problem);
+/// Computes the product and says true, or false where the general way is the better one (too small,
+/// or neither thin nor pairs to multiply). Any thread, no GIL.
+bool gemm_bfloat16(const Gemm<bfloat16>& problem);
 
 /// T: integers, not bool.
 template <class T>
@@ -24,9 +24,17 @@ template <class Word, class Sum>
 struct WordKernels {
   int lanes, vectors, rows, group;
 
-  /// to (m, v vectors without gaps) += A B over n_words words of k, m <= rows, v <= vectors. A has
-  /// a_row words from row to row, B v vectors of words for each word of k.
-  void (*tile)(int m, int v, int64_t n_words, const Word* a, int64_t a_row, const Word* b, Sum* to);
+  /// to (m, v vectors without gaps) = A B over n_words words of k, added to what it holds if `add`;
+  /// m <= rows, v <= vectors. A has a_row words from row to row, aligned as values are; B v vectors
+  /// of words for each word of k.
+  void (*tile)(int m, int v, int64_t n_words, const void* a, int64_t a_row, const Word* b, bool add,
+               Sum* to);
+
+  /// to[w * to_row + j] = word w of row j < lanes, n_words of them, a multiple of lanes.
+  void (*turn)(int64_t n_words, const void* from, int64_t row_bytes, Word* to, int64_t to_row);
+
+  /// to[j] = the word of column j of `group` rows of values that are `row` apart.
+  void (*join)(const void* rows, int64_t row, int64_t n, Word* to);
 
   /// to[i, j] = the bfloat16 nearest to sums[i, j] + bias[j] (bias may be null), at least 0 with
   /// relu, of n_rows rows `columns` apart; null where results are no bfloat16.
@@ -43,6 +51,14 @@ struct IntegerLoops {
   void (*sum_of_rows)(int64_t N, int64_t K, const T* a, const T* b, int64_t b_row, T* out);
 };
 
+/// The same of bfloat16, in float32.
+struct Bfloat16Loops {
+  void (*dots)(int64_t N, int64_t K, const uint16_t* a, const uint16_t* b, int64_t b_row,
+               float* out);
+  void (*sum_of_rows)(int64_t N, int64_t K, const uint16_t* a, const uint16_t* b, int64_t b_row,
+                      float* out);
+};
+
 struct IntegerKernels {
   WordKernels<uint32_t, uint32_t> bits8, bits16, bits32;
   WordKernels<uint64_t, uint64_t> bits64;
@@ -55,13 +71,16 @@ struct IntegerKernels {
 // One set a translation unit; a set for another architecture is empty (lanes 0).
 namespace gemm_avx512 {
 extern const IntegerKernels integer_kernels;
-}
+extern const Bfloat16Loops bfloat16_loops;
+}  // namespace gemm_avx512
 namespace gemm_avx2 {
 extern const IntegerKernels integer_kernels;
-}
+extern const Bfloat16Loops bfloat16_loops;
+}  // namespace gemm_avx2
 namespace gemm_base {
 extern const IntegerKernels integer_kernels;
-}
+extern const Bfloat16Loops bfloat16_loops;
+}  // namespace gemm_base
 
 /// Pairs of bfloat16; lanes 0 where the machine lacks the instructions.
 const WordKernels<uint32_t, float>& bfloat16_pairs();

@@ -1,6 +1,9 @@
 """Products of bfloat16: sums in float32, rounded once, of every shape and layout."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +18,15 @@ SHAPES = [
     (64, 96, 256),
     (65, 100, 257),
     (70, 16, 1025),
+    (5, 4, 4096),
+    (130, 5, 129),
+    # Few rows or columns, which no packed panel is made for.
+    (1, 65, 33),
+    (2, 300, 1025),
+    (300, 1, 70),
+    (130, 3, 31),
+    (1, 1100, 300),
+    (3, 2, 140_000),
 ]
 
 
@@ -70,12 +82,44 @@ def test_what_is_not_finite_stays_in_its_row():
 
 def test_any_number_of_threads_gives_the_same_bits():
     before = torch.get_num_threads()
-    a, b = operands(200, 300, 500, False, True)
+    pairs = [
+        operands(200, 300, 500, False, True),
+        operands(1, 2000, 700, False, False),
+        operands(3, 2, 300_000, False, True),
+    ]
     results = []
     try:
         for threads in (1, 2, 3, 16):
             torch.set_num_threads(threads)
-            results.append(a @ b)
+            results.append([a @ b for a, b in pairs])
     finally:
         torch.set_num_threads(before)
-    assert all(torch.equal(result, results[0]) for result in results)
+    for result in results:
+        assert all(torch.equal(x, y) for x, y in zip(result, results[0], strict=True))
+
+
+def test_few_rows_overflow_as_a_sum_of_numbers_does():
+    big = torch.full((1, 40), 2.0**100).bfloat16()
+    signs = torch.ones(40, 1)
+    signs[20:] = -1
+    assert (big @ (signs * 2.0**100).bfloat16()).isnan().all()
+    x = torch.ones(1, 40).bfloat16()
+    x[0, 7] = float("inf")
+    assert (x @ torch.ones(40, 2).bfloat16() == float("inf")).all()
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, "tests/ops/linalg")
+import itertools, test_bfloat16_products as t
+for shape in t.SHAPES:
+    for left, right in itertools.product([False, True], repeat=2):
+        t.test_every_layout(*shape, left, right)
+t.test_few_rows_overflow_as_a_sum_of_numbers_does()
+"""
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_lower_instruction_sets(level):
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=100)
