@@ -7,7 +7,9 @@
 #include <unistd.h>
 #endif
 
+#include "kernels/elements/copy.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 
@@ -64,10 +66,74 @@ Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order)
   }
   for (int i = 0; i < n; ++i) {
     data_[i] = static_cast<char*>(operands[i].data);
+    itemsizes_[i] = operands[i].itemsize;
     modes_[i] = strides_[0][i] == operands[i].itemsize ? Mode::contiguous
                 : strides_[0][i] == 0                  ? Mode::scalar
                                                        : Mode::general;
   }
+}
+
+namespace {
+
+/// Blocks that turned operands are read in. A few of them stay in the second-level cache.
+constexpr int64_t turned_rows = 64, turned_columns = 256;
+constexpr int turned_slot = 7;
+
+DType item_of(int64_t itemsize) {
+  switch (itemsize) {
+    case 1: return DType::uint8;
+    case 2: return DType::int16;
+    case 4: return DType::float32;
+    case 8: return DType::float64;
+    default: return DType::complex128;
+  }
+}
+
+}  // namespace
+
+void Loop::turn_inputs(int n_out) {
+  if (ndim_ < 2 || sizes_[0] < 16 || sizes_[1] < 16 || numel_ < grain) return;
+  for (int i = n_out; i < n_; ++i) {
+    const int64_t item = strides_[1][i], step = strides_[0][i];
+    if (item != itemsizes_[i] || step < 64 || step % item != 0) continue;
+    turned_ |= 1u << i;
+    modes_[i] = Mode::contiguous;
+  }
+}
+
+/// `batch` rows from `at` on, block by block.
+void Loop::run_turned(MapKernel kernel, int64_t batch, char* const* at) const {
+  int64_t inner[max_operands], outer[max_operands];
+  std::copy_n(strides_[0], n_, inner);
+  std::copy_n(strides_[1], n_, outer);
+  char* blocks[max_operands];
+  int n_turned = 0;
+  for (int k = 0; k < n_; ++k) n_turned += turned_ >> k & 1;
+  char* memory = Workspace::get<char>(turned_slot, n_turned * turned_rows * turned_columns * 16);
+  for (int k = 0; k < n_; ++k) {
+    if (!(turned_ >> k & 1)) continue;
+    blocks[k] = memory;
+    memory += turned_rows * turned_columns * 16;
+    inner[k] = itemsizes_[k];
+  }
+  for (int64_t r = 0; r < batch; r += turned_rows)
+    for (int64_t c = 0; c < sizes_[0]; c += turned_columns) {
+      const int64_t rows = std::min(turned_rows, batch - r),
+                    columns = std::min(turned_columns, sizes_[0] - c);
+      char* ptrs[max_operands];
+      for (int k = 0; k < n_; ++k) {
+        ptrs[k] = at[k] + r * strides_[1][k] + c * strides_[0][k];
+        if (!(turned_ >> k & 1)) continue;
+        const int64_t item = itemsizes_[k];
+        const int64_t sizes[] = {rows, columns}, to[] = {columns, 1},
+                      from[] = {1, strides_[0][k] / item};
+        const DType dtype = item_of(item);
+        copy_turned({blocks[k], dtype, 2, sizes, to}, {ptrs[k], dtype, 2, sizes, from});
+        ptrs[k] = blocks[k];
+        outer[k] = columns * item;
+      }
+      kernel(columns, rows, 0, ptrs, inner, outer);
+    }
 }
 
 /// Rows are runs of the inner dimension, counted over all others.
@@ -85,7 +151,10 @@ void Loop::run_rows(MapKernel kernel, int64_t first, int64_t last) const {
       for (int k = 0; k < n_; ++k) at[k] += i * strides_[d][k];
     }
     if (ndim_ > 1) batch = std::min(sizes_[1] - position, last - first);
-    kernel(inner, batch, first * inner, at, strides_[0], ndim_ > 1 ? strides_[1] : none);
+    if (turned_)
+      run_turned(kernel, batch, at);
+    else
+      kernel(inner, batch, first * inner, at, strides_[0], ndim_ > 1 ? strides_[1] : none);
     first += batch;
   }
 }
@@ -117,7 +186,7 @@ void Loop::run(MapKernel kernel) const {
     run_rows(kernel, 0, rows);
     return;
   }
-  int64_t rows_per_chunk = std::max<int64_t>(1, grain / sizes_[0]);
+  int64_t rows_per_chunk = std::max(turned_ ? turned_rows : 1, grain / sizes_[0]);
   parallel_ranges(rows, rows_per_chunk,
                   [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); });
 }

@@ -32,6 +32,10 @@ class Loop {
   /// index()).
   Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order = false);
   const Mode* modes() const { return modes_; }
+  /// Inputs, those from n_out on, that lie across the others are turned a block at a time before
+  /// the kernel reads them, as contiguous ones: along the loop each of their elements is in a line
+  /// of the cache of its own. Not for kernels that use index().
+  void turn_inputs(int n_out);
   void run(MapKernel kernel) const;
   int64_t numel() const { return numel_; }
   int ndim() const { return ndim_; }
@@ -41,12 +45,15 @@ class Loop {
 
  private:
   void run_rows(MapKernel kernel, int64_t first, int64_t last) const;
+  void run_turned(MapKernel kernel, int64_t batch, char* const* at) const;
   int n_, ndim_;
   int64_t numel_;
   int64_t sizes_[max_long_dims];
   int64_t strides_[max_long_dims][max_operands];
   char* data_[max_operands];
+  int64_t itemsizes_[max_operands];
   Mode modes_[max_operands];
+  uint32_t turned_ = 0;  // bits of operands
 };
 
 /// Elements to a chunk of a long contiguous run, and of one whose result goes past the caches: such

@@ -306,6 +306,7 @@ void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* arg
   }
   Loop loop(sizes, operands, n, record.uses_index);
   if (loop.numel() == 0 && is_floating(compute)) return;
+  if (!record.uses_index) loop.turn_inputs(n_out);
   MapKernel kernel = find_kernel(record, loop.modes(), dtypes, n_out, n, compute);
   if (!is_floating(compute) && !check_elements(record, args, loop.numel(), compute)) return;
   loop.run(kernel);

@@ -53,3 +53,27 @@ def test_large_ones_in_threads(threads):
         assert not torch.from_numpy(flat.copy()).zero_().any()
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES[1:4], "complex64"])
+def test_operands_that_lie_across(dtype):
+    random = np.random.default_rng(0)
+    a, b = (np.floor(random.random(s) * 50).astype(dtype) for s in ((300, 517), (517, 300)))
+    mask = random.random((517, 300)) < 0.5
+    batch = np.floor(random.random((3, 517, 300)) * 50).astype(dtype)
+    x, y, m, z = map(torch.from_numpy, (a, b, mask, batch))
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            assert np.array_equal(x + y.t(), a + b.T)
+            assert np.array_equal(x.t() - y, a.T - b)
+            assert np.array_equal(x * y.t() + y.t(), a * b.T + b.T)
+            assert np.array_equal(torch.where(m.t(), x, y.t()), np.where(mask.T, a, b.T))
+            assert np.array_equal(x[::2, 3:] + y.t()[::2, 3:], a[::2, 3:] + b.T[::2, 3:])
+            assert np.array_equal(x + z.mT, a + batch.transpose(0, 2, 1))
+            assert np.array_equal(z.mT * 2, batch.transpose(0, 2, 1) * 2)
+            assert np.array_equal(x.clone().add_(y.t()), a + b.T)
+            assert np.array_equal(x + y.t().flip(0), a + b.T[::-1])
+    finally:
+        torch.set_num_threads(before)
