@@ -5,52 +5,69 @@
 
 #include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
+#include "kernels/gemm/dots.h"
 #include "kernels/index/cells.h"
 
 namespace flambeau {
 namespace {
 
-/// Asks for a row of weight that will be read soon: rows lie anywhere, so the machine cannot guess
-/// them.
-template <class T>
-[[gnu::always_inline]] inline void ask_for(const T* row, int64_t width) {
-  constexpr int64_t line = 64 / sizeof(T), most = 8 * line;
-  for (int64_t j = 0; j < std::min(width, most); j += line) __builtin_prefetch(row + j);
+/// How many rows ahead memory is asked for: they lie anywhere, so the machine cannot guess them.
+constexpr int64_t ahead = 16;
+
+/// Columns [j, width) of some bags, n_vectors vectors at a time, whose sums stay in registers while
+/// the rows of a bag pass by; gives the first column that is left.
+template <int n_vectors, class T>
+[[gnu::always_inline]] inline int64_t sum_columns(const Bags& bags, int64_t first, int64_t last,
+                                                  const T* weight, int64_t width, bool mean, T* out,
+                                                  int64_t j) {
+  using V = typename Lanes<T>::V;
+  constexpr int64_t lanes = Lanes<T>::count, block = n_vectors * lanes, line = 64 / sizeof(T);
+  const int64_t stop = bags.begin(last);
+  for (; j + block <= width; j += block)
+    for (int64_t b = first; b < last; ++b) {
+      const int64_t begin = bags.begin(b), end = bags.begin(b + 1);
+      auto ask = [&](int64_t i) __attribute__((always_inline)) {
+        if (i + ahead >= stop) return;
+        const T* row = weight + bags.index[i + ahead] * width + j;
+#pragma GCC unroll 8
+        for (int64_t k = 0; k < block; k += line) __builtin_prefetch(row + k);
+      };
+      auto part = [&](int64_t i) __attribute__((always_inline)) {
+        return reinterpret_cast<const V*>(weight + bags.index[i] * width + j);
+      };
+      V sums[n_vectors] = {};
+      if (begin < end) {
+        ask(begin);
+#pragma GCC unroll 8
+        for (int v = 0; v < n_vectors; ++v) sums[v] = part(begin)[v];
+      }
+      for (int64_t i = begin + 1; i < end; ++i) {
+        ask(i);
+#pragma GCC unroll 8
+        for (int v = 0; v < n_vectors; ++v) sums[v] += part(i)[v];
+      }
+      T* to = out + b * width + j;
+#pragma GCC unroll 8
+      for (int v = 0; v < n_vectors; ++v) {
+        if (mean && end > begin) sums[v] /= static_cast<T>(end - begin);
+        reinterpret_cast<V*>(to)[v] = sums[v];
+      }
+    }
+  return j;
 }
 
 template <class T>
 [[gnu::always_inline]] inline void sum_some(const Bags& bags, int64_t first, int64_t last,
                                             const T* weight, int64_t width, bool mean, T* out) {
-  constexpr int64_t ahead = 12;
-  const int64_t stop = bags.begin(last);
-  auto prepare = [&](int64_t i) __attribute__((always_inline)) {
-    if (i + ahead < stop) ask_for(weight + bags.index[i + ahead] * width, width);
-  };
-  for (int64_t i = bags.begin(first); i < std::min(stop, bags.begin(first) + ahead); ++i)
-    ask_for(weight + bags.index[i] * width, width);
-  for (int64_t b = first; b < last; ++b) {
-    T* __restrict to = out + b * width;
+  int64_t j = sum_columns<8>(bags, first, last, weight, width, mean, out, 0);
+  j = sum_columns<2>(bags, first, last, weight, width, mean, out, j);
+  for (int64_t b = first; b < last && j < width; ++b) {
     const int64_t begin = bags.begin(b), end = bags.begin(b + 1);
-    if (begin == end) {
-      std::fill_n(to, width, T(0));
-      continue;
+    for (int64_t c = j; c < width; ++c) {
+      T sum = begin < end ? weight[bags.index[begin] * width + c] : T(0);
+      for (int64_t i = begin + 1; i < end; ++i) sum += weight[bags.index[i] * width + c];
+      out[b * width + c] = mean && end > begin ? sum / static_cast<T>(end - begin) : sum;
     }
-    prepare(begin);
-    std::copy_n(weight + bags.index[begin] * width, width, to);
-    int64_t i = begin + 1;
-    for (; i + 2 <= end; i += 2) {
-      prepare(i);
-      prepare(i + 1);
-      const T *one = weight + bags.index[i] * width, *two = weight + bags.index[i + 1] * width;
-      for (int64_t j = 0; j < width; ++j) to[j] = (to[j] + one[j]) + two[j];
-    }
-    if (i < end) {
-      prepare(i);
-      const T* row = weight + bags.index[i] * width;
-      for (int64_t j = 0; j < width; ++j) to[j] += row[j];
-    }
-    if (mean)
-      for (int64_t j = 0; j < width; ++j) to[j] /= static_cast<T>(end - begin);
   }
 }
 

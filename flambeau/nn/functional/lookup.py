@@ -91,6 +91,8 @@ def embedding_bag(
     _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights)
     if max_norm is not None:  # every row that input names, those of padding_idx and of no bag too
         _shorten_rows(weight, input, max_norm, norm_type)
+    if mode == "max" and padding_idx is None and input.dim() == 2 and input.numel() > 0:
+        return _largest_of_bags(input.long(), weight)
     indices, pointers = _bags(input, offsets, include_last_offset)
     if per_sample_weights is not None:
         per_sample_weights = per_sample_weights.reshape(-1)
@@ -133,6 +135,13 @@ def embedding_bag(
     if mode == "mean":
         out = out / pointers.diff().clamp(min=1).unsqueeze(1)
     return out
+
+
+def _largest_of_bags(indices, weight):
+    """Elements of weight (B, D), each the largest of its bag: one place of weight has its gradient."""
+    with flambeau.no_grad():
+        largest = embedding(indices, weight).max(1).indices  # (B, D), numbers within a bag
+    return weight.gather(0, indices.gather(1, largest))
 
 
 def _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights):

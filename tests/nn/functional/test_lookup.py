@@ -1,5 +1,6 @@
 """Rows of a table by index."""
 
+import numpy
 import pytest
 
 import flambeau
@@ -25,3 +26,25 @@ def test_bags_of_numbers_that_are_no_indices(dtype, offsets_dtype):
             flambeau.ones(4, 5),
             flambeau.zeros(1, dtype=offsets_dtype),
         )
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 100, 132])
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_every_width(width, mode):
+    random = numpy.random.default_rng(width)
+    weight = flambeau.from_numpy(random.standard_normal((50, width)).astype("float32"))
+    index = flambeau.from_numpy(random.integers(0, 50, (300, 9)))
+    got = flambeau.nn.functional.embedding_bag(index, weight, mode=mode)
+    rows = weight.numpy()[index.numpy()]
+    expected = {"sum": rows.sum(1), "mean": rows.mean(1), "max": rows.max(1)}[mode]
+    numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-5, atol=1e-5)
+    offsets = flambeau.tensor([0, 0, 5, 2700])
+    cut = flambeau.nn.functional.embedding_bag(index.reshape(-1), weight, offsets, mode=mode)
+    assert cut[0].tolist() == cut[3].tolist() == [0] * width
+
+
+def test_the_largest_of_a_bag_has_its_gradient_once():
+    weight = flambeau.tensor([[1.0, 5.0], [2.0, 4.0]], requires_grad=True)
+    index = flambeau.tensor([[0, 1, 1], [0, 0, 0]])
+    flambeau.nn.functional.embedding_bag(index, weight, mode="max").sum().backward()
+    assert weight.grad.tolist() == [[1, 2], [1, 0]]
