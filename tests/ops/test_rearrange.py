@@ -29,6 +29,14 @@ def test_turns_and_flips(agrees, random):
         flambeau.fliplr(random(3))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64", "complex128"])
+def test_flips_of_every_length(dtype):
+    for n in (1, 2, 15, 16, 31, 33, 70):
+        x = numpy.arange(3 * n).reshape(3, n).astype(dtype)
+        for dims in ((1,), (0, 1)):
+            assert (flambeau.from_numpy(x).flip(dims).numpy() == numpy.flip(x, dims)).all()
+
+
 def test_repeat_and_tile(agrees, random):
     x = random(2, 3)
     agrees(x.repeat(2, 1, 3), numpy.tile(x.numpy(), (2, 1, 3)))

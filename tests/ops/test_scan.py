@@ -200,6 +200,16 @@ def test_long_products_that_leave_the_range_stay_there():
     assert x.cumsum(0)[30_000:].isnan().all()
 
 
+def test_long_products_that_fade_away_are_0():
+    # Denormal numbers of the accumulator times 0.9 round to themselves.
+    x = fl.full((200_000,), 0.95)
+    x[150_000:] = 1.05
+    expected = np.cumprod(x.double().numpy())[:12_000]
+    got = x.cumprod(0)
+    np.testing.assert_allclose(got[:1000].numpy(), expected[:1000], rtol=1e-6)
+    assert (got[12_000:] == 0).all()
+
+
 def test_the_gradient_of_cumprod_past_zeros_is_quick_and_that_of_the_definition():
     x = fl.tensor([[2.0, 0.0, 3.0, 0.0, 5.0], [1.0, 2.0, 3.0, 4.0, 0.0]], dtype=fl.float64)
     grad = fl.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]] * 2, dtype=fl.float64)

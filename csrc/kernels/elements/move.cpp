@@ -1,5 +1,8 @@
 #include "kernels/elements/move.h"
 
+#include <utility>
+
+#include "kernels/elements/clones.h"
 #include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
 
@@ -8,23 +11,35 @@ namespace {
 
 /// to[i] = from[-i], turned in registers.
 template <class Item>
-void copy_reversed(Item* to, const Item* from, int64_t n) {
-  int64_t i = 0;
-  if constexpr (sizeof(Item) < 16) {
-    constexpr int lanes = 16 / sizeof(Item);
-    typedef Item Vector __attribute__((vector_size(16)));
-    Vector order;
-    for (int k = 0; k < lanes; ++k) order[k] = static_cast<Item>(lanes - 1 - k);
+[[gnu::always_inline]] inline void reverse(Item* to, const Item* from, int64_t n) {
+  constexpr int lanes = 32 / sizeof(Item);
+  typedef Item Vector __attribute__((vector_size(32)));
+  auto turn = [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     // From the last: memory is read forwards, as it is fetched ahead.
-    for (i = n; i >= lanes; i -= lanes) {
+    for (; n >= lanes; n -= lanes) {
       Vector v;
-      std::memcpy(&v, from - (i - 1), 16);
-      v = __builtin_shuffle(v, order);
-      std::memcpy(to + i - lanes, &v, 16);
+      std::memcpy(&v, from - (n - 1), sizeof v);
+      v = __builtin_shufflevector(v, v, (lanes - 1 - I)...);
+      std::memcpy(to + n - lanes, &v, sizeof v);
     }
-    n = i, i = 0;
-  }
-  for (; i < n; ++i) to[i] = from[-i];
+  };
+  turn(std::make_integer_sequence<int, lanes>{});
+  for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
+}
+FLAMBEAU_CLONES void copy_reversed(uint8_t* to, const uint8_t* from, int64_t n) {
+  reverse(to, from, n);
+}
+FLAMBEAU_CLONES void copy_reversed(uint16_t* to, const uint16_t* from, int64_t n) {
+  reverse(to, from, n);
+}
+FLAMBEAU_CLONES void copy_reversed(uint32_t* to, const uint32_t* from, int64_t n) {
+  reverse(to, from, n);
+}
+FLAMBEAU_CLONES void copy_reversed(uint64_t* to, const uint64_t* from, int64_t n) {
+  reverse(to, from, n);
+}
+void copy_reversed(Item16* to, const Item16* from, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
 }
 
 /// out = self, of `sizes`, from given offsets; strides may be negative.

@@ -78,11 +78,14 @@ void random_order(int64_t n, uint64_t seed, uint64_t call, int64_t* out) {
   // ends[c * n_piles + p]: first how many of chunk c go to pile p, then where the next of them
   // goes.
   std::vector<int64_t> ends(n_chunks * n_piles, 0);
+  const auto lots = std::make_unique_for_overwrite<uint16_t[]>(n);
   parallel_for(n_chunks, [&](int64_t c) {
     Stream stream = stream_of(c);
     int64_t* counts = &ends[c * n_piles];
-    for (int64_t i = c * chunk; i < std::min(n, (c + 1) * chunk); ++i)
-      ++counts[stream.next() >> shift];
+    // Numbers first: counting waits for what has just been counted, and would hold them up.
+    const int64_t begin = c * chunk, end = std::min(n, begin + chunk);
+    for (int64_t i = begin; i < end; ++i) lots[i] = static_cast<uint16_t>(stream.next() >> shift);
+    for (int64_t i = begin; i < end; ++i) ++counts[lots[i]];
   });
   std::vector<int64_t> starts(n_piles + 1);
   int64_t sum = 0;
@@ -92,10 +95,8 @@ void random_order(int64_t n, uint64_t seed, uint64_t call, int64_t* out) {
   }
   starts[n_piles] = n;
   parallel_for(n_chunks, [&](int64_t c) {
-    Stream stream = stream_of(c);
     int64_t* next = &ends[c * n_piles];
-    for (int64_t i = c * chunk; i < std::min(n, (c + 1) * chunk); ++i)
-      out[next[stream.next() >> shift]++] = i;
+    for (int64_t i = c * chunk; i < std::min(n, (c + 1) * chunk); ++i) out[next[lots[i]]++] = i;
   });
   parallel_for(n_piles, [&](int64_t p) {
     shuffle(out + starts[p], starts[p + 1] - starts[p], stream_of(n_chunks + p));
