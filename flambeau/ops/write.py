@@ -2,9 +2,10 @@
 
 from .. import _core
 from .._core import indexing
+from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import wrap_dim
-from .core.declare import composite
+from .core.declare import composite, make_pointwise
 from .index import index_cells, is_mask, split_index, warn_of_bytes
 from .scatter import _ASSIGN, _SUM, _filled, in_place, private, recording
 
@@ -80,6 +81,11 @@ def index_copy_(input, dim, index, source):
     return indexing.index_copy_(input, dim, index, source, _ASSIGN, True)
 
 
+_without_negatives = make_pointwise(
+    lambda index, size: k.where(index < 0, index + size, index), name="index_fill"
+)
+
+
 def _slices_of(operator, input, dim, index, value):
     """(index without negatives, value as a source of index_copy)."""
     wrap_dim(dim, input.dim(), operator)
@@ -88,7 +94,7 @@ def _slices_of(operator, input, dim, index, value):
             f"{operator}: index is {index.dtype}, but it must be int64. Convert it with .long()."
         )
     size = input.size(dim) if input.dim() else 1
-    index = fl.where(index < 0, index + size, index).reshape(-1)
+    index = _without_negatives(index, size).reshape(-1)
     if isinstance(value, fl.Tensor) and value.requires_grad and not index.is_meta:
         index = index.unique()  # a slice that is named twice is filled once
     shape = list(input.shape)

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/conv/product.h"
+#include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
@@ -43,12 +44,12 @@ class Patches {
 
   void read(int64_t first, int64_t n, const void* images, void* to) const {
     each_piece(first, n, [&](int64_t at, int64_t in_row, int64_t bytes) {
-      std::memcpy(static_cast<char*>(to) + in_row, static_cast<const char*>(images) + at, bytes);
+      copy_short(static_cast<char*>(to) + in_row, static_cast<const char*>(images) + at, bytes);
     });
   }
   void write(int64_t first, int64_t n, const void* from, void* images) const {
     each_piece(first, n, [&](int64_t at, int64_t in_row, int64_t bytes) {
-      std::memcpy(static_cast<char*>(images) + at, static_cast<const char*>(from) + in_row, bytes);
+      copy_short(static_cast<char*>(images) + at, static_cast<const char*>(from) + in_row, bytes);
     });
   }
 

@@ -64,14 +64,14 @@ inline __attribute__((always_inline)) void with_stride(int64_t stride, Run&& run
   }
 }
 
-template <class T, int n, int64_t fixed_stride>
+template <class T, int n, int64_t fixed_stride, bool indexed>
 inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row,
                                                      const int64_t* first_index, int64_t j0, T* out,
                                                      int64_t* index) {
   using L = Lanes<T, n>;
   const int64_t stride = fixed_stride ? fixed_stride : row.stride;
-  typename L::position step;
-  for (int j = 0; j < n; ++j) step[j] = static_cast<typename L::Position>(j * stride);
+  typename L::position step = {};
+  for (int j = 0; indexed && j < n; ++j) step[j] = static_cast<typename L::Position>(j * stride);
   auto load_at = [&](int64_t r, int64_t k) {
     return load_every<T, n, fixed_stride>(row.rows[r] + j0 * stride + k * row.dilation, stride);
   };
@@ -79,16 +79,17 @@ inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row,
     return static_cast<typename L::Position>(first_index[r] + j0 * stride + k * row.dilation);
   };
   typename L::value best = load_at(0, 0);
-  typename L::position at = step + start_of(0, 0);
+  typename L::position at = {};
+  if constexpr (indexed) at = step + start_of(0, 0);
   for (int64_t r = 0; r < row.n_rows; ++r)
     for (int64_t k = r == 0 ? 1 : 0; k < row.n_taps; ++k) {
       typename L::value value = load_at(r, k);
       typename L::position better = (value > best) | (value != value);
       best = better ? value : best;
-      at = better ? step + start_of(r, k) : at;
+      if constexpr (indexed) at = better ? step + start_of(r, k) : at;
     }
   *reinterpret_cast<typename L::unaligned*>(out + j0) = best;
-  if (index)
+  if constexpr (indexed)
     *reinterpret_cast<typename L::indices*>(index + j0) =
         __builtin_convertvector(at, typename L::indices);
 }
@@ -120,12 +121,14 @@ inline __attribute__((always_inline)) void in_blocks(int64_t count, Block&& bloc
 
 template <class T>
 void max_row(const PoolRow<T>& row, const int64_t* first_index, T* out, int64_t* index) {
-  auto run = [&]<int64_t stride>() __attribute__((always_inline)) {
+  auto run = [&]<int64_t stride, bool indexed>() __attribute__((always_inline)) {
     in_blocks<T>(row.n, [&]<int n>(int64_t j) __attribute__((always_inline)) {
-      max_block<T, n, stride>(row, first_index, j, out, index);
+      max_block<T, n, stride, indexed>(row, first_index, j, out, index);
     });
   };
-  with_stride(row.stride, run);
+  with_stride(row.stride, [&]<int64_t stride>() __attribute__((always_inline)) {
+    index ? run.template operator()<stride, true>() : run.template operator()<stride, false>();
+  });
 }
 
 template <class T>

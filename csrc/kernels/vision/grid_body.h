@@ -355,51 +355,56 @@ void grid_backward_group(const GridTask<T>& task) {
   }
 }
 
-/// Few points of an image: its channels are read where they are, one by one.
-/// The pixels of some planes that are nearest to the points of a block, 0 for those outside.
-template <int planes, class T>
-inline void nearest_of_planes(const int32_t* pixel, int count, bool all_inside, int32_t outside,
-                              const T* from, T* to, int64_t points) {
-  if (all_inside) {
-    for (int p = 0; p < count; ++p)
-#pragma GCC unroll 4
-      for (int c = 0; c < planes; ++c) to[c * points + p] = from[int64_t{c} * outside + pixel[p]];
-    return;
-  }
-  for (int p = 0; p < count; ++p)
-    for (int c = 0; c < planes; ++c) {
-      const T value = from[int64_t{c} * outside + (pixel[p] == outside ? 0 : pixel[p])];
-      to[c * points + p] = pixel[p] == outside ? T(0) : value;
-    }
-}
+/// The nearest pixels of all points, plane by plane: one stays in the nearest cache while many
+/// points are read from it.
 template <class T>
-inline void nearest_of_planes(int64_t planes, const int32_t* pixel, int count, int32_t outside,
-                              const T* from, T* to, int64_t points) {
-  bool all_inside = true;
-  for (int p = 0; p < count; ++p) all_inside &= pixel[p] != outside;
-  int64_t c = 0;
-  for (; c + 3 <= planes; c += 3)
-    nearest_of_planes<3>(pixel, count, all_inside, outside, from + c * outside, to + c * points,
-                         points);
-  for (; c < planes; ++c)
-    nearest_of_planes<1>(pixel, count, all_inside, outside, from + c * outside, to + c * points,
-                         points);
+void grid_nearest_few(const GridTask<T>& task) {
+  constexpr int many = 32 * grid_block;
+  const int64_t pixels = task.shape->pixels(), points = task.shape->points;
+  const auto outside = static_cast<int32_t>(pixels);
+  Located<T> at = {};
+  // Where the points are, and what is read there: of those outside the last pixel, for the time.
+  int32_t seen[many], places[many];
+  bool has_outside[many / grid_block];
+  for (int64_t begin = task.begin; begin < task.end; begin += many) {
+    const int count = static_cast<int>(task.end - begin < many ? task.end - begin : many);
+    for (int first = 0; first < count; first += grid_block) {
+      const int n = count - first < grid_block ? count - first : grid_block;
+      locate(*task.shape, task.grid, begin + first, n, false, at);
+      int32_t missing = 0;
+      for (int i = 0; i < grid_block; ++i) {
+        const int32_t pixel = at.pixel[0][i];
+        seen[first + i] = pixel;
+        places[first + i] = pixel == outside ? outside - 1 : pixel;
+        missing |= i < n && pixel == outside ? -1 : 0;
+      }
+      has_outside[first / grid_block] = missing != 0;
+    }
+    for (int64_t c = 0; c < task.channels; ++c) {
+      const T* plane = task.packed + c * pixels;
+      T* to = task.output + c * points + begin;
+#pragma GCC unroll 4
+      for (int p = 0; p < count; ++p) to[p] = plane[places[p]];
+      for (int first = 0; first < count; first += grid_block) {
+        if (!has_outside[first / grid_block]) continue;
+        const int end = count - first < grid_block ? count : first + grid_block;
+        for (int p = first; p < end; ++p) to[p] = seen[p] == outside ? T(0) : to[p];
+      }
+    }
+  }
 }
 
+/// Few points of an image: its channels are read where they are, one by one.
 template <class T>
 void grid_sample_few(const GridTask<T>& task) {
-  Located<T> at;
   const int n = task.shape->neighbours();
+  if (n == 1) return grid_nearest_few(task);
+  Located<T> at;
   const int64_t pixels = task.shape->pixels(), points = task.shape->points;
   for (int64_t begin = task.begin; begin < task.end; begin += grid_block) {
     const int count =
         static_cast<int>(task.end - begin < grid_block ? task.end - begin : grid_block);
     locate(*task.shape, task.grid, begin, count, false, at);
-    if (n == 1) {
-      nearest_of_planes(task.channels, at.pixel[0], count, static_cast<int32_t>(pixels),
-                        task.packed, task.output + begin, points);
-      continue;
-    }
     for (int64_t c = 0; c < task.channels; ++c) {
       const T* plane = task.packed + c * pixels;
       for (int p = 0; p < count; ++p) {

@@ -310,6 +310,9 @@ def kron(input, other):
                 [ 3.,  6.,  4.,  8.],
                 [ 9., 12., 12., 16.]])
     """
+    if input.dim() == other.dim() == 2:
+        (m, n), (p, q) = input.shape, other.shape
+        return (input.reshape(m, 1, n, 1) * other.unsqueeze(1)).reshape(m * p, n * q)
     ndim = max(input.dim(), other.dim())
     a = (1,) * (ndim - input.dim()) + tuple(input.shape)
     b = (1,) * (ndim - other.dim()) + tuple(other.shape)
