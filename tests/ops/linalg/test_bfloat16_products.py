@@ -1,14 +1,12 @@
 """Products of bfloat16: sums in float32, rounded once, of every shape and layout."""
 
 import itertools
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import flambeau as torch
+from tests.at_level import at_lower_levels, run_at_level
 
 SHAPES = [
     (1, 1, 1),
@@ -109,9 +107,8 @@ def test_few_rows_overflow_as_a_sum_of_numbers_does():
 
 
 PROGRAM = """
-import sys
-sys.path.insert(0, "tests/ops/linalg")
-import itertools, test_bfloat16_products as t
+import itertools
+from tests.ops.linalg import test_bfloat16_products as t
 for shape in t.SHAPES:
     for left, right in itertools.product([False, True], repeat=2):
         t.test_every_layout(*shape, left, right)
@@ -119,7 +116,6 @@ t.test_few_rows_overflow_as_a_sum_of_numbers_does()
 """
 
 
-@pytest.mark.parametrize("level", ["portable", "avx2"])
+@at_lower_levels
 def test_lower_instruction_sets(level):
-    environment = {**os.environ, "FLAMBEAU_CPU": level}
-    subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=100)
+    run_at_level(level, PROGRAM)
