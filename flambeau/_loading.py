@@ -42,6 +42,19 @@ def _finder_of(path):
     return _finder(path)
 
 
+class _Homes:
+    """Finds PyTorch's modules that are no files here; asked last."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if not name.startswith("flambeau."):
+            return None
+        from .homes import find
+
+        return find(name)
+
+
+sys.meta_path.append(_Homes)
 sys.path_hooks.insert(0, _finder_of)
 for path in [path for path in sys.path_importer_cache if path.startswith(_ROOT)]:
     del sys.path_importer_cache[path]

@@ -81,9 +81,7 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         except ModuleNotFoundError as error:
             if error.name is None or not found.startswith(error.name):
                 raise  # a package that flambeau wants is missing
-            raise ModuleNotFoundError(
-                f"{name}: flambeau has no {found} (yet).", name=name
-            ) from None
+            return None
         # _Renaming has put it there; found there, it would be loaded a second time.
         sys.modules.pop(name, None)
         return importlib.util.spec_from_loader(name, self, origin=found)

@@ -260,6 +260,9 @@ def _init_subclass(cls, **options):
     super(Tensor, cls).__init_subclass__(**options)
     if "__torch_dispatch__" in cls.__dict__:
         _core._expect_dispatch_classes()
+        if getattr(cls.__torch_function__, "__func__", None) is _torch_function.__func__:
+            # Functions go to the dispatch alone: what it gives back is not turned into the class.
+            cls.__torch_function__ = _core._disabled_torch_function_impl
 
 
 @staticmethod

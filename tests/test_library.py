@@ -333,3 +333,13 @@ def test_a_kernel_for_all_devices():
     library.register_kernel(name, "default", lambda x: x * 3)
     op = getattr(torch.ops.test_library, name.partition("::")[2])
     assert op(torch.ones(1)).item() == 3
+
+
+def test_functions_may_come_before_their_operator():
+    """Libraries register a function for a device first, and define the operator in another module."""
+    library.impl("early::double", "CPU", lambda x: x * 2)
+    library.impl("early::double", ["MPS", "XPU"], lambda x: x * 3)
+    library.define("early::double", "(Tensor x) -> Tensor")
+    assert torch.ops.early.double(torch.ones(2)).tolist() == [2.0, 2.0]
+    with pytest.raises(NotImplementedError, match="Autograd"):
+        library.impl("early::double", "Autograd", lambda x: x)

@@ -89,3 +89,13 @@ def test_futures():
     failing = first.then(lambda done: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         failing.wait()
+
+
+def test_ranges_of_a_profiler_decorate_without_a_device():
+    @torch.cuda.nvtx.range("step {}", 1)
+    def step():
+        return 1
+
+    if not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match="no CUDA device"):
+            step()

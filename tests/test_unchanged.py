@@ -85,9 +85,7 @@ def test_what_is_missing_is_named(tmp_path):
     (tmp_path / "program.py").write_text("import torch.wibble\n")
     done = run(tmp_path / "program.py")
     assert done.returncode == 1
-    assert (
-        "ModuleNotFoundError: torch.wibble: flambeau has no flambeau.wibble (yet)." in done.stderr
-    )
+    assert "ModuleNotFoundError: No module named 'torch.wibble'" in done.stderr
     assert run().returncode == 2 and "python -m flambeau" in run("--help").stdout
 
 

@@ -390,3 +390,37 @@ def test_what_a_tensor_is_can_be_asked_inside():
     x = torch.randn(3, 4)
     assert torch.equal(torch.vmap(look)(x), x.sin() * x)
     assert seen == [(torch.strided, False, False, True, (1,), "cpu")]
+
+
+class Pair:
+    """A value that maps itself, as dictionaries of tensors of libraries do."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+        self.shape = first.shape
+
+    def dim(self):
+        return self.first.dim()
+
+    def narrow(self, dim, start, length):
+        return Pair(self.first.narrow(dim, start, length), self.second.narrow(dim, start, length))
+
+    def _add_batch_dim(self, *, in_dim, vmap_level):
+        add = torch._C._functorch._add_batch_dim
+        return Pair(add(self.first, in_dim, vmap_level), add(self.second, in_dim, vmap_level))
+
+    def _maybe_remove_batch_dim(self, funcname, *, vmap_level, batch_size, out_dim):
+        remove = torch._C._functorch._remove_batch_dim
+        parts = self.first, self.second
+        return Pair(*(remove(part, vmap_level, batch_size, out_dim) for part in parts))
+
+
+def test_values_that_map_themselves():
+    pair = Pair(torch.rand(3, 2), torch.rand(3, 4))
+    result = torch.vmap(lambda p, x: Pair(p.first * x, p.second.sum()))(pair, torch.arange(3.0))
+    torch.testing.assert_close(result.first, pair.first * torch.arange(3.0)[:, None])
+    torch.testing.assert_close(result.second, pair.second.sum(1))
+    mixed = torch.vmap(lambda p: (p, p.first.sum()))(pair)
+    assert mixed[0].first.shape == (3, 2) and mixed[1].shape == (3,)
+    chunks = torch.vmap(lambda p: p.first.sum(), chunk_size=2)(pair)
+    torch.testing.assert_close(chunks, pair.first.sum(1))

@@ -84,8 +84,8 @@ class _WeakTensorRef:
 def __getattr__(name):
     if name in ("others", "probed"):  # asked for while it is being imported
         raise AttributeError(name)
-    if name == "_functorch":
-        return importlib.import_module("._functorch", __name__)
+    if name in ("_functorch", "_distributed_c10d", "_distributed_rpc"):
+        return importlib.import_module(f".{name}", __name__)
     for module in (".probed", ".others"):
         found = vars(importlib.import_module(module, __name__))
         if name in found:

@@ -17,6 +17,7 @@ CONSTANT = {
     "_get_tracing_state": None,
     "_jit_can_fuse_on_cpu": False,
     "_jit_can_fuse_on_gpu": False,
+    "_get_cudnn_enabled": False,
     "_is_torch_function_mode_enabled": False,
 }
 # Told with a value, which has no effect: what it switches is not here.

@@ -2,6 +2,7 @@
 
 from ..profiler.collect import Collector, kineto_available, record_function
 from ..profiler.events import EventList, FunctionEvent, FunctionEventAvg
+from ..profiler.events import _format_time as format_time
 
 __all__ = [
     "EventList",
@@ -9,6 +10,7 @@ __all__ = [
     "FunctionEventAvg",
     "emit_itt",
     "emit_nvtx",
+    "format_time",
     "kineto_available",
     "profile",
     "record_function",

@@ -49,6 +49,12 @@ class ExpTransform(_Increasing):
         return x
 
 
+def _clipped_sigmoid(x):
+    """1 / (1 + exp(-x)), kept inside (0, 1)."""
+    limits = flambeau.finfo(x.dtype)
+    return x.sigmoid().clamp(min=limits.tiny, max=1 - limits.eps)
+
+
 class SigmoidTransform(_Increasing):
     """y = 1 / (1 + exp(-x)), kept inside (0, 1).
 
@@ -60,8 +66,7 @@ class SigmoidTransform(_Increasing):
     codomain = constraints.unit_interval
 
     def _call(self, x):
-        limits = flambeau.finfo(x.dtype)
-        return x.sigmoid().clamp(min=limits.tiny, max=1 - limits.eps)
+        return _clipped_sigmoid(x)
 
     def _inverse(self, y):
         limits = flambeau.finfo(y.dtype)

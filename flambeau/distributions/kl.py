@@ -32,7 +32,7 @@ from .utils import sum_rightmost
 
 __all__ = ["kl_divergence", "register_kl"]
 
-_known = {}
+_KL_REGISTRY = {}  # (type of p, type of q): formula; libraries read it
 
 
 def register_kl(type_p, type_q):
@@ -48,7 +48,7 @@ def register_kl(type_p, type_q):
             raise TypeError(f"register_kl: takes types of distributions, not {kind!r}.")
 
     def register(function):
-        _known[type_p, type_q] = function
+        _KL_REGISTRY[type_p, type_q] = function
         _formula.cache_clear()
         return function
 
@@ -60,7 +60,7 @@ def _formula(type_p, type_q):
     """The formula of the nearest classes: the least number of steps up, p's first; None without one."""
     ups = [
         (type_p.__mro__.index(p) + type_q.__mro__.index(q), type_p.__mro__.index(p), function)
-        for (p, q), function in _known.items()
+        for (p, q), function in _KL_REGISTRY.items()
         if issubclass(type_p, p) and issubclass(type_q, q)
     ]
     return min(ups, key=lambda up: up[:2])[2] if ups else None

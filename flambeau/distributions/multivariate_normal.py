@@ -12,6 +12,13 @@ from .utils import lazy_property
 __all__ = ["MultivariateNormal", "OfCovariance"]
 
 
+def _precision_to_scale_tril(precision):
+    """The Cholesky factor of a matrix's inverse, without the inverse: that of the matrix read from its end, turned."""
+    turned = flambeau.linalg.cholesky(precision.flip(-2, -1)).flip(-2, -1).mT
+    ones = flambeau.eye(precision.shape[-1], dtype=precision.dtype, device=precision.device)
+    return flambeau.linalg.solve_triangular(turned, ones, upper=False)
+
+
 class OfCovariance(Distribution):
     """A distribution with a covariance, its inverse or its Cholesky factor: one is given, the others are derived."""
 
@@ -41,7 +48,9 @@ class OfCovariance(Distribution):
     @lazy_property
     def scale_tril(self):
         """The Cholesky factor of the covariance."""
-        return flambeau.linalg.cholesky(self.covariance_matrix)
+        if "covariance_matrix" in self.__dict__:
+            return flambeau.linalg.cholesky(self.covariance_matrix)
+        return _precision_to_scale_tril(self.precision_matrix)
 
     @lazy_property
     def covariance_matrix(self):

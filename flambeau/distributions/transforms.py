@@ -9,6 +9,7 @@ from .elementwise_transforms import (
     SigmoidTransform,
     SoftplusTransform,
     TanhTransform,
+    _clipped_sigmoid,  # noqa: F401  libraries use it
 )
 from .transform import (
     ComposeTransform,

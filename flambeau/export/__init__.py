@@ -32,5 +32,6 @@ def __getattr__(name):
     if name == "graph_signature":
         return importlib.import_module(".signature", __name__)
     if name in _REFUSED:
-        return refused(f"export.{name}", _REASON, module=__name__)
+        globals()[name] = made = refused(f"export.{name}", _REASON, module=__name__)
+        return made
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

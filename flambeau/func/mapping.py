@@ -80,7 +80,7 @@ def _inputs(func, in_dims, args):
         )
     if not args:
         return None, [], [], tree_flatten(())[1]
-    leaves, form = tree_flatten(tuple(args))
+    leaves, form = tree_flatten(tuple(args), is_leaf=_maps_itself)
     dims = _broadcast_to_and_flatten(in_dims, form)
     if dims is None:
         raise ValueError(
@@ -101,8 +101,13 @@ def _inputs(func, in_dims, args):
     return size, dims, leaves, form
 
 
+def _maps_itself(value):
+    """Whether a value that is no Tensor knows how it is mapped: dictionaries of tensors, by the names that PyTorch's has."""
+    return hasattr(type(value), "_maybe_remove_batch_dim")
+
+
 def _size_of(name, leaf, dim):
-    if not isinstance(leaf, _core.Tensor):
+    if not isinstance(leaf, _core.Tensor) and not _maps_itself(leaf):
         raise ValueError(
             f"vmap: {name}: in_dims map over dim {dim} of an input that is a {type(leaf).__name__}, not a "
             "Tensor. Give None for it."
@@ -133,6 +138,8 @@ def _named_inputs(size, kwargs):
 
 def batched_at(level, tensor, dim):
     """A tensor mapped over `dim` at a new innermost level."""
+    if not isinstance(tensor, _core.Tensor):
+        return tensor._add_batch_dim(in_dim=dim, vmap_level=level.number)
     value, outer = _core._unbatch(tensor)
     n = len(outer)
     if dim:
@@ -172,7 +179,7 @@ def _call(func, size, dims, leaves, form, named, out_dims, randomness):
         if named is not None:
             kwargs = tree_unflatten([batched_at(level, leaf, 0) for leaf in named[0]], named[1])
         results = func(*args, **kwargs)
-        found, results_form = tree_flatten(results)
+        found, results_form = tree_flatten(results, is_leaf=_maps_itself)
         places = _out_dims(func, out_dims, results, results_form)
         return tree_unflatten(
             [
@@ -184,7 +191,7 @@ def _call(func, size, dims, leaves, form, named, out_dims, randomness):
 
 
 def _out_dims(func, out_dims, results, form):
-    if isinstance(results, _core.Tensor):
+    if isinstance(results, _core.Tensor) or _maps_itself(results):
         # One tensor: out_dims is one entry, or a tuple of it.
         if isinstance(out_dims, int) or out_dims is None:
             return [out_dims]
@@ -209,6 +216,10 @@ def _shown(results):
 
 
 def unmapped(name, level, leaf, place):
+    if _maps_itself(leaf):
+        return leaf._maybe_remove_batch_dim(
+            name, vmap_level=level.number, batch_size=level.size, out_dim=place
+        )
     if place is None:
         if isinstance(leaf, _core.Tensor) and level.number in _core._unbatch(leaf)[1]:
             raise ValueError(
@@ -239,8 +250,8 @@ def _in_chunks(func, size, dims, leaves, form, named, out_dims, randomness, chun
         ]
         some_named = named and ([leaf.narrow(0, start, count) for leaf in named[0]], named[1])
         made.append(_call(func, count, dims, some, form, some_named, out_dims, randomness))
-    columns = zip(*(tree_flatten(result)[0] for result in made), strict=True)
-    results_form = tree_flatten(made[0])[1]
+    columns = zip(*(tree_flatten(result, is_leaf=_maps_itself)[0] for result in made), strict=True)
+    results_form = tree_flatten(made[0], is_leaf=_maps_itself)[1]
     places = _out_dims(func, out_dims, made[0], results_form)
     return tree_unflatten(
         [

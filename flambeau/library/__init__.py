@@ -103,12 +103,17 @@ def define(qualname, schema, *, lib=None, tags=(), alias_analysis=None):
     CustomOpDef(qualname, schema[schema.index("(") :], parameters, written, tags)
     if lib is not None:
         lib._undo.append(lambda: forget(qualname))
+    for waiting in _early.pop(qualname, ()):
+        _implement(qualname, *waiting)
 
 
 _KEYS = {
     "CPU": "cpu", "Meta": "meta", "CUDA": "cuda", "cpu": "cpu", "cuda": "cuda", "default": None,
     "CompositeExplicitAutograd": None, "": None, "BackendSelect": None,
+    # Devices that are not here; their functions are kept and never run.
+    **{key: key for key in "HIP HPU IPU MPS MTIA XLA XPU PrivateUse1 hip hpu ipu mps mtia xla xpu".split()},
 }  # fmt: skip
+_early = {}  # of operators that are not defined yet: (kinds, function, library)
 
 
 def impl(qualname, types, func=None, *, lib=None):
@@ -118,10 +123,13 @@ def impl(qualname, types, func=None, *, lib=None):
 
 
 def _implement(qualname, kinds, func, lib=None):
-    op = known(qualname)
 
     def register(function):
         require_callable("library.impl", function)
+        if isinstance(qualname, str) and not is_known(qualname.removesuffix(".default")):
+            _early.setdefault(qualname, []).append((kinds, function, lib))
+            return function
+        op = known(qualname)
         _owned(lib, op)
         for kind in kinds:
             if kind == "CompositeImplicitAutograd":

@@ -18,6 +18,9 @@ class _MarkedType(type(flambeau.Tensor)):
         )
 
 
+_ParameterMeta = _MarkedType  # PyTorch's name, for libraries that derive from it
+
+
 class Parameter(flambeau.Tensor, metaclass=_MarkedType):
     """A tensor that becomes a parameter of the module it is assigned to.
 

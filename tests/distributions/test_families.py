@@ -265,3 +265,20 @@ def test_a_family_of_ones_own_without_constraints_warns():
         made = Delta()
     with pytest.warns(UserWarning, match="Delta has no support"):
         made.log_prob(torch.zeros(2))
+
+
+def test_the_factor_of_an_inverse():
+    from flambeau.distributions.kl import _KL_REGISTRY
+    from flambeau.distributions.multivariate_normal import _precision_to_scale_tril
+    from flambeau.distributions.transforms import _clipped_sigmoid
+
+    a = torch.tensor(np.random.default_rng(0).normal(size=(2, 4, 4)))
+    precision = a @ a.mT + torch.eye(4, dtype=torch.float64)
+    factor = _precision_to_scale_tril(precision)
+    torch.testing.assert_close(factor, torch.linalg.cholesky(precision.inverse()))
+    torch.testing.assert_close(
+        D.MultivariateNormal(torch.zeros(4).double(), precision_matrix=precision).scale_tril, factor
+    )
+    assert (D.Normal, D.Normal) in _KL_REGISTRY
+    ends = _clipped_sigmoid(torch.tensor([-1e9, 1e9]))
+    assert 0 < ends[0] and ends[1] < 1

@@ -265,3 +265,36 @@ def test_to_refuses_what_would_be_ignored():
             layer.to(*arguments)
     assert layer.to("cpu", torch.float64, True) is layer
     assert layer.to(torch.float32, True).weight.dtype == torch.float32
+
+
+def test_an_attribute_that_is_no_parameter_outlives_a_pop_of_its_name():
+    """Libraries put a tensor into __dict__ in a parameter's place, and ask the registry for the name before they take it out."""
+    layer = nn.Linear(2, 2)
+    weight = layer._parameters.pop("weight")
+    layer.__dict__["weight"] = plain = torch.zeros(2, 2)
+    assert layer._parameters.pop("weight", None) is None and layer._buffers.pop("weight", 1) == 1
+    assert layer.__dict__.pop("weight") is plain
+    layer._parameters["weight"] = weight
+    assert layer.weight is weight
+
+
+def test_a_recurrent_layer_computes_with_other_weights():
+    layer, x = nn.LSTM(2, 3), torch.rand(4, 1, 2)
+    layer._flat_weights = [torch.full_like(w, 0.1) for w in layer._flat_weights]
+    other = nn.LSTM(2, 3)
+    with torch.no_grad():
+        for p in other.parameters():
+            p.fill_(0.1)
+    assert torch.equal(layer(x)[0], other(x)[0]) and len(layer.state_dict()) == 4
+    layer._flat_weights = [layer._parameters[name] for name in layer._flat_weights_names]
+    assert layer.weight_ih_l0 is layer._parameters["weight_ih_l0"]
+
+
+def test_padding_layers_have_a_class_for_each_kind():
+    from flambeau.nn.modules import padding
+
+    assert issubclass(nn.ReflectionPad2d, padding._ReflectionPadNd)
+    assert issubclass(nn.ReplicationPad3d, padding._ReplicationPadNd)
+    x = torch.tensor([[1.0, 2.0, 3.0]])
+    assert nn.ReflectionPad1d(1)(x).tolist() == [[2, 1, 2, 3, 2]]
+    assert nn.ReplicationPad1d(1)(x).tolist() == [[1, 1, 2, 3, 3]]

@@ -125,3 +125,63 @@ def test_upsampling_by_its_inner_name():
         RuntimeError, match=r"output_size \(5,\) is not what the scales give, \(6,\)"
     ):
         upsample(x, (5,), 2.0)
+
+
+def test_products_of_small_integers():
+    a, b = (
+        torch.tensor([[127, -128], [3, 4]], dtype=torch.int8),
+        torch.eye(2, dtype=torch.int8) * 127,
+    )
+    assert torch._int_mm(a, b).tolist() == [[16129, -16256], [381, 508]]
+    with pytest.raises(RuntimeError, match="must be int8"):
+        torch._int_mm(a, b.int())
+    x, scales = torch.tensor([[1.0, 2.0]]), torch.tensor([0.5, 2.0])
+    assert torch._weight_int8pack_mm(x, a, scales).tolist() == [[-64.5, 22.0]]
+
+
+def test_grouped_products():
+    x, w, ends = torch.rand(5, 3), torch.rand(2, 3, 4), torch.tensor([2, 5], dtype=torch.int32)
+    rows = torch._grouped_mm(x, w, ends)
+    torch.testing.assert_close(rows, torch.cat([x[:2] @ w[0], x[2:] @ w[1]]))
+    columns = torch._grouped_mm(w.mT, x.T, ends)
+    torch.testing.assert_close(columns, torch.cat([w[0].T @ x[:2].T, w[1].T @ x[2:].T], 1))
+    summed = torch._grouped_mm(x.T, x, ends, out_dtype=torch.float64)
+    torch.testing.assert_close(summed, torch.stack([x[:2].T @ x[:2], x[2:].T @ x[2:]]).double())
+    torch.testing.assert_close(torch._grouped_mm(w.mT, w), w.mT @ w)
+    with pytest.raises(NotImplementedError, match="bias"):
+        torch._grouped_mm(x, w, ends, torch.rand(4))
+
+
+def test_backwards_of_softmax():
+    x = torch.rand(2, 3, requires_grad=True)
+    for function, backward in (
+        (torch.softmax, torch._softmax_backward_data),
+        (torch.log_softmax, torch._log_softmax_backward_data),
+    ):
+        y, grad = function(x, 1), torch.rand(2, 3)
+        expected = torch.autograd.grad(y, x, grad)[0]
+        torch.testing.assert_close(backward(grad, y.detach(), 1, torch.float32), expected)
+
+
+def test_indices_of_sparse_rows():
+    rows, columns = torch.tensor([0, 0, 2]), torch.tensor([1, 3, 0])
+    starts = torch._convert_indices_from_coo_to_csr(rows, 4)
+    assert starts.tolist() == [0, 2, 2, 3, 3]
+    assert torch._convert_indices_from_coo_to_csr(rows, 4, out_int32=True).dtype == torch.int32
+    back = torch._convert_indices_from_csr_to_coo(starts, columns)
+    assert back.tolist() == [[0, 0, 2], [1, 3, 0]]
+    turned = torch._convert_indices_from_csr_to_coo(starts, columns, transpose=True, out_int32=True)
+    assert turned.tolist() == [[1, 3, 0], [0, 0, 2]] and turned.dtype == torch.int32
+
+
+def test_sizes_and_casts_as_operators():
+    x = torch.rand(2, 3)
+    assert torch._shape_as_tensor(x).tolist() == [2, 3]
+    assert torch._reshape_from_tensor(x, torch.tensor([3, 2])).shape == (3, 2)
+    assert torch._dim_arange(x, 1).tolist() == [0, 1, 2]
+    assert torch._cast_Long(x).dtype == torch.int64 and torch._cast_Half(x).dtype == torch.float16
+    v, g = torch.rand(3, 4), torch.rand(3, 1)
+    expected = torch.nn.utils.weight_norm(torch.nn.Linear(4, 3))
+    with torch.no_grad():
+        expected.weight_v.copy_(v), expected.weight_g.copy_(g), expected.bias.zero_()
+    torch.testing.assert_close(expected(torch.eye(4)).T, torch._weight_norm(v, g))

@@ -427,3 +427,14 @@ def test_workers_leave_what_was_warned_of_alone():
             warnings.warn("once")
             assert len(list(DataLoader(range(2), num_workers=1))) == 2
     assert [str(warning.message) for warning in heard] == ["once"]
+
+
+def test_an_iteration_is_told_where_it_is():
+    """Libraries that resume in the midst of an epoch move the sampler on and say so."""
+    from flambeau.utils.data._utils.pin_memory import pin_memory
+
+    iteration = iter(DataLoader(list(range(6)), batch_size=2))
+    next(iteration._sampler_iter)
+    iteration._num_yielded = 1
+    assert next(iteration).tolist() == [2, 3] and iteration._num_yielded == 2
+    assert pin_memory({"a": [1, "text"]}) == {"a": [1, "text"]}

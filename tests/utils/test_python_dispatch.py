@@ -157,3 +157,34 @@ def test_convolution_and_its_backward():
     torch.conv2d(xg, wg).sum().backward()
     assert torch.allclose(grads[0], xg.grad) and torch.allclose(grads[1], wg.grad)
     assert grads[2].tolist() == [9.0] * 3
+
+
+def test_a_class_with_a_dispatch_takes_what_it_gives_back():
+    """Without a __torch_function__ of its own the results stay what the dispatch returned: plain ones stay plain."""
+
+    class Wrapping(torch.Tensor):
+        @classmethod
+        def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+            return func(
+                *(a.as_subclass(torch.Tensor) if type(a) is cls else a for a in args),
+                **(kwargs or {}),
+            )
+
+    class Below(Wrapping):
+        pass
+
+    class Asking(torch.Tensor):
+        asked = 0
+        __torch_dispatch__ = Wrapping.__dict__["__torch_dispatch__"]
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            cls.asked += 1
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    plain = torch._C._disabled_torch_function_impl
+    assert Wrapping.__torch_function__ is plain and Below.__torch_function__ is plain
+    x = torch.ones(2).as_subclass(Wrapping)
+    assert type(torch.exp(x)) is torch.Tensor and type(x.mul(2)) is torch.Tensor
+    torch.exp(torch.ones(2).as_subclass(Asking))
+    assert Asking.asked

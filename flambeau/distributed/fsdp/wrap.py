@@ -36,6 +36,14 @@ def size_based_auto_wrap_policy(module, recurse, nonwrapped_numel, min_num_param
     return large and not isinstance(module, tuple(excluded))
 
 
+def _or_policy(module, recurse, nonwrapped_numel, policies):
+    """What any of several policies says."""
+    return any(
+        policy(module=module, recurse=recurse, nonwrapped_numel=nonwrapped_numel)
+        for policy in policies
+    )
+
+
 def _set_defaults():
     from ... import nn
 

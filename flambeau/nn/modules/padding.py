@@ -123,7 +123,11 @@ class _FromInputPadNd(Module):
         return f"{self.padding}"
 
 
-class ReflectionPad1d(_FromInputPadNd):
+class _ReflectionPadNd(_FromInputPadNd):
+    _mode = "reflect"
+
+
+class ReflectionPad1d(_ReflectionPadNd):
     """Pads the last dimension with its reflection.
 
     Example:
@@ -131,10 +135,10 @@ class ReflectionPad1d(_FromInputPadNd):
         tensor([[2., 1., 2., 3., 2.]])
     """
 
-    _n, _mode = 1, "reflect"
+    _n = 1
 
 
-class ReflectionPad2d(_FromInputPadNd):
+class ReflectionPad2d(_ReflectionPadNd):
     """Pads the last two dimensions with their reflection.
 
     Example:
@@ -143,10 +147,10 @@ class ReflectionPad2d(_FromInputPadNd):
                  [4., 3., 4., 3.]]])
     """
 
-    _n, _mode = 2, "reflect"
+    _n = 2
 
 
-class ReflectionPad3d(_FromInputPadNd):
+class ReflectionPad3d(_ReflectionPadNd):
     """Pads the last three dimensions with their reflection.
 
     Example:
@@ -154,10 +158,14 @@ class ReflectionPad3d(_FromInputPadNd):
         torch.Size([1, 4, 4, 4])
     """
 
-    _n, _mode = 3, "reflect"
+    _n = 3
 
 
-class ReplicationPad1d(_FromInputPadNd):
+class _ReplicationPadNd(_FromInputPadNd):
+    _mode = "replicate"
+
+
+class ReplicationPad1d(_ReplicationPadNd):
     """Pads the last dimension with its edge.
 
     Example:
@@ -165,10 +173,10 @@ class ReplicationPad1d(_FromInputPadNd):
         tensor([[1., 1., 2., 3., 3.]])
     """
 
-    _n, _mode = 1, "replicate"
+    _n = 1
 
 
-class ReplicationPad2d(_FromInputPadNd):
+class ReplicationPad2d(_ReplicationPadNd):
     """Pads the last two dimensions with their edges.
 
     Example:
@@ -177,10 +185,10 @@ class ReplicationPad2d(_FromInputPadNd):
                  [3., 3., 4., 4.]]])
     """
 
-    _n, _mode = 2, "replicate"
+    _n = 2
 
 
-class ReplicationPad3d(_FromInputPadNd):
+class ReplicationPad3d(_ReplicationPadNd):
     """Pads the last three dimensions with their edges.
 
     Example:
@@ -188,7 +196,7 @@ class ReplicationPad3d(_FromInputPadNd):
         torch.Size([1, 4, 4, 4])
     """
 
-    _n, _mode = 3, "replicate"
+    _n = 3
 
 
 class _CircularPadNd(_FromInputPadNd):

@@ -30,9 +30,9 @@ class Registry(dict):
         self._attributes().pop(name, None)
 
     def pop(self, name, *default):
-        value = dict.pop(self, name, *default)
-        self._attributes().pop(name, None)
-        return value
+        if name in self:  # another attribute of that name is not the registry's
+            self._attributes().pop(name, None)
+        return dict.pop(self, name, *default)
 
     def popitem(self):
         name, value = dict.popitem(self)

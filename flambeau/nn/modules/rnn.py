@@ -87,6 +87,14 @@ class RNNBase(Module):
     def _flat_weights(self):
         return [getattr(self, name, None) for name in self._flat_weights_names]
 
+    @_flat_weights.setter
+    def _flat_weights(self, weights):
+        # What libraries compute with in place of the parameters, which stay what they are.
+        for name, weight in zip(self._flat_weights_names, weights, strict=True):
+            self.__dict__.pop(name, None)
+            if self._parameters.get(name) is not weight:
+                self.__dict__[name] = weight
+
     def flatten_parameters(self):
         """Nothing to do; for programs that expect it."""
 

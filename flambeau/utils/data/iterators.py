@@ -63,11 +63,11 @@ def _seed(loader):
     return drawn + getattr(loader, "_epochs", 0) * loader.num_workers
 
 
-def _pinned(batch):
+def pin_memory(data, device=None):
     """A batch whose tensors, and other parts that have pin_memory(), lie in page-locked memory."""
     from .._pytree import tree_map
 
-    return tree_map(lambda part: part.pin_memory() if hasattr(part, "pin_memory") else part, batch)
+    return tree_map(lambda part: part.pin_memory() if hasattr(part, "pin_memory") else part, data)
 
 
 class _Progress:
@@ -104,7 +104,7 @@ class _BaseDataLoaderIter:
             self.progress.finished = True
             raise
         self.progress.batches += 1
-        return _pinned(batch) if self._pins else batch
+        return pin_memory(batch) if self._pins else batch
 
     def __len__(self):
         return len(self.loader)
@@ -117,6 +117,10 @@ class _BaseDataLoaderIter:
     @property
     def _num_yielded(self):
         return self.progress.batches
+
+    @_num_yielded.setter
+    def _num_yielded(self, batches):  # libraries that resume in the midst of an epoch
+        self.progress.batches = batches
 
     def _open_indices(self, skip):
         self._sampler_iter = iter(self.loader._index_sampler)
