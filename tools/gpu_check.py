@@ -1,14 +1,18 @@
 """Correctness and speed on a GPU, in one run of under ten minutes: python tools/gpu_check.py [FILE]
 
-First correctness: operators, gradients and a training step on the device against the CPU. Then, where PyTorch
-is installed and sees the same card, times of both, device events around many calls, interleaved. Both tables go to
-FILE (gpu_check.txt). On the simulated driver (FLAMBEAU_CUDA=simulated) times are left out: they mean nothing there.
+First correctness: operators, gradients and a training step on the device against the CPU. Then the rows of gpu_speeds.py:
+times beside PyTorch on the same card, where it is installed and sees it, device events around many calls. Both tables go to
+FILE (gpu_check.txt), line by line. On the simulated driver (FLAMBEAU_CUDA=simulated) the rows are run once, in small, and
+no time is told: it would mean nothing there.
 
-    python tools/gpu_check.py --minutes 8 --only pointwise
+On a card, with a wheel for its Python (python -m build, or pip wheel .):
+
+    pip install flambeau-*-cp312-*.whl nvidia-cublas-cu12 nvidia-cudnn-cu12 nvidia-cusolver-cu12
+    python tools/gpu_check.py --minutes 8
+    python tools/gpu_check.py --only matmul --skip-checks
 """
 
 import argparse
-import math
 import sys
 import time
 import traceback
@@ -17,17 +21,12 @@ import warnings
 import flambeau
 import flambeau.nn.functional as F
 
-CHECKS, SPEEDS = {}, {}
+CHECKS = {}
 
 
 def check(function):
     CHECKS[function.__name__] = function
     return function
-
-
-def speed(make):
-    SPEEDS[make.__name__] = make
-    return make
 
 
 def near(there, here, tolerance=1e-4):
@@ -300,189 +299,65 @@ def training():
     near(losses("cuda"), losses("cpu"), 1e-5)
 
 
-# ---------------------------------------------------------------------------------------------- speed
-# make(torch, big) -> function to time, bytes moved or operations (for a rate), unit of the rate
+@check
+def kernels_of_one_operator():
+    """What has a kernel written for it alone."""
+    x = flambeau.randn(12, 3, 6)
+    labels = flambeau.randint(1, 6, (3, 4))
+    lengths = (12, 9, 12), (4, 3, 2)
+    with_gradients(lambda t, k: F.ctc_loss(t.log_softmax(2), k, *lengths), x, labels)
+    a, b = flambeau.rand(2, 200) * 20
+    both(lambda s, t: flambeau.igamma(s, t), a, b, tolerance=1e-4)
+    planes = flambeau.randn(2, 3, 9, 11)
+    with_gradients(lambda t: F.unfold(t, 3, padding=1), planes)
+    with_gradients(lambda t: F.interpolate(t, (13, 5)), planes)
+    both(lambda t: flambeau.hash_tensor(t).long(), planes)
 
 
-@speed
-def copy_64M(torch):
-    x = torch.empty(64 << 20, device="cuda")
-    y = torch.empty_like(x)
-    return lambda: y.copy_(x), 8 * x.numel(), "GB/s"
+@check
+def compiled_chains():
+    """torch.compile: pointwise operators and rows as one kernel."""
+    x, gate = flambeau.randn(64, 256), flambeau.randn(64, 256)
+
+    def chain(x, gate):
+        y = x * flambeau.sigmoid(gate) + flambeau.tanh(x)
+        return y * flambeau.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6)
+
+    with_gradients(flambeau.compile(chain), x, gate)
 
 
-@speed
-def add_64M(torch):
-    x, y = (torch.ones(64 << 20, device="cuda") for _ in range(2))
-    return lambda: x + y, 12 * x.numel(), "GB/s"
+@check
+def with_and_without_libraries():
+    """Products, convolutions and factorizations by NVIDIA's libraries, where they are, agree with our kernels."""
+    from gpu_speeds import libraries
+
+    a, w = flambeau.randn(300, 300), flambeau.randn(8, 6, 3, 3)
+    x = flambeau.randn(2, 6, 20, 20)
+    for state in ("on", "off"):
+        with libraries(state):
+            both(lambda s: s @ s.mT, a, tolerance=1e-3)
+            both(lambda s, t: F.conv2d(s, t, padding=1), x, w, tolerance=1e-3)
+            both(
+                lambda s: flambeau.linalg.cholesky(
+                    s @ s.mT + 300 * flambeau.eye(300, device=s.device)
+                ),
+                a,
+                tolerance=1e-2,
+            )
 
 
-@speed
-def gelu_64M(torch):
-    x = torch.randn(64 << 20, device="cuda")
-    return lambda: torch.nn.functional.gelu(x), 8 * x.numel(), "GB/s"
-
-
-@speed
-def sum_64M(torch):
-    x = torch.ones(64 << 20, device="cuda")
-    return lambda: x.sum(), 4 * x.numel(), "GB/s"
-
-
-@speed
-def sum_columns_8192(torch):
-    x = torch.ones(8192, 8192, device="cuda")
-    return lambda: x.sum(0), 4 * x.numel(), "GB/s"
-
-
-@speed
-def softmax_8192(torch):
-    x = torch.randn(8192, 8192, device="cuda")
-    return lambda: x.softmax(1), 8 * x.numel(), "GB/s"
-
-
-@speed
-def layer_norm_8192(torch):
-    x = torch.randn(8192, 4096, device="cuda")
-    return lambda: torch.nn.functional.layer_norm(x, (4096,)), 8 * x.numel(), "GB/s"
-
-
-@speed
-def matmul_float32_4096(torch):
-    a, b = (torch.randn(4096, 4096, device="cuda") for _ in range(2))
-    return lambda: a @ b, 2 * 4096**3, "GFLOP/s"
-
-
-@speed
-def matmul_bfloat16_4096(torch):
-    a, b = (torch.randn(4096, 4096, device="cuda").bfloat16() for _ in range(2))
-    return lambda: a @ b, 2 * 4096**3, "GFLOP/s"
-
-
-@speed
-def matmul_bfloat16_8192(torch):
-    a, b = (torch.randn(8192, 8192, device="cuda").bfloat16() for _ in range(2))
-    return lambda: a @ b, 2 * 8192**3, "GFLOP/s"
-
-
-@speed
-def matmul_tf32_4096(torch):
-    a, b = (torch.randn(4096, 4096, device="cuda") for _ in range(2))
-
-    def call():
-        torch.backends.cuda.matmul.allow_tf32 = True
-        a @ b
-        torch.backends.cuda.matmul.allow_tf32 = False
-
-    return call, 2 * 4096**3, "GFLOP/s"
-
-
-def _attention(torch, backward):
-    q, k, v = (
-        torch.randn(4, 16, 2048, 64, device="cuda").bfloat16().requires_grad_(backward)
-        for _ in range(3)
-    )
-    attend = lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-    operations = 2 * 4 * 16 * 2048**2 * 64 * (3.5 if backward else 1)
-    return (lambda: attend().sum().backward()) if backward else attend, operations, "GFLOP/s"
-
-
-@speed
-def attention_bfloat16(torch):
-    return _attention(torch, False)
-
-
-@speed
-def attention_backward(torch):
-    return _attention(torch, True)
-
-
-@speed
-def cross_entropy_32k(torch):
-    x = torch.randn(4096, 32000, device="cuda").requires_grad_()
-    t = torch.randint(32000, (4096,), device="cuda")
-    return lambda: torch.nn.functional.cross_entropy(x, t).backward(), 16 * x.numel(), "GB/s"
-
-
-@speed
-def adamw_200_tensors(torch):
-    parameters = [torch.randn(100_000, device="cuda").requires_grad_() for _ in range(200)]
-    for p in parameters:
-        p.grad = torch.ones_like(p)
-    optimizer = torch.optim.AdamW(parameters)
-    return optimizer.step, 28 * 200 * 100_000, "GB/s"
-
-
-@speed
-def fft_4096(torch):
-    x = torch.randn(4096, 4096, device="cuda", dtype=torch.complex64)
-    return lambda: torch.fft.fft(x), 16 * x.numel(), "GB/s"
-
-
-@speed
-def sort_4M(torch):
-    x = torch.randn(4 << 20, device="cuda")
-    return lambda: x.sort(), x.numel(), "G elements/s"
-
-
-@speed
-def lstm_step(torch):
-    model = torch.nn.LSTM(256, 256, num_layers=2, device="cuda")
-    x = torch.randn(64, 32, 256, device="cuda")
-    return lambda: model(x)[0].sum().backward(), 3 * 2 * 2 * 64 * 32 * 2 * 4 * 256 * 256, "GFLOP/s"
-
-
-@speed
-def embedding_backward(torch):
-    w = torch.randn(50000, 256, device="cuda").requires_grad_()
-    i = torch.randint(50000, (8192,), device="cuda")
-    return lambda: torch.nn.functional.embedding(i, w).sum().backward(), 2 * 4 * 8192 * 256, "GB/s"
-
-
-@speed
-def conv_64_56(torch):
-    x, w = torch.randn(32, 64, 56, 56, device="cuda"), torch.randn(64, 64, 3, 3, device="cuda")
-    return (
-        lambda: torch.nn.functional.conv2d(x, w, padding=1),
-        2 * 32 * 64 * 64 * 9 * 56 * 56,
-        "GFLOP/s",
-    )
-
-
-@speed
-def small_add(torch):
-    x, y = (torch.ones(12, device="cuda") for _ in range(2))
-    return lambda: x + y, 1e3, "M calls/s"
-
-
-def time_of(torch, call, seconds):
-    """Seconds a call, by device events around a batch; the least of three batches."""
-    call()
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    call()
-    torch.cuda.synchronize()
-    once = max(time.perf_counter() - start, 1e-6)
-    count = max(3, min(2000, int(seconds / 3 / once)))
-    best = math.inf
-    for _ in range(3):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        for _ in range(count):
-            call()
-        end.record()
-        torch.cuda.synchronize()
-        best = min(best, begin.elapsed_time(end) / 1e3 / count)
-    return best
-
-
-def main():
+def parsed():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", nargs="?", default="gpu_check.txt")
     parser.add_argument("--minutes", type=float, default=8)
-    parser.add_argument("--only", help="names that contain this")
-    args = parser.parse_args()
-    lines, end = [], time.time() + 60 * args.minutes
+    parser.add_argument("--only", default="", help="names that contain this")
+    parser.add_argument("--skip-checks", action="store_true", help="times alone")
+    return parser.parse_args()
+
+
+def main():
+    args, lines = parsed(), []
+    end = time.time() + 60 * args.minutes
 
     def say(line):
         print(line, flush=True)
@@ -495,51 +370,29 @@ def main():
     facts = flambeau.cuda.get_device_properties()
     say(f"device: {facts.name}, sm_{facts.major}{facts.minor}, {facts.total_memory >> 20} MiB")
     warnings.simplefilter("always")
-    failed = 0
-    for name, run in CHECKS.items():
-        if args.only and args.only not in name:
-            continue
-        start = time.perf_counter()
-        try:
-            run()
-            flambeau.cuda.synchronize()
-            say(f"right  {name}  {time.perf_counter() - start:.1f} s")
-        except Exception as error:
-            failed += 1
-            say(f"WRONG  {name}  {type(error).__name__}: {str(error)[:400]}")
-            traceback.print_exc()
-        if time.time() > end:
-            say("the time is over")
-            return 1
-    if facts.name == "Simulated GPU":
-        say("times: left out on a simulated device")
-        return failed
-    try:
-        import torch as reference  # PyTorch, if it is installed beside
-    except ImportError:
-        reference = None
-    if reference is not None and not reference.cuda.is_available():
-        reference = None
-    for name, make in SPEEDS.items():
-        if args.only and args.only not in name:
-            continue
-        if time.time() > end:
-            say("the time is over")
-            break
-        row = f"{name:24}"
-        for who, library in (("flambeau", flambeau), ("PyTorch", reference)):
-            if library is None:
-                continue
-            try:
-                call, amount, unit = make(library)
-                seconds = time_of(library, call, 2.0)
-                row += f"  {who} {seconds * 1e6:10.1f} us {amount / seconds / 1e9:9.1f} {unit}"
-                del call
-            except Exception as error:
-                row += f"  {who} {type(error).__name__}: {str(error)[:80]}"
-            library.cuda.empty_cache()
-        say(row)
+    chosen = {} if args.skip_checks else {n: f for n, f in CHECKS.items() if args.only in n}
+    failed = sum(not passes(name, run, say) for name, run in chosen.items() if time.time() < end)
+    import gpu_speeds
+
+    small = facts.name == "Simulated GPU"
+    failed += gpu_speeds.run(args.only, say, end, small)
+    if time.time() > end:
+        say("the time is over")
     return failed
+
+
+def passes(name, run, say):
+    """Whether a check holds; says so."""
+    start = time.perf_counter()
+    try:
+        run()
+        flambeau.cuda.synchronize()
+    except Exception as error:
+        say(f"WRONG  {name}  {type(error).__name__}: {str(error)[:400]}")
+        traceback.print_exc()
+        return False
+    say(f"right  {name}  {time.perf_counter() - start:.1f} s")
+    return True
 
 
 if __name__ == "__main__":

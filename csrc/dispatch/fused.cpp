@@ -4,12 +4,20 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/pointwise_launch.h"
 #include "dispatch/rows.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
 
 namespace {
+
+/// Where the results lie: with the tensors among the inputs, but those of no dims on the CPU.
+Device device_of(const Fusion& self, const FusedInputs& inputs) {
+  for (int i = self.n_out; i < self.n; ++i)
+    if (inputs.tensors[i] && inputs.tensors[i]->is_cuda()) return inputs.tensors[i]->device();
+  return on_cpu;
+}
 
 Dims common_sizes(const Fusion& self, const FusedInputs& inputs) {
   Dims sizes;
@@ -111,8 +119,32 @@ Dims result_strides(const Fusion& self, const FusedInputs& inputs, const Dims& s
   return dense_strides(tensors, n, sizes);
 }
 
+void run_on_device(Fusion& self, FusedInputs& inputs, const Dims& sizes, Device device,
+                   TensorRef* outputs) {
+  const Dims strides = result_strides(self, inputs, sizes);
+  DeviceOperands operands(device.index, sizes);
+  for (int i = 0; i < self.n; ++i) {
+    Tensor* t = inputs.tensors[i];
+    if (i < self.n_out) {
+      outputs[i] = empty_strided(sizes, strides, self.dtypes[i], device);
+      operands.add(*outputs[i], strides);
+    } else if (t) {
+      operands.add(*t, broadcast_strides(*t, sizes));
+    } else {
+      operands.add_number(inputs.numbers[i], itemsize(self.dtypes[i]));
+    }
+  }
+  if (outputs[0]->numel == 0) return;
+  Loop loop(sizes, operands.operands, self.n);
+  operands.run(find_map(self, loop.modes()), loop, "fused");
+}
+
 void run_map(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
   Dims sizes = common_sizes(self, inputs);
+  if (const Device device = device_of(self, inputs); device != on_cpu) [[unlikely]] {
+    check_outputs(self, inputs, sizes);
+    return run_on_device(self, inputs, sizes, device, outputs);
+  }
   if (run_flat(self, inputs, sizes, outputs)) return;
   check_outputs(self, inputs, sizes);
   Dims strides = result_strides(self, inputs, sizes);
@@ -162,10 +194,11 @@ void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
   int64_t length = sizes[sizes.n - 1], n_rows = sizes.product() / length;
   shown[shown.n - 1] = 1;
   RowOperands operands;
+  const Device device = device_of(self, inputs);
   for (int i = 0; i < self.n; ++i) {
     bool wide = self.kinds[i] == 'v';
     if (i < self.n_out) {
-      outputs[i] = empty(wide ? sizes : shown, self.dtypes[i], on_cpu);
+      outputs[i] = empty(wide ? sizes : shown, self.dtypes[i], device);
       operands.add(*outputs[i], (wide ? length : 1) * itemsize(self.dtypes[i]));
     } else if (inputs.tensors[i]) {
       add_rows(inputs, i, wide, sizes, operands);

@@ -172,45 +172,53 @@ bool check_elements(const Pointwise& record, const Arg* args, int64_t numel, DTy
 /// on the CPU, travel with the launch.
 void launch_on_device(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args,
                       int n_args, const Dims& sizes, DType compute) {
-  struct Slot {
-    alignas(16) uint64_t words[2];
-  };
-  Slot slots[max_operands] = {};
-  Operand operands[max_operands];
+  DeviceOperands operands(outputs[0]->device().index, sizes);
   DType dtypes[max_operands];
   Mode modes[max_operands];
-  bool values[max_operands] = {};
-  const int index = outputs[0]->device().index, n = n_out + n_args;
+  const int n = n_out + n_args;
   for (int k = 0; k < n; ++k) {
     Tensor* t = k < n_out ? outputs[k] : args[k - n_out].tensor;
     modes[k] = t ? Mode::contiguous : Mode::scalar;
-    values[k] = !t || t->on_cpu();
-    operands[k].data = nullptr;
-    if (values[k]) {
-      auto* bytes = reinterpret_cast<char*>(slots[k].words);
-      dtypes[k] =
-          t ? t->dtype : place_number(record, k - n_out, args[k - n_out].number, compute, bytes);
-      if (t) std::memcpy(bytes, t->data(), static_cast<size_t>(itemsize(t->dtype)));
-      operands[k].strides.n = sizes.n;
-      std::fill_n(operands[k].strides.v, sizes.n, 0);
-    } else {
+    if (t) {
       dtypes[k] = t->dtype;
-      slots[k].words[0] = t->address();
-      operands[k].strides = k < n_out ? strides_of(*t) : broadcast_strides(*t, sizes);
+      operands.add(*t, k < n_out ? strides_of(*t) : broadcast_strides(*t, sizes));
+    } else {
+      alignas(16) char bytes[16] = {};
+      dtypes[k] = place_number(record, k - n_out, args[k - n_out].number, compute, bytes);
+      operands.add_number(bytes, itemsize(dtypes[k]));
     }
-    operands[k].itemsize = itemsize(dtypes[k]);
   }
   MapKernel kernel = find_kernel(record, modes, dtypes, n_out, n, compute);
-  Loop loop(sizes, operands, n, record.uses_index);
-  if (loop.numel() == 0) return;
+  if (sizes.product() == 0) return;
   if (record.divisor >= 0 && !args[record.divisor].tensor && !is_floating(compute) &&
       !is_complex(compute))
     check_divisor(record, args);
+  Loop loop(sizes, operands.operands, n, record.uses_index);
+  operands.run(kernel, loop, record.name.c_str());
+}
+
+}  // namespace
+
+void DeviceOperands::add(Tensor& t, const Dims& strides) {
+  if (t.on_cpu()) return add_number(t.data(), itemsize(t.dtype));
+  operands[n] = {nullptr, itemsize(t.dtype), strides};
+  words_[n++][0] = t.address();
+}
+
+void DeviceOperands::add_number(const void* value, int64_t itemsize) {
+  operands[n] = {nullptr, itemsize, {}};
+  operands[n].strides.n = sizes_.n;
+  std::fill_n(operands[n].strides.v, sizes_.n, 0);
+  values_[n] = true;
+  std::memcpy(words_[n++], value, static_cast<size_t>(itemsize));
+}
+
+void DeviceOperands::run(MapKernel kernel, Loop& loop, const char* name) {
   char letters[24];
   int ndim = loop.ndim();
   bool flat = ndim == 1;
   for (int k = 0; k < n; ++k) {
-    letters[k] = values[k] ? 'v' : mode_letters[static_cast<int>(loop.modes()[k])];
+    letters[k] = values_[k] ? 'v' : mode_letters[static_cast<int>(loop.modes()[k])];
     flat &= letters[k] != 'g';
   }
   std::snprintf(letters + n, sizeof(letters) - static_cast<size_t>(n), "%d", flat ? 0 : ndim);
@@ -221,17 +229,14 @@ void launch_on_device(Pointwise& record, Tensor* const* outputs, int n_out, cons
     for (int k = 0; k < n; ++k) dims.push_back(loop.stride(d, k));
   }
   check((dims.size() + 2 * static_cast<size_t>(n) + 1) * 8 <= 4096, [&] {
-    return message(record.name, ": operands of ", ndim,
+    return message(name, ": operands of ", ndim,
                    " dims that can't be merged are too many for a launch. Make them contiguous.");
   });
-  void* parameters[] = {&numel, slots, dims.data()};
+  void* parameters[] = {&numel, words_, dims.data()};
   constexpr unsigned threads = 256;
-  cuda::launch(cuda::kernel_of(reinterpret_cast<const void*>(kernel), letters, index), index,
-               {cuda::blocks_for(numel, threads, index), 1, threads, 0}, parameters,
-               record.name.c_str());
+  cuda::launch(cuda::kernel_of(reinterpret_cast<const void*>(kernel), letters, index_), index_,
+               {cuda::blocks_for(numel, threads, index_), 1, threads, 0}, parameters, name);
 }
-
-}  // namespace
 
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {
   if (!out.on_cpu()) [[unlikely]] {

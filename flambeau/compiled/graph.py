@@ -28,8 +28,8 @@ class Value:
 
     __slots__ = (
         "contiguous",
+        "device",
         "dtype",
-        "on_cpu",
         "plain",
         "requires_grad",
         "shape",
@@ -41,8 +41,8 @@ class Value:
         self.dtype = str(tensor.dtype).partition(".")[2]
         self.shape = tuple(tensor.shape)
         self.requires_grad = tensor.requires_grad
-        self.on_cpu = plain and tensor.device.type == "cpu" and not tensor.is_sparse
-        self.plain = self.on_cpu
+        self.device = tensor.device
+        self.plain = plain and self.device.type in ("cpu", "cuda") and not tensor.is_sparse
         self.contiguous = self.plain and tensor.is_contiguous()
         self.strides = tuple(tensor.stride()) if self.plain else ()
         self.storage = tensor.untyped_storage()._cdata if self.plain else None

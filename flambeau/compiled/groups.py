@@ -147,7 +147,7 @@ def _facts(operand, values):
 
 
 def _key(node, values):
-    """((rows' shape, last dim or None), grad, requires_grad) of a node that may be grouped, and its dtype."""
+    """(shape of rows, grad, requires_grad, device) of a node that may be grouped, and its dtype."""
     if node.writes or isinstance(node.results, tuple):
         return None, None
     result = values[node.results]
@@ -159,7 +159,10 @@ def _key(node, values):
     ):
         return None, None
     refs = [values[o.index] for o in _operands(node) if type(o) is Ref]
-    if not refs or not all(v.plain and v.dtype in FUSED_DTYPES for v in refs):
+    device = result.device
+    if not refs or not all(
+        v.plain and v.dtype in FUSED_DTYPES and v.device == device for v in refs
+    ):
         return None, None
     if 0 in result.shape:
         return None, None
@@ -177,20 +180,20 @@ def _key(node, values):
             return None, None
         if spec.name != "copy" and result_of(spec, compute) != result.dtype:
             return None, None
-        return (result.shape, node.grad, records), compute
+        return (result.shape, node.grad, records, device), compute
     if (
         node.reduces is not None
         and refs[0].shape[-1] <= LONGEST_ROW
         and refs[0].shape[-1] > 1
         and refs[0].contiguous
     ):
-        return (refs[0].shape, node.grad, records), result.dtype
+        return (refs[0].shape, node.grad, records, device), result.dtype
     return None, None
 
 
 def _fits(group, key, node, values):
-    shape, grad, records = group.key
-    if (grad, records) != key[1:]:
+    shape, *rest = group.key
+    if tuple(rest) != key[1:]:
         return False
     if shape == key[0]:
         return not (

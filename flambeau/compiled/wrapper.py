@@ -298,8 +298,15 @@ def _add(value, leaves, parts):
     kind = type(value)
     if kind in _PLAIN and not vars(value):
         shape = value.shape
-        if value.numel() == 0 or value.device.type != "cpu" or value.layout is not flambeau.strided:
+        device = value.device
+        if device.type not in ("cpu", "cuda") or value.numel() == 0:
             return False
+        if value.layout is not flambeau.strided:
+            return False
+        if device.type == "cuda":
+            if flambeau.is_autocast_enabled("cuda"):
+                return False
+            parts.append(device)
         for k, other in enumerate(leaves):
             if other is value:
                 parts.append(k)
