@@ -16,7 +16,7 @@ def _fused(call):
     from flambeau import _core
 
     def run():
-        _core._set_fusion(LEAST_NUMEL, PATIENCE)
+        _core._set_fusion(LEAST_NUMEL, PATIENCE, True)
         result = call()
         _core._set_fusion(0, PATIENCE)  # runs what waits
         return result

@@ -131,7 +131,7 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   if (model) {
     DType dtype = result_dtype(record, compute);
     if (model->numel >= waiting::least_numel)
-      result = waiting::postpone(record, args, sizes_of(*model), compute, dtype, history);
+      result = waiting::postpone(record, args, sizes_of(*model), compute, dtype, history, true);
     if (!result) {
       result = empty(sizes_of(*model), dtype);
       launch_flat(record, *result, args, compute);
@@ -159,7 +159,7 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
       Dims strides = result_strides(record, args, sizes);
       if (waiting::least_numel != INT64_MAX && sizes.product() >= waiting::least_numel &&
           strides == contiguous_strides(sizes))
-        result = waiting::postpone(record, args, sizes, compute, dtype, history);
+        result = waiting::postpone(record, args, sizes, compute, dtype, history, false);
       waits = bool{result};
       if (!waits) result = empty_strided(sizes, strides, dtype);
     }

@@ -8,6 +8,8 @@
 namespace flambeau::waiting {
 
 constinit int64_t least_numel = INT64_MAX;
+constinit bool foresees = true;
+Foresight foresight;
 
 namespace {
 
@@ -89,6 +91,7 @@ bool merge(int a, int b) {
   to.alive += from.alive;
   to.flat = to.flat && from.flat;
   to.stamp = std::min(to.stamp, from.stamp);
+  from.n_nodes = 0;
   close(b);
   return true;
 }
@@ -132,6 +135,7 @@ struct Call {
   const Dims& sizes;
   DType compute, dtype;
   bool history;
+  uint16_t place = 0;
   Number numbers[max_args];
   bool flat = true, streamed = false;
   MapKernel kernel = nullptr;
@@ -238,8 +242,8 @@ int open_group(const Dims& sizes) {
 bool append(const Call& call, int g, Storage* result) {
   Group& group = groups[g];
   if (group.n_nodes == most_nodes) return false;
-  Node node{&call.record, call.kernel, result, call.compute, call.dtype, call.streamed,
-            call.history, false,       {}};
+  Node node{&call.record,  call.kernel,  result, call.compute, call.dtype,
+            call.streamed, call.history, false,  call.place,   {}};
   for (int i = 0; i < call.record.n_args; ++i) {
     Tensor* t = call.args[i].tensor;
     int code = !t                              ? number_of(group, call.numbers[i])
@@ -256,6 +260,7 @@ bool append(const Call& call, int g, Storage* result) {
   }
   withhold(result, g);
   result->waiting_node = group.n_nodes;
+  if (group.n_nodes == 1) foresight.joined(group.nodes[0].place);
   group.nodes[group.n_nodes++] = node;
   ++group.alive;
   return true;
@@ -264,6 +269,22 @@ bool append(const Call& call, int g, Storage* result) {
 bool may_wait(const Pointwise& record, const Dims& sizes, DType compute, DType dtype) {
   return !(watchers & ~watch_classes) && is_floating(compute) && !is_float8(compute) &&
          !is_complex(dtype) && !record.uses_index && sizes.n <= inline_ndim;
+}
+
+/// Whether nothing among the operands waits, or is waited for.
+bool all_there(const Pointwise& record, const Arg* args) {
+  for (int i = 0; i < record.n_args; ++i)
+    if (args[i].tensor && args[i].tensor->storage->waiting) return false;
+  return true;
+}
+
+TensorRef compute_now(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
+                      DType dtype, bool flat) {
+  TensorRef result = empty(sizes, dtype, on_cpu);
+  Tensor* outputs[] = {result.get()};
+  flat ? launch_flat(record, *result, args, compute)
+       : launch(record, outputs, 1, args, record.n_args, sizes, compute);
+  return result;
 }
 
 void ask_for_kernels() {
@@ -277,20 +298,19 @@ void ask_for_kernels() {
 }  // namespace
 
 TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
-                   DType dtype, bool history) {
+                   DType dtype, bool history, bool flat) {
   if (!may_wait(record, sizes, compute, dtype)) return {};
-  ask_for_kernels();
-  Call call{record, args, sizes, compute, dtype, history, {}};
-  if (!call.prepare()) return {};
-  recording = true;
-  TensorRef result;
-  try {
-    result = empty(sizes, dtype, on_cpu);
-  } catch (...) {
-    recording = false;
-    throw;
+  const uint16_t place = foresees ? foresight.arrive(record, args, sizes) : 0;
+  if (foresees && foresight.is_alone(place) && all_there(record, args)) {
+    TensorRef result = compute_now(record, args, sizes, compute, dtype, flat);
+    foresight.computed(place, result->storage, flat);
+    ++counted.alone;
+    return result;
   }
-  recording = false;
+  ask_for_kernels();
+  Call call{record, args, sizes, compute, dtype, history, place, {}};
+  if (!call.prepare()) return {};
+  TensorRef result = empty(sizes, dtype, on_cpu);
   // From here on nothing runs Python, unless a group is run: then all is looked at again.
   for (;;) {
     int g;
@@ -308,7 +328,7 @@ bool postpone_inplace(Pointwise& record, const Arg* args, Tensor& self, DType co
   const Dims sizes = sizes_of(self);
   if (!may_wait(record, sizes, compute, self.dtype)) return false;
   ask_for_kernels();
-  Call call{record, args, sizes, compute, self.dtype, false, {}};
+  Call call{record, args, sizes, compute, self.dtype, false, 0, {}};
   if (!call.prepare()) return false;
   int g = -1;
   do {

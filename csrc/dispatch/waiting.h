@@ -17,6 +17,9 @@ namespace waiting {
 /// Results of fewer elements are computed at once; INT64_MAX: all are.
 extern constinit int64_t least_numel;
 
+/// Whether operators that nothing joined the last times they stood here are computed at once.
+extern constinit bool foresees;
+
 /// How many operands a kernel has at most (max_operands where they are not all contiguous), how
 /// many operators a group.
 inline constexpr int most_operands = 32, most_nodes = 120;
@@ -44,21 +47,48 @@ void set_kernel(const std::string& key, MapKernel kernel);
 /// After how many runs of a group a kernel of its own is wanted; 0: all wait for it.
 extern constinit int patience;
 
-/// The result of record(args...), contiguous and of these sizes, which will be computed later; null
-/// where that cannot be. history: it will have a node, which may keep it for backward.
+/// The result of record(args...), contiguous and of these sizes, which will be computed later, or
+/// has been where nothing is expected to join it; null where neither can be.
+/// history: it will have a node, which may keep it for backward; flat: all tensors are contiguous
+/// and of these sizes.
 TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
-                   DType dtype, bool history);
+                   DType dtype, bool history, bool flat);
 
 /// self = record(self, ...) where self shows a result that waits: the place of its node goes to
 /// another. False where that cannot be.
 bool postpone_inplace(Pointwise& record, const Arg* args, Tensor& self, DType compute);
 
+/// Whether a large tensor is read for the last time, as only the caller of an operator holds it,
+/// and waits.
+bool waits_for_last_reader(const Tensor& t);
+
+/// Such a tensor, computed piece by piece into memory of a piece's size, as it is read: it is never
+/// stored, and waits on. Others who come for what its group holds wait for the end.
+class Pieces {
+ public:
+  /// False as a condition where the tensor has to be stored.
+  explicit Pieces(const Tensor& t);
+  ~Pieces();
+  Pieces(const Pieces&) = delete;
+  Pieces& operator=(const Pieces&) = delete;
+  explicit operator bool() const { return group_ >= 0; }
+  /// Elements [begin, end) to `to`. Any thread, without the GIL.
+  void compute(int64_t begin, int64_t end, char* to) const;
+
+ private:
+  int group_ = -1, n_ = 0;
+  MapKernel kernel_ = nullptr;
+  char* data_[most_operands];
+  int64_t steps_[most_operands];  // bytes from one element to the next
+};
+
 /// Runs all that wait.
 void settle_all();
 
 struct Counts {
-  int64_t postponed, runs, fused,
-      unseen;  // operators, groups, groups by one kernel, results never stored
+  int64_t postponed, runs, fused;  // operators, groups, groups by one kernel
+  // Results never stored, operators computed at once, results that were read as they were computed.
+  int64_t unseen, alone, in_pieces;
 };
 Counts counts();
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dispatch/waiting.h"
+#include "dispatch/waiting_foresight.h"
 
 namespace flambeau::waiting {
 
@@ -28,7 +29,8 @@ struct Node {
   Storage* storage;  // of the result; null: nobody holds it any more
   DType compute, dtype;
   bool streamed, history;
-  bool read = false;  // by another node
+  bool read = false;   // by another node
+  uint16_t place = 0;  // in foresight.h
   uint8_t operands[max_args];
 };
 
@@ -83,7 +85,5 @@ bool is_streamed(int64_t nbytes);
 /// the storage of the result that is asked for, null where all that somebody holds is.
 void run_group(int g, const Storage* wanted_result = nullptr);
 void settle_storage(Storage* s);
-/// Whether the bytes that are being allocated are those of a result that will wait.
-extern constinit bool recording;
 
 }  // namespace flambeau::waiting

@@ -53,6 +53,7 @@ void detach(int g, Node& node) {
 
 void close(int g) {
   Group& group = groups[g];
+  if (group.n_nodes == 1) foresight.alone(group.nodes[0].place);
   for (int i = 0; i < group.n_nodes; ++i)
     if (group.nodes[i].storage) detach(g, group.nodes[i]);
   Input inputs[most_operands];
@@ -146,10 +147,29 @@ struct Scratch {
   }
 };
 
+/// Which results, stored later, lend their bytes to what nobody outside a group sees: so a chain
+/// needs no more memory than its end. hosts[i]: a node, or -1. last: who reads a result last.
+void find_hosts(const Group& group, const int* last, int* hosts) {
+  int lent_until[most_nodes];
+  std::fill_n(lent_until, group.n_nodes, -1);
+  std::fill_n(hosts, group.n_nodes, -1);
+  const int overlap = group.flat ? 0 : 1;  // element by element it may be read as it is written
+  for (int i = 0; i < group.n_nodes; ++i) {
+    if (last[i] < 0 || group.nodes[i].storage) continue;
+    for (int j = std::max(i + 1, last[i] + overlap); j < group.n_nodes; ++j)
+      if (group.nodes[j].storage && lent_until[j] + overlap <= i &&
+          itemsize(group.nodes[j].dtype) == itemsize(group.nodes[i].dtype)) {
+        hosts[i] = j;
+        lent_until[j] = last[i];
+        break;
+      }
+  }
+}
+
 /// Operator by operator, as if nothing had waited.
 void run_singly(Group& group) {
   Scratch scratch[most_nodes];
-  int last[most_nodes];  // the node that reads a result last; -1: nobody wants it
+  int hosts[most_nodes], last[most_nodes];  // last: reads a result last; -1: nobody wants it
   std::fill_n(last, group.n_nodes, -1);
   for (int i = group.n_nodes - 1; i >= 0; --i) {
     const Node& node = group.nodes[i];
@@ -161,14 +181,16 @@ void run_singly(Group& group) {
         last[read] = std::max(last[read], i);
       }
   }
+  find_hosts(group, last, hosts);
   for (int i = 0; i < group.n_nodes; ++i) {
     if (last[i] < 0) continue;
     Node& node = group.nodes[i];
     auto bytes_of = [&](int k) {
-      Storage* s = group.nodes[k].storage;
+      Storage* s = group.nodes[hosts[k] < 0 ? k : hosts[k]].storage;
       return static_cast<char*>(s ? s->withheld : scratch[k].storage->data);
     };
-    if (!node.storage) scratch[i].storage = allocate_storage(group.numel * itemsize(node.dtype));
+    if (!node.storage && hosts[i] < 0)
+      scratch[i].storage = allocate_storage(group.numel * itemsize(node.dtype));
     Operands operands;
     operands.add(bytes_of(i), node.dtype, nullptr);
     for (int k = 0; k < node.record->n_args; ++k) {
@@ -196,6 +218,7 @@ int64_t held_alone(const Group& group) {
 
 /// How a group is to run: as one kernel over what its outputs are made of.
 struct Plan {
+  bool in_pieces = false;      // of one result, which is not stored
   MapKernel kernel = nullptr;  // null: operator by operator, and all that somebody holds is stored
   bool stored[most_nodes] = {};
   Operands operands;
@@ -221,8 +244,8 @@ void choose(const Group& group, const Storage* wanted, Plan& plan) {
   for (int i = group.n_nodes - 1; i >= 0; --i) {
     const Node& node = group.nodes[i];
     const bool asked = node.storage && node.storage == wanted;
-    plan.stored[i] =
-        asked || (node.storage && room > (wanted ? 1 : 0) && !(keeps && node.history && node.read));
+    plan.stored[i] = asked || (node.storage && !plan.in_pieces && room > (wanted ? 1 : 0) &&
+                               !(keeps && node.history && node.read));
     room -= plan.stored[i];
     used[i] |= plan.stored[i];
     if (!used[i]) continue;
@@ -307,7 +330,7 @@ void lay_out(Group& group, Plan& plan) {
     if (plan.inputs[i] >= 0) add_input(operands, group, group.inputs[i]);
   for (int i = 0; i < group.n_numbers; ++i)
     if (plan.numbers[i] >= 0) add_number(operands, group.numbers[i]);
-  plan.streamed = group.flat && is_streamed(least);
+  plan.streamed = group.flat && !plan.in_pieces && is_streamed(least);
   if (!group.flat) {
     Loop loop = loop_over(group, operands);
     for (int k = 0; k < operands.n; ++k)
@@ -325,7 +348,7 @@ void lay_out(Group& group, Plan& plan) {
 /// False where Python had to be asked, so that everything is looked at anew.
 bool make_plan(Group& group, const Storage* wanted_result, Plan& plan) {
   choose(group, wanted_result, plan);
-  if (plan.n_nodes > 1) {
+  if (plan.n_nodes > 1 || plan.in_pieces) {
     lay_out(group, plan);
     std::string key = key_of(group, plan);
     Compiled& known = kernels()[key];
@@ -352,7 +375,66 @@ void execute(Group& group, const Plan& plan) {
   run(group, plan.kernel, plan.operands, plan.streamed);
 }
 
+/// A group has run: whoever waits for that looks again.
+void finish(Group& group) {
+  {
+    std::lock_guard lock(bell().mutex);
+    group.running = false;
+    ++group.finished;
+  }
+  bell().rung.notify_all();
+}
+
 }  // namespace
+
+bool waits_for_last_reader(const Tensor& t) {
+  const Storage& s = *t.storage;
+  if (t.numel < least_numel || s.version.references != 1 || !t.contiguous) return false;
+  if (foresees && !s.waiting) foresight.read(&s, true);
+  return s.waiting_node >= 0 && Py_REFCNT(const_cast<Tensor&>(t).py()) == 1;
+}
+
+Pieces::Pieces(const Tensor& t) {
+  Storage* s = t.storage;
+  Plan plan;
+  int g;
+  do {
+    if (s->waiting_node < 0) return;
+    g = bit(s->waiting);
+    const Group& group = groups[g];
+    if (group.running || !group.flat || group.numel != t.numel || t.offset ||
+        t.dtype != group.nodes[s->waiting_node].dtype)
+      return;
+    foresight.joined(group.nodes[0].place);
+    plan = {};
+    plan.in_pieces = true;
+  } while (!make_plan(groups[g], s, plan));
+  if (!plan.kernel) return;
+  kernel_ = plan.kernel;
+  n_ = plan.operands.n;
+  for (int k = 0; k < n_; ++k) {
+    data_[k] = plan.operands.data[k];
+    steps_[k] = plan.operands.number[k] ? 0 : plan.operands.itemsizes[k];
+  }
+  ++counted.runs, ++counted.fused, ++counted.in_pieces;
+  groups[g].running = true;
+  group_ = g;
+}
+
+Pieces::~Pieces() {
+  if (group_ < 0) return;
+  Group& group = groups[group_];
+  finish(group);
+  if (group.open && group.alive == 0) close(group_);
+}
+
+void Pieces::compute(int64_t begin, int64_t end, char* to) const {
+  static constexpr int64_t none[most_operands] = {};
+  char* at[most_operands];
+  at[0] = to;
+  for (int k = 1; k < n_; ++k) at[k] = data_[k] + begin * steps_[k];
+  kernel_(end - begin, 1, begin, at, steps_, none);
+}
 
 void run_group(int g, const Storage* wanted_result) {
   Group& group = groups[g];
@@ -375,12 +457,7 @@ void run_group(int g, const Storage* wanted_result) {
     if (plan.stored[i]) retain(results[n++] = group.nodes[i].storage);
   group.running = true;
   auto end = [&] {
-    {
-      std::lock_guard lock(bell().mutex);
-      group.running = false;
-      ++group.finished;
-    }
-    bell().rung.notify_all();
+    finish(group);
     for (int i = 0; i < n; ++i) release(results[i]);
     if (group.open && group.alive == 0 && !group.running) close(g);
   };
@@ -395,17 +472,13 @@ void run_group(int g, const Storage* wanted_result) {
   end();
 }
 
-constinit bool recording = false;
-
 namespace {
 
-/// Before nbytes are allocated: what waits keeps inputs alive, which may not make a program's peak
-/// higher. An operator that waits takes the place of one that ran, beside whose result its input
-/// was alive too; so much is allowed to it.
-void relieve(int64_t nbytes) {
+/// Before an allocation that would set a new peak: what waits keeps inputs alive, which may not
+/// make a program's peak higher.
+void relieve(int64_t /*nbytes*/) {
   for (int g = 0; g < group_count; ++g)
-    while (groups[g].open && !groups[g].running && held_alone(groups[g]) > (recording ? nbytes : 0))
-      run_group(g);
+    while (groups[g].open && !groups[g].running && held_alone(groups[g]) > 0) run_group(g);
 }
 
 }  // namespace

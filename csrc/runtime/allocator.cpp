@@ -111,13 +111,15 @@ void unlink_large(Storage* s) {
 }
 
 constexpr int64_t listed_bytes = int64_t{1} << 20;
+// From how many bytes on an allocation lets go of what waits rather than pass the peak.
+constexpr int64_t relieved_bytes = int64_t{1} << 15;
 
 }  // namespace
 
 Storage* allocate_storage(int64_t nbytes) {
   if (nbytes < 0 || nbytes > (int64_t{1} << 47)) out_of_memory(nbytes);
   auto& c = cache();
-  if (nbytes >= listed_bytes && relieve_waiting &&
+  if (nbytes >= relieved_bytes && relieve_waiting &&
       c.stats.allocated_bytes + nbytes > c.stats.peak_allocated_bytes)
     relieve_waiting(nbytes);
   int64_t rounded;

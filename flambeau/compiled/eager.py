@@ -16,7 +16,6 @@ from .pointwise import apply
 
 __all__ = ["ask", "kernel_of", "wait"]
 
-LEAST_NUMEL = 16384  # elements of a result from which on waiting pays
 FIRST_NUMBER, FIRST_NODE = 64, 128  # as in dispatch/waiting.h
 _queue = deque()
 _lock = threading.Lock()

@@ -4,23 +4,31 @@ The derivative is that of each operator in turn, composed: what an operator's ow
 order in which the engine would have added gradients up.
 """
 
+import contextlib
+
 import flambeau
 from flambeau import _core
 
 from ..kernels import Map, Rows
+from ..kernels.analysis import infer
 from ..kernels.expression import const, inputs_of, node, substitute, topological
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast, exp, log
 from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
+from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
 from .groups import operands_of
 from .pointwise import apply, compute_of, number_dtype
 
-__all__ = ["Kernel", "NoDerivative", "backward_of", "evaluate", "forward_of"]
+__all__ = ["Kernel", "NoDerivative", "NoKernel", "backward_of", "evaluate", "forward_of"]
 
 
-class NoDerivative(Exception):
-    """The derivative of a group that does not become one kernel."""
+class NoKernel(Exception):
+    """A group that does not become one kernel: it would give other bits than its operators."""
+
+
+class NoDerivative(NoKernel):
+    """A group whose derivative does not."""
 
 
 def _softmax(x):
@@ -51,6 +59,22 @@ def _to(dtype):
     return lambda t: t.to(getattr(flambeau, dtype))
 
 
+def _widths(expressions, dtypes, kinds):
+    """The bytes of the dtypes that maths functions compute in.
+
+    Where there are several, vectors are as long as the widest wants, and the other functions take forms whose last bits
+    may differ. A kernel of rows has vectors as long as the widest operand along a row wants.
+    """
+    calls = [n for n in topological(expressions) if n.op == "call"]
+    if kinds and calls:
+        along = [compute_dtype(d) for d, kind in zip(dtypes, kinds) if kind == "v"]
+        return {max(DTYPES[d].bits // 8, 4) for d in along}
+    if kinds or len(calls) < 2:
+        return set()
+    found = infer(expressions, dtypes[len(expressions) :])
+    return {DTYPES[found[id(n)][0]].bits // 8 for n in calls if not found[id(n)][1]}
+
+
 class Kernel:
     """A joined kernel, compiled when it first runs; what Fused asks for machine code.
 
@@ -61,6 +85,8 @@ class Kernel:
         self.dtypes = (*out_dtypes, *in_dtypes)
         self.n_out, self.kinds, self.name = len(out_dtypes), kinds, name
         n_in = len(in_dtypes)
+        if len(_widths(expressions, self.dtypes, kinds)) > 1:
+            raise NoKernel(f"{name} computes functions in dtypes of several widths")
         self.reads = (-1 % (1 << 32),) * self.n_out
         if check:
             self.reads = tuple(sum(1 << i for i in inputs_of([e])) for e in expressions)
@@ -220,7 +246,8 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
         if all(built.values[i].shape != group.key[0] for i in in_values):
             return made  # no operand would tell how long a row is
     name = "backward_" + _name(group.nodes[-1])
-    made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, check=False)
+    with contextlib.suppress(NoKernel):
+        made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, check=False)
     return made
 
 

@@ -6,7 +6,7 @@ import flambeau
 from flambeau import _core
 
 from ..ops.core.declare import operator as make_operator
-from .fuse import NoDerivative, backward_of, evaluate, forward_of
+from .fuse import NoDerivative, NoKernel, backward_of, evaluate, forward_of
 from .graph import Ref, each_ref
 from .groups import Group
 
@@ -110,7 +110,7 @@ class Program:
     def _group(self, group):
         try:
             callable_ = _prepared(group, self.values)
-        except NoDerivative:
+        except NoKernel:
             return [self._call(n) for n in group.nodes]
         self.kernels += 1
         self.joined += len(group.nodes)

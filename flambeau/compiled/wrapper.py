@@ -10,7 +10,7 @@ import flambeau
 from flambeau import _core
 
 from ..utils import _pytree as pytree
-from . import eager, report, stance
+from . import report, stance
 from .graph import Break, each_ref
 from .groups import grouped
 from .program import Program
@@ -130,7 +130,8 @@ class Compiled:
             if entry.holds(tensors):
                 return self._run(entry, tensors, args, kwargs)
         if key in self.broken or len(self.broken) > MOST_BROKEN and not self.strict:
-            return self._in_parts(args, kwargs)
+            # What stands around its breaks runs as few kernels all the same: operators wait.
+            return self.function(*args, **kwargs)
         return self._trace(key, leaves, args, kwargs)
 
     def forget(self):
@@ -148,16 +149,6 @@ class Compiled:
                 raise
             # The program's own line raises, or none does: the function is free of effects so far.
             return self.function(*args, **kwargs)
-
-    def _in_parts(self, args, kwargs):
-        """A call of a function that breaks: what stands before, between and behind the breaks runs as few kernels."""
-        before = _core._exchange_least_waiting(eager.LEAST_NUMEL)
-        if before < eager.LEAST_NUMEL:
-            _core._exchange_least_waiting(before)
-        try:
-            return self.function(*args, **kwargs)
-        finally:
-            _core._exchange_least_waiting(before)
 
     def _trace(self, key, leaves, args, kwargs):
         if not stance.may_trace(self, key):

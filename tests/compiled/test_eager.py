@@ -209,6 +209,51 @@ def test_a_chain_is_one_kernel_and_only_its_end_is_stored(fused):
     assert after["unseen"] - before["unseen"] == after["postponed"] - before["postponed"] - 1
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_read_chains_as_they_are_computed(fused, threads):
+    """In the chunks of a sum of what is stored, so the bits are the same."""
+    x, y = torch.randn(600, 1001), torch.randn(600, 1001)
+    calls = {
+        "whole": lambda: ((x - y) ** 2).sum(),
+        "mean": lambda: (x * y).exp().mean(),
+        "rows": lambda: (x - y).abs().sum(-1),
+        "kept": lambda: x.pow(2).mean(1, keepdim=True),
+        "several dims": lambda: (x * 2 - y).view(60, 10, 77, 13).sum((2, 3)),
+        "double": lambda: (x.double() * 3).mean(),
+        "half": lambda: (x.half() * 3).sum(),
+    }
+    was = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for name, call in calls.items():
+            before = _core._fusion_counters()["in_pieces"]
+            found = call()
+            pieces = _core._fusion_counters()["in_pieces"] - before
+            assert torch.equal(found, singly(call)), name
+            assert pieces == (name != "several dims"), name  # a view shares its bytes
+    finally:
+        torch.set_num_threads(was)
+
+
+def test_what_somebody_holds_is_stored_for_its_sum(fused):
+    x = torch.randn(1000, 300)
+    y = x * 2 + 1
+    before = _core._fusion_counters()["in_pieces"]
+    total = y.sum()
+    assert _core._fusion_counters()["in_pieces"] == before
+    assert torch.equal(total, singly(lambda: (x * 2 + 1).sum())) and y[0, 0] == x[0, 0] * 2 + 1
+    assert (x * 2).T.sum(0).shape == (1000,) and (x[:, :5] * 2).sum(-1).shape == (1000,)
+
+
+def test_gradients_of_sums_that_were_never_stored(fused):
+    def step():
+        x = torch.linspace(-2, 2, 300_000).requires_grad_()
+        ((x.sigmoid() * x) ** 2).mean().backward()
+        return x.grad
+
+    assert torch.equal(step(), singly(step))
+
+
 def test_numbers_are_operands_so_one_kernel_serves_all(fused):
     x = torch.randn(50)
     (x * 2 + 1).tolist()
@@ -242,6 +287,21 @@ def test_other_dtypes_and_mixtures_of_them(fused, dtype):
 
     for a, b in zip(chain(), singly(chain), strict=True):
         assert a.dtype == b.dtype and torch.equal(a, b)
+
+
+def test_functions_of_two_widths_are_no_kernel(fused):
+    """Vectors as long as float64 wants would give the float32 ones another form, and other last bits."""
+    x, wide = torch.randn(4000), torch.randn(4000, dtype=torch.float64)
+
+    def chain():
+        return x.exp() + wide.exp()
+
+    expected = singly(chain)
+    assert torch.equal(chain(), expected) and torch.equal(torch.compile(chain)(), expected)
+    compiled = torch.compile(lambda x, y: (x * 2).exp() + (y * 2).exp())
+    for _ in range(3):
+        found = compiled(x, wide)
+    assert torch.equal(found, singly(lambda: (x * 2).exp() + (wide * 2).exp()))
 
 
 def test_small_tensors_do_not_wait():
@@ -441,6 +501,7 @@ def test_a_child_finds_what_waited_in_its_parent(fused):
     assert y.tolist() == [1, 3, 5, 7, 9]
 
 
+@pytest.mark.parametrize("fused", [0, 1000000], indirect=True)
 def test_the_peak_of_memory_is_not_higher(fused):
     def peak():
         _core.reset_peak_memory_stats()
@@ -449,12 +510,35 @@ def test_the_peak_of_memory_is_not_higher(fused):
             before = before * 2
             before = before + 1
         before = torch.cat([before[:10], torch.randn(1 << 20)])
+        before = (before * 2).exp().sin() * 3 + 1  # whose steps nobody holds
         x = torch.randn(1 << 20) * torch.randn(1 << 20)
         x = x + torch.randn(1 << 20)
         return float(x.sum()) * 0 + _core.memory_stats()["allocated_bytes.peak"]
 
     expected = singly(peak)
     assert peak() <= expected + 4096
+
+
+def test_operators_that_nothing_joins_are_computed_at_once():
+    was = _core._fusion_settings()
+    _core._set_fusion(100, 1, True)
+    try:
+        x = torch.rand(300)
+        for _ in range(12):  # always in the same place of the program
+            x.erfc().sum()
+        before = _core._fusion_counters()
+        for _ in range(3):
+            x.erfc().sum()
+        after = _core._fusion_counters()
+        assert after["alone"] == before["alone"] + 3 and after["postponed"] == before["postponed"]
+        for _ in range(12):  # now something joins it
+            torch.log1p(x.erfc()).sum()
+        before = _core._fusion_counters()
+        torch.log1p(x.erfc()).sum()
+        after = _core._fusion_counters()
+        assert after["alone"] == before["alone"] and after["postponed"] == before["postponed"] + 2
+    finally:
+        _core._set_fusion(*was)
 
 
 def test_what_nobody_asks_for_is_never_computed(fused):
@@ -470,7 +554,7 @@ def test_programs_may_switch_it_off():
     program = (
         "import flambeau as t; t.ones(99999) * 2; print(t._core._fusion_counters()['postponed'])"
     )
-    for value, expected in (("0", 0), ("1", 1)):
+    for value, expected in (("0", 0), ("1", 1), ("", 1)):
         done = subprocess.run(
             [sys.executable, "-c", program], env={**os.environ, "FLAMBEAU_FUSION": value},
             capture_output=True, text=True, check=True,

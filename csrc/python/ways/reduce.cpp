@@ -45,9 +45,11 @@ PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec),
 TensorRef sum(Called op, Tensor& input, PyObject* dim, Flag keepdim, std::optional<DType> dtype,
               Tensor* out) {
   Dims dims = to_reduced_dims(dim, input.ndim, op);
-  TensorRef t = TensorRef::borrow(&input);
+  Tensor* t = &input;  // without a reference: one that waits shows by it that nobody else reads it
+  TensorRef converted;
   // Converted first, as PyTorch does: 1.7 + 1.7 in int64 is 2.
-  if (dtype && (is_differentiable(*dtype) || is_differentiable(t->dtype))) t = to_dtype(*t, *dtype);
+  if (dtype && (is_differentiable(*dtype) || is_differentiable(t->dtype)))
+    t = (converted = to_dtype(input, *dtype)).get();
   DType made = dtype ? *dtype : is_differentiable(t->dtype) ? t->dtype : DType::int64;
   return finish_out(sum_like("sum_reduction", *t, dims, keepdim, made, 1), out, op);
 }
@@ -55,7 +57,8 @@ TensorRef sum(Called op, Tensor& input, PyObject* dim, Flag keepdim, std::option
 TensorRef mean(Called op, Tensor& input, PyObject* dim, Flag keepdim, std::optional<DType> dtype,
                Tensor* out) {
   Dims dims = to_reduced_dims(dim, input.ndim, op);
-  TensorRef t = dtype ? to_dtype(input, *dtype) : TensorRef::borrow(&input);
+  TensorRef converted;
+  Tensor* t = dtype ? (converted = to_dtype(input, *dtype)).get() : &input;
   check(is_differentiable(t->dtype), [&] {
     return message("mean: input is ", name(t->dtype),
                    ", and a mean is no integer. Pass dtype=torch.float32, or call .float() first.");

@@ -43,53 +43,49 @@ void set_kernel(PyObject* key, int64_t address) {
 
 PyObject* counters() {
   waiting::Counts c = waiting::counts();
-  return Py_BuildValue("{s:L,s:L,s:L,s:L}", "postponed", c.postponed, "runs", c.runs, "fused",
-                       c.fused, "unseen", c.unseen);
+  return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L,s:L}", "postponed", c.postponed, "runs", c.runs,
+                       "fused", c.fused, "unseen", c.unseen, "alone", c.alone, "in_pieces",
+                       c.in_pieces);
 }
 
 PyObject* fusion_settings() {
-  return Py_BuildValue("(LL)", waiting::least_numel == INT64_MAX ? 0 : waiting::least_numel,
-                       static_cast<long long>(waiting::patience));
+  return Py_BuildValue("(LLN)", waiting::least_numel == INT64_MAX ? 0 : waiting::least_numel,
+                       static_cast<long long>(waiting::patience),
+                       PyBool_FromLong(waiting::foresees));
 }
 
 /// 0: nothing waits.
-void set_fusion(int64_t least_numel, int64_t patience) {
+void set_fusion(int64_t least_numel, int64_t patience, bool foresees) {
   waiting::settle_all();
+  waiting::foresees = foresees;
   waiting::least_numel = least_numel <= 0 ? INT64_MAX : least_numel;
   waiting::patience = static_cast<int>(patience);
 }
 
 constexpr int64_t usual_least_numel = 16384;
 
-/// FLAMBEAU_FUSION: 0; 1, or 1:FROM:RUNS for tests.
-const bool forbidden = [] {
+/// FLAMBEAU_FUSION: 1, as without it; 0; or 1:FROM:RUNS for tests.
+[[maybe_unused]] const bool set_up = [] {
   waiting::compile = ask_for_kernel;
   const char* asked = std::getenv("FLAMBEAU_FUSION");
-  if (!asked || !*asked) return false;
-  if (std::strcmp(asked, "0") == 0) return true;
+  if (asked && std::strcmp(asked, "0") == 0) return false;
   waiting::least_numel = usual_least_numel;
-  if (const char* from = std::strchr(asked, ':')) {
+  if (const char* from = asked ? std::strchr(asked, ':') : nullptr) {
+    waiting::foresees = false;
     waiting::least_numel = std::max<int64_t>(1, std::atoll(from + 1));
     if (const char* runs = std::strchr(from + 1, ':')) waiting::patience = std::atoi(runs + 1);
   }
-  return false;
+  return true;
 }();
 
-/// Leaves what waits waiting.
-int64_t exchange_least(int64_t least_numel) {
-  const int64_t before = waiting::least_numel;
-  if (!forbidden) waiting::least_numel = std::max<int64_t>(1, least_numel);
-  return before;
-}
-
 const NativeEntry entries[] = {
-    bind<set_fusion>("_set_fusion", "least_numel, patience",
-                     "From how many elements on pointwise operators wait, and how often a group of "
-                     "them is run singly; 0: nothing waits."),
+    bind<set_fusion>(
+        "_set_fusion", "least_numel, patience, foresees=False",
+        "From how many elements on pointwise operators wait, how often a group of "
+        "them is run singly, whether those that nothing joins are computed at once; 0: "
+        "nothing waits."),
     bind<fusion_settings>("_fusion_settings", "", "What _set_fusion was given last."),
     bind<[] { waiting::settle_all(); }>("_settle", "", "Runs all operators that wait."),
-    bind<exchange_least>("_exchange_least_waiting", "least_numel",
-                         "Sets from how many elements on operators wait; gives what it was."),
     bind<set_kernel>("_set_waiting_kernel", "key, address", "The kernel of a group; 0: none."),
     bind<counters>("_fusion_counters", "", "What has been postponed, run and fused."),
     {}};
