@@ -12,7 +12,7 @@ from . import harness
 NAMES = (
     "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "memory", "train", "processes",
     "distributed",
-    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "loaders", "language", "compiled", "fused",
+    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "loaders", "language", "compiled", "fused", "jax_programs", "compiled_programs",
     "first_use", "import_time", "start", "install_size",
 )  # fmt: skip
 
