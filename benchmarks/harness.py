@@ -1,5 +1,6 @@
 """Paired timing: A B A B ... in one process, so that whatever slows the machine slows both."""
 
+import dataclasses
 import gc
 import json
 import statistics
@@ -12,16 +13,16 @@ ROUNDS = 9
 clock = time.perf_counter  # process_time, of one thread, on a machine that does other work
 
 
+@dataclasses.dataclass
 class Row:
     """One line of the table: median times in seconds, and the median of the paired ratios."""
 
-    def __init__(self, name, goal, ours_s, theirs_s, ratio, text=None):
-        self.name = name
-        self.goal = goal
-        self.ours_s = ours_s
-        self.theirs_s = theirs_s
-        self.ratio = ratio
-        self.text = text
+    name: str
+    goal: float | None
+    ours_s: float
+    theirs_s: float | None
+    ratio: float | None
+    text: str | None = None
 
     @property
     def reached(self):

@@ -1,5 +1,7 @@
 """What the examples draw, by matplotlib; without it they say how to get it and go on."""
 
+from flambeau.train.curves import smooth
+
 
 def pyplot():
     """matplotlib's pyplot, drawing into files; None, and a sentence printed, where it is missing."""
@@ -35,12 +37,3 @@ def image(axes, picture):
     """A grey image (H, W) of values from 0 to 1, ink on white, without axes."""
     axes.imshow(picture.numpy(), cmap="gray_r", vmin=0, vmax=1)
     axes.axis("off")
-
-
-def smooth(values, weight=0.95):
-    """The exponential moving average of a list."""
-    smoothed, average = [], values[0]
-    for value in values:
-        average = weight * average + (1 - weight) * value
-        smoothed.append(average)
-    return smoothed

@@ -147,6 +147,48 @@ def test_imports_point_downwards(path):
     assert not broken, "\n" + "\n".join(broken)
 
 
+# A schedule has a form for the GPU, which it asks for when there is one.
+KNOWN_CIRCLES = {
+    frozenset({f"flambeau.kernels.{room}.{name}" for room in ("gpu", "schedules")})
+    for name in ("reduce", "rows")
+}
+
+
+def circles(imports):
+    """The sets of modules that reach each other: imports is {module: set of modules}."""
+    reached = {}
+
+    def reach(module):
+        seen, left = set(), [module]
+        while left:
+            for name in imports.get(left.pop(), ()):
+                if name not in seen:
+                    seen.add(name)
+                    left.append(name)
+        return seen
+
+    for module in imports:
+        reached[module] = reach(module)
+    found = {
+        frozenset(other for other in seen if module in reached.get(other, ()))
+        for module, seen in reached.items()
+    }
+    return {circle for circle in found if len(circle) > 1}
+
+
+@pytest.mark.parametrize("package", ["flambeau.kernels", "flambeau.ops"])
+def test_modules_do_not_import_each_other(package):
+    """Not in functions either: a circle that is loaded late is one all the same."""
+    own = {module_name(file): file for file in FILES}
+    own = {name: file for name, file in own.items() if name.startswith(package + ".")}
+    imports = {
+        name: {other for _, other, _ in imported_names(file) if other in own}
+        for name, file in own.items()
+    }
+    new = circles(imports) - KNOWN_CIRCLES
+    assert not new, f"these modules import each other: {[sorted(circle) for circle in new]}"
+
+
 def test_the_rule_is_read_from_relative_imports_too():
     def names_in(file):
         return {(name, eager) for _, name, eager in imported_names(PACKAGE / "ops" / "core" / file)}

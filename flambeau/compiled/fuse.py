@@ -13,7 +13,8 @@ from ..kernels import Map, Rows
 from ..kernels.analysis import infer
 from ..kernels.expression import const, inputs_of, node, substitute, topological
 from ..kernels.expression import input as symbol
-from ..kernels.language import cast, exp, log
+from ..kernels.language import cast, exp
+from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
 from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
@@ -31,18 +32,8 @@ class NoDerivative(NoKernel):
     """A group whose derivative does not."""
 
 
-def _softmax(x):
-    e = exp(x - rmax(x))
-    return e * (1 / rsum(e))
-
-
-def _log_softmax(x):
-    top = rmax(x)
-    return x - top - log(rsum(exp(x - top)))
-
-
-_REDUCTIONS = {"rsum": rsum, "rmean": rmean, "rmax": rmax, "rmin": rmin, "softmax": _softmax,
-               "log_softmax": _log_softmax}  # fmt: skip
+_REDUCTIONS = {"rsum": rsum, "rmean": rmean, "rmax": rmax, "rmin": rmin, "softmax": softmax_of,
+               "log_softmax": log_softmax_of}  # fmt: skip
 
 
 _EAGER = {

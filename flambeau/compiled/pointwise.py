@@ -10,14 +10,13 @@ import functools
 from .. import _core
 from ..kernels.expression import const, node, substitute
 from ..kernels.expression import input as symbol
-from ..kernels.types import DTYPES, promote, promote_weak
+from ..kernels.types import DTYPES, RANK, promote, promote_weak
 
 __all__ = ["FUSED_DTYPES", "apply", "compute_of", "number_dtype", "result_of", "suits"]
 
 FUSED_DTYPES = frozenset(
     "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
 )
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def number_dtype(number):
@@ -52,7 +51,7 @@ def compute_of(spec, operands):
     if zero is not None:
         if found is None:
             found = zero
-        elif _RANK[DTYPES[zero].kind] > _RANK[DTYPES[found].kind]:
+        elif RANK[DTYPES[zero].kind] > RANK[DTYPES[found].kind]:
             found = zero if DTYPES[zero].kind != "f" or DTYPES[found].kind != "f" else found
     if found is None:
         return None

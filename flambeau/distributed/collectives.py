@@ -288,16 +288,24 @@ def all_gather_coalesced(output_tensor_lists, input_tensor_list, group=None, asy
     return _done(Together(works), async_op)
 
 
+def _rooted(name, tensor, group, root, group_root, which, parts):
+    """(group or None, number of the process `which` in it, whether it is this one), which alone gives parts."""
+    _checked(name, tensor)
+    group = chosen(group, name)
+    if group is None:
+        return None, None, False
+    root = _root(group, root, group_root, name)
+    mine = group.rank() == root
+    if mine != bool(parts):
+        raise ValueError(f"{name}: process {which} gives {name}_list, the others none.")
+    return group, root, mine
+
+
 def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group_dst=None):
     """gather_list of process `dst` becomes all processes' tensors; other processes give none."""
-    _checked("gather", tensor)
-    group = chosen(group, "gather")
+    group, root, mine = _rooted("gather", tensor, group, dst, group_dst, "dst", gather_list)
     if group is None:
         return None
-    root = _root(group, dst, group_dst, "gather")
-    mine = group.rank() == root
-    if mine != bool(gather_list):
-        raise ValueError("gather: process dst gives gather_list, the others none.")
     sent = _packed(tensor)
     received = flambeau.empty((group.size() if mine else 0, *tensor.shape), dtype=tensor.dtype)
     request = None
@@ -317,14 +325,9 @@ def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group
 
 def scatter(tensor, scatter_list=None, src=None, group=None, async_op=False, group_src=None):
     """`tensor` becomes this process's one of scatter_list of process `src`; other processes give none."""
-    _checked("scatter", tensor)
-    group = chosen(group, "scatter")
+    group, root, mine = _rooted("scatter", tensor, group, src, group_src, "src", scatter_list)
     if group is None:
         return None
-    root = _root(group, src, group_src, "scatter")
-    mine = group.rank() == root
-    if mine != bool(scatter_list):
-        raise ValueError("scatter: process src gives scatter_list, the others none.")
     sent = flambeau.stack([t.detach() for t in scatter_list]) if mine else None
     received = flambeau.empty(tensor.shape, dtype=tensor.dtype)
     request = None

@@ -56,7 +56,7 @@ DTYPES = {
 FLOAT8 = frozenset(name for name in DTYPES if name.startswith("float8"))
 NARROW = FLOAT8 | {"float16", "bfloat16"}  # what is computed in float32
 DEFAULT_FLOAT = "float32"
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
 class DtypeError(TypeError, NotImplementedError):
@@ -107,7 +107,7 @@ def promote(a, b):
 def promote_weak(strong, kind):
     """The dtype of a strong value with a Python number of `kind` (b, i, f or c)."""
     d = DTYPES[strong]
-    if _RANK[d.kind] >= _RANK[kind]:
+    if RANK[d.kind] >= RANK[kind]:
         return strong
     if kind == "i":
         return "int64"

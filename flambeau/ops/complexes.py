@@ -97,7 +97,7 @@ def _part(index, name):
         return _core.select(_core.view_as_real(input), -1, index)
 
     part.__name__ = part.__qualname__ = name
-    part.__doc__ = f"A view of the {name} part."
+    part.__doc__ = f"A view of the {name} part.\n\nDtype: complex{', and real ones as they are' * (not index)}."
     return part
 
 

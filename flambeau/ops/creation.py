@@ -199,7 +199,10 @@ def range(
     start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, device=None,
     requires_grad=False,
 ):  # fmt: skip
-    """The numbers from start to end inclusive (deprecated in PyTorch too: use arange)."""
+    """The numbers from start to end inclusive (deprecated in PyTorch too: use arange).
+
+    Dtype: any that computes; the default dtype unless `dtype` or `out` says another.
+    """
     check_options("range", layout, device, dtype=dtype)
     _core._warn("range: includes its end, unlike Python's range, and is deprecated. Use arange.")
     first, last, by = (_number(v, "range", "bound") for v in (start, end, step))

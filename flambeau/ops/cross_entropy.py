@@ -8,7 +8,7 @@ from .core import operators as fl
 from .core.declare import primitive
 from .rows import run_rows
 
-_REAL = (_core.float16, _core.bfloat16, _core.float32, _core.float64)
+REAL_DTYPES = (_core.float16, _core.bfloat16, _core.float32, _core.float64)
 
 
 def _half(dtype):
@@ -109,7 +109,7 @@ def cross_entropy(input, target, ignore_index, reduction, label_smoothing):
 
     Raises IndexError for a target that is neither a class nor ignore_index.
     """
-    if input.dtype not in _REAL:
+    if input.dtype not in REAL_DTYPES:
         raise NotImplementedError(
             f"cross_entropy: input is {input.dtype}, but it must be floating. Convert it with "
             ".float() first."

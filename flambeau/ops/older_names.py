@@ -152,7 +152,18 @@ def _removed(name, instead):
     def function(*args, **kwargs):
         raise RuntimeError(f"{name}: was removed. Use {instead}.")
 
-    function.__doc__ = f"Raises: {instead} took its place."
+    function.__doc__ = f"""Nothing any more: {instead} took its place.
+
+    Shape, Dtype: of {instead}.
+
+    Raises:
+        RuntimeError: always.
+
+    Example:
+        >>> torch.{name}(torch.eye(2))
+        Traceback (most recent call last):
+        RuntimeError: {name}: was removed. Use {instead}.
+    """
     function.__name__ = name
     register(name, function, method=True)
 

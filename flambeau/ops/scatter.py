@@ -200,23 +200,32 @@ def index_reduce_(input, dim, index, source, reduce, *, include_self=True):
     )
 
 
-class _AlongIndex:
-    """The cells that scatter names: how to write them, add to them, read them and fill them."""
+class _Cells:
+    """The cells that an index names: how to write them, add to them, read them and fill them.
+
+    A subclass names the operators: `_write`, which takes combine and include_self, `_add`, `_read`, `_fill`.
+    """
 
     def __init__(self, dim, index):
         self.dim, self.index = dim, index
 
-    def write(self, input, source, combine, include_self):
-        return indexing.scatter_reduce_(input, self.dim, self.index, source, combine, include_self)
+    def write(self, input, *source_and_how):
+        return getattr(indexing, self._write)(input, self.dim, self.index, *source_and_how)
 
     def add(self, input, source):
-        return fl.scatter_add(input, self.dim, self.index, source)
+        return getattr(fl, self._add)(input, self.dim, self.index, source)
 
     def read(self, input):
-        return fl.gather(input, self.dim, self.index)
+        return getattr(fl, self._read)(input, self.dim, self.index)
 
     def fill(self, input, value):
-        return fl.scatter(input, self.dim, self.index, value)
+        return getattr(fl, self._fill)(input, self.dim, self.index, value)
+
+
+class _AlongIndex(_Cells):
+    """Those of scatter: an index for each element."""
+
+    _write, _add, _read, _fill = "scatter_reduce_", "scatter_add", "gather", "scatter"
 
     def covered(self, source):
         """The part of source that is used."""
@@ -225,20 +234,10 @@ class _AlongIndex:
         return source
 
 
-class _SlicesIndex(_AlongIndex):
-    """The same for index_add: one index for each slice along dim."""
+class _SlicesIndex(_Cells):
+    """Those of index_add: an index for each slice along dim."""
 
-    def write(self, input, source, combine, include_self):
-        return indexing.index_reduce_(input, self.dim, self.index, source, combine, include_self)
-
-    def add(self, input, source):
-        return fl.index_add(input, self.dim, self.index, source)
-
-    def read(self, input):
-        return fl.index_select(input, self.dim, self.index)
-
-    def fill(self, input, value):
-        return fl.index_fill(input, self.dim, self.index, value)
+    _write, _add, _read, _fill = "index_reduce_", "index_add", "index_select", "index_fill"
 
     def covered(self, source):
         return source

@@ -70,6 +70,8 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
 def bincount(input, weights=None, minlength=0):
     """How often each of 0, 1, 2 ... occurs in input (1-D, not negative), or the sum of its weights.
 
+    Shape: input and weights (N).
+
     Returns:
         Tensor: (max(input) + 1), at least minlength; int64, or the dtype of weights (float64 unless float32).
     """

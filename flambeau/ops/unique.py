@@ -42,7 +42,7 @@ def _asked_for(name, input, found, return_inverse, return_counts):
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements in ascending order, or the distinct slices along dim.
 
-    NaNs are distinct from each other. There is no derivative: backward raises.
+    NaNs are distinct from each other. There is no derivative: backward raises. Shape: any.
 
     Returns:
         Tensor: (M), or size M along dim; then, as asked for, inverse (out[inverse] is input) and counts (M).

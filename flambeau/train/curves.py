@@ -39,7 +39,7 @@ def draw_curves(log, path, history=()):
         plain = name == "lr"
         axes.plot(steps, values, color="tab:blue", alpha=1 if plain else 0.3, linewidth=1)
         if not plain:
-            axes.plot(steps, _smooth(values), color="tab:blue")
+            axes.plot(steps, smooth(values), color="tab:blue")
         held = [r for r in history if name in r.get("validation", ())]
         if held:
             seen = [r["validation"][name] for r in held]
@@ -52,7 +52,8 @@ def draw_curves(log, path, history=()):
     figure.savefig(path, dpi=110)
 
 
-def _smooth(values, weight=0.95):
+def smooth(values, weight=0.95):
+    """The exponential moving average of a list."""
     smoothed, average = [], values[0]
     for value in values:
         average = weight * average + (1 - weight) * value

@@ -72,22 +72,25 @@ def test_without_materialized_gradients_a_missing_tangent_is_none():
         assert float(fwd.unpack_dual(out).tangent) == 5
 
 
+class Double(Function):
+    """Writes its input, and its tangent."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+    @staticmethod
+    def jvp(ctx, x_t):
+        return x_t.mul_(2)
+
+
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_a_written_input_stays_the_same_tensor(requires_grad):
-    class Double(Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.mark_dirty(x)
-            return x.mul_(2)
-
-        @staticmethod
-        def backward(ctx, g):
-            return g * 2
-
-        @staticmethod
-        def jvp(ctx, x_t):
-            return x_t.mul_(2)
-
     z = number([1.0, 2.0], requires_grad=requires_grad)
     with fwd.dual_level():
         tangent = number([1.0, 1.0])
@@ -164,16 +167,6 @@ def test_a_view_keeps_the_view_of_the_tangent():
 
 
 def test_a_tangent_written_in_jvp_is_not_that_of_another_dual():
-    class Double(Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.mark_dirty(x)
-            return x.mul_(2)
-
-        @staticmethod
-        def jvp(ctx, x_t):
-            return x_t.mul_(2)
-
     with fwd.dual_level():
         tangent = number([1.0, 5.0])
         dual = fwd.make_dual(number([1.0, 2.0]), tangent)

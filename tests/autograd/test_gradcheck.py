@@ -167,22 +167,28 @@ def test_only_what_is_asked_for_is_checked(bad):
         gradcheck(Twice.apply, x, check_backward_ad=False)
 
 
+class Doubled(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+    @staticmethod
+    def jvp(ctx, t):
+        return t * 2
+
+
 def test_forward_mode_calls_the_function_with_tensors_that_need_no_gradient():
     seen = []
 
-    class Twice(Function):
+    class Twice(Doubled):
         @staticmethod
         def forward(ctx, x):
             seen.append(x.requires_grad)
             return x * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            return g * 2
-
-        @staticmethod
-        def jvp(ctx, t):
-            return t * 2
 
     x = doubles(3)
     assert gradcheck(Twice.apply, x, check_backward_ad=False, check_forward_ad=True)
@@ -191,15 +197,7 @@ def test_forward_mode_calls_the_function_with_tensors_that_need_no_gradient():
 
 
 def test_tangents_under_vmap():
-    class Noisy(flambeau.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            return g * 2
-
+    class Noisy(Doubled):
         @staticmethod
         def jvp(ctx, t):
             flambeau.randn_like(t)

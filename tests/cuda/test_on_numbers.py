@@ -3,6 +3,7 @@
 import pytest
 
 import flambeau as torch
+from tests.cuda.here_and_there import as_on_the_cpu
 
 X, Y = torch.randn(7, 5), torch.randn(7, 5)
 WHOLE = torch.randint(-6, 40, (7, 5))
@@ -58,11 +59,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_values_are_those_of_the_cpu(name):
-    fn, *args = CASES[name]
-    here, there = fn(*args), fn(*[a.cuda() for a in args])
-    for a, b in zip(*[v if isinstance(v, tuple) else (v,) for v in (here, there)], strict=True):
-        assert b.is_cuda and b.dtype is a.dtype and b.shape == a.shape
-        torch.testing.assert_close(b.cpu(), a, rtol=1e-4, atol=1e-5, equal_nan=True)
+    as_on_the_cpu(*CASES[name], rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 2e-5), (torch.float64, 1e-12)])

@@ -24,6 +24,21 @@ def views(shape, seed=0, dtype=np.float64, values=None):
         yield "expanded", *_pair(fl.from_numpy(fresh((1, *shape[1:]))).expand(shape))
 
 
+MATRICES = ("plain", "transposed", "padded", "stepped", "rows expanded", "columns expanded")
+
+
+def matrix_in(layout, rows, columns, numbers):
+    """A matrix in one of MATRICES; numbers(*sizes) makes contiguous ones."""
+    return {
+        "plain": lambda: numbers(rows, columns),
+        "transposed": lambda: numbers(columns, rows).t(),
+        "padded": lambda: numbers(rows, columns + 5)[:, 2 : columns + 2],
+        "stepped": lambda: numbers(2 * rows, 3 * columns)[::2, ::3],
+        "rows expanded": lambda: numbers(1, columns).expand(rows, columns),
+        "columns expanded": lambda: numbers(rows, 1).expand(rows, columns),
+    }[layout]()
+
+
 def _pair(tensor):
     return tensor, np.ascontiguousarray(tensor.numpy())
 

@@ -92,16 +92,21 @@ def ndtr_centered(x, dtype):
     return 0.5 * erf(x * SQRT_HALF, dtype)
 
 
+def minus_square(a, dtype):
+    """(n, r) with exp(-a * a) = 2**n * exp(r), from a * a in two parts."""
+    square = a * a
+    low = fma(a, a, -square)
+    n = fma(square, -LOG2E, ROUND[dtype]) - ROUND[dtype]
+    high_ln2, low_ln2 = LN2[dtype]
+    return n, fma(n, -low_ln2, fma(n, -high_ln2, -square)) - low
+
+
 @scalar("erfc float32")
 def erfc_float32(x, dtype):
     # exp(-a * a) * erfcx(a) for a = abs(x), with a * a in two parts.
     a = abs(x)
     a = where(a > 10.1, 10.1, a)
-    square = a * a
-    low = fma(a, a, -square)
-    n = fma(square, -LOG2E, ROUND["float32"]) - ROUND["float32"]
-    high_ln2, low_ln2 = LN2["float32"]
-    r = fma(n, -low_ln2, fma(n, -high_ln2, -square)) - low
+    n, r = minus_square(a, "float32")
     slope, d, start = from_table(a, ERFCX_TABLE, shift=0.6875, steps=8)
     scaled = fma(slope, d, start)
     grown = fma(r, fma(r, polynomial(r, EXP["float32"][2:]), 1.0) * scaled, scaled)
@@ -125,11 +130,7 @@ def scaled_erfc(a):
 def erfc_of_positive(a):
     """erfc(a) for a >= 0, in float64: exp(-a * a), from a * a in two parts, times scaled_erfc(a)."""
     a = where(a > 30.0, 30.0, a)
-    square = a * a
-    low = fma(a, a, -square)
-    n = fma(square, -LOG2E, ROUND["float64"]) - ROUND["float64"]
-    high_ln2, low_ln2 = LN2["float64"]
-    r = fma(n, -low_ln2, fma(n, -high_ln2, -square)) - low
+    n, r = minus_square(a, "float64")
     return scalb(polynomial(r, EXP["float64"]) * scaled_erfc(a), n)
 
 

@@ -8,12 +8,12 @@ from .row_language import length, pick, position, rmax, rmean, rsum
 from .rows import Rows
 
 
-def _softmax(x):
+def softmax_of(x):
     e = exp(x - rmax(x))
     return e * (1 / rsum(e))
 
 
-def _log_softmax(x):
+def log_softmax_of(x):
     top = rmax(x)
     return x - top - log(rsum(exp(x - top)))
 
@@ -26,8 +26,8 @@ def _log_softmax_backward(grad, result):
     return grad - exp(result) * rsum(grad)
 
 
-softmax = Rows(_softmax, "softmax")
-log_softmax = Rows(_log_softmax, "log_softmax")
+softmax = Rows(softmax_of, "softmax")
+log_softmax = Rows(log_softmax_of, "log_softmax")
 softmax_backward = Rows(_softmax_backward, "softmax_backward")
 log_softmax_backward = Rows(_log_softmax_backward, "log_softmax_backward")
 

@@ -159,8 +159,19 @@ def scaled_mm(
         output_dtype (dtype, optional): of the result; that of mat_a if None.
         use_fast_accum (bool): sums are float32 either way.
 
+    Returns:
+        Tensor: (M, N).
+
+    Dtype: float8 for the matrices, floating for factors and bias.
+
     Raises:
         NotImplementedError: another recipe, swizzled factors, or a contraction_dim.
+
+    Example:
+        >>> a, whole = torch.ones(2, 16).to(torch.float8_e4m3fn), F.ScalingType.TensorWise
+        >>> F.scaled_mm(a, a.t(), torch.tensor(0.5), whole, torch.tensor(1.0), whole, output_dtype=torch.float32)
+        tensor([[8., 8.],
+                [8., 8.]])
     """
     if tuple(contraction_dim):
         raise NotImplementedError("scaled_mm: contraction_dim is not offered.")
@@ -175,7 +186,15 @@ def scaled_grouped_mm(
     mat_a, mat_b, scale_a, scale_recipe_a, scale_b, scale_recipe_b, swizzle_a=None, swizzle_b=None, bias=None,
     offs=None, output_dtype=flambeau.bfloat16, contraction_dim=(), use_fast_accum=False,
 ):  # fmt: skip
-    """`grouped_mm` of scaled matrices; arguments as `scaled_mm` and `grouped_mm` take them."""
+    """`grouped_mm` of scaled matrices; arguments as `scaled_mm` and `grouped_mm` take them.
+
+    Shape: (G, M, K) and (G, K, N) to (G, M, N), or with `offs` as grouped_mm. Dtype: as scaled_mm.
+
+    Example:
+        >>> a, whole = torch.ones(3, 2, 16).to(torch.float8_e4m3fn), F.ScalingType.TensorWise
+        >>> F.scaled_grouped_mm(a, a.mT, torch.tensor(0.5), whole, torch.tensor(1.0), whole).shape
+        torch.Size([3, 2, 2])
+    """
     if tuple(contraction_dim):
         raise NotImplementedError("scaled_grouped_mm: contraction_dim is not offered.")
     a = _unscaled("scaled_grouped_mm", mat_a, scale_a, scale_recipe_a, swizzle_a, -2)

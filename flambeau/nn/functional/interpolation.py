@@ -190,19 +190,28 @@ def _ratio(size, out, scale, align_corners):
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
-    """The old name of interpolate."""
+    """The old name of interpolate.
+
+    Shape: (N, C, ...) to the sizes asked for, as interpolate. Dtype: floating, and uint8 where interpolate takes it.
+    """
     _core._warn("upsample: is an old name. Use interpolate.")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input, size=None, scale_factor=None):
-    """interpolate with mode="nearest"."""
+    """interpolate with mode="nearest".
+
+    Shape: (N, C, ...) to the sizes asked for, as interpolate. Dtype: floating, and uint8 where interpolate takes it.
+    """
     _core._warn("upsample_nearest: is an old name. Use interpolate(mode='nearest').")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input, size=None, scale_factor=None):
-    """interpolate with mode="bilinear" and align_corners=True."""
+    """interpolate with mode="bilinear" and align_corners=True.
+
+    Shape: (N, C, ...) to the sizes asked for, as interpolate. Dtype: floating, and uint8 where interpolate takes it.
+    """
     _core._warn(
         "upsample_bilinear: is an old name. Use interpolate(mode='bilinear', align_corners=True)."
     )

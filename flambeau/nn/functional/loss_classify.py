@@ -12,8 +12,6 @@ from ...ops.core.autocast import full_precision
 from ...ops.core.ways import row_way
 from .reduction import check, reduced, reduction_of
 
-_REAL = (flambeau.float16, flambeau.bfloat16, flambeau.float32, flambeau.float64)
-
 
 @full_precision
 def cross_entropy(
@@ -109,9 +107,9 @@ def nll_loss(
     _check_classes("nll_loss", input, target, weight)
     if weight is not None and weight.requires_grad:
         return _nll_of_learned_weights(input, target, weight, ignore_index, reduction)
-    if input.dtype not in _REAL or target.numel() * input.size(1 if input.dim() > 1 else 0) != (
-        input.numel()
-    ):
+    if input.dtype not in fused.REAL_DTYPES or target.numel() * input.size(
+        1 if input.dim() > 1 else 0
+    ) != (input.numel()):
         raise RuntimeError(
             f"nll_loss: takes floating scores (N, C, ...) and targets (N, ...), not {input.dtype} "
             f"{tuple(input.shape)} and {tuple(target.shape)}."

@@ -5,7 +5,7 @@ between the two worlds, `entries` (sparse tensor to values) and `Frame.assemble`
 tensor); each is the derivative of the other. What is written in terms of them and of dense operators
 has its derivatives from these.
 
-Read: frame.py, rules.py, coalesce.py, convert.py, then the families.
+Read: frame.py, rules.py, coalesce.py, convert.py, places.py, then the families.
 """
 
 from importlib import import_module

@@ -1,6 +1,4 @@
-"""Duplicates added together, and what that makes possible: sums of sparse tensors, and looking entries up."""
-
-import math
+"""Duplicates added together, and what that makes possible: sums of sparse tensors."""
 
 from ... import _core
 from ..core import operators as fl
@@ -8,7 +6,6 @@ from ..core.declare import primitive
 from .frame import (
     COO,
     Frame,
-    entries,
     flat_index,
     frame_of,
     is_sparse,
@@ -64,33 +61,6 @@ def coalesced(frame, values, first=None):
     firsts = order.index_select(0, starts[:-1]) if starts.numel() - 1 < order.numel() else order
     indices = indices.index_select(1, firsts)
     return frame.renewed(indices, coalesced=True).make(values)
-
-
-def look_up(input, places, dense_dim):
-    """The values that a sparse tensor has at these places (sparse dims, N); 0 where it has none."""
-    from .convert import to_coo, to_dense
-
-    size = input.shape
-    input = to_coo(input)
-    if frame_of(input).dense_dim != dense_dim:
-        input = to_dense(input)
-        sparse = input.dim() - dense_dim
-        rows = input.reshape(math.prod(size[:sparse]), *size[sparse:])
-        return rows.index_select(0, flat_index(places, size[:sparse]))
-    input = coalesce(input)
-    frame, values = frame_of(input), entries(input)
-    if frame.sparse_dim == 0:
-        if values.shape[0]:
-            return values.expand(places.shape[1], *values.shape[1:])
-        return values.new_zeros((places.shape[1], *values.shape[1:]))
-    if values.shape[0] == 0:
-        return values.new_zeros((places.shape[1], *frame.dense_size))
-    keys = flat_index(frame.indices, frame.sparse_size)
-    wanted = flat_index(places, frame.sparse_size)
-    at = fl.searchsorted(keys.contiguous(), wanted.contiguous()).clamp(max=keys.numel() - 1)
-    missing = keys.index_select(0, at) != wanted
-    found = values.index_select(0, at)
-    return found.masked_fill(missing.reshape(-1, *(1,) * dense_dim), 0)
 
 
 @primitive(method=False, function=False)

@@ -17,8 +17,8 @@ from .frame import (
     number_of,
     same_places,
     split,
-    values_at,
 )
+from .places import values_at
 from .rules import operators_called, replace, rule
 
 

@@ -42,7 +42,7 @@ class Frame:
     def assemble(self, values):
         """The tensor of these values, part of their graph."""
         if values.requires_grad and _core.is_grad_enabled():
-            return _assemble(values, self)
+            return assembled(values, self)
         return self.make(values)
 
     @property
@@ -196,18 +196,14 @@ def _(ctx, grad_output):
     return frame.renewed(first, coalesced=True).assemble(mean)
 
 
-@primitive(method=False, function=False)
-def _assemble(ctx, values, frame):
+@primitive(name="_assemble", method=False, function=False)
+def assembled(ctx, values, frame):
+    """The sparse tensor of these values; its derivative, which looks places up, is in places.py."""
     ctx.frame, ctx.shape = frame, values.shape
     return frame.make(values)
 
 
-@_assemble.derivative
-def _(ctx, grad_output):
-    return values_at(grad_output, ctx.frame, ctx.shape), None
-
-
-for _operator in (_entries, _assemble):
+for _operator in (_entries, assembled):
     _operator.sparse = True
 
 
@@ -238,23 +234,3 @@ def flat_index(places, size):
     for row, extent in zip(places[1:], size[1:], strict=True) if len(size) else ():
         flat = flat * extent + row
     return flat
-
-
-def values_at(input, frame, shape):
-    """What `input`, dense or sparse, has at the places of a frame, as values of that shape."""
-    if is_sparse(input):
-        own = frame_of(input)
-        if same_places(own, frame) and (frame.coalesced or frame.layout != COO):
-            found = entries(input)
-            if found.shape == shape:
-                return found
-        from .coalesce import look_up
-
-        flat = look_up(input, frame.places(shape), frame.dense_dim)
-        return flat.reshape(shape)
-    places = frame.places(shape)
-    if frame.sparse_dim == 0:
-        return input.expand(shape)
-    flat = flat_index(places, frame.sparse_size)
-    rows = input.reshape(math.prod(frame.sparse_size), *frame.dense_size)
-    return rows.index_select(0, flat).reshape(shape)

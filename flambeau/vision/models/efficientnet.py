@@ -3,7 +3,9 @@
 Source: Tan, Le, "EfficientNet", 2019, arXiv:1905.11946, table 1; "EfficientNetV2", 2021, arXiv:2104.00298, table 4.
 """
 
+import dataclasses
 import math
+from collections.abc import Callable
 from functools import partial
 
 from ... import flatten, nn
@@ -20,19 +22,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+@dataclasses.dataclass
 class _MBConvConfig:
     """What one stage is; its `block` makes the blocks."""
 
-    def __init__(
-        self, expand_ratio, kernel, stride, input_channels, out_channels, num_layers, block
-    ):
-        self.expand_ratio = expand_ratio
-        self.kernel = kernel
-        self.stride = stride
-        self.input_channels = input_channels
-        self.out_channels = out_channels
-        self.num_layers = num_layers
-        self.block = block
+    expand_ratio: float
+    kernel: int
+    stride: int
+    input_channels: int
+    out_channels: int
+    num_layers: int
+    block: Callable
 
     @staticmethod
     def adjust_channels(channels, width_mult, min_value=None):

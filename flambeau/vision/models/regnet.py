@@ -3,6 +3,7 @@
 Source: Radosavovic et al., "Designing Network Design Spaces", 2020, arXiv:2003.13678, eq. 2 to 4; appendix D.
 """
 
+import dataclasses
 import itertools
 import math
 from collections import OrderedDict
@@ -104,18 +105,16 @@ class ResBottleneckBlock(nn.Module):
         return self.activation(beside + self.f(x))
 
 
+@dataclasses.dataclass
 class BlockParams:
     """Depth, width, group width and stride of each stage."""
 
-    def __init__(
-        self, depths, widths, group_widths, bottleneck_multipliers, strides, se_ratio=None
-    ):
-        self.depths = depths
-        self.widths = widths
-        self.group_widths = group_widths
-        self.bottleneck_multipliers = bottleneck_multipliers
-        self.strides = strides
-        self.se_ratio = se_ratio
+    depths: list
+    widths: list
+    group_widths: list
+    bottleneck_multipliers: list
+    strides: list
+    se_ratio: float | None = None
 
     @classmethod
     def from_init_params(

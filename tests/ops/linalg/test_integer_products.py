@@ -7,9 +7,9 @@ import pytest
 
 import flambeau
 from tests.at_level import at_lower_levels, run_at_level
+from tests.ops.layouts import MATRICES, matrix_in
 
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
-LAYOUTS = ("plain", "transposed", "padded", "stepped", "rows expanded", "columns expanded")
 SHAPES = [
     (1, 1, 1), (1, 65, 1), (0, 3, 2), (3, 0, 2), (2, 3, 0), (1, 257, 65), (65, 257, 1), (3, 5, 300),
     (300, 7, 2), (4, 1, 4), (17, 16, 15), (33, 65, 31), (65, 257, 49), (130, 3, 97), (8, 1025, 24),
@@ -26,23 +26,16 @@ def matrix(layout, rows, columns, dtype):
             generator.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
         )
 
-    return {
-        "plain": lambda: numbers(rows, columns),
-        "transposed": lambda: numbers(columns, rows).t(),
-        "padded": lambda: numbers(rows, columns + 5)[:, 2 : columns + 2],
-        "stepped": lambda: numbers(2 * rows, 3 * columns)[::2, ::3],
-        "rows expanded": lambda: numbers(1, columns).expand(rows, columns),
-        "columns expanded": lambda: numbers(rows, 1).expand(rows, columns),
-    }[layout]()
+    return matrix_in(layout, rows, columns, numbers)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_products_of_integers_wrap_around(dtype):
     for number, (M, K, N) in enumerate(SHAPES):
-        for left, right in itertools.product(LAYOUTS[:2], LAYOUTS[:2]):
+        for left, right in itertools.product(MATRICES[:2], MATRICES[:2]):
             a, b = matrix(left, M, K, dtype), matrix(right, K, N, dtype)
             assert ((a @ b).numpy() == a.numpy() @ b.numpy()).all(), (M, K, N, left, right)
-        left, right = LAYOUTS[2 + number % 4], LAYOUTS[2 + number // 4 % 4]
+        left, right = MATRICES[2 + number % 4], MATRICES[2 + number // 4 % 4]
         a, b = matrix(left, M, K, dtype), matrix(right, K, N, dtype)
         assert ((a @ b).numpy() == a.numpy() @ b.numpy()).all(), (M, K, N, left, right)
 

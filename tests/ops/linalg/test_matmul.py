@@ -6,6 +6,7 @@ import pytest
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
 from tests.at_level import at_lower_levels, run_at_level
+from tests.ops.layouts import MATRICES, matrix_in
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,6 @@ def test_kron_and_cross(agrees, random):
 
 rng = numpy.random.default_rng(0)  # reseeded for each test: conftest.py
 
-LAYOUTS = ("plain", "transposed", "padded", "stepped", "rows expanded", "columns expanded")
 SIZES = (1, 2, 3, 4, 5, 7, 13, 16, 17, 33, 48, 65, 97, 130, 260, 400)
 
 
@@ -129,14 +129,7 @@ def matrix(layout, rows, columns, dtype):
         # Products of these are exact in float64.
         return flambeau.from_numpy(rng.standard_normal(shape).astype("float32").astype(dtype))
 
-    tensor = {
-        "plain": lambda: numbers(rows, columns),
-        "transposed": lambda: numbers(columns, rows).t(),
-        "padded": lambda: numbers(rows, columns + 5)[:, 2 : columns + 2],
-        "stepped": lambda: numbers(2 * rows, 3 * columns)[::2, ::3],
-        "rows expanded": lambda: numbers(1, columns).expand(rows, columns),
-        "columns expanded": lambda: numbers(rows, 1).expand(rows, columns),
-    }[layout]()
+    tensor = matrix_in(layout, rows, columns, numbers)
     return tensor, tensor.numpy().astype("float64")
 
 
@@ -148,12 +141,12 @@ def assert_close_sums(result, expected, magnitude, depth):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", MATRICES)
 def test_products_of_any_sizes_and_layouts(dtype, layout):
     for _ in range(60):
         m, n, k = (int(size) for size in rng.choice(SIZES, 3))
         a, exact_a = matrix(layout, m, k, dtype)
-        b, exact_b = matrix(rng.choice(LAYOUTS), k, n, dtype)
+        b, exact_b = matrix(rng.choice(MATRICES), k, n, dtype)
         expected, magnitude = exact_a @ exact_b, numpy.abs(exact_a) @ numpy.abs(exact_b)
         assert_close_sums(a @ b, expected, magnitude, k)
         assert_close_sums(b.t() @ a.t(), expected.T, magnitude.T, k)
