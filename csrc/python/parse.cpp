@@ -30,6 +30,7 @@ bool is_wrong(char kind, PyObject* o) {
     case 'b': return !is_bool(o);
     case 'i': return is_no_integer(o) || is_list(o);
     case 'z': return is_no_size(o);
+    case 's': return is_no_size(o) || (PyIndex_Check(o) && !is_list(o) && !is_tensor(o));
     case 'p': return !PyUnicode_Check(o) && is_no_size(o);
     case 'n': return is_any_text(o) || is_list(o) || PyDict_Check(o);
     case 't': return !is_dtype(o) && !PyType_Check(o);
@@ -44,6 +45,7 @@ const char* words_for(char kind) {
     case 'b': return "True or False";
     case 'i': return "an int";
     case 'z': return "an int or a sequence of ints";
+    case 's': return "a sequence of ints";
     case 'p': return "an int, a sequence of ints or the name of a padding";
     case 'n': return "a number";
     case 't': return "a dtype";

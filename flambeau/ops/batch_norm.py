@@ -89,7 +89,7 @@ def _(ctx, grad_output):
         factor = rstd if weight is None else rstd * weight.to(wide)
         if ctx.from_batch:
             n = input.numel() // max(input.size(1), 1)
-            slope, shift = factor * rstd * rstd * along / n, factor * total / n
+            slope, shift = rstd * rstd * (along / n) * factor, factor * (total / n)
             operands = [_shaped(v, ndim) for v in (mean, factor, slope, shift)]
             operands, kernel = (grad_output, input, *operands), _input_gradient
         else:

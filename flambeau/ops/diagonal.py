@@ -165,13 +165,13 @@ def _triangle_indices(row, col, offset, upper, dtype, device, layout):
 
 
 @composite(method=False, out=False)
-def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
+def tril_indices(row: int, col: int, offset=0, *, dtype=None, device=None, layout=None):
     """The (2, N) indices of the lower triangle of a row x col matrix, row by row."""
     return _triangle_indices(row, col, offset, False, dtype, device, layout)
 
 
 @composite(method=False, out=False)
-def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
+def triu_indices(row: int, col: int, offset=0, *, dtype=None, device=None, layout=None):
     """The (2, N) indices of the upper triangle of a row x col matrix, row by row."""
     return _triangle_indices(row, col, offset, True, dtype, device, layout)
 

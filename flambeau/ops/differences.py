@@ -6,7 +6,7 @@ from .core.declare import composite
 
 
 @composite(out="same")
-def diff(input, n=1, dim=-1, prepend=None, append=None):
+def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None):
     """input[i + 1] - input[i] along `dim`, n times; bool gives where neighbours differ.
 
     Example:
@@ -24,6 +24,8 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
     for name, piece in (("prepend", prepend), ("append", append)):
         if piece is None:
             continue
+        if not isinstance(piece, fl.Tensor):
+            raise TypeError(f"diff: {name} is a {type(piece).__name__}; it must be a Tensor.")
         if piece.dim() != input.dim():
             raise RuntimeError(
                 f"diff: {name} has {piece.dim()} dims but input has {input.dim()}. They must be "

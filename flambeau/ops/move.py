@@ -21,12 +21,12 @@ def _(ctx, grad_output):
 
 
 @composite(out=False)
-def flip(input, *args, dims=None):
+def flip(input, *args, dims: tuple | None = None):
     """A copy with each of dims reversed: flip(0, 1), flip((0, 1)) or flip(dims=(0, 1))."""
     if dims is None:
         if not args:
             raise TypeError(
-                "flip: dims is missing. flip(0), flip((0, 1)) and flip(dims=0) name them."
+                "flip: dims is missing. flip(0), flip((0, 1)) and flip(dims=(0,)) name them."
             )
         dims = sequence(*args[:1], args[1:])
     return _flip(input, wrap_dims(dims, input.dim(), "flip"))

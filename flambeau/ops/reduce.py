@@ -284,7 +284,7 @@ _aminmax = result_type("aminmax", ("min", "max"))
 
 
 @composite(out="exact")
-def aminmax(input, *, dim=None, keepdim=False):
+def aminmax(input, *, dim: int | None = None, keepdim=False):
     """(min, max) over dim or all.
 
     Example:

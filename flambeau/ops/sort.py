@@ -31,7 +31,7 @@ Sort = result_type("sort", "values indices")
 
 
 @primitive(out="exact")
-def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
+def sort(ctx, input, dim: int = -1, descending=False, *, stable=False):
     """The values in ascending order along dim, and where each came from.
 
     Args:
@@ -50,8 +50,6 @@ def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
         indices=tensor([[0, 1],
                 [0, 1]]))
     """
-    if isinstance(dim, bool):  # sort(input, stable, dim, descending), as the older overload has it
-        dim = -1
     return _keep(ctx, input, dim, Sort._make(indexing.sort(input, dim, descending)))
 
 
@@ -60,7 +58,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(sort, indexing.sort, "df", Sort)
+pair_way(sort, indexing.sort, "if", Sort)
 
 
 @composite(out=False)
@@ -91,7 +89,7 @@ Topk = result_type("topk", "values indices")
 
 
 @primitive(out="exact")
-def topk(ctx, input, k, dim=None, largest=True, sorted=True):
+def topk(ctx, input, k, dim: int = -1, largest=True, sorted=True):
     """The k greatest (least, without `largest`) values along dim, in order, and their places.
 
     Returns:
@@ -105,7 +103,6 @@ def topk(ctx, input, k, dim=None, largest=True, sorted=True):
         indices=tensor([[1],
                 [1]]))
     """
-    dim = -1 if dim is None else dim
     if input.dtype is fl.bool:
         raise RuntimeError(
             "topk: input is bool, which has no greatest values. Convert it with .int()."
@@ -118,14 +115,14 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(topk, indexing.topk, "idff", Topk)
+pair_way(topk, indexing.topk, "iiff", Topk)
 
 
 Kthvalue = result_type("kthvalue", "values indices")
 
 
 @primitive(out="exact")
-def kthvalue(ctx, input, k, dim=None, keepdim=False):
+def kthvalue(ctx, input, k, dim: int = -1, keepdim=False):
     """The k-th least value along dim (k from 1) and its place.
 
     Example:
@@ -134,7 +131,6 @@ def kthvalue(ctx, input, k, dim=None, keepdim=False):
         values=tensor([1., 3.]),
         indices=tensor([0, 0]))
     """
-    dim = -1 if dim is None else dim
     return _keep(ctx, input, dim, Kthvalue._make(indexing.kthvalue(input, k, dim, keepdim)))
 
 
@@ -143,7 +139,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(kthvalue, indexing.kthvalue, "idf", Kthvalue)
+pair_way(kthvalue, indexing.kthvalue, "iif", Kthvalue)
 
 
 Median = result_type("median", "values indices")
@@ -211,7 +207,7 @@ Mode = result_type("mode", "values indices")
 
 
 @primitive(out="exact")
-def mode(ctx, input, dim=-1, keepdim=False):
+def mode(ctx, input, dim: int = -1, keepdim=False):
     """The most frequent value along dim (the least of several) and the place of its last occurrence.
 
     Example:
@@ -228,4 +224,4 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(mode, indexing.mode, "df", Mode)
+pair_way(mode, indexing.mode, "if", Mode)

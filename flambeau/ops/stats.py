@@ -315,7 +315,7 @@ def _check_weights(name, weights, count, integral):
 
 
 @composite(out=False)
-def cov(input, *, correction=1, fweights=None, aweights=None):
+def cov(input, *, correction: int = 1, fweights=None, aweights=None):
     """The covariance matrix of the rows of `input`, whose columns are observations.
 
     fweights counts, and aweights weighs, the observations; both are vectors.

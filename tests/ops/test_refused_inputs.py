@@ -95,6 +95,15 @@ def test_an_infinite_weight_leaves_no_number_in_its_channel(training):
     assert F.group_norm(x, 1, None, weight)[:, 1].isposinf().all()
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 40)])
+def test_an_infinite_weight_of_group_norm_meets_x_and_the_mean_for_themselves(shape):
+    x = torch.ones(shape)
+    x[0, 1] = -0.5
+    result = F.group_norm(x, 1, torch.tensor([1.0, inf, 2.0]), torch.zeros(3))
+    assert result[0, 1].isneginf().all() and result[1, 1].isnan().all()
+    assert result[:, ::2].isfinite().all()
+
+
 def test_addmv_of_an_empty_matrix_is_the_scaled_input():
     input, matrix = torch.ones(1, requires_grad=True), torch.ones(5, 0, requires_grad=True)
     result = torch.addmv(input, matrix, torch.ones(0), beta=0.5)

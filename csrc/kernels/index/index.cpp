@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/elements/walk.h"
+#include "runtime/rounding.h"
 
 namespace flambeau {
 
@@ -88,22 +89,25 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   });
 }
 
-/// Whole rows that lie behind one another in out and index, each of which names cells of one row of
-/// self: the indices are looked at while they are in the nearest cache. False where one is bad.
+/// Rows of `length` that lie behind one another in out and index (the last may be shorter), each of
+/// which names cells of one row of self: the indices are looked at while they are in the nearest
+/// cache. False where one is bad.
 template <class Item>
-static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64_t rows,
+static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64_t numel,
                         int64_t length, int64_t self_step, int64_t step, int64_t size) {
   std::atomic<bool> ok{true};
   const int64_t grain = std::max<int64_t>(1, walk_grain / 4 / length);
-  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
-    if (any_outside(index + begin * length, (end - begin) * length, size))
+  parallel_ranges(ceil_div(numel, length), grain, [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(numel, end * length);
+    if (any_outside(index + begin * length, last - begin * length, size))
       return ok.store(false, std::memory_order_relaxed);
-    for (int64_t r = begin; r < end; ++r) {
+    for (int64_t r = begin, at = begin * length; at < last; ++r, at += length) {
+      const Item* from = self + r * self_step;
+      const int64_t n = std::min(length, last - at);
       if (step == 1)
-        pick(out + r * length, self + r * self_step, index + r * length, length,
-             std::integral_constant<int64_t, 1>());
+        pick(out + at, from, index + at, n, std::integral_constant<int64_t, 1>());
       else
-        pick(out + r * length, self + r * self_step, index + r * length, length, step);
+        pick(out + at, from, index + at, n, step);
     }
   });
   return ok;
@@ -113,7 +117,7 @@ void gather(const Strided& out, const Strided& self, int dim, const Strided& ind
   Cells cells = Cells::along_unchecked(self, dim, index);
   Walk<3> walk(cells.ndim, cells.sizes, {out.strides, cells.cell_strides, cells.index_strides});
   const int n = walk.ndim();
-  const int64_t length = walk.size(n - 1), rows = n == 2 ? walk.size(0) : 1;
+  const int64_t length = walk.size(n - 1);
   auto one_behind_another = [&](int k) {
     return walk.stride(n - 1, k) == 1 && (n == 1 || walk.stride(0, k) == length);
   };
@@ -121,14 +125,10 @@ void gather(const Strided& out, const Strided& self, int dim, const Strided& ind
       walk.stride(n - 1, 1) == 0) {
     bool ok = false;
     with_item_type(itemsize(self.dtype), [&]<class Item>() {
-      auto pass = [&](int64_t rows, int64_t length, int64_t self_step) {
-        ok = gather_rows(out.as<Item>(), self.as<const Item>(), cells.index, rows, length,
-                         self_step, cells.step, self.sizes[dim]);
-      };
-      if (n == 2 || length == 1)
-        pass(rows, length, n == 2 ? walk.stride(0, 1) : 0);
-      else
-        pass(length, 1, 0);  // one long row is cut anywhere
+      // one long row is cut anywhere
+      ok = gather_rows(out.as<Item>(), self.as<const Item>(), cells.index, walk.numel(),
+                       n == 2 ? length : std::min(length, walk_grain / 4),
+                       n == 2 ? walk.stride(0, 1) : 0, cells.step, self.sizes[dim]);
     });
     if (ok) return;
   }

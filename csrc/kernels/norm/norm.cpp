@@ -28,18 +28,34 @@ T usable(T weight) {
   return weight + (weight - weight);
 }
 
+template <class T>
+bool any_unusable(int64_t n, const T* weights) {
+  int any = 0;
+  for (int64_t i = 0; i < n; ++i) any |= weights[i] - weights[i] != 0;
+  return any;
+}
+
+/// An infinite factor meets x and the mean each for itself, as in PyTorch: NaN or an infinity.
+template <class T>
+void scale_apart(int64_t n, const T* x, T mean, T factor, T shift, T* out) {
+  const T rest = shift - factor * mean;
+  for (int64_t j = 0; j < n; ++j) out[j] = x[j] * factor + rest;
+}
+
 /// The parameters of channels of few elements, one for each element of an image; null stays null.
 template <class T>
 class Spread {
  public:
   Spread(const GroupNormShape& shape, const T* each, bool weights) : data_(each) {
-    if (!each) return;
     const int64_t channels = shape.groups * shape.channels;
+    if (!each || (shape.space == 1 && !(weights && any_unusable(channels, each)))) return;
     own_ = std::make_unique_for_overwrite<T[]>(channels * shape.space);
     for (int64_t c = 0; c < channels; ++c)
       std::fill_n(own_.get() + c * shape.space, shape.space, weights ? usable(each[c]) : each[c]);
     data_ = own_.get();
   }
+  /// All of them.
+  const T* get() const { return data_; }
   /// Those of the elements of a row.
   const T* of(int64_t row, const GroupNormShape& shape) const {
     return data_ ? data_ + row % shape.groups * shape.length() : nullptr;
@@ -69,10 +85,15 @@ void group_norm(const GroupNormShape& shape, const T* x, const T* weight, const 
   const auto& kernels = norm_kernels<T>();
   const int64_t length = shape.length(), space = shape.space;
   const auto count = static_cast<double>(length);
-  const bool together = space < least_space;
-  const Spread<T> weights(shape, together ? weight : nullptr, true),
+  const bool together =
+      space < least_space && !(weight && any_unusable(shape.groups * shape.channels, weight));
+  const Spread<T> weights(shape, together ? weight : nullptr, false),
       biases(shape, together ? bias : nullptr, false);
   parallel_ranges(shape.rows(), rows_at_once(length), [&](int64_t begin, int64_t end) {
+    if (together)
+      return kernels.rows(end - begin, length, x + begin * length, eps, weights.get(), biases.get(),
+                          begin % shape.groups, shape.groups, out + begin * length, mean + begin,
+                          rstd + begin);
     for (int64_t row = begin; row < end; ++row) {
       const T* from = x + row * length;
       T m = static_cast<T>(kernels.sum(length, from) / count);
@@ -81,15 +102,15 @@ void group_norm(const GroupNormShape& shape, const T* x, const T* weight, const 
       const T r = static_cast<T>(1 / std::sqrt(var + static_cast<double>(eps)));
       mean[row] = m;
       rstd[row] = r;
-      if (together) {
-        kernels.scale_each(length, from, m, r, weights.of(row, shape), biases.of(row, shape),
-                           out + row * length);
-        continue;
-      }
       const int64_t first = row % shape.groups * shape.channels;
-      for (int64_t c = 0; c < shape.channels; ++c)
-        kernels.scale(space, from + c * space, m, weight ? r * usable(weight[first + c]) : r,
-                      bias ? bias[first + c] : T(0), out + row * length + c * space);
+      for (int64_t c = 0; c < shape.channels; ++c) {
+        const T factor = weight ? r * weight[first + c] : r, shift = bias ? bias[first + c] : T(0);
+        T* to = out + row * length + c * space;
+        if (factor - factor != 0)
+          scale_apart(space, from + c * space, m, factor, shift, to);
+        else
+          kernels.scale(space, from + c * space, m, factor, shift, to);
+      }
     }
   });
 }
@@ -105,6 +126,7 @@ void group_norm_backward(const GroupNormShape& shape, const T* grad, const T* x,
   const auto parts = std::make_unique_for_overwrite<T[]>(2 * shape.n * all);
   T *for_bias = parts.get(), *for_weight = parts.get() + shape.n * all;
   const bool together = space < least_space;
+  const bool single = space == 1;  // then g itself goes to bias
   const Spread<T> weights(shape, together ? weight : nullptr, true);
   parallel_ranges(shape.rows(), rows_at_once(2 * length), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
@@ -113,23 +135,22 @@ void group_norm_backward(const GroupNormShape& shape, const T* grad, const T* x,
       const int64_t first = row % shape.groups * shape.channels;
       double sums[2] = {0, 0};
       if (together) {
-        T *to_bias = for_bias + row * shape.channels,
-          *to_weight = for_weight + row * shape.channels;
-        for (int64_t c = 0; c < shape.channels; ++c) {
+        T* to_weight = for_weight + row * shape.channels;
+        for (int64_t c = 0; !single && c < shape.channels; ++c) {
           T own[2] = {0, 0};
           for (int64_t j = c * space; j < (c + 1) * space; ++j) {
             own[0] += g[j];
             own[1] += g[j] * ((from[j] - m) * r);
           }
-          to_bias[c] = own[0];
+          for_bias[row * shape.channels + c] = own[0];
           to_weight[c] = own[1];
         }
         const T* each = weights.of(row, shape);
         kernels.weighted_products(length, g, from, each, m, r, sums);
-        if (grad_x)
-          kernels.combine_each(length, g, from, m, r, each,
-                               static_cast<T>(-sums[1] / count) * r * r,
-                               static_cast<T>(-sums[0] / count) * r, grad_x + row * length);
+        kernels.combine_each(length, g, from, m, r, each, static_cast<T>(-sums[1] / count) * r * r,
+                             static_cast<T>(-sums[0] / count) * r,
+                             grad_x ? grad_x + row * length : nullptr,
+                             single && grad_weight ? to_weight : nullptr);
         continue;
       }
       for (int64_t c = 0; c < shape.channels; ++c) {
@@ -150,7 +171,7 @@ void group_norm_backward(const GroupNormShape& shape, const T* grad, const T* x,
                         grad_x + row * length + c * space);
     }
   });
-  add_up(shape.n, all, all, for_bias, grad_bias);
+  add_up(shape.n, all, all, single ? grad : for_bias, grad_bias);
   add_up(shape.n, all, all, for_weight, grad_weight);
 }
 

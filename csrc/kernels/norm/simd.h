@@ -13,16 +13,20 @@ struct NormKernels {
   /// out = (x - mean) * factor + shift
   void (*scale)(int64_t n, const T* x, T mean, T factor, T shift, T* out);
 
-  /// out = (x - mean) * (rstd * weight) + bias, element by element; weight and bias may be null.
-  void (*scale_each)(int64_t n, const T* x, T mean, T rstd, const T* weight, const T* bias, T* out);
+  /// Rows one after another, with their mean and rstd = 1 / sqrt(variance + eps): out = (x - mean)
+  /// * (rstd * weight) + bias. weight and bias hold `groups` rows, which follow from the given one
+  /// on and return; they may be null.
+  void (*rows)(int64_t rows, int64_t length, const T* x, T eps, const T* weight, const T* bias,
+               int64_t group, int64_t groups, T* out, T* mean, T* rstd);
 
   /// The sums of g and of g * (x - mean) * rstd.
   void (*products)(int64_t n, const T* g, const T* x, T mean, T rstd, double* sums);
   /// out = g * factor + (x - mean) * slope + shift
   void (*combine)(int64_t n, const T* g, const T* x, T mean, T factor, T slope, T shift, T* out);
-  /// The same with a factor of rstd * weight for each element.
+  /// The same with a factor of rstd * weight for each element; to_weight = g * (x - mean) * rstd.
+  /// Either may be null.
   void (*combine_each)(int64_t n, const T* g, const T* x, T mean, T rstd, const T* weight, T slope,
-                       T shift, T* out);
+                       T shift, T* out, T* to_weight);
 
   /// The same sums of g * weight; weight may be null.
   void (*weighted_products)(int64_t n, const T* g, const T* x, const T* weight, T mean, T rstd,

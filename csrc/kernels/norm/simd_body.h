@@ -20,6 +20,24 @@ inline __attribute__((always_inline)) void by_spans(int64_t n, Body&& body) {
   }
 }
 
+template <int n>
+struct Doubles {
+  typedef double type __attribute__((vector_size(n * sizeof(double))));
+};
+
+/// The sum of the lanes, added in pairs.
+template <int n, size_t... I>
+inline __attribute__((always_inline)) double total_of(const typename Doubles<n>::type& v,
+                                                      std::index_sequence<I...> half) {
+  if constexpr (n == 2) {
+    return v[0] + v[1];
+  } else {
+    return total_of<n / 2>(
+        __builtin_shufflevector(v, v, I...) + __builtin_shufflevector(v, v, (n / 2 + I)...),
+        std::make_index_sequence<half.size() / 2>());
+  }
+}
+
 template <class T>
 struct Ones {
   T of[Vec<T>::lanes] = {};
@@ -38,6 +56,33 @@ inline __attribute__((always_inline)) void sums_of(int64_t n, double* totals, Ad
   using V = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   constexpr int64_t block = 4096;
+  auto total = [](const V& sum) __attribute__((always_inline)) {
+    return total_of<lanes>(__builtin_convertvector(sum, typename Doubles<lanes>::type),
+                           std::make_index_sequence<lanes / 2>());
+  };
+  auto add_vector = [&](V* sums, int64_t j, int64_t rest) __attribute__((always_inline)) {
+    if (rest >= lanes) {
+      add(sums, [&](const T* from, T) __attribute__((always_inline)) { return load(from + j); });
+    } else if constexpr (has_spans) {
+      const Span<T> span = span_of<T>(0, static_cast<int>(rest));
+      const V beyond = splat(T(1)) - load_some(ones<T>.of, span);
+      add(sums, [&](const T* from, T filler) __attribute__((always_inline)) {
+        return load_some(from + j, span) + beyond * filler;
+      });
+    } else {
+      add(sums, [&](const T* from, T filler) {
+        T part[lanes];
+        for (int64_t l = 0; l < lanes; ++l) part[l] = l < rest ? from[j + l] : filler;
+        return load(part);
+      });
+    }
+  };
+  if (n <= lanes) {
+    V sums[n_sums] = {};
+    add_vector(sums, 0, n);
+    for (int s = 0; s < n_sums; ++s) totals[s] = total(sums[s]);
+    return;
+  }
   for (int s = 0; s < n_sums; ++s) totals[s] = 0;
   for (int64_t begin = 0; begin < n; begin += block) {
     const int64_t end = n - begin < block ? n : begin + block;
@@ -48,38 +93,14 @@ inline __attribute__((always_inline)) void sums_of(int64_t n, double* totals, Ad
       for (int u = 0; u < 4; ++u)
         add(sums[u], [&](const T* from, T)
                          __attribute__((always_inline)) { return load(from + j + u * lanes); });
-    for (; j < end; j += lanes) {
-      const int64_t rest = end - j;
-      if (rest >= lanes) {
-        add(sums[0],
-            [&](const T* from, T) __attribute__((always_inline)) { return load(from + j); });
-      } else if constexpr (has_spans) {
-        const Span<T> span = span_of<T>(0, static_cast<int>(rest));
-        const V beyond = splat(T(1)) - load_some(ones<T>.of, span);
-        add(sums[0], [&](const T* from, T filler) __attribute__((always_inline)) {
-          return load_some(from + j, span) + beyond * filler;
-        });
-      } else {
-        add(sums[0], [&](const T* from, T filler) {
-          T part[lanes];
-          for (int64_t l = 0; l < lanes; ++l) part[l] = l < rest ? from[j + l] : filler;
-          return load(part);
-        });
-      }
-    }
-    for (int s = 0; s < n_sums; ++s) {
-      const V sum = (sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]);
-      double part[lanes];
-      for (int l = 0; l < lanes; ++l) part[l] = static_cast<double>(sum[l]);
-      for (int half = lanes / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; ++l) part[l] += part[l + half];
-      totals[s] += part[0];
-    }
+    for (; j < end; j += lanes) add_vector(sums[0], j, end - j);
+    for (int s = 0; s < n_sums; ++s)
+      totals[s] += total((sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]));
   }
 }
 
 template <class T>
-double norm_sum(int64_t n, const T* x) {
+inline double norm_sum(int64_t n, const T* x) {
   double total;
   sums_of<T, 1>(n, &total, [&](auto* sums, auto get) __attribute__((always_inline)) {
     sums[0] += get(x, T(0));
@@ -88,7 +109,7 @@ double norm_sum(int64_t n, const T* x) {
 }
 
 template <class T>
-double norm_squares(int64_t n, const T* x, T mean) {
+inline double norm_squares(int64_t n, const T* x, T mean) {
   double total;
   sums_of<T, 1>(n, &total, [&](auto* sums, auto get) __attribute__((always_inline)) {
     const auto centred = get(x, mean) - mean;
@@ -105,13 +126,25 @@ void norm_scale(int64_t n, const T* x, T mean, T factor, T shift, T* out) {
 }
 
 template <class T>
-void norm_scale_each(int64_t n, const T* x, T mean, T rstd, const T* weight, const T* bias,
-                     T* out) {
+void norm_rows(int64_t rows, int64_t length, const T* x, T eps, const T* weight, const T* bias,
+               int64_t group, int64_t groups, T* out, T* mean, T* rstd) {
   using V = typename Vec<T>::type;
-  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
-    const V factor = weight ? get(weight) * rstd : splat(rstd), shift = bias ? get(bias) : V{};
-    put(out, multiply_add(get(x) - mean, factor, shift));
-  });
+  const auto count = static_cast<double>(length);
+  for (int64_t row = 0; row < rows; ++row, x += length, out += length) {
+    T m = static_cast<T>(norm_sum(length, x) / count);
+    m += m - m;  // an infinity among others leaves no mean: NaN
+    const double var = norm_squares(length, x, m) / count;
+    const T r = static_cast<T>(1 / __builtin_sqrt(var + static_cast<double>(eps)));
+    mean[row] = m;
+    rstd[row] = r;
+    const T *weights = weight ? weight + group * length : nullptr,
+            *biases = bias ? bias + group * length : nullptr;
+    by_spans<T>(length, [&](auto get, auto put) __attribute__((always_inline)) {
+      const V factor = weights ? get(weights) * r : splat(r), shift = biases ? get(biases) : V{};
+      put(out, multiply_add(get(x) - m, factor, shift));
+    });
+    if (++group == groups) group = 0;
+  }
 }
 
 template <class T>
@@ -133,10 +166,12 @@ void norm_combine(int64_t n, const T* g, const T* x, T mean, T factor, T slope, 
 
 template <class T>
 void norm_combine_each(int64_t n, const T* g, const T* x, T mean, T rstd, const T* weight, T slope,
-                       T shift, T* out) {
+                       T shift, T* out, T* to_weight) {
   by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
-    const auto part = multiply_add(get(x) - mean, splat(slope), splat(shift));
-    put(out, multiply_add(get(g), weight ? get(weight) * rstd : splat(rstd), part));
+    const auto centred = get(x) - mean, grad = get(g);
+    const auto part = multiply_add(centred, splat(slope), splat(shift));
+    if (out) put(out, multiply_add(grad, weight ? get(weight) * rstd : splat(rstd), part));
+    if (to_weight) put(to_weight, grad * (centred * rstd));
   });
 }
 
@@ -187,7 +222,7 @@ void norm_finish_some_rows(int rows, int64_t n, const T* g, const T* x, const T*
 template <class T>
 constexpr NormKernels<T> norm_table() {
   return {norm_sum<T>,          norm_squares<T>,           norm_scale<T>,
-          norm_scale_each<T>,   norm_products<T>,          norm_combine<T>,
+          norm_rows<T>,         norm_products<T>,          norm_combine<T>,
           norm_combine_each<T>, norm_weighted_products<T>, norm_finish_some_rows<T>};
 }
 extern const NormKernels<float> float_norm = norm_table<float>();

@@ -9,6 +9,7 @@
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 #include "tensor/error.h"
 
 namespace flambeau {
@@ -176,18 +177,30 @@ struct ByKey {
 template <class T>
 using PairOf = std::conditional_t<sizeof(T) == 8, Wide, Packed>;
 
-/// Memory for one lane; each task of a parallel loop has its own.
+/// Memory for one lane; each task of a parallel loop has its own. Up to `kept_bytes` it is the
+/// thread's workspace: the system's zeroing of new pages takes as long as the sort.
 template <class Pair>
 class Lane {
  public:
-  explicit Lane(int64_t n)
-      : pairs_(std::make_unique_for_overwrite<Pair[]>(n)),
-        scratch_(n < radix_min ? nullptr : std::make_unique_for_overwrite<Pair[]>(n)) {}
-  Pair* pairs() { return pairs_.get(); }
-  Pair* scratch() { return scratch_.get(); }
+  explicit Lane(int64_t n) {
+    const int64_t all = n < radix_min ? n : 2 * n;
+    if (all * static_cast<int64_t>(sizeof(Pair)) <= kept_bytes) {
+      pairs_ = Workspace::get<Pair>(lane_slot, all);
+    } else {
+      own_ = std::make_unique_for_overwrite<Pair[]>(all);
+      pairs_ = own_.get();
+    }
+    scratch_ = n < radix_min ? nullptr : pairs_ + n;
+  }
+  Pair* pairs() { return pairs_; }
+  Pair* scratch() { return scratch_; }
 
  private:
-  std::unique_ptr<Pair[]> pairs_, scratch_;
+  static constexpr int64_t kept_bytes = 64 << 20;
+  static constexpr int lane_slot = 0;
+
+  std::unique_ptr<Pair[]> own_;
+  Pair *pairs_, *scratch_;
 };
 
 template <class T>

@@ -235,7 +235,7 @@ struct PairWay : Way {
   Operator* self;
   Object raw;
   PyTypeObject* result_type;
-  std::string kinds;  // of raw's arguments behind the tensor: i an int, d a dim, f True or False
+  std::string kinds;  // of raw's arguments behind the tensor: i an int, f True or False
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
     PyObject *bound[most_kept + 2], *given[most_kept + 1];
@@ -246,13 +246,12 @@ struct PairWay : Way {
       if (self->parameters->place(PyTuple_GET_ITEM(keys, k)) < 0) return nullptr;
     self->parameters->bind(reinterpret_cast<PyObject*>(self), args, n, keys, bound);
     given[0] = bound[0];
-    Object last = Object::steal(PyLong_FromLong(-1));
     const Py_ssize_t count = static_cast<Py_ssize_t>(kinds.size());
-    for (Py_ssize_t i = 1; i <= count; ++i) {
-      const char kind = kinds[static_cast<size_t>(i - 1)];
-      given[i] = kind == 'd' && bound[i] == Py_None ? last.get() : bound[i];
-      if (kind == 'f' ? given[i] != Py_True && given[i] != Py_False : !PyLong_CheckExact(given[i]))
+    for (Py_ssize_t i = 1; i < self->parameters->count(); ++i) {
+      const bool truth = i > count || kinds[static_cast<size_t>(i - 1)] == 'f';
+      if (truth ? bound[i] != Py_True && bound[i] != Py_False : !PyLong_CheckExact(bound[i]))
         return nullptr;
+      if (i <= count) given[i] = bound[i];  // what else there is changes nothing
     }
     Object pair = Object::steal(
         PyObject_Vectorcall(raw.get(), given, static_cast<size_t>(1 + count), nullptr));

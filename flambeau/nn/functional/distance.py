@@ -5,7 +5,7 @@ import flambeau
 from ...ops.core.arguments import broadcast_together, check_broadcast
 
 
-def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+def cosine_similarity(x1, x2, dim: int = 1, eps=1e-8):
     """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`, after broadcasting."""
     dtype = flambeau.promote_types(x1.dtype, x2.dtype)
     if not dtype.is_floating_point:

@@ -16,6 +16,7 @@ _WORDS = {
     kinds.BOOL: "bool",
     kinds.INT: "int",
     kinds.INTS: "int or sequence of int",
+    kinds.SIZES: "sequence of int",
     kinds.PADDING: "int, sequence of int or str",
     kinds.NUMBER: "number",
     kinds.DTYPE: "dtype",

@@ -2,14 +2,22 @@
 
 One rule for all operators; the core (csrc/python/parse.h) checks by it before a function runs. A default
 of True or False makes a bool, a float a number; the tables have the names whose default says nothing. An
-annotation goes before both: int, bool, float (any number), or object for anything.
+annotation goes before both: int, bool, tuple (a sequence of ints), float (any number), or object for anything.
 """
 
 from types import FunctionType
 
-BOOL, INT, INTS, PADDING, NUMBER, DTYPE, FORMAT, TENSORS, ANY = "bizpntml*"
+BOOL, INT, INTS, SIZES, PADDING, NUMBER, DTYPE, FORMAT, TENSORS, ANY = "bizspntml*"
 
-_BY_ANNOTATION = {bool: BOOL, int: INT, float: NUMBER, object: ANY}
+_BY_ANNOTATION = {
+    bool: BOOL,
+    int: INT,
+    int | None: INT,
+    tuple: SIZES,
+    tuple | None: SIZES,
+    float: NUMBER,
+    object: ANY,
+}
 
 # Their truth is all that PyTorch asks of these, in Python: 1 and 0 do as well.
 _TRUTHS = frozenset(
@@ -27,7 +35,8 @@ _BY_NAME = {
         "window_length M ignore_index upscale_factor downscale_factor num_heads padding_idx length "
         "divisor_override",
         INTS: "dim dims size shape sizes output_size kernel_size stride dilation output_padding "
-        "normalized_shape split_sizes split_size shifts s",
+        "normalized_shape split_size shifts s",
+        SIZES: "split_sizes",
         NUMBER: "alpha beta eps momentum lambd threshold negative_slope rtol atol rcond correction "
         "maxnorm max_norm norm_type margin",
         PADDING: "padding",

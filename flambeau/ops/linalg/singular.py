@@ -250,9 +250,6 @@ def _pseudo_inverse_gradient(A, X, grad_output):
 def _least_squares(ctx, A, B, rtol, full):
     """(X, rank): X = A^+ B, by a QR decomposition with column exchanges; with `full`, of all columns but zeros."""
     X, rank = _core._least_squares(A, B, fl.finfo(A.dtype).tiny if full else rtol)
-    finite = A.isfinite().all(-1).all(-1) & B.isfinite().all(-1).all(-1)
-    if not every(finite):  # which the library takes for zeros
-        X.masked_fill_(~finite[..., None, None], math.nan)
     ctx.mark_non_differentiable(rank)
     ctx.save_for_backward(A, B)
     ctx.rtol = rtol
@@ -320,6 +317,23 @@ def linalg_cond(A, p=None):
     return fl.where(info == 0, result, fl.full_like(result, math.inf))
 
 
+def _finite(A):
+    """Which matrices hold neither infinities nor NaN."""
+    return A.isfinite().all(-1).all(-1)
+
+
+def _within_range(B):
+    """(B with columns near the end of the dtype's range divided by powers of 2, those powers or None)."""
+    largest = B.detach().abs().sum(-2, keepdim=True)
+    far = largest > math.sqrt(fl.finfo(B.dtype).max)
+    if not some(far):
+        return B, None
+    largest = B.detach().abs().amax(-2, keepdim=True)
+    exponent = largest.frexp()[1].masked_fill(~(far & largest.isfinite()), 1)
+    power = fl.ones_like(largest).ldexp(exponent - 1)
+    return B / power, power
+
+
 @composite(name="lstsq", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """(solution, residuals, rank, singular_values) of the X for which norm(A @ X - B) is least.
@@ -348,17 +362,23 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     own = A.shape[:-2]
     batch = common_shape("linalg.lstsq", own, right.shape[:-2], what="batch")
     A, right = A.expand(*batch, m, n), right.expand(*batch, *right.shape[-2:])
+    finite = _finite(A) & _finite(right)
+    scaled, power = _within_range(right)
     if driver in ("gelsd", "gelss"):
-        solution = linalg_pinv(A, rtol=rtol) @ right
+        solution = linalg_pinv(A, rtol=rtol) @ scaled
         values = linalg_svdvals(A.detach())
         rank = (values > rtol * values[..., :1]).sum(-1)
     else:
-        solution, rank = _least_squares(A, right, float(rtol), driver == "gels")
+        solution, rank = _least_squares(A, scaled, float(rtol), driver == "gels")
         if driver == "gels" and right.size(-1):
             # As LAPACK has it: zeros alone have zeros for a solution.
-            failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1)).to(fl.int32)
+            failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1) & finite).to(fl.int32)
             raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
         values = solution.detach().abs()
+    if power is not None:
+        solution = solution * power
+    if not every(finite):  # which the library takes for zeros
+        solution = solution + fl.where(finite, 0, math.nan)[..., None, None].to(A.dtype)
     residuals = solution.abs().reshape(-1)[:0]
     if (
         m > n

@@ -54,6 +54,31 @@ def test_dims_are_ints(wrong):
         torch.roll(X, 1, wrong)
 
 
+def test_lists_and_ints_are_no_substitutes_for_each_other():
+    refuses("flip: dims takes a sequence of ints", torch.flip, X, dims=1)
+    refuses("split_with_sizes: split_sizes takes a sequence of ints", X.split_with_sizes, 1)
+    refuses("diff: dim takes an int", torch.diff, X, 1, [1])
+    refuses("aminmax: dim takes an int", X.aminmax, dim=[1])
+    refuses("cosine_similarity: dim takes an int", F.cosine_similarity, X, X, [1])
+    refuses("sort: dim takes an int", torch.sort, X, [1])
+    assert X.flip(1).equal(torch.flip(X, (1,)))
+
+
+@pytest.mark.parametrize("wrong", [None, True, 1.5])
+def test_one_dim_is_an_int(wrong):
+    for name in ("sort", "mode"):
+        refuses(f"{name}: dim takes an int", getattr(torch, name), X, wrong)
+    for name in ("topk", "kthvalue"):
+        refuses(f"{name}: dim takes an int", getattr(torch, name), X, 1, wrong)
+    refuses("cov: correction takes an int", torch.cov, X, correction=wrong)
+    refuses("triu_indices: col takes an int", torch.triu_indices, 2, wrong)
+
+
+def test_what_is_stable_is_true_or_false():
+    refuses("sort: stable takes True or False", torch.sort, X, stable="x")
+    refuses("diff: prepend is a int; it must be a Tensor", torch.diff, X, 1, 0, 2)
+
+
 def test_ints_of_numpy_are_dims():
     assert X.sum(numpy.int64(0)).shape == (4,)
     assert torch.flip(X, [numpy.int32(1)])[0, 0] == 3

@@ -119,6 +119,18 @@ def test_least_squares_by_every_driver(shape, driver):
         assert found.rank.tolist() == [min(shape)] * 2
 
 
+@pytest.mark.parametrize("driver", ["gels", "gelsy", "gelsd", "gelss"])
+def test_least_squares_near_the_end_of_the_range(driver):
+    # Products on the way overflowed: columns are divided by powers of 2 first.
+    A = flambeau.tensor([[1.0, 2.0], [3.0, -4.0], [2.0, 2.0]])
+    B = flambeau.tensor([[3.0, 3e38], [1.0, -3e38], [2.0, 3e38]])
+    solution = linalg.lstsq(A, B, driver=driver).solution
+    expected = linalg.lstsq(A.double(), B.double(), driver=driver).solution
+    flambeau.testing.assert_close(solution, expected.float(), rtol=1e-5, atol=0)
+    B[0, 1] = float("inf")
+    assert linalg.lstsq(A, B, driver=driver).solution.isnan().all()
+
+
 def test_least_squares_has_a_gradient():
     A = flambeau.randn(4, 3, dtype=flambeau.float64, requires_grad=True)
     B = flambeau.randn(4, 2, dtype=flambeau.float64, requires_grad=True)
