@@ -30,11 +30,7 @@ def thread_safe_generator():
 
 @contextlib.contextmanager
 def fork_rng(
-    devices=None,
-    enabled=True,
-    _caller="fork_rng",
-    _devices_kw="devices",
-    device_type="cuda",
+    devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cuda"
 ):
     """Whatever random numbers the block draws, those drawn after it are as if it had not run."""
     state = get_rng_state() if enabled else None

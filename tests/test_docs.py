@@ -25,6 +25,17 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+def test_named_files_and_folders_are_there():
+    name = re.compile(r"`((?:csrc|flambeau|tests|docs|tools|benchmarks|examples)/[\w/.]*\w/?)`")
+    gone = {
+        f"{page.name}: {found}"
+        for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+        for found in name.findall(page.read_text())
+        if not (ROOT / found).exists() and not list(ROOT.glob(f"{found}*"))
+    }
+    assert not gone
+
+
 def test_add_an_operator_fits_one_page():
     assert len((ROOT / "docs" / "add-an-operator.md").read_text().splitlines()) <= 100
 

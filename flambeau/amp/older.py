@@ -11,13 +11,9 @@ class DeviceScaler(GradScaler):
     _of_device = "cpu"
 
     def __init__(
-        self,
-        init_scale=2.0**16,
-        growth_factor=2.0,
-        backoff_factor=0.5,
-        growth_interval=2000,
+        self, init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000,
         enabled=True,
-    ):
+    ):  # fmt: skip
         super().__init__(
             self._of_device,
             init_scale,

@@ -50,13 +50,9 @@ def _cotangents(function, outputs, grad_outputs):
 
 
 def backward(
-    tensors,
-    grad_tensors=None,
-    retain_graph=None,
-    create_graph=False,
-    grad_variables=None,
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None,
     inputs=None,
-):
+):  # fmt: skip
     """Add the gradients of `tensors` by the leaves of their graph into the leaves' .grad.
 
     Args:

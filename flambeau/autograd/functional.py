@@ -237,13 +237,9 @@ def _single_number(outputs, many, function):
 
 
 def hessian(
-    func,
-    inputs,
-    create_graph=False,
-    strict=False,
-    vectorize=False,
+    func, inputs, create_graph=False, strict=False, vectorize=False,
     outer_jacobian_strategy="reverse-mode",
-):
+):  # fmt: skip
     """The second derivatives of func, which gives one number: for inputs x, y a tensor (*x.shape, *y.shape).
 
     vectorize: as `jacobian` has it.

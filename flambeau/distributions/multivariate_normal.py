@@ -84,13 +84,9 @@ class MultivariateNormal(OfCovariance):
     has_rsample = True
 
     def __init__(
-        self,
-        loc,
-        covariance_matrix=None,
-        precision_matrix=None,
-        scale_tril=None,
+        self, loc, covariance_matrix=None, precision_matrix=None, scale_tril=None,
         validate_args=None,
-    ):
+    ):  # fmt: skip
         if loc.dim() < 1:
             raise ValueError("MultivariateNormal: loc is 0-dim; it must have 1 dim or more.")
         name, matrix = self._given(covariance_matrix, precision_matrix, scale_tril)

@@ -32,13 +32,9 @@ class Wishart(OfCovariance, ExponentialFamily):
     has_rsample = True
 
     def __init__(
-        self,
-        df,
-        covariance_matrix=None,
-        precision_matrix=None,
-        scale_tril=None,
+        self, df, covariance_matrix=None, precision_matrix=None, scale_tril=None,
         validate_args=None,
-    ):
+    ):  # fmt: skip
         name, matrix = self._given(covariance_matrix, precision_matrix, scale_tril)
         df = flambeau.as_tensor(df, dtype=matrix.dtype, device=matrix.device)
         p = matrix.size(-1)

@@ -314,19 +314,15 @@ def digest_text(roots):
     return "\n".join(lines)
 
 
+COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _INFIX = {
+    **COMPARISONS,
     "add": "+",
     "sub": "-",
     "mul": "*",
     "div": "/",
     "floor_div": "//",
     "remainder": "%",
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
     "and": "&",
     "or": "|",
     "xor": "^",

@@ -34,13 +34,9 @@ class ONNXProgram:
         return self.model_proto
 
     def save(
-        self,
-        destination,
-        *,
-        include_initializers=True,
-        keep_initializers_as_inputs=False,
+        self, destination, *, include_initializers=True, keep_initializers_as_inputs=False,
         external_data=None,
-    ):
+    ):  # fmt: skip
         """Writes the model to a path or a file object.
 
         Args:

@@ -18,13 +18,9 @@ from .rebuild import is_contiguous_span, is_lazy, resolved, span_of, sparse_argu
 
 
 def save(
-    obj,
-    f,
-    pickle_module=pickle,
-    pickle_protocol=2,
-    _use_new_zipfile_serialization=True,
+    obj, f, pickle_module=pickle, pickle_protocol=2, _use_new_zipfile_serialization=True,
     _disable_byteorder_record=False,
-):
+):  # fmt: skip
     """Write an object to a file, the tensors in it as their bytes.
 
     A path is written atomically: the file appears complete or not at all, and an older one stays

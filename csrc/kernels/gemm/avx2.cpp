@@ -43,9 +43,6 @@ constexpr int word_rows = 4, word_vectors = 2;
 #include "kernels/gemm/bfloat16_body.h"
 #include "kernels/gemm/integers_body.h"
 #else
-extern const GemmKernels<float> float_kernels = {};
-extern const GemmKernels<double> double_kernels = {};
-extern const IntegerKernels integer_kernels = {};
-extern const Bfloat16Loops bfloat16_loops = {};
+#include "kernels/gemm/no_bodies.h"
 #endif
 }  // namespace flambeau::gemm_avx2

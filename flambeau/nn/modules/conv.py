@@ -134,21 +134,11 @@ class _Conv(_ConvNd):
         bias=True, padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         each = type(self)._tuple
+        padding = padding if isinstance(padding, str) else each(padding)
         super().__init__(
-            in_channels,
-            out_channels,
-            each(kernel_size),
-            each(stride),
-            padding if isinstance(padding, str) else each(padding),
-            each(dilation),
-            False,
-            each(0),
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
+            in_channels, out_channels, each(kernel_size), each(stride), padding, each(dilation),
+            False, each(0), groups, bias, padding_mode, device, dtype,
+        )  # fmt: skip
 
 
 class Conv1d(_Conv):
@@ -218,20 +208,9 @@ class _ConvTransposeNd(_ConvNd):
             )
         each = type(self)._tuple
         super().__init__(
-            in_channels,
-            out_channels,
-            each(kernel_size),
-            each(stride),
-            each(padding),
-            each(dilation),
-            True,
-            each(output_padding),
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
+            in_channels, out_channels, each(kernel_size), each(stride), each(padding),
+            each(dilation), True, each(output_padding), groups, bias, padding_mode, device, dtype,
+        )  # fmt: skip
 
     def _convolve_transposed(self, function, input, output_size):
         if self.padding_mode != "zeros":

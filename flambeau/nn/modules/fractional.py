@@ -12,13 +12,9 @@ class _FractionalMaxPoolNd(Module):
     __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
 
     def __init__(
-        self,
-        kernel_size,
-        output_size=None,
-        output_ratio=None,
-        return_indices=False,
+        self, kernel_size, output_size=None, output_ratio=None, return_indices=False,
         _random_samples=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         each, name = type(self)._tuple, type(self).__name__
         if output_size is None and output_ratio is None:

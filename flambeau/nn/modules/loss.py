@@ -188,12 +188,7 @@ class NLLLoss(_WeightedLoss):
     __constants__ = ["ignore_index", "reduction"]
 
     def __init__(
-        self,
-        weight=None,
-        size_average=None,
-        ignore_index=-100,
-        reduce=None,
-        reduction="mean",
+        self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
     ):
         super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
@@ -233,12 +228,7 @@ class BCEWithLogitsLoss(_Loss):
     """
 
     def __init__(
-        self,
-        weight=None,
-        size_average=None,
-        reduce=None,
-        reduction="mean",
-        pos_weight=None,
+        self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
     ):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)

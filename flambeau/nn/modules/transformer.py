@@ -144,6 +144,12 @@ def _added(mask, like):
     )
 
 
+def _length_for(layers, x):
+    """The length of the sequences that layers see in x."""
+    batch_first = layers[0].self_attn.batch_first if len(layers) else False
+    return x.size(1 if batch_first and x.dim() == 3 else 0)
+
+
 class TransformerEncoder(Module):
     """num_layers copies of an encoder layer, and a norm.
 
@@ -168,9 +174,7 @@ class TransformerEncoder(Module):
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         """The last layer's output for `src`."""
-        batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
-        length = src.size(1 if batch_first and src.dim() == 3 else 0)
-        causal = _is_causal(mask, is_causal, length)
+        causal = _is_causal(mask, is_causal, _length_for(self.layers, src))
         output = src
         for layer in self.layers:
             output = layer(
@@ -249,9 +253,7 @@ class TransformerDecoder(Module):
         memory_key_padding_mask=None, tgt_is_causal=None, memory_is_causal=False,
     ):  # fmt: skip
         """The last layer's output for `tgt`, which attends to `memory`."""
-        batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
-        length = tgt.size(1 if batch_first and tgt.dim() == 3 else 0)
-        causal = _is_causal(tgt_mask, tgt_is_causal, length)
+        causal = _is_causal(tgt_mask, tgt_is_causal, _length_for(self.layers, tgt))
         output = tgt
         for layer in self.layers:
             output = layer(

@@ -81,13 +81,9 @@ class Upsample(Module):
     ]  # fmt: skip
 
     def __init__(
-        self,
-        size=None,
-        scale_factor=None,
-        mode="nearest",
-        align_corners=None,
+        self, size=None, scale_factor=None, mode="nearest", align_corners=None,
         recompute_scale_factor=None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.name = type(self).__name__
         self.size = size

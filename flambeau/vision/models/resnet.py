@@ -27,10 +27,8 @@ def conv1x1(in_planes, out_planes, stride=1):
     return nn.Conv2d(in_planes, out_planes, 1, stride, bias=False)
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside the identity."""
-
-    expansion = 1
+class _Block(nn.Module):
+    """Layers beside the identity. A subclass makes them in `_make` and runs them in `_beside`."""
 
     def __init__(
         self, inplanes, planes, stride=1, downsample=None, groups=1, base_width=64, dilation=1,
@@ -38,6 +36,23 @@ class BasicBlock(nn.Module):
     ):  # fmt: skip
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
+        self._make(inplanes, planes, stride, groups, base_width, dilation, norm_layer)
+        self.downsample = downsample
+        self.stride = stride
+
+    def forward(self, x):
+        identity = x if self.downsample is None else self.downsample(x)
+        out = self._beside(x)
+        out += identity
+        return self.relu(out)
+
+
+class BasicBlock(_Block):
+    """Two 3x3 convolutions beside the identity."""
+
+    expansion = 1
+
+    def _make(self, inplanes, planes, stride, groups, base_width, dilation, norm_layer):
         if groups != 1 or base_width != 64:
             raise ValueError(
                 f"BasicBlock: groups is {groups} and base_width {base_width}; it has only 1 and 64."
@@ -49,28 +64,18 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(planes, planes)
         self.bn2 = norm_layer(planes)
-        self.downsample = downsample
-        self.stride = stride
 
-    def forward(self, x):
-        identity = x if self.downsample is None else self.downsample(x)
+    def _beside(self, x):
         out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        out += identity
-        return self.relu(out)
+        return self.bn2(self.conv2(out))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(_Block):
     """A 3x3 convolution between two of 1x1, beside the identity; four times `planes` come out."""
 
     expansion = 4
 
-    def __init__(
-        self, inplanes, planes, stride=1, downsample=None, groups=1, base_width=64, dilation=1,
-        norm_layer=None,
-    ):  # fmt: skip
-        super().__init__()
-        norm_layer = norm_layer or nn.BatchNorm2d
+    def _make(self, inplanes, planes, stride, groups, base_width, dilation, norm_layer):
         width = int(planes * (base_width / 64.0)) * groups
         self.conv1 = conv1x1(inplanes, width)
         self.bn1 = norm_layer(width)
@@ -79,16 +84,11 @@ class Bottleneck(nn.Module):
         self.conv3 = conv1x1(width, planes * self.expansion)
         self.bn3 = norm_layer(planes * self.expansion)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = downsample
-        self.stride = stride
 
-    def forward(self, x):
-        identity = x if self.downsample is None else self.downsample(x)
+    def _beside(self, x):
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        out += identity
-        return self.relu(out)
+        return self.bn3(self.conv3(out))
 
 
 class ResNet(nn.Module):

@@ -69,12 +69,9 @@ class ShuffleNetV2(nn.Module):
     """
 
     def __init__(
-        self,
-        stages_repeats,
-        stages_out_channels,
-        num_classes=1000,
+        self, stages_repeats, stages_out_channels, num_classes=1000,
         inverted_residual=InvertedResidual,
-    ):
+    ):  # fmt: skip
         super().__init__()
         if len(stages_repeats) != 3 or len(stages_out_channels) != 5:
             raise ValueError(

@@ -230,13 +230,9 @@ class RandAugment:
     """num_ops operations at random, all of the magnitude `magnitude` of num_magnitude_bins."""
 
     def __init__(
-        self,
-        num_ops=2,
-        magnitude=9,
-        num_magnitude_bins=31,
-        interpolation=InterpolationMode.NEAREST,
-        fill=None,
-    ):
+        self, num_ops=2, magnitude=9, num_magnitude_bins=31,
+        interpolation=InterpolationMode.NEAREST, fill=None,
+    ):  # fmt: skip
         super().__init__(interpolation, fill)
         if not isinstance(num_ops, int) or num_ops < 0:
             raise ValueError(

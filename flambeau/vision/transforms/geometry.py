@@ -176,13 +176,9 @@ class RandomResizedCrop(Module):
     """A random part of an image, of a share of its area in `scale` and a ratio of width to height in `ratio`, resized."""
 
     def __init__(
-        self,
-        size,
-        scale=(0.08, 1.0),
-        ratio=(3.0 / 4.0, 4.0 / 3.0),
-        interpolation=F.InterpolationMode.BILINEAR,
-        antialias=True,
-    ):
+        self, size, scale=(0.08, 1.0), ratio=(3.0 / 4.0, 4.0 / 3.0),
+        interpolation=F.InterpolationMode.BILINEAR, antialias=True,
+    ):  # fmt: skip
         super().__init__()
         self.size = pair(size)
         check_shares("RandomResizedCrop", scale, ratio)
@@ -262,12 +258,7 @@ class RandomRotation(Module):
     """Turned by a random angle of `degrees`, a number for both directions or (low, high)."""
 
     def __init__(
-        self,
-        degrees,
-        interpolation=F.InterpolationMode.NEAREST,
-        expand=False,
-        center=None,
-        fill=0,
+        self, degrees, interpolation=F.InterpolationMode.NEAREST, expand=False, center=None, fill=0
     ):
         super().__init__()
         self.degrees = between("RandomRotation", "degrees", degrees)

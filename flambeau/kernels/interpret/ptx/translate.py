@@ -12,6 +12,7 @@ import struct
 
 import numpy as np
 
+from ...expression import COMPARISONS
 from . import operations
 from .memory import Fault
 
@@ -31,18 +32,7 @@ _WIDTH_OF_PREFIX = {
     "%SPL": 8,
 }
 _SPECIAL = re.compile(r"^%(tid|ntid|ctaid|nctaid)\.([xyz])$|^%(laneid|warpid|lanemask_lt)$")
-_COMPARE = {
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "lo": "<",
-    "ls": "<=",
-    "hi": ">",
-    "hs": ">=",
-}
+_COMPARE = {**COMPARISONS, "lo": "<", "ls": "<=", "hi": ">", "hs": ">="}
 # Instructions that are one expression: {k} is operand k as a value of the instruction's type, {ku} as one of u32.
 _FORMS = {
     "and": "({1} & {2})", "or": "({1} | {2})", "xor": "({1} ^ {2})", "not": "(~{1})",

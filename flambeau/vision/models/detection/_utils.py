@@ -180,13 +180,9 @@ _IOU_LOSSES = {
 
 
 def _box_loss(
-    type,
-    box_coder,
-    anchors_per_image,
-    matched_gt_boxes_per_image,
-    bbox_regression_per_image,
+    type, box_coder, anchors_per_image, matched_gt_boxes_per_image, bbox_regression_per_image,
     cnf=None,
-):
+):  # fmt: skip
     """The sum of the losses of boxes: "l1" and "smooth_l1" of offsets, "ciou", "diou" and "giou" of boxes."""
     if type in ("l1", "smooth_l1"):
         target = box_coder.encode_single(matched_gt_boxes_per_image, anchors_per_image)

@@ -66,13 +66,9 @@ class FeatureEncoder(nn.Module):
     """Images (N, 3, H, W) to features (N, layers[-1], H / 8, W / 8)."""
 
     def __init__(
-        self,
-        *,
-        block=ResidualBlock,
-        layers=(64, 64, 96, 128, 256),
-        strides=(2, 1, 2, 2),
+        self, *, block=ResidualBlock, layers=(64, 64, 96, 128, 256), strides=(2, 1, 2, 2),
         norm_layer=nn.BatchNorm2d,
-    ):
+    ):  # fmt: skip
         super().__init__()
         if len(layers) != 5:
             raise ValueError(f"FeatureEncoder: layers has {len(layers)} widths; it must have 5.")

@@ -83,13 +83,9 @@ class RandomPhotometricDistort(Transform):
     """
 
     def __init__(
-        self,
-        brightness=(0.875, 1.125),
-        contrast=(0.5, 1.5),
-        saturation=(0.5, 1.5),
-        hue=(-0.05, 0.05),
-        p=0.5,
-    ):
+        self, brightness=(0.875, 1.125), contrast=(0.5, 1.5), saturation=(0.5, 1.5),
+        hue=(-0.05, 0.05), p=0.5,
+    ):  # fmt: skip
         super().__init__()
         self.brightness = brightness
         self.contrast = contrast

@@ -107,13 +107,9 @@ class RandomResizedCrop(Transform):
     """A random part, of a share of the area in `scale` and a ratio of width to height in `ratio`, resized."""
 
     def __init__(
-        self,
-        size,
-        scale=(0.08, 1.0),
-        ratio=(3.0 / 4.0, 4.0 / 3.0),
-        interpolation=_BILINEAR,
+        self, size, scale=(0.08, 1.0), ratio=(3.0 / 4.0, 4.0 / 3.0), interpolation=_BILINEAR,
         antialias=True,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.size = pair(size)
         check_shares("RandomResizedCrop", scale, ratio)
