@@ -42,8 +42,8 @@ struct Wanted {
 /// Asked for the kernel of a group, before the next operator waits: gives it to `set_kernel` when
 /// it is there. The floor above fills it in.
 extern void (*compile)(const Wanted& wanted);
-/// The kernel of a key; null: there will be none.
-void set_kernel(const std::string& key, MapKernel kernel);
+/// The kernel of a key, null: there will be none; how many maths functions it computes.
+void set_kernel(const std::string& key, MapKernel kernel, int calls);
 /// After how many runs of a group a kernel of its own is wanted; 0: all wait for it.
 extern constinit int patience;
 

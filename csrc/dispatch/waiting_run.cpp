@@ -23,7 +23,7 @@ namespace {
 
 struct Compiled {
   MapKernel kernel = nullptr;
-  int seen = 0;
+  int seen = 0, calls = 0;
   bool asked = false;
 };
 std::unordered_map<std::string, Compiled>& kernels() {
@@ -345,6 +345,14 @@ void lay_out(Group& group, Plan& plan) {
   }
 }
 
+/// Whether a kernel is quicker than its operators. A function that waits for another's result in
+/// the same kernel takes half as long again as one alone, whose latency its neighbours hide; a
+/// result that is not stored spares less than that while the caches hold it.
+bool pays(const Group& group, const Plan& plan, int calls) {
+  return 5 * (calls - 1) < 2 * (plan.n_nodes - plan.n_out) ||
+         group.numel * itemsize(group.nodes[0].dtype) > last_cache_bytes() / 8;
+}
+
 /// False where Python had to be asked, so that everything is looked at anew.
 bool make_plan(Group& group, const Storage* wanted_result, Plan& plan) {
   choose(group, wanted_result, plan);
@@ -352,7 +360,8 @@ bool make_plan(Group& group, const Storage* wanted_result, Plan& plan) {
     lay_out(group, plan);
     std::string key = key_of(group, plan);
     Compiled& known = kernels()[key];
-    plan.kernel = known.kernel;
+    if (known.kernel && (patience == 0 || pays(group, plan, known.calls)))
+      plan.kernel = known.kernel;
     if (!known.kernel && !known.asked && ++known.seen > patience) {
       known.asked = true;
       if (patience == 0) {
@@ -502,7 +511,11 @@ void forget(Storage* s) {
 
 }  // namespace
 
-void set_kernel(const std::string& key, MapKernel kernel) { kernels()[key].kernel = kernel; }
+void set_kernel(const std::string& key, MapKernel kernel, int calls) {
+  Compiled& known = kernels()[key];
+  known.calls = calls;
+  known.kernel = kernel;
+}
 
 void settle_all() {
   for (int g = 0; g < group_count; ++g)

@@ -89,14 +89,16 @@ def _work():
 
 
 def _make(key, steps, inputs, numbers, outputs, modes):
+    calls = 0
     try:
-        address = kernel_of(steps, inputs, numbers, outputs).compile(modes)
+        kernel = kernel_of(steps, inputs, numbers, outputs)
+        address, calls = kernel.compile(modes), kernel.calls
     except Exception as error:  # the group goes on without: what it computes is the same
         address = 0
         if "compile" in os.environ.get("FLAMBEAU_LOG", ""):
             names = ", ".join(step[0].name for step in steps)
             print(f"compile: no kernel of {names}: {error!r}", file=sys.stderr)
-    _core._set_waiting_kernel(key, address)
+    _core._set_waiting_kernel(key, address, calls)
 
 
 def _after_fork():

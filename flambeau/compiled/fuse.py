@@ -69,6 +69,7 @@ def _widths(expressions, dtypes, kinds):
 class Kernel:
     """A joined kernel, compiled when it first runs; what Fused asks for machine code.
 
+    `calls` is how many maths functions it computes.
     `check`: whether outputs may be made of operands of other shapes at another call, which is an error then.
     """
 
@@ -76,6 +77,7 @@ class Kernel:
         self.dtypes = (*out_dtypes, *in_dtypes)
         self.n_out, self.kinds, self.name = len(out_dtypes), kinds, name
         n_in = len(in_dtypes)
+        self.calls = sum(n.op == "call" for n in topological(expressions))
         if len(_widths(expressions, self.dtypes, kinds)) > 1:
             raise NoKernel(f"{name} computes functions in dtypes of several widths")
         self.reads = (-1 % (1 << 32),) * self.n_out

@@ -318,6 +318,22 @@ def test_small_tensors_do_not_wait():
         _core._set_fusion(*was)
 
 
+@pytest.mark.parametrize("fused", [1], indirect=True)
+def test_functions_one_after_another_run_singly_in_the_caches(fused):
+    x = torch.rand(64)
+
+    def run(chain):
+        for _ in range(4):
+            count, result = fused_runs(lambda: chain(x))
+            assert torch.equal(result, singly(chain, x))
+            (x + x).sum()
+            eager.wait()
+        return count
+
+    assert run(lambda x: x.tanh().tanh().tanh().tanh()) == 0
+    assert run(lambda x: (x.tanh() * 2 + 1) * x - x * 3) == 1
+
+
 @pytest.mark.parametrize("fused", [2], indirect=True)
 def test_kernels_come_from_the_background(fused):
     x = torch.randn(30)

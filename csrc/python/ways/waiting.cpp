@@ -34,11 +34,12 @@ void ask_for_kernel(const waiting::Wanted& wanted) {
                               wanted.modes.c_str(), waiting::patience == 0 ? Py_True : Py_False));
 }
 
-void set_kernel(PyObject* key, int64_t address) {
+void set_kernel(PyObject* key, int64_t address, int64_t calls) {
   char* bytes;
   Py_ssize_t n;
   if (PyBytes_AsStringAndSize(key, &bytes, &n) < 0) throw PythonError();
-  waiting::set_kernel({bytes, static_cast<size_t>(n)}, reinterpret_cast<MapKernel>(address));
+  waiting::set_kernel({bytes, static_cast<size_t>(n)}, reinterpret_cast<MapKernel>(address),
+                      static_cast<int>(calls));
 }
 
 PyObject* counters() {
@@ -86,7 +87,8 @@ const NativeEntry entries[] = {
         "nothing waits."),
     bind<fusion_settings>("_fusion_settings", "", "What _set_fusion was given last."),
     bind<[] { waiting::settle_all(); }>("_settle", "", "Runs all operators that wait."),
-    bind<set_kernel>("_set_waiting_kernel", "key, address", "The kernel of a group; 0: none."),
+    bind<set_kernel>("_set_waiting_kernel", "key, address, calls",
+                     "The kernel of a group, 0: none; how many maths functions it computes."),
     bind<counters>("_fusion_counters", "", "What has been postponed, run and fused."),
     {}};
 
