@@ -92,16 +92,20 @@ class Patches {
   template <class Move>
   void turn(int64_t first, int64_t n, Move&& move) const {
     with_item_type(item, [&]<class Item>() {
-      const int64_t block = 16;
+      constexpr int64_t block = 16;
       parallel_ranges(
           n, std::max<int64_t>(block, task_elements / s.O), [&](int64_t begin, int64_t end) {
-            for (int64_t i0 = begin; i0 < end; i0 += block)
+            for (int64_t i0 = begin; i0 < end; i0 += block) {
+              const int64_t n_rows = std::min(end - i0, block);
+              int64_t places[block];  // in the first plane of their image
+              for (int64_t i = 0; i < n_rows; ++i) {
+                const int64_t row = first + i0 + i;
+                places[i] = row / per_image * s.O * per_image + row % per_image;
+              }
               for (int64_t o = 0; o < s.O; ++o)
-                for (int64_t i = i0; i < std::min(end, i0 + block); ++i) {
-                  const int64_t row = first + i;
-                  move.template operator()<Item>(
-                      i * s.O + o, (row / per_image * s.O + o) * per_image + row % per_image);
-                }
+                for (int64_t i = 0; i < n_rows; ++i)
+                  move.template operator()<Item>((i0 + i) * s.O + o, places[i] + o * per_image);
+            }
           });
     });
   }
