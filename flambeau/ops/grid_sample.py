@@ -19,6 +19,9 @@ PADDINGS = ("zeros", "border", "reflection")
 
 def sampled(input, grid, mode, padding_mode, align):
     """input (N, C, *S) at the points of grid (N, *P, len(S)): (N, C, *P). The arguments are checked."""
+    dtype = input.dtype
+    if dtype is grid.dtype and dtype in (fl.float32, fl.float64) and input.numel() <= 2**24:
+        return _grid_sample(input, grid, mode, padding_mode, align)
     halves = (fl.float16, fl.bfloat16)
     wide = input.float() if input.dtype in halves else input
     points = grid.float() if grid.dtype in halves else grid

@@ -56,6 +56,13 @@ inline __attribute__((always_inline)) bool eight_within(const int64_t* x, int64_
                                       _mm256_or_si256(b, _mm256_sub_epi64(last, b)));
   return !_mm256_movemask_pd(_mm256_castsi256_pd(bad));
 }
+/// Whole numbers, of two as near the even one; NaN stays.
+inline __attribute__((always_inline)) __m256 nearest_whole(__m256 x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline __attribute__((always_inline)) __m256d nearest_whole(__m256d x) {
+  return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 #include "kernels/simd/bodies.h"
 #else
 #include "kernels/simd/no_bodies.h"

@@ -28,6 +28,16 @@ inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>
 }
 constexpr bool has_eight_within = false;
 inline bool eight_within(const int64_t*, int64_t) { return true; }
+/// Whole numbers, of two as near the even one; NaN stays.
+template <class V>
+inline __attribute__((always_inline)) V nearest_whole(V x) {
+  using T = std::remove_cvref_t<decltype(x[0])>;
+  // From here on no number has a place for a fraction.
+  constexpr T whole = std::is_same_v<T, float> ? T(1 << 23) : T(int64_t{1} << 52);
+  const V shift = x < 0 ? splat(-whole) : splat(whole);
+  const V size = x < 0 ? -x : x;
+  return size < whole ? (x + shift) - shift : x;
+}
 #include "kernels/simd/bodies.h"
 }  // namespace simd_base
 

@@ -34,15 +34,8 @@ struct Coordinates {
   static constexpr int lanes = Vec<T>::lanes;
   typedef int32_t Places __attribute__((vector_size(lanes * sizeof(int32_t))));
 
-  static inline __attribute__((always_inline)) V rounded(V x) {
-    // Whole numbers have no place for a fraction from here on.
-    constexpr T whole = std::is_same_v<T, float> ? T(1 << 23) : T(int64_t{1} << 52);
-    const V shift = x < 0 ? splat(-whole) : splat(whole);
-    const V size = x < 0 ? -x : x;
-    return size < whole ? (x + shift) - shift : x;  // NaN stays
-  }
   static inline __attribute__((always_inline)) V floored(V x) {
-    const V near = rounded(x);
+    const V near = nearest_whole(x);
     return near > x ? near - 1 : near;
   }
 
@@ -100,7 +93,7 @@ struct Coordinates {
     V place[4];
     if constexpr (mode != GridMode::cubic) bring_inside(shape, size, at, slope);
     if constexpr (mode == GridMode::nearest) {
-      place[0] = rounded(at);
+      place[0] = nearest_whole(at);
       t.share[0] = splat(T(1));
       t.slope[0] = V{};
     } else {

@@ -140,7 +140,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         )
     if mode == "bicubic" and n != 2:
         raise RuntimeError("grid_sample: mode='bicubic' takes input of 4 dims only.")
-    if min(input.shape[2:]) == 0:
+    if input.numel() == 0 and min(input.shape[2:]) == 0:
         raise RuntimeError(f"grid_sample: input {tuple(input.shape)} has no pixels.")
     return sampled(input, grid, mode, padding_mode, bool(align_corners))
 
