@@ -99,37 +99,20 @@ def indices(x, dim, n=3):
     return flambeau.arange(n) % max(x.shape[dim], 1)
 
 
+PLAIN = (
+    "sum mean prod amax max min argmax all any var logsumexp nansum count_nonzero median nanmedian "
+    "cumsum cumprod cummax logcumsumexp softmax log_softmax flip unbind"
+).split()
 ALONG = {
-    "sum": lambda x, d: x.sum(d),
-    "mean": lambda x, d: x.mean(d),
-    "prod": lambda x, d: x.prod(d),
-    "amax": lambda x, d: x.amax(d),
-    "max": lambda x, d: x.max(d),
-    "min": lambda x, d: x.min(d),
-    "argmax": lambda x, d: x.argmax(d),
-    "all": lambda x, d: x.all(d),
-    "any": lambda x, d: x.any(d),
-    "var": lambda x, d: x.var(d),
+    **{name: lambda x, d, name=name: getattr(x, name)(d) for name in PLAIN},
     "std_mean": lambda x, d: flambeau.std_mean(x, d),
-    "logsumexp": lambda x, d: x.logsumexp(d),
     "norm": lambda x, d: x.norm(2, d),
     "norm inf": lambda x, d: x.norm(math.inf, d),
-    "nansum": lambda x, d: x.nansum(d),
-    "count_nonzero": lambda x, d: x.count_nonzero(d),
-    "median": lambda x, d: x.median(d),
-    "nanmedian": lambda x, d: x.nanmedian(d),
     "mode": lambda x, d: x.mode(d).values,
     "kthvalue": lambda x, d: x.kthvalue(1, d).values,
     "topk": lambda x, d: x.topk(min(2, x.shape[d]), d).values,
     "sort": lambda x, d: x.sort(d).values,
     "argsort": lambda x, d: x.argsort(d, stable=True),
-    "cumsum": lambda x, d: x.cumsum(d),
-    "cumprod": lambda x, d: x.cumprod(d),
-    "cummax": lambda x, d: x.cummax(d),
-    "logcumsumexp": lambda x, d: x.logcumsumexp(d),
-    "softmax": lambda x, d: x.softmax(d),
-    "log_softmax": lambda x, d: x.log_softmax(d),
-    "flip": lambda x, d: x.flip(d),
     "roll": lambda x, d: x.roll(2, d),
     "diff": lambda x, d: x.diff(dim=d),
     "unique": lambda x, d: x.unique(dim=d),
@@ -154,7 +137,6 @@ ALONG = {
     "split": lambda x, d: x.split(2, d),
     "tensor_split": lambda x, d: x.tensor_split(3, d),
     "chunk": lambda x, d: x.chunk(2, d),
-    "unbind": lambda x, d: x.unbind(d),
     "unfold": lambda x, d: x.unfold(d, min(2, x.shape[d]), 1),
     "narrow": lambda x, d: x.narrow(d, 0, x.shape[d] // 2),
     "select": lambda x, d: x.select(d, -1),

@@ -60,27 +60,27 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     )  # fmt: skip
 
 
-def avg_pool2d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-    divisor_override=None, *, out=None,
-):  # fmt: skip
-    """The mean of each window of the last 2 dimensions; or its sum / divisor_override."""
-    return pool.avg_pool2d(
-        input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
-        count_include_pad, divisor_override, out=out,
-    )  # fmt: skip
+def _avg_pool(n):
+    plain = getattr(pool, f"avg_pool{n}d")
+
+    def avg_pool(
+        input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+        divisor_override=None, *, out=None,
+    ):  # fmt: skip
+        if stride is None:
+            stride = kernel_size
+        return plain(
+            input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
+            out=out,
+        )  # fmt: skip
+
+    avg_pool.__doc__ = (
+        f"The mean of each window of the last {n} dimensions; or its sum / divisor_override."
+    )
+    return _named(avg_pool, n)
 
 
-@full_precision
-def avg_pool3d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-    divisor_override=None, *, out=None,
-):  # fmt: skip
-    """The mean of each window of the last 3 dimensions; or its sum / divisor_override."""
-    return pool.avg_pool3d(
-        input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
-        count_include_pad, divisor_override, out=out,
-    )  # fmt: skip
+avg_pool2d, avg_pool3d = _avg_pool(2), full_precision(_avg_pool(3))
 
 
 def _adaptive_sizes(operator, input, output_size, n):

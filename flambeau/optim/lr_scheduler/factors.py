@@ -93,7 +93,32 @@ class MultiplicativeLR(_Functions):
         ]
 
 
-class StepLR(LRScheduler):
+class _Multiplied(LRScheduler):
+    """Rates times a factor each epoch.
+
+    A subclass says by _factor() that of the last epoch, None where the rates stay, and by _all_factors() that of
+    all epochs so far.
+    """
+
+    _multiplies = True
+
+    def _factor(self):
+        raise NotImplementedError
+
+    def _all_factors(self):
+        raise NotImplementedError
+
+    def get_lr(self):
+        self._warn_outside_step()
+        factor, rates = self._factor(), self._rates()
+        return rates if factor is None else [rate * factor for rate in rates]
+
+    def _get_closed_form_lr(self):
+        factor = self._all_factors()
+        return [base * factor for base in self.base_lrs]
+
+
+class StepLR(_Multiplied):
     """times gamma every step_size epochs.
 
     Example:
@@ -106,25 +131,21 @@ class StepLR(LRScheduler):
         [0.010000000000000002]
     """
 
-    _multiplies = True
-
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self):
-        self._warn_outside_step()
+    def _factor(self):
         if self.last_epoch == 0 or self.last_epoch % self.step_size != 0:
-            return self._rates()
-        return [rate * self.gamma for rate in self._rates()]
+            return None
+        return self.gamma
 
-    def _get_closed_form_lr(self):
-        factor = self.gamma ** (self.last_epoch // self.step_size)
-        return [base * factor for base in self.base_lrs]
+    def _all_factors(self):
+        return self.gamma ** (self.last_epoch // self.step_size)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(_Multiplied):
     """times gamma at each of the epochs `milestones`.
 
     Example:
@@ -137,26 +158,22 @@ class MultiStepLR(LRScheduler):
         [0.010000000000000002]
     """
 
-    _multiplies = True
-
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self):
-        self._warn_outside_step()
+    def _factor(self):
         if self.last_epoch not in self.milestones:
-            return self._rates()
-        factor = self.gamma ** self.milestones[self.last_epoch]
-        return [rate * factor for rate in self._rates()]
+            return None
+        return self.gamma ** self.milestones[self.last_epoch]
 
-    def _get_closed_form_lr(self):
+    def _all_factors(self):
         passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
-        return [base * self.gamma**passed for base in self.base_lrs]
+        return self.gamma**passed
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(_Multiplied):
     """times `factor` for the first total_iters epochs.
 
     Example:
@@ -169,8 +186,6 @@ class ConstantLR(LRScheduler):
         [0.5]
     """
 
-    _multiplies = True
-
     def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
         if factor > 1.0 or factor < 0:
             raise ValueError(f"ConstantLR: factor is {factor}; it must be from 0 to 1.")
@@ -178,20 +193,18 @@ class ConstantLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self):
-        self._warn_outside_step()
+    def _factor(self):
         if self.last_epoch == 0:
-            return [rate * self.factor for rate in self._rates()]
+            return self.factor
         if self.last_epoch != self.total_iters:
-            return self._rates()
-        return [rate * (1.0 / self.factor) for rate in self._rates()]
+            return None
+        return 1.0 / self.factor
 
-    def _get_closed_form_lr(self):
-        factor = self.factor if self.last_epoch < self.total_iters else 1
-        return [base * factor for base in self.base_lrs]
+    def _all_factors(self):
+        return self.factor if self.last_epoch < self.total_iters else 1
 
 
-class LinearLR(LRScheduler):
+class LinearLR(_Multiplied):
     """times a factor that goes in a line from start_factor to end_factor in total_iters epochs.
 
     Example:
@@ -203,8 +216,6 @@ class LinearLR(LRScheduler):
         >>> schedule.get_last_lr()
         [1.0]
     """
-
-    _multiplies = True
 
     def __init__(
         self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1
@@ -220,23 +231,21 @@ class LinearLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self):
-        self._warn_outside_step()
+    def _factor(self):
         if self.last_epoch == 0:
-            return [rate * self.start_factor for rate in self._rates()]
+            return self.start_factor
         if self.last_epoch > self.total_iters:
-            return self._rates()
+            return None
         slope = self.end_factor - self.start_factor
         before = self.total_iters * self.start_factor + (self.last_epoch - 1) * slope
-        return [rate * (1.0 + slope / before) for rate in self._rates()]
+        return 1.0 + slope / before
 
-    def _get_closed_form_lr(self):
+    def _all_factors(self):
         share = min(self.total_iters, self.last_epoch) / self.total_iters
-        factor = self.start_factor + (self.end_factor - self.start_factor) * share
-        return [base * factor for base in self.base_lrs]
+        return self.start_factor + (self.end_factor - self.start_factor) * share
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(_Multiplied):
     """times gamma every epoch.
 
     Example:
@@ -249,23 +258,20 @@ class ExponentialLR(LRScheduler):
         [0.0625]
     """
 
-    _multiplies = True
-
     def __init__(self, optimizer, gamma, last_epoch=-1):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self):
-        self._warn_outside_step()
+    def _factor(self):
         if self.last_epoch == 0:
-            return self._rates()
-        return [rate * self.gamma for rate in self._rates()]
+            return None
+        return self.gamma
 
-    def _get_closed_form_lr(self):
-        return [base * self.gamma**self.last_epoch for base in self.base_lrs]
+    def _all_factors(self):
+        return self.gamma**self.last_epoch
 
 
-class PolynomialLR(LRScheduler):
+class PolynomialLR(_Multiplied):
     """times (1 - epoch / total_iters) ** power, 0 from total_iters on.
 
     Example:
@@ -278,23 +284,18 @@ class PolynomialLR(LRScheduler):
         [0.5]
     """
 
-    _multiplies = True
-
     def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self):
-        self._warn_outside_step()
+    def _factor(self):
         if self.last_epoch == 0 or self.last_epoch > self.total_iters:
-            return self._rates()
+            return None
         left = 1.0 - self.last_epoch / self.total_iters
         left_before = 1.0 - (self.last_epoch - 1) / self.total_iters
-        factor = (left / left_before) ** self.power
-        return [rate * factor for rate in self._rates()]
+        return (left / left_before) ** self.power
 
-    def _get_closed_form_lr(self):
+    def _all_factors(self):
         done = min(self.total_iters, self.last_epoch)
-        factor = (1.0 - done / self.total_iters) ** self.power
-        return [base * factor for base in self.base_lrs]
+        return (1.0 - done / self.total_iters) ** self.power

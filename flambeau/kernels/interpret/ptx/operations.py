@@ -217,9 +217,6 @@ def lop3(a, b, c, table):
     return out
 
 
-_ROUND = {"i": np.rint, "z": np.trunc, "m": np.floor, "p": np.ceil}
-
-
 def convert(a, dtype, rounding="", saturate=False):
     """cvt: integers wrap, floats to integers saturate and NaN gives 0."""
     source = a.dtype
