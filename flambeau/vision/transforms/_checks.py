@@ -52,11 +52,13 @@ def check_pair(name, what, value):
 
 
 def numbers_of_two(name, what, value):
-    """[x, y] out of a number or of one or two."""
-    value = [value] if isinstance(value, int | float) else list(value)
-    if len(value) not in (1, 2) or not all(isinstance(v, int | float) for v in value):
-        raise TypeError(f"{name}: {what} is {value}; it must be a number or two.")
-    return [float(v) for v in (value * 2 if len(value) == 1 else value)]
+    """[x, y] out of a number or of one or two. TypeError of what is none (True neither), ValueError of more."""
+    several = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in several):
+        raise TypeError(f"{name}: {what} is {value!r}; it must be a number or two.")
+    if len(several) not in (1, 2):
+        raise ValueError(f"{name}: {what} is {value!r}; it must be a number or two.")
+    return [float(v) for v in (several * 2 if len(several) == 1 else several)]
 
 
 def check_padding(name, padding):

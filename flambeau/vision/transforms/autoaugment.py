@@ -11,6 +11,12 @@ from ._policies import AutoAugmentPolicy
 __all__ = ["AugMix", "AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide"]
 
 
+def _apply_op(img, op_name, magnitude, interpolation, fill):
+    """One operation of the policies, by its name."""
+    white = bound(img) if isinstance(img, Tensor) else 255
+    return _policies.apply(F, img, op_name, magnitude, interpolation, fill, white)
+
+
 class _Policy(Module):
     """What policies share: one operation, and how it is shown."""
 
@@ -20,8 +26,7 @@ class _Policy(Module):
         self.fill = fill
 
     def apply(self, img, name, magnitude):
-        white = bound(img) if isinstance(img, Tensor) else 255
-        return _policies.apply(F, img, name, magnitude, self.interpolation, self.fill, white)
+        return _apply_op(img, name, magnitude, self.interpolation, self.fill)
 
     def forward(self, img):
         seen = [img]
