@@ -71,6 +71,7 @@ struct DepthwiseTask {
   const T* bias;  // of each channel, or none
   bool relu;
   T* bordered;  // dense_depthwise_size elements for a plane with its border, or none
+  T* across;    // instead: across_depthwise_size elements for as many planes as a vector has lanes
 };
 
 /// What a square kernel without gaps or steps needs in DepthwiseTask::bordered: rows of whole
@@ -82,6 +83,18 @@ constexpr int64_t dense_depthwise_row(int64_t columns, int64_t lanes) {
 constexpr int64_t dense_depthwise_size(int64_t rows, int64_t columns, int64_t taps, int64_t lanes) {
   return ((rows + dense_rows - 1) / dense_rows * dense_rows + taps - 1) *
          dense_depthwise_row(columns, lanes);
+}
+
+/// What DepthwiseTask::across needs: rows of the source in whole tiles and their borders, the
+/// kernel and the results, in a lane for each plane.
+constexpr int64_t across_columns = 8;
+constexpr int64_t across_row(int64_t columns, int64_t taps) {
+  return (columns + across_columns - 1) / across_columns * across_columns + taps - 1;
+}
+constexpr int64_t across_depthwise_size(int64_t source_rows, int64_t rows, int64_t columns,
+                                        int64_t taps, int64_t lanes) {
+  return lanes *
+         (source_rows * across_row(columns, taps) + taps * taps + rows * across_row(columns, 1));
 }
 
 /// A few tiles of a row of tiles: where the first begins in its plane, and which of its rows and of
