@@ -57,7 +57,7 @@ def _folders(wheel):
             yield from sorted(glob.glob(os.path.join(root, room, "lib")), reverse=True)
 
 
-def _candidates(name, wheel, chosen):
+def candidates(name, wheel, chosen):
     """Files to try, then names for the system's loader."""
     folders = [chosen] if chosen else _folders(wheel)
     for folder in folders:
@@ -79,7 +79,7 @@ def library(name, wheel, entries_of, texts_of, version):
     # NVIDIA's own would reach for a device that is not there.
     if chosen is None and _core._cuda_state()[2]:
         return None
-    for path in _candidates(name, wheel, chosen):
+    for path in candidates(name, wheel, chosen):
         try:
             return Library(ctypes.CDLL(path), entries_of(), texts_of(), version)
         except (OSError, AttributeError):
