@@ -113,7 +113,7 @@ def _edge(f0, f1, f2, h1, h2):
 
 
 @composite(method=False, out=False)
-def gradient(input, *, spacing=1, dim=None, edge_order=1) -> list:
+def gradient(input, *, spacing=1, dim=None, edge_order: int = 1) -> list:
     """The derivative of sampled values along each dim in `dim` (all), as a list.
 
     Args:

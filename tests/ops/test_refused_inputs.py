@@ -36,6 +36,9 @@ def test_threshold_refuses_what_the_dtype_does_not_hold():
 REFUSED = [
     (lambda: torch.ones(3).copy_(torch.ones(3), non_blocking="x"), TypeError, "non_blocking"),
     (lambda: torch.ones(3).repeat(True), TypeError, "takes ints"),
+    (lambda: torch.add(torch.ones(3), 1, alpha=True), RuntimeError, "alpha is a bool"),
+    (lambda: torch.ones(3).sub_(torch.ones(3), alpha=False), RuntimeError, "alpha is a bool"),
+    (lambda: torch.rsub(torch.ones(3), 2, alpha=True), RuntimeError, "alpha is a bool"),
     (lambda: torch.ones(3).repeat(1.5), TypeError, "takes ints"),
     (lambda: torch.ones(3).tile((2.0,)), TypeError, "takes ints"),
     (

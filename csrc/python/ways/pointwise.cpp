@@ -35,8 +35,19 @@ void take_number(const Pointwise& record, int i, Arg& arg, std::vector<Object>& 
   arg = {nullptr, numbers.back().get()};
 }
 
-/// A factor `alpha` with a fraction would be cut to an int where all tensors are whole numbers.
+/// A factor `alpha` with a fraction would be cut to an int where all tensors are whole numbers, and
+/// True of two operands is none where these are numbers.
 void check_factors(const Pointwise& record, const Arg* args) {
+  const Arg& last = args[record.n_args - 1];
+  if (record.n_inputs == 2 && record.n_args == 3 && last.number && PyBool_Check(last.number)) {
+    bool numbers = false;
+    for (int i = 0; i < 2; ++i)
+      numbers |=
+          (args[i].tensor ? args[i].tensor->dtype : number_dtype(args[i].number)) != DType::bool_;
+    check(!numbers || !is_text(record.arg_names[2].get(), "alpha"), [&] {
+      return message(record.name, ": alpha is a bool, but the operands are numbers. Give an int.");
+    });
+  }
   for (int i = 0; i < record.n_inputs; ++i)
     if (args[i].tensor ? is_differentiable(args[i].tensor->dtype)
                        : is_differentiable(number_dtype(args[i].number)))
