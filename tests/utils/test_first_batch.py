@@ -110,3 +110,10 @@ def test_persistent_workers_share_the_first_epoch_alone():
     who = Made(lambda i: get_worker_info().id, 4)
     loader = DataLoader(who, batch_size=4, num_workers=2, persistent_workers=True)
     assert [next(iter(loader)).tolist() for _ in range(3)] == [[0, 0, 1, 1], [0] * 4, [0] * 4]
+
+
+@pytest.mark.filterwarnings("ignore:DataLoader. . workers share")
+def test_workers_with_an_init_function_make_whole_batches():
+    data = Made(lambda i: get_worker_info().id, 8)
+    loader = DataLoader(data, batch_size=4, num_workers=2, worker_init_fn=int)
+    assert [batch.tolist() for batch in loader] == [[0] * 4, [1] * 4]

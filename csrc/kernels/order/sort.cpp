@@ -66,6 +66,13 @@ void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
     each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
       int64_t* own = counts_of(chunk, first);
       std::fill_n(own, (last - first) * 256, 0);
+      if (last - first == 4 && digits[first] == 0 && digits[last - 1] == 24) {  // of most floats
+        for (int64_t i = begin; i < end; ++i) {
+          const uint64_t key = from[i].key();
+          for (int d = 0; d < 4; ++d) ++own[d * 256 + (key >> 8 * d & 255)];
+        }
+        return;
+      }
       for (int64_t i = begin; i < end; ++i) {
         const uint64_t key = from[i].key();
         for (int d = first; d < last; ++d) ++own[(d - first) * 256 + (key >> digits[d] & 255)];

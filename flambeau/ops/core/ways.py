@@ -69,8 +69,8 @@ def raw_way(operation, raw, count, backward, least=None):
 def pair_way(operation, raw, kinds, result_type):
     """The same of an operator of (values, indices) whose forward is `raw` of a tensor and numbers.
 
-    kinds: a letter for each of these arguments, the operator's first ones: i an int, d a dim (None: the last), f True or
-    False. Recorded calls are left to the implementation.
+    kinds: a letter for each of these arguments, the operator's first ones: i an int, f True or False. What else the
+    operator takes is True or False and changes nothing. Recorded calls are left to the implementation.
     """
     _core._pair_way(as_operator(operation), raw, kinds, result_type)
     return operation

@@ -20,6 +20,7 @@ def is_divisible(loader):
         dataset = dataset.dataset
     return (
         loader.num_workers > 1
+        and loader.worker_init_fn is None  # which may make workers differ
         and not loader._iterable
         and loader._auto_collation
         and loader.collate_fn is default_collate
