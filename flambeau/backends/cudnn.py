@@ -1,27 +1,48 @@
-"""cuDNN is not used. The switches can be set, as many programs do at their start."""
+"""Switches of cuDNN, which computes convolutions where its wheel is installed. `enabled` is heard; the others can be set.
+
+Only algorithms that give the same bits every time are used, whatever `deterministic` and `benchmark` say; which way is
+faster is measured once for each kind of convolution.
+"""
 
 import contextlib
+import sys
+import types
 
-enabled = True
+from ..ops.core import float32
+
 benchmark = False
 benchmark_limit = 10
 deterministic = False
 allow_tf32 = True
 
 
+def _table():
+    """cuDNN's entry points, or None where there is no device or no cuDNN."""
+    import flambeau
+
+    if not flambeau.cuda.is_available():
+        return None
+    from ..ops.cuda.libraries import cudnn
+
+    return cudnn.dnn()
+
+
 def is_available():
-    """Whether cuDNN can be used: False."""
-    return False
+    """Whether there is a GPU, and cuDNN beside it."""
+    return _table() is not None
 
 
 def version():
-    """None: there is no cuDNN."""
-    return None
+    """cuDNN's version, 90100 for 9.1, or None without it."""
+    table = _table()
+    return None if table is None else table.version
 
 
 def is_acceptable(tensor):
-    """Whether cuDNN could compute with the tensor: False."""
-    return False
+    """Whether cuDNN computes convolutions of such tensors here."""
+    return (
+        tensor.is_cuda and tensor.dtype.is_floating_point and float32.uses_cudnn and is_available()
+    )
 
 
 @contextlib.contextmanager
@@ -29,7 +50,7 @@ def flags(
     enabled=False, benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=True, **_
 ):
     """Other values of the switches, until the end of the block."""
-    names = globals()
+    module = sys.modules[__name__]
     new = {
         "enabled": enabled,
         "benchmark": benchmark,
@@ -37,9 +58,26 @@ def flags(
         "deterministic": deterministic,
         "allow_tf32": allow_tf32,
     }
-    before = {name: names[name] for name in new}
-    names.update(new)
+    before = {name: getattr(module, name) for name in new}
+    for name, value in new.items():
+        setattr(module, name, value)
     try:
         yield
     finally:
-        names.update(before)
+        for name, value in before.items():
+            setattr(module, name, value)
+
+
+class _Module(types.ModuleType):
+    """`enabled` lives where convolutions ask for it."""
+
+    @property
+    def enabled(self):
+        return float32.uses_cudnn
+
+    @enabled.setter
+    def enabled(self, value):
+        float32.uses_cudnn = bool(value)
+
+
+sys.modules[__name__].__class__ = _Module

@@ -192,6 +192,18 @@ def test_convolutions_of_half_and_double(libraries, chosen):
         assert libraries["cudnn"].stand_in_math() == math
 
 
+def test_the_switch_of_cudnn_is_heard(chosen):
+    cudnn_switches = torch.backends.cudnn
+    assert cudnn_switches.is_available() and cudnn_switches.version() == 90500
+    x, w = torch.randn(1, 2, 5, 5), torch.randn(3, 2, 3, 3)
+    for enabled in (False, True):
+        with cudnn_switches.flags(enabled=enabled):
+            assert cudnn_switches.enabled is cudnn_switches.is_acceptable(x.cuda()) is enabled
+            found = F.conv2d(x.cuda(), w.cuda())
+            torch.testing.assert_close(found.cpu(), F.conv2d(x, w), rtol=1e-4, atol=1e-4)
+        assert chosen("cudnn") == enabled
+
+
 LARGE = 110  # beyond what a block of threads keeps of float32
 
 

@@ -1,8 +1,10 @@
-"""How exactly float32 products are computed on GPUs: a switch of the process, which several public names set."""
+"""How exactly float32 products are computed on GPUs, and by what: switches of the process, which public names set."""
 
 precision = (
     "highest"  # or "high", "medium": tensor cores may round factors to tf32, 10 bits of significand
 )
+
+uses_cudnn = True  # where it is installed, and faster
 
 
 def set_precision(value):

@@ -208,7 +208,7 @@ def runs(kind, made, first, second, sizes, window, own):
     of input, weight and output; window: strides, padding, dilations, groups.
     """
     dtype = made.dtype.name
-    if dtype not in _TYPES or dnn() is None or not made.is_contiguous():
+    if not float32.uses_cudnn or dtype not in _TYPES or dnn() is None or not made.is_contiguous():
         return False
     if 0 in (made.numel(), first.numel(), second.numel()) or len(sizes[0]) > 5:
         return False
