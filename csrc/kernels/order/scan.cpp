@@ -12,9 +12,10 @@
 namespace flambeau {
 namespace {
 
+/// Not inlined, for it has many callers.
 template <class T, class Acc, class Step>
-void scan_lane(int64_t n, const T* from, int64_t self_step, T* to, int64_t out_step, Acc acc,
-               Step&& step) {
+__attribute__((noinline)) void scan_lane(int64_t n, const T* from, int64_t self_step, T* to,
+                                         int64_t out_step, Acc acc, Step&& step) {
   if (self_step == 1 && out_step == 1) {
     // Four at a time: loads do not wait for the stores before them.
     constexpr int64_t at_once = 4;
@@ -61,7 +62,8 @@ bool alike(Acc a, Acc b) {
 /// the latency of one addition, and in threads. False where rounding may have hidden something: the
 /// lane is then to be scanned in its order.
 template <class T, class Acc, class Step>
-bool scan_segments(int64_t n, const T* from, T* to, Acc initial, Step&& step) {
+__attribute__((noinline)) bool scan_segments(int64_t n, const T* from, T* to, Acc initial,
+                                             Step&& step) {
   constexpr int64_t at_once = 4, lanes = 8;
   const int64_t count = (n + segment - 1) / segment, tasks = (count + at_once - 1) / at_once;
   std::vector<Acc> starts(count + 1), ends(count);
