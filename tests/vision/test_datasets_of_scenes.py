@@ -106,22 +106,26 @@ def test_kitti(tmp_path):
     assert datasets.Kitti(tmp_path, train=False)[0][1] is None
 
 
-def test_sbd(tmp_path):
+# SciPy leaves out dimensions of size 1 if it is asked to; then a mask of one pixel was a number.
+@pytest.mark.parametrize("size", [(6, 8), (1, 1), (1, 5), (5, 1)])
+def test_sbd(tmp_path, size):
     scipy = pytest.importorskip("scipy.io")
     from scipy.sparse import csc_matrix
 
     save(tmp_path / "img/2008_000002.jpg")
     write(tmp_path / "val.txt", "2008_000002\n")
     (tmp_path / "cls").mkdir()
-    planes = np.zeros((6, 8, 20), "uint8")
-    planes[2, 3, 19] = 1
+    row, column = size[0] // 2, size[1] // 2
+    planes = np.zeros((*size, 20), "uint8")
+    planes[row, column, 19] = 1
     edges = np.array([csc_matrix(planes[..., i]) for i in range(20)], dtype=object)[:, None]
-    found = {"Segmentation": np.full((6, 8), 20, "uint8"), "Boundaries": edges}
+    found = {"Segmentation": np.full(size, 20, "uint8"), "Boundaries": edges}
     scipy.savemat(tmp_path / "cls/2008_000002.mat", {"GTcls": found})
     edges = datasets.SBDataset(tmp_path, "val")[0][1]
-    assert edges.shape == (20, 6, 8) and np.argwhere(edges).tolist() == [[19, 2, 3]]
+    assert edges.shape == (20, *size) and np.argwhere(edges).tolist() == [[19, row, column]]
     mask = datasets.SBDataset(tmp_path, "val", "segmentation")[0][1]
-    assert isinstance(mask, Image.Image) and np.asarray(mask).max() == 20
+    assert isinstance(mask, Image.Image) and mask.size == size[::-1]
+    assert np.asarray(mask).max() == 20
 
 
 # -- sentences

@@ -43,12 +43,12 @@ class Listed(VisionDataset):
         self._labels = [label for _, label in samples]
 
 
-def read_mat(path):
-    """What a file of MATLAB holds, by SciPy."""
+def read_mat(path, squeeze=True):
+    """What a file of MATLAB holds, by SciPy; squeeze: without dimensions of size 1."""
     try:
         from scipy.io import loadmat
     except ImportError:
         raise ImportError(
             f"vision.datasets needs SciPy to read {Path(path).name}, which is not installed. Run: pip install scipy."
         ) from None
-    return loadmat(path, squeeze_me=True)
+    return loadmat(path, squeeze_me=squeeze)

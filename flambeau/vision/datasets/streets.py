@@ -216,13 +216,14 @@ class SBDataset(VisionDataset):
     def __getitem__(self, index):
         import numpy
 
-        found = read_mat(self.masks[index])["GTcls"][()]
+        # Not squeezed: a picture may have one row.
+        found = read_mat(self.masks[index], squeeze=False)["GTcls"][0, 0]
         if self.mode == "segmentation":
             from PIL import Image
 
-            target = Image.fromarray(numpy.asarray(found["Segmentation"]))
+            target = Image.fromarray(found["Segmentation"])
         else:
-            target = numpy.stack([plane.toarray() for plane in found["Boundaries"]])
+            target = numpy.stack([plane.toarray() for plane in found["Boundaries"].ravel()])
         return self._sample(pil_image(self.images[index]), target)
 
     def __len__(self):
