@@ -37,7 +37,7 @@ _PRODUCTS = set(
 )  # their elements are sums over a row of the weight
 _MULTIPLICATIONS = 16  # in the time of a pass over memory
 _LONGEST = 16  # operators in a row that are run for one value; at most one is a product
-_RECENT = 3  # values that were computed again and may be wanted by the next node too
+_RECENT = 3  # values that were computed again and that other nodes want too
 
 
 class _Value:
@@ -45,6 +45,7 @@ class _Value:
 
     __slots__ = (
         "__weakref__",
+        "again",
         "block",
         "bytes",
         "key",
@@ -53,10 +54,13 @@ class _Value:
         "ref",
         "tensor",
         "version",
+        "wanted",
     )
 
     def __init__(self, tensor, key):
         self.tensor = self.ref = self.recipe = self.block = None
+        self.again = None  # the contents that were computed again, while other nodes want them
+        self.wanted = 0  # nodes that have not asked for it yet
         self.key, self.version, self.bytes = key, tensor._version, tensor.nbytes
         self.load = 0, 0  # products and operators that what was let go runs behind this value
 
@@ -179,7 +183,7 @@ class memory_budget:
         self._live = {}  # id of a weak reference to a tensor -> (it, its _Value)
         self._blocks = {}  # address -> _Block
         self._leaves = set()  # addresses
-        self._recent = deque(maxlen=_RECENT)
+        self._recent = deque()  # weak references to _Values that hold `again`
         self._depth, self._call, self._thread = 0, None, None
         self._hooks = None
 
@@ -303,6 +307,7 @@ class memory_budget:
         value = self._known(key)
         if value is None:
             value = self._values[key] = _Value(tensor, key)
+        value.wanted += 1
         if value.tensor is None:
             self._keep(value, tensor)
             while self.kept > self.bytes and self._let_go():
@@ -363,7 +368,11 @@ class memory_budget:
                 "backward: a saved tensor has been modified by an inplace operation (version "
                 f"{value.version} then, {value.tensor._version} now). Use the out-of-place form, or clone() it before."
             )
-        return self._compute(value)
+        value.wanted -= 1
+        contents = self._compute(value)
+        if value.wanted <= 0:
+            value.again = None
+        return contents
 
     def _compute(self, wanted):
         """The contents of a value, computed again where they are nowhere."""
@@ -390,6 +399,9 @@ class memory_budget:
                     continue
                 found[id(value)] = self._run(value, found)
                 stack.pop()
+                for source in value.recipe.sources:  # on the way to nothing else
+                    if not any(source in v.recipe.sources for v in stack if v.recipe is not None):
+                        found.pop(id(source), None)
         finally:
             _core._set_observers(before)
         return found[id(wanted)]
@@ -414,7 +426,12 @@ class memory_budget:
         self.recomputed += 1
         value.version = tensor._version
         value.ref = weakref.ref(tensor)
-        self._recent.append(tensor)
+        if value.wanted > 0:
+            value.again = tensor
+            self._recent.append(weakref.ref(value))
+            oldest = self._recent.popleft()() if len(self._recent) > _RECENT else None
+            if oldest is not None:
+                oldest.again = None
         return tensor
 
 
