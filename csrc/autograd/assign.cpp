@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "runtime/program.h"
 #include "tensor/objects.h"
 #include "tensor/sparse.h"
 
@@ -32,6 +33,19 @@ void set_requires_grad(Tensor& t, bool wanted) {
   });
   t.requires_grad_leaf = wanted;
 }
+
+TensorRef kept_grad(Tensor& t) {
+  if (t.autograd && t.autograd->grad) return t.autograd->grad;
+  if (t.autograd && t.autograd->grad_fn && !t.autograd->retains_grad)
+    warn(
+        "grad: this tensor is the result of an operator, and its gradient is not kept. Call "
+        "retain_grad() on it before backward, or ask the leaf.");
+  return nullptr;
+}
+
+bool keeps_grad(const Tensor& t) { return t.autograd && t.autograd->retains_grad; }
+
+TensorRef base_of(const Tensor& t) { return t.autograd ? t.autograd->base : TensorRef(); }
 
 void assign_grad(Tensor& t, Tensor* grad) {
   if (!grad) {

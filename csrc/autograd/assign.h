@@ -6,6 +6,11 @@
 namespace flambeau {
 
 void set_requires_grad(Tensor& t, bool wanted);
+/// Null where there is none; of a result whose gradient is not kept with a warning.
+TensorRef kept_grad(Tensor& t);
+bool keeps_grad(const Tensor& t);  // of a result
+/// The tensor that t is a view of, or null.
+TensorRef base_of(const Tensor& t);
 /// `grad` may be null.
 void assign_grad(Tensor& t, Tensor* grad);
 /// The same memory without history and without version checks.

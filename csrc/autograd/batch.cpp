@@ -30,6 +30,35 @@ TensorRef make_batched(TensorRef value, const Levels& levels) {
   return t;
 }
 
+Levels levels_of(const std::vector<int64_t>& numbers) {
+  check(numbers.size() <= max_levels,
+        [] { return message("vmap: nested more than ", max_levels, " levels deep."); });
+  Levels levels;
+  for (int64_t number : numbers) levels.v[levels.n++] = number;
+  return levels;
+}
+
+TensorRef batched(Tensor& value, const Levels& levels) {
+  return levels.n ? make_batched(TensorRef::borrow(&value), levels) : TensorRef::borrow(&value);
+}
+
+std::pair<TensorRef, Levels> unbatched(Tensor& t) {
+  if (!t.batched) return {TensorRef::borrow(&t), {}};
+  return {batch_in(t).value, batch_in(t).levels};
+}
+
+void become_batched(Tensor& t, Tensor& value, const Levels& levels) {
+  TensorRef made = make_batched(TensorRef::borrow(&value), levels);
+  check((t.batched || !t.autograd) && sizes_of(t) == sizes_of(*made), [&] {
+    return message("_become(): ", describe(t), " is no fresh tensor of the shape of ",
+                   describe(*made), ".");
+  });
+  std::swap(t.storage, made->storage);
+  t.batched = true;
+  need_meta(t).batch = std::move(made->autograd->batch);
+  made->batched = false;
+}
+
 Dims behind_batches(const Tensor& value, int n, const Dims& sizes) {
   Dims all(value.sizes, n);
   for (int d = 0; d < sizes.n; ++d) all.push(sizes[d]);

@@ -4,6 +4,8 @@
 // first), and the history: autograd follows values only. Needs the GIL.
 #pragma once
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "tensor/tensor.h"
 
@@ -20,6 +22,8 @@ struct Levels {
   }
 };
 
+Levels levels_of(const std::vector<int64_t>& numbers);
+
 struct Batch {
   TensorRef value;
   Levels levels;
@@ -27,6 +31,11 @@ struct Batch {
 
 /// A batched tensor over `value`, whose first dimensions belong to `levels`.
 TensorRef make_batched(TensorRef value, const Levels& levels);
+/// The same of no levels is the value; and what was put together, taken apart.
+TensorRef batched(Tensor& value, const Levels& levels);
+std::pair<TensorRef, Levels> unbatched(Tensor& t);
+/// A fresh tensor becomes what make_batched(value, levels) is.
+void become_batched(Tensor& t, Tensor& value, const Levels& levels);
 /// The sizes of the n dimensions in front of a value, then these.
 Dims behind_batches(const Tensor& value, int n, const Dims& sizes);
 

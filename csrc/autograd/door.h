@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -29,6 +30,23 @@ enum Watcher : uint32_t {
 inline void set_watcher(Watcher watcher, bool on) {
   watchers = on ? watchers | watcher : watchers & ~static_cast<uint32_t>(watcher);
 }
+
+/// How many modes of a kind are in force in this thread; the door watches while a thread has any.
+template <Watcher watcher>
+class InForce {
+ public:
+  static int count() { return count_; }
+  /// Returns how many there were.
+  static int set(int n) {
+    threads_ += (n > 0) - (count_ > 0);
+    set_watcher(watcher, threads_ > 0);
+    return std::exchange(count_, n);
+  }
+
+ private:
+  static inline constinit thread_local int count_ = 0;
+  static inline int threads_ = 0;
+};
 
 /// What becomes of one node's backward while somebody watches: `compute` does the work and fills
 /// results. The watchers' own (csrc/python/hooks.cpp); null before they are loaded.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/wanted.h"
 #include "runtime/program.h"
 
 namespace flambeau {
@@ -323,6 +324,21 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
   if (!changed) return result;
   if (single) return recorded[0];
   return tuple_of(count, [&](Py_ssize_t i) { return recorded[static_cast<size_t>(i)]; });
+}
+
+Object gradients_needed_now(FunctionNode& self) {
+  Object needs = self.needs_input_grad ? self.needs_input_grad : Object::borrow(Py_None);
+  if (!leaves_out_gradients(&self.node) || !self.argument_names || !PyTuple_Check(needs.get()) ||
+      PyTuple_GET_SIZE(needs.get()) != static_cast<Py_ssize_t>(self.edges_of.size()))
+    return needs;
+  uint32_t edge = 0;
+  return tuple_of(static_cast<Py_ssize_t>(self.edges_of.size()), [&](Py_ssize_t i) {
+    const int n = self.edges_of[static_cast<size_t>(i)];
+    bool wanted = false;
+    for (int k = 0; k < (n == one_tensor ? 1 : n); ++k)
+      wanted |= wants_gradient(&self.node, edge++);
+    return Object::borrow(wanted ? Py_True : Py_False);
+  });
 }
 
 }  // namespace flambeau

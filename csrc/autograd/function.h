@@ -51,6 +51,10 @@ Object saved_values(FunctionNode& self, Item&& item) {
   });
 }
 
+/// needs_input_grad; in the backward of a primitive only what this pass asks for: what
+/// autograd.Function sees is PyTorch's.
+Object gradients_needed_now(FunctionNode& self);
+
 /// The gradient, which requires grad through the first input that does: its derivative with respect
 /// to that is zero.
 TensorRef link_gradient(FunctionNode& self, Tensor& gradient);

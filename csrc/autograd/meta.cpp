@@ -442,4 +442,32 @@ Tensor* accumulated_variable(Node* node) {
                                         : nullptr;
 }
 
+void tensor_dealloc(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  Tensor& t = *as_tensor(o);
+  unwatch(o);
+  if (t.weakrefs) PyObject_ClearWeakRefs(o);
+  clear_tensor(t);
+  if (type == tensor_type)
+    free_tensor(t);
+  else
+    type->tp_free(o);
+  Py_DECREF(type);
+}
+
+int tensor_traverse(PyObject* o, visitproc visit, void* context) {
+  Tensor& t = *as_tensor(o);
+  Visitor visitor(visit, context);
+  visitor(Py_TYPE(o)) && visitor(t.dict);
+  if (t.autograd) t.autograd->visit(visitor);
+  return visitor.result();
+}
+
+int tensor_clear(PyObject* o) {
+  Tensor& t = *as_tensor(o);
+  Py_CLEAR(t.dict);
+  clear_meta(t);
+  return 0;
+}
+
 }  // namespace flambeau

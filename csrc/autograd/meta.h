@@ -42,6 +42,11 @@ void clear_tensor(Tensor& t);
 /// Drops what t's cycles could lead through, for the garbage collector.
 void clear_meta(Tensor& t);
 
+/// What every type of tensors does to die and for the garbage collector.
+void tensor_dealloc(PyObject* self);
+int tensor_traverse(PyObject* self, visitproc visit, void* context);
+int tensor_clear(PyObject* self);
+
 extern constinit thread_local bool grad_mode_enabled;
 
 /// True for a view whose base was written in place since its own history was made.

@@ -15,7 +15,7 @@ bool natively(WayNode& node, Tensor& grad, TensorRef* grad_inputs) {
     return false;
   unreachable_on_device = false;
   try {
-    return how.native(how.way, node, grad, grad_inputs);
+    return how.native(node, grad, grad_inputs);
   } catch (const NotImplementedError&) {
     if (!std::exchange(unreachable_on_device, false)) throw;
     return false;
@@ -67,6 +67,13 @@ SavedValue find(Node* node, const char* name) {
 const NodeKind kind = {backward, release, destroy_as<WayNode>, visit, find};
 
 }  // namespace
+
+WayBackward::WayBackward(const char* name, PyObject* given, std::vector<const char*> kept)
+    : names(std::move(kept)) {
+  if (given == Py_None) return;
+  callable = Object::borrow(given);
+  type = node_subtype(backward_name(name));
+}
 
 Ref<WayNode> make_way_node(WayBackward& backward, std::initializer_list<Tensor*> sources) {
   Ref<WayNode> node = make_node<WayNode>(backward.type, &kind);

@@ -2,6 +2,9 @@
 // kind of device. Which operators take part they declare (flambeau/ops/core/autocast.py). Needs the
 // GIL.
 #pragma once
+#include <optional>
+#include <tuple>
+
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -17,6 +20,11 @@ struct Autocast {
   Kind& of(const Tensor& t) { return t.is_cuda() ? cuda : cpu; }
 };
 extern constinit thread_local Autocast autocast;
+
+/// What they were before; without a dtype it stays.
+std::tuple<bool, DType> exchange_autocast(bool on, std::optional<DType> dtype, bool cuda);
+/// What autocast lowers to in this thread; nothing where it is off.
+std::optional<DType> autocast_dtype(bool cuda);
 
 /// t in the dtype that autocast has for its device, or in float32 (`full`), where it is floating
 /// and not float64 and autocast is on there; else t itself.

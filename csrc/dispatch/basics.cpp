@@ -155,6 +155,19 @@ static void warn_imaginary_lost(const Tensor& t, DType to) {
 
 constinit thread_local Autocast autocast;
 
+std::tuple<bool, DType> exchange_autocast(bool on, std::optional<DType> dtype, bool cuda) {
+  Autocast::Kind& kind = cuda ? autocast.cuda : autocast.cpu;
+  const Autocast::Kind before = kind;
+  kind = {on, dtype.value_or(before.dtype)};
+  autocast.on = autocast.cpu.on || autocast.cuda.on;
+  return {before.on, before.dtype};
+}
+
+std::optional<DType> autocast_dtype(bool cuda) {
+  const Autocast::Kind& kind = cuda ? autocast.cuda : autocast.cpu;
+  return kind.on ? std::optional(kind.dtype) : std::nullopt;
+}
+
 TensorRef autocasted(Tensor& t, bool full) {
   const Autocast::Kind& here = autocast.of(t);
   const DType wanted = full ? DType::float32 : here.dtype;

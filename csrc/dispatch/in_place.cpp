@@ -121,4 +121,25 @@ Tensor& set_storage(Tensor& t, Tensor& source, int64_t offset, const Dims& sizes
   return t;
 }
 
+void resize_bytes(Tensor& t, int64_t nbytes) {
+  check(nbytes >= 0, [&] { return message("resize_: a storage of ", nbytes, " bytes can't be."); });
+  if (nbytes < t.storage->nbytes)
+    shrink_storage(t.storage, nbytes);
+  else
+    resize_storage(t.storage, nbytes);
+}
+
+uint64_t lent_place(Tensor& t) {
+  if (t.is_cuda()) return t.numel ? t.address() : 0;
+  const bool has_bytes = t.numel && !t.is_meta();
+  if (has_bytes) t.storage->lent = true;
+  return has_bytes ? reinterpret_cast<uint64_t>(t.data()) : 0;
+}
+
+int place_of(const char* op, const Tensor& t, int64_t dim) {
+  check<IndexError>(t.ndim > 0,
+                    [&] { return message(op, ": a 0-dim tensor has no dim ", dim, "."); });
+  return wrap_dim(dim, t.ndim, op);
+}
+
 }  // namespace flambeau

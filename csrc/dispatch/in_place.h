@@ -14,8 +14,14 @@ Tensor& zero_(Tensor& t);
 /// `source` is a tensor or a number.
 Tensor& copy_from(Tensor& t, PyObject* source);
 
+/// The address of t's first element, 0 where it has none; whoever asks may write there.
+uint64_t lent_place(Tensor& t);
+/// The place of `dim` among sizes or strides.
+int place_of(const char* op, const Tensor& t, int64_t dim);
 /// New elements are uninitialised.
 Tensor& resize_(Tensor& t, const Dims& sizes, Format format);
+/// Another number of bytes for its storage; those that stay are kept.
+void resize_bytes(Tensor& t, int64_t nbytes);
 /// t becomes what `view`, a view of it, shows: t_, squeeze_ ...
 Tensor& take_layout(Tensor& t, Tensor& view);
 /// t looks at source's storage from now on. Of a new t, which nobody has seen, that is no write.

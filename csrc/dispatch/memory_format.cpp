@@ -1,6 +1,7 @@
 #include "dispatch/memory_format.h"
 
 #include "dispatch/basics.h"
+#include "dispatch/cuda_copy.h"
 
 namespace flambeau {
 
@@ -80,6 +81,47 @@ void lay_out(Tensor& result, Format format) {
   copy_bytes(*made, result);
   std::swap(result.storage, made->storage);
   set_layout(result, sizes, strides, 0);
+}
+
+/// What orders memory: preserve_format names none.
+static Format order_named(const char* op, Format format) {
+  check(format != Format::preserve,
+        [&] { return message(op, ": preserve_format is not an order of memory; name one."); });
+  return format;
+}
+
+TensorRef in_order(Called op, Tensor& t, Format format) {
+  return in_format(t, format == Format::unsaid ? Format::contiguous : order_named(op, format), op);
+}
+
+bool is_in_order(Called op, Tensor& t, Format format) {
+  return format == Format::unsaid ? t.contiguous : is_in_format(t, order_named(op, format));
+}
+
+TensorRef clone_of(Tensor& t, Format format) {
+  if (format == Format::contiguous) return clone_with(t, contiguous_strides(sizes_of(t)));
+  if (is_channels_last(format))
+    return clone_with(t, channels_last_strides(sizes_of(t), format, "clone"));
+  return clone(t);
+}
+
+TensorRef keep_format(Tensor& result, Tensor& input) {
+  const Format format = result.ndim == input.ndim ? format_shown(input) : Format::contiguous;
+  return is_channels_last(format) ? in_format(result, format, "_keep_format")
+                                  : TensorRef::borrow(&result);
+}
+
+TensorRef converted(Called op, Tensor& t, DType dtype, Device device, bool copy, bool later,
+                    Format format) {
+  TensorRef out = dtype != t.dtype               ? to_dtype(t, dtype)
+                  : copy && device == t.device() ? clone(t)
+                                                 : TensorRef::borrow(&t);
+  {
+    NonBlocking copies(later);
+    out = to_device(*out, device);
+  }
+  if (format == Format::contiguous || is_channels_last(format)) out = in_format(*out, format, op);
+  return out;
 }
 
 }  // namespace flambeau

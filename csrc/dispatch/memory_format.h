@@ -1,5 +1,6 @@
 // Orders of memory: dimension 1 (channels) innermost, or the last one. Need the GIL.
 #pragma once
+#include "tensor/called.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -17,6 +18,15 @@ bool is_in_format(const Tensor& t, Format format);
 Format format_shown(const Tensor& t);
 /// t itself if it is in this format, else a copy, with history.
 TensorRef in_format(Tensor& t, Format format, const char* op);
+/// What contiguous(), is_contiguous() and clone() do with the format that they are given.
+TensorRef in_order(Called op, Tensor& t, Format format);
+bool is_in_order(Called op, Tensor& t, Format format);
+TensorRef clone_of(Tensor& t, Format format);
+/// The result in the channels-last format that input shows, if it does and has its dims.
+TensorRef keep_format(Tensor& result, Tensor& input);
+/// What to() does: another dtype and device; `later` lets copies to and from a GPU run on.
+TensorRef converted(Called op, Tensor& t, DType dtype, Device device, bool copy, bool later,
+                    Format format);
 /// Puts a result, whose memory nobody else has seen, into channels-last order, in place.
 void lay_out(Tensor& result, Format format);
 

@@ -11,6 +11,7 @@
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/promotion.h"
 #include "dispatch/waiting.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -226,6 +227,70 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
     save_result_if_used(record, node.get(), self);
     rebase_history(self, &node->node);
   }
+}
+
+void take_number(const Pointwise& record, int i, Arg& arg, std::vector<Object>& numbers) {
+  Tensor& t = *arg.tensor;
+  check<TypeError>(t.ndim == 0, [&] {
+    return message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
+                   " takes a number, or a tensor of no dims, but got a tensor of shape ", shape(t),
+                   ".");
+  });
+  if (t.is_meta()) return;
+  numbers.push_back(Object::steal(number_of(t, record.name.c_str())));
+  arg = {nullptr, numbers.back().get()};
+}
+
+void check_factors(const Pointwise& record, const Arg* args) {
+  const Arg& last = args[record.n_args - 1];
+  if (record.n_inputs == 2 && record.n_args == 3 && last.number && PyBool_Check(last.number)) {
+    bool numbers = false;
+    for (int i = 0; i < 2; ++i)
+      numbers |=
+          (args[i].tensor ? args[i].tensor->dtype : number_dtype(args[i].number)) != DType::bool_;
+    check(!numbers || !is_text(record.arg_names[2].get(), "alpha"), [&] {
+      return message(record.name, ": alpha is a bool, but the operands are numbers. Give an int.");
+    });
+  }
+  for (int i = 0; i < record.n_inputs; ++i)
+    if (args[i].tensor ? is_differentiable(args[i].tensor->dtype)
+                       : is_differentiable(number_dtype(args[i].number)))
+      return;
+  for (int i = record.n_inputs; i < record.n_args; ++i)
+    check(!args[i].number || !PyFloat_Check(args[i].number) ||
+              PyUnicode_CompareWithASCIIString(record.arg_names[i].get(), "alpha") != 0,
+          [&] {
+            return message(record.name,
+                           ": alpha is a float, but the tensors hold integers. Give an int, or "
+                           "convert a tensor.");
+          });
+}
+
+static void check_operands(const char* op, size_t outputs, size_t inputs) {
+  check(outputs >= 1 && outputs + inputs <= max_operands, [&] {
+    return message(op, ": ", outputs + inputs, " operands, at most ", max_operands, ".");
+  });
+}
+
+void map_into(Called op, Pointwise& record, const std::vector<TensorRef>& outputs,
+              const std::vector<Arg>& inputs, std::optional<DType> compute) {
+  check_operands(op, outputs.size(), inputs.size());
+  const int n_out = static_cast<int>(outputs.size()), n_in = static_cast<int>(inputs.size());
+  Tensor* to[max_operands];
+  for (int i = 0; i < n_out; ++i) to[i] = outputs[static_cast<size_t>(i)].get();
+  check_map(record, to, n_out, inputs.data(), n_in);
+  run_map(record, to, n_out, inputs.data(), n_in, compute.value_or(to[0]->dtype));
+  for (const TensorRef& output : outputs) output->bump_version(record.name.c_str());
+}
+
+void map_lists_into(Called op, Pointwise& record, const std::vector<Tensor*>& outputs,
+                    const std::vector<Arg>& inputs, size_t count) {
+  if (count == 0) return;
+  const size_t n_out = outputs.size() / count, n_in = inputs.size() / count;
+  check_operands(op, n_out, n_in);
+  run_map_lists(record, outputs.data(), static_cast<int>(n_out), inputs.data(),
+                static_cast<int>(n_in), static_cast<int64_t>(count));
+  for (Tensor* output : outputs) output->bump_version(record.name.c_str());
 }
 
 }  // namespace flambeau

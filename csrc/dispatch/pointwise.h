@@ -2,11 +2,13 @@
 // A record holds what one declaration says; kernels are compiled by Python at their first use and
 // found here afterwards. Needs the GIL; records live as long as the process.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "autograd/node.h"
 #include "dispatch/iterate.h"
 #include "dispatch/operator.h"
+#include "tensor/called.h"
 
 namespace flambeau {
 
@@ -56,6 +58,12 @@ struct Arg {
   PyObject* number = nullptr;
 };
 
+/// The number in a tensor that stands for a scalar parameter: nothing broadcasts there. On the meta
+/// device there is none, and the tensor stays.
+void take_number(const Pointwise& record, int i, Arg& arg, std::vector<Object>& numbers);
+/// Raises for a factor `alpha` with a fraction, which would be cut to an int where all tensors are
+/// whole numbers, and for True of two operands that are numbers.
+void check_factors(const Pointwise& record, const Arg* args);
 /// record(args...); out: null, or the tensor to fill (resized if need be).
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr);
 /// args[0] = record(args...).
@@ -70,6 +78,14 @@ void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg
 /// run_map for `count` tuples laid one after another, whose numbers are the same; checks shapes.
 void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
                    int n_inputs, int64_t count);
+
+/// The same of as many as there are, with checks; computes in the dtype of the first output where
+/// none is given. Counts as a write.
+void map_into(Called op, Pointwise& record, const std::vector<TensorRef>& outputs,
+              const std::vector<Arg>& inputs, std::optional<DType> compute);
+/// `count` tuples of outputs, and of inputs, laid one after another.
+void map_lists_into(Called op, Pointwise& record, const std::vector<Tensor*>& outputs,
+                    const std::vector<Arg>& inputs, size_t count);
 
 void check_castable(DType from, DType to, const char* operator_name);
 

@@ -2,6 +2,38 @@
 
 namespace flambeau {
 
+bool can_cast(DType from, DType to) {
+  // What is only stored is no kind that something could be lost to.
+  bool loses = (is_complex(from) && !is_complex(to)) ||
+               ((is_floating(from) || from == DType::float4_e2m1fn_x2) && is_integral(to)) ||
+               (from != DType::bool_ && to == DType::bool_);
+  return !loses;
+}
+
+bool is_signed(DType d) {
+  const char kind = facts(d).kind;
+  check(kind != 's' || d < DType::bits1x8, [&] {
+    return message("is_signed: torch.", name(d), " holds bits that have no sign of their own.");
+  });
+  return kind == 'i' || kind == 'c' || (kind == 'f' && d != DType::float8_e8m0fnu) ||
+         d == DType::float4_e2m1fn_x2 || (d >= DType::int1 && d <= DType::int7);
+}
+
+DType complex_of(DType d) {
+  check(is_differentiable(d) && !is_float8(d), [&] {
+    return message("to_complex: there are no complex numbers of torch.", name(d), " parts.");
+  });
+  return to_complex(d);
+}
+
+void set_default_dtype(DType d) {
+  check<TypeError>(is_floating(d) && !is_float8(d), [&] {
+    return message("set_default_dtype: takes float64, float32, float16 or bfloat16, not ", name(d),
+                   ".");
+  });
+  default_dtype = d;
+}
+
 namespace {
 
 int kind_rank(DType d) {

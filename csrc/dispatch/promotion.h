@@ -9,6 +9,10 @@
 namespace flambeau {
 
 DType promote_types(DType a, DType b);
+/// Whether values of one convert to another under these rules.
+bool can_cast(DType from, DType to);
+/// Of new floating tensors; raises for what is no such dtype.
+void set_default_dtype(DType d);
 
 /// The complex dtype whose parts are d, or hold d.
 inline DType to_complex(DType d) {
@@ -26,6 +30,11 @@ inline DType to_real(DType d) {
     default: return d;
   }
 }
+
+/// Whether it has a sign, and what torch.dtype.to_complex gives; raise for dtypes that have
+/// neither.
+bool is_signed(DType d);
+DType complex_of(DType d);
 
 /// Collects operands one by one, then tells the common dtype.
 class Promotion {

@@ -2,9 +2,11 @@
 // variant, and splits long reductions into chunks of fixed size, so that any number of threads
 // gives the same bits. Needs the GIL, which it gives up for long runs.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "dispatch/iterate.h"
+#include "tensor/called.h"
 
 namespace flambeau {
 
@@ -24,6 +26,11 @@ __extension__ using ReduceKey = unsigned __int128;
 struct Reduction {
   PyObject_HEAD PyObject* spec;
   bool ordered;
+  ~Reduction() {
+    Py_XDECREF(spec);
+    delete kernels;
+    delete states;
+  }
   struct Kernel {
     ReduceKey key;
     ReduceKernel function;
@@ -52,6 +59,11 @@ void reduce_one(Reduction& reduction, Tensor& input, const Dims& dims, bool keep
 /// Whether a contiguous tensor has neither infinities nor NaN.
 bool all_finite(const Tensor& t);
 
+/// Computed in `dtype` where one is given.
+TensorRef sum_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
+                 std::optional<DType> dtype);
+TensorRef mean_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
+                  std::optional<DType> dtype);
 /// sum or mean (times factor in backward) of t over dims, with history.
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor);

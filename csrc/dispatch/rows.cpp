@@ -48,6 +48,33 @@ void run_rows(RowsKernel kernel, const RowOperands& operands, int64_t n_rows, in
   });
 }
 
+void run_rows(RowsKernel kernel, const std::vector<TensorRef>& outputs,
+              const std::vector<TensorRef>& inputs, std::string_view kinds, int64_t n_rows,
+              int64_t row_len) {
+  RowOperands operands;
+  const bool meta = device_for_results() == on_meta;
+  auto add = [&](const Tensor& t) {
+    const int n = operands.n;
+    check(n < max_operands && n < static_cast<int>(kinds.size()),
+          [] { return message("_rows(): too many operands."); });
+    check(t.contiguous, [] { return message("_rows(): operands must be contiguous."); });
+    const int64_t width = kinds[static_cast<size_t>(n)] == 'v' ? row_len : 1;
+    check(t.numel == width * n_rows || t.numel == width, [&] {
+      return message("_rows(): operand ", n, " has shape ", shape(t), " for ", n_rows, " rows of ",
+                     row_len, ".");
+    });
+    const bool own_rows = t.numel == width * n_rows && n_rows > 1;
+    if (meta)
+      ++operands.n;
+    else
+      operands.add(t, own_rows ? width * itemsize(t.dtype) : 0);
+  };
+  for (const TensorRef& t : outputs) add(*t);
+  for (const TensorRef& t : inputs) add(*t);
+  if (!meta) run_rows(kernel, operands, n_rows, row_len);
+  for (const TensorRef& t : outputs) t->bump_version("rows");
+}
+
 namespace {
 
 template <class T>

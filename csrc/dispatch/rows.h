@@ -1,6 +1,8 @@
 // Runs row kernels over the rows of contiguous operands, and the losses that end in one number.
 // Work is split by size alone. Needs the GIL, which long runs give up.
 #pragma once
+#include <string_view>
+
 #include "dispatch/reduce.h"
 
 namespace flambeau {
@@ -27,6 +29,12 @@ struct RowOperands {
 };
 
 void run_rows(RowsKernel kernel, const RowOperands& operands, int64_t n_rows, int64_t row_len);
+
+/// Over whole tensors, which are contiguous: kinds has for each a 'v' (rows of row_len) or an 'x'
+/// (a value for each row; of one element: shared), outputs first.
+void run_rows(RowsKernel kernel, const std::vector<TensorRef>& outputs,
+              const std::vector<TensorRef>& inputs, std::string_view kinds, int64_t n_rows,
+              int64_t row_len);
 
 /// The sum, in float64, of n numbers of float32 or float64; the same for any number of threads.
 double total_of(const void* values, DType dtype, int64_t n);

@@ -2,7 +2,36 @@
 
 #include <algorithm>
 
+#include "tensor/sparse.h"
+
 namespace flambeau {
+
+Dims all_dims(int ndim) {
+  Dims dims;
+  for (int d = 0; d < ndim; ++d) dims.push(d);
+  return dims;
+}
+
+Dims wrapped_dims(Dims dims, int ndim, const char* operator_name) {
+  bool seen[max_ndim] = {};
+  for (int i = 0; i < dims.n; ++i) {
+    const int64_t given = std::exchange(dims[i], wrap_dim(dims[i], ndim, operator_name));
+    check(!std::exchange(seen[dims[i]], true), [&] {
+      return message(operator_name, ": dim ", given,
+                     " is named more than once. Name each dim once.");
+    });
+  }
+  return dims;
+}
+
+Dims reduced_dims(const Dims& dims, int ndim, const char* operator_name) {
+  check(ndim <= most_reducible_dims, [&] {
+    return message(operator_name, ": input has ", ndim, " dimensions; reductions take at most ",
+                   most_reducible_dims, ". Flatten some of them.");
+  });
+  const Dims wrapped = wrapped_dims(dims, ndim, operator_name);
+  return wrapped.n == 0 || ndim == 0 ? all_dims(ndim) : wrapped;
+}
 
 TensorRef transpose_matrix(Tensor& t) {
   check(t.ndim <= 2, [&] {
@@ -77,6 +106,25 @@ std::vector<TensorRef> chunk(Tensor& t, int64_t chunks, int64_t dim) {
     return split(t, std::vector<int64_t>(static_cast<size_t>(chunks), 0), d);
   }
   return split_evenly(t, size, d, "chunk");
+}
+
+TensorRef reversed(Tensor& t) {
+  Dims order;
+  for (int d = t.ndim - 1; d >= 0; --d) order.push(d);
+  return permute(t, order);
+}
+
+TensorRef matrices_turned(Tensor& t) {
+  check(t.ndim >= 2, [&] { return message("mT: tensor ", shape(t), " has fewer than 2 dims."); });
+  return transpose(t, -2, -1);
+}
+
+int64_t bytes_of_elements(const Tensor& t) {
+  check(!is_sparse(t), [&] {
+    return message("nbytes: ", name(layout_of(t)),
+                   " tensors have no bytes of their own. Add those of its indices and values.");
+  });
+  return t.nbytes();
 }
 
 }  // namespace flambeau

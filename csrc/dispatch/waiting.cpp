@@ -1,6 +1,9 @@
 // Operators are recorded into groups. See waiting.h.
 #include "dispatch/waiting.h"
 
+#include <cstdlib>
+#include <cstring>
+
 #include "autograd/door.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/waiting_groups.h"
@@ -338,6 +341,38 @@ bool postpone_inplace(Pointwise& record, const Arg* args, Tensor& self, DType co
   if (!append(call, g, self.storage)) return false;
   ++counted.postponed;
   return true;
+}
+
+// --------------------------------------------------------------------------------------- settings
+
+namespace {
+
+constexpr int64_t usual_least_numel = 16384;
+
+/// FLAMBEAU_FUSION: 1, as without it; 0; or 1:FROM:RUNS for tests.
+[[maybe_unused]] const bool set_up = [] {
+  const char* asked = std::getenv("FLAMBEAU_FUSION");
+  if (asked && std::strcmp(asked, "0") == 0) return false;
+  least_numel = usual_least_numel;
+  if (const char* from = asked ? std::strchr(asked, ':') : nullptr) {
+    foresees = false;
+    least_numel = std::max<int64_t>(1, std::atoll(from + 1));
+    if (const char* runs = std::strchr(from + 1, ':')) patience = std::atoi(runs + 1);
+  }
+  return true;
+}();
+
+}  // namespace
+
+void set_fusion(int64_t least, int64_t runs, bool foresee) {
+  settle_all();
+  foresees = foresee;
+  least_numel = least <= 0 ? INT64_MAX : least;
+  patience = static_cast<int>(runs);
+}
+
+std::tuple<int64_t, int64_t, bool> fusion_settings() {
+  return {least_numel == INT64_MAX ? 0 : least_numel, patience, foresees};
 }
 
 }  // namespace flambeau::waiting

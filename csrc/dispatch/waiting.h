@@ -6,6 +6,7 @@
 // give up.
 #pragma once
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "dispatch/pointwise.h"
@@ -91,6 +92,11 @@ struct Counts {
   int64_t unseen, alone, in_pieces;
 };
 Counts counts();
+
+/// From how many elements on operators wait, 0: none does; how often a group of them is run singly;
+/// whether those that nothing joins are computed at once.
+void set_fusion(int64_t least_numel, int64_t patience, bool foresees);
+std::tuple<int64_t, int64_t, bool> fusion_settings();
 
 }  // namespace waiting
 

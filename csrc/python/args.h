@@ -9,6 +9,7 @@
 #include "dispatch/memory_format.h"
 #include "dispatch/operator.h"
 #include "dispatch/promotion.h"
+#include "dispatch/shapes.h"
 #include "python/parse.h"
 #include "tensor/device_scope.h"
 #include "tensor/guard.h"
@@ -152,6 +153,8 @@ void each_item(PyObject* sequence, Use&& use) {
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i)
     use(PySequence_Fast_GET_ITEM(list.get(), i));
 }
+/// A sequence of tensors, and with `or_none` of None, which is null.
+std::vector<TensorRef> to_tensors(PyObject* o, const char* function, bool or_none = false);
 /// A list or tuple of tensors and None, which is null.
 std::vector<Tensor*> tensors_or_none(PyObject* o, const char* function);
 /// A sequence of ints, or one int: at most one for each dimension that a tensor can have.
@@ -164,9 +167,7 @@ Dims to_dims(Rest rest, const char* function);
 /// `ndim`; a 0-dim tensor has dims -1 and 0. None: all there are.
 int to_dim(PyObject* o, int ndim, const char* function);
 Dims to_wrapped_dims(PyObject* o, int ndim, const char* function);
-/// The same of a reduction, for which () is all of them, too, and of a 0-dim tensor there are none.
-/// PyTorch keeps the dims of a reduction in a set of 64 bits; what it refuses is refused here too.
-inline constexpr int most_reducible_dims = 64;
+/// The same of a reduction (reduced_dims), for which () is all of them, too.
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function);
 
 bool is_dtype(PyObject* o);
@@ -183,14 +184,6 @@ Device to_device_value(PyObject* o, const char* function);
 bool is_device(PyObject* o);
 PyObject* device_object(Device device);  // borrowed
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
-
-/// A tensor of another Python type (a subclass) over t's memory, without history.
-TensorRef retype(Tensor& t, PyTypeObject* type);
-/// A view of t of another Python type, part of the graph.
-TensorRef as_subclass(Tensor& t, PyTypeObject* type);
-/// Each object has what the other was, its Python type too; raises where a graph or a weak
-/// reference knows one.
-void swap_contents(Tensor& a, Tensor& b);
 
 /// A table of functions, which become the module's once it is loaded: `const Functions
 /// functions(entries);` beside the table. The public ones stand also in its dicts _functions and

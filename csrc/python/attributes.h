@@ -54,6 +54,21 @@ constexpr PyMethodDef method_by(const char* name, const char* doc = nullptr) {
             METH_O, doc};
 }
 
+/// The object as a T, a struct that begins as Python's do.
+template <class T>
+T& as(PyObject* o) {
+  return *reinterpret_cast<T*>(o);
+}
+/// tp_dealloc of such.
+template <class T>
+void destroy_object(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  if (PyType_IS_GC(type)) PyObject_GC_UnTrack(o);
+  as<T>(o).~T();
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
 inline PyType_Slot slot(int number, const void* what) { return {number, const_cast<void*>(what)}; }
 template <class R, class... P>
 PyType_Slot slot(int number, R (*function)(P...)) {

@@ -1,4 +1,4 @@
-#include "python/batches.h"
+#include "python/door.h"
 
 #include "autograd/engine.h"
 #include "dispatch/batched.h"
@@ -7,12 +7,13 @@
 
 namespace flambeau {
 
+static Levels read_as(As<Levels>, Reader& r) {
+  return levels_of(Argument<std::vector<int64_t>>::read(r));
+}
+
 namespace {
 
 PyObject* unruled = nullptr;  // flambeau.ops.batching: unruled(operator, args, kwargs)
-constinit thread_local int active_levels = 0;
-int threads_in_vmap = 0;
-
 bool holds_batched(PyObject* o, int depth) {
   if (is_tensor(o)) return as_tensor(o)->batched;
   if (depth > 0 && is_list(o))
@@ -32,43 +33,14 @@ void check_written(const char* name, PyObject* const* args, Py_ssize_t n) {
   check_written_levels(*as_tensor(args[0]), joint_levels(tensors.data(), tensors.size()), name);
 }
 
-Levels levels_from(const std::vector<int64_t>& numbers) {
-  check(numbers.size() <= max_levels,
-        [] { return message("vmap: nested more than ", max_levels, " levels deep."); });
-  Levels levels;
-  for (int64_t number : numbers) levels.v[levels.n++] = number;
-  return levels;
-}
-
-TensorRef batch(Tensor& value, const std::vector<int64_t>& levels) {
-  return levels.empty() ? TensorRef::borrow(&value)
-                        : make_batched(TensorRef::borrow(&value), levels_from(levels));
-}
-
-/// Of a tensor that is not batched itself and no levels.
-std::tuple<TensorRef, Object> unbatch(Tensor& t) {
-  Levels levels;
-  if (t.batched) levels = batch_in(t).levels;
-  return {t.batched ? batch_in(t).value : TensorRef::borrow(&t),
-          tuple_of_integers(levels.v, levels.n)};
-}
-
-/// How many levels of vmap were active in this thread.
-int set_levels(int n) {
-  threads_in_vmap += (n > 0) - (active_levels > 0);
-  set_watcher(watch_batches, threads_in_vmap > 0);
-  return std::exchange(active_levels, n);
-}
-
 /// What lies behind the door of an operator.
-PyObject* run_inside(PyObject* callable, PyObject* args, PyObject* kwargs) {
-  check<TypeError>(is_operator(callable) && PyTuple_Check(args) && PyDict_Check(kwargs),
+PyObject* run_inside(Operator& self, PyObject* args, PyObject* kwargs) {
+  check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
                    [] { return message("_run_inside(): takes an operator, a tuple and a dict."); });
-  Operator& self = as_operator(callable);
   std::vector<PyObject*> given(PySequence_Fast_ITEMS(args),
                                PySequence_Fast_ITEMS(args) + PyTuple_GET_SIZE(args));
-  const auto n = static_cast<Py_ssize_t>(given.size());
   Object keys = owned(PyTuple_New(PyDict_GET_SIZE(kwargs)));
+  const auto n = static_cast<Py_ssize_t>(given.size());
   PyObject *key, *value;
   for (Py_ssize_t at = 0, k = 0; PyDict_Next(kwargs, &at, &key, &value); ++k) {
     PyTuple_SET_ITEM(keys.get(), k, Py_NewRef(key));
@@ -77,29 +49,18 @@ PyObject* run_inside(PyObject* callable, PyObject* args, PyObject* kwargs) {
   return self.run(self, given.data(), n, PyTuple_GET_SIZE(keys.get()) ? keys.get() : nullptr);
 }
 
-/// A fresh tensor of no batch becomes what batch(value, levels) is.
-void become(Tensor& t, Tensor& value, const std::vector<int64_t>& levels) {
-  TensorRef made = make_batched(TensorRef::borrow(&value), levels_from(levels));
-  check((t.batched || !t.autograd) && sizes_of(t) == sizes_of(*made), [&] {
-    return message("_become(): ", describe(t), " is no fresh tensor of the shape of ",
-                   describe(*made), ".");
-  });
-  std::swap(t.storage, made->storage);
-  t.batched = true;
-  need_meta(t).batch = std::move(made->autograd->batch);
-  made->batched = false;
-}
-
 const NativeEntry entries[] = {
-    fact(bind<batch>("_batch", "value, levels",
-                     "A batched tensor: the value's first dimensions belong to levels.")),
-    fact(bind<unbatch>("_unbatch", "tensor")),
+    fact(bind<batched>("_batch", "value, levels")),
+    fact(bind<[](Tensor& t) {
+      auto [value, levels] = unbatched(t);
+      return std::tuple(value, tuple_of_integers(levels.v, levels.n));
+    }>("_unbatch", "tensor")),
     fact(bind<[](PyObject* o) { return is_tensor(o) && as_tensor(o)->batched; }>(
         "_is_batched", "tensor", "Whether it is a batched tensor.")),
-    fact(bind<become>("_become", "tensor, value, levels")),
-    fact(bind<[] { return (active_levels > 0); }>("_in_vmap", "",
-                                                  "Whether a vmap is active in this thread.")),
-    fact(bind<set_levels>("_set_levels", "n")),
+    fact(bind<become_batched>("_become", "tensor, value, levels")),
+    fact(bind<[] { return (InForce<watch_batches>::count() > 0); }>(
+        "_in_vmap", "", "Whether a vmap is active in this thread.")),
+    fact(bind<InForce<watch_batches>::set>("_set_levels", "n")),
     fact(bind<[](PyObject* callable) { Py_XSETREF(unruled, Py_NewRef(callable)); }>(
         "_set_unruled", "callable", "What is asked where an operator has no rule.")),
     fact(bind<run_inside>("_run_inside", "operator, args, kwargs")),

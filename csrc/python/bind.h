@@ -6,12 +6,14 @@
 //
 // Where a function is overloaded, or one argument needs more than its type tells, a lambda does.
 #pragma once
+#include <array>
 #include <optional>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "autograd/node.h"
+#include "dispatch/reduce.h"
 #include "python/args.h"
 #include "tensor/called.h"
 
@@ -23,117 +25,100 @@ struct Reader {
   int at = 0;
 };
 
+/// read_as(As<T>(), reader) is an argument as a T; a type that is several arguments has an Argument
+/// of its own.
 template <class T>
-struct Argument;
-template <>
-struct Argument<Tensor&> {
-  static Tensor& read(Reader& r) { return r.args.tensor(r.at++); }
+struct As {};
+template <class T>
+struct Argument {
+  static T read(Reader& r) { return read_as(As<T>(), r); }
 };
+inline Tensor& read_as(As<Tensor&>, Reader& r) { return r.args.tensor(r.at++); }
 /// None is null.
-template <>
-struct Argument<Tensor*> {
-  static Tensor* read(Reader& r) {
-    int i = r.at++;
-    return r.args.given(i) ? &r.args.tensor(i) : nullptr;
-  }
-};
-template <>
-struct Argument<int64_t> {
-  static int64_t read(Reader& r) { return r.args.integer(r.at++); }
-};
-template <>
-struct Argument<bool> {
-  static bool read(Reader& r) { return r.args.truth(r.at++); }
-};
-template <>
-struct Argument<double> {
-  static double read(Reader& r) { return real_of(r.args[r.at++]); }
-};
+inline Tensor* read_as(As<Tensor*>, Reader& r) {
+  int i = r.at++;
+  return r.args.given(i) ? &r.args.tensor(i) : nullptr;
+}
+/// Objects of the core's own types.
+inline Operator& read_as(As<Operator&>, Reader& r) {
+  PyObject* o = r.args[r.at++];
+  check<TypeError>(is_operator(o), [&] {
+    return message(r.args.function(), ": takes an operator, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  return as_operator(o);
+}
+inline Reduction& read_as(As<Reduction&>, Reader& r) {
+  PyObject* o = r.args[r.at++];
+  check<TypeError>(Py_TYPE(o) == reduction_type, [&] {
+    return message(r.args.function(), ": takes a Reduction, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  return *reinterpret_cast<Reduction*>(o);
+}
+/// The address of a compiled kernel.
+inline RowsKernel read_as(As<RowsKernel>, Reader& r) {
+  auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(r.args[r.at++]));
+  if (!kernel) throw PythonError();
+  return kernel;
+}
+/// None is null.
+inline Reduction* read_as(As<Reduction*>, Reader& r) {
+  return r.args.given(r.at) ? &Argument<Reduction&>::read(r) : (++r.at, nullptr);
+}
+inline int64_t read_as(As<int64_t>, Reader& r) { return r.args.integer(r.at++); }
+inline bool read_as(As<bool>, Reader& r) { return r.args.truth(r.at++); }
+inline double read_as(As<double>, Reader& r) { return real_of(r.args[r.at++]); }
 template <class T>
   requires std::is_same_v<T, int> || std::is_same_v<T, unsigned>
 struct Argument<T> {
   static T read(Reader& r) { return static_cast<T>(r.args.integer(r.at++)); }
 };
 /// The low 64 bits of an int.
-template <>
-struct Argument<uint64_t> {
-  static uint64_t read(Reader& r) { return low_bits_of(r.args[r.at++]); }
-};
+inline uint64_t read_as(As<uint64_t>, Reader& r) { return low_bits_of(r.args[r.at++]); }
 /// An address, or what a driver names things by.
-template <>
-struct Argument<void*> {
-  static void* read(Reader& r) {
-    void* value = PyLong_AsVoidPtr(r.args[r.at++]);
-    if (!value && PyErr_Occurred()) throw PythonError();
-    return value;
-  }
-};
-template <>
-struct Argument<Dims> {
-  static Dims read(Reader& r) { return to_dims(r.args[r.at++], r.args.function()); }
-};
-template <>
-struct Argument<Rest> {
-  static Rest read(Reader& r) { return r.args.rest(r.at++); }
-};
+inline void* read_as(As<void*>, Reader& r) {
+  void* value = PyLong_AsVoidPtr(r.args[r.at++]);
+  if (!value && PyErr_Occurred()) throw PythonError();
+  return value;
+}
+inline Dims read_as(As<Dims>, Reader& r) { return to_dims(r.args[r.at++], r.args.function()); }
+inline Rest read_as(As<Rest>, Reader& r) { return r.args.rest(r.at++); }
 /// Sizes given as f(2, 3) or f((2, 3)), where the signature says *NAME.
 struct RestDims : Dims {};
-template <>
-struct Argument<RestDims> {
-  static RestDims read(Reader& r) { return {to_dims(r.args.rest(r.at++), r.args.function())}; }
-};
-template <>
-struct Argument<std::vector<int64_t>> {
-  static std::vector<int64_t> read(Reader& r) {
-    return to_integers(r.args[r.at++], r.args.function());
-  }
-};
-template <>
-struct Argument<DType> {
-  static DType read(Reader& r) { return to_dtype_value(r.args[r.at++], r.args.function()); }
-};
-template <>
-struct Argument<Device> {
-  static Device read(Reader& r) { return to_device_value(r.args[r.at++], r.args.function()); }
-};
+inline RestDims read_as(As<RestDims>, Reader& r) {
+  return {to_dims(r.args.rest(r.at++), r.args.function())};
+}
+inline std::vector<int64_t> read_as(As<std::vector<int64_t>>, Reader& r) {
+  return to_integers(r.args[r.at++], r.args.function());
+}
+inline DType read_as(As<DType>, Reader& r) {
+  return to_dtype_value(r.args[r.at++], r.args.function());
+}
+inline Device read_as(As<Device>, Reader& r) {
+  return to_device_value(r.args[r.at++], r.args.function());
+}
 /// `unsaid` for None.
-template <>
-struct Argument<Format> {
-  static Format read(Reader& r) { return to_format(r.args[r.at++], r.args.function()); }
-};
+inline Format read_as(As<Format>, Reader& r) {
+  return to_format(r.args[r.at++], r.args.function());
+}
 /// True or False, and nothing that merely counts as such.
 struct Flag {
   bool value;
   operator bool() const { return value; }
 };
-template <>
-struct Argument<Flag> {
-  static Flag read(Reader& r) { return {r.args.flag(r.at++)}; }
-};
-template <>
-struct Argument<const char*> {
-  static const char* read(Reader& r) { return text_of(r.args[r.at++]); }
-};
-template <>
-struct Argument<std::string_view> {
-  static std::string_view read(Reader& r) { return text_of(r.args[r.at++]); }
-};
-template <>
-struct Argument<PyObject*> {
-  static PyObject* read(Reader& r) { return r.args[r.at++]; }
-};
+inline Flag read_as(As<Flag>, Reader& r) { return {r.args.flag(r.at++)}; }
+inline const char* read_as(As<const char*>, Reader& r) { return text_of(r.args[r.at++]); }
+inline std::string_view read_as(As<std::string_view>, Reader& r) { return text_of(r.args[r.at++]); }
+inline std::string read_as(As<std::string>, Reader& r) { return text_of(r.args[r.at++]); }
+inline PyObject* read_as(As<PyObject*>, Reader& r) { return r.args[r.at++]; }
+inline std::vector<TensorRef> read_as(As<std::vector<TensorRef>>, Reader& r) {
+  return to_tensors(r.args[r.at++], r.args.function());
+}
 /// A list or tuple of tensors and None, which is null.
-template <>
-struct Argument<std::vector<Tensor*>> {
-  static std::vector<Tensor*> read(Reader& r) {
-    return tensors_or_none(r.args[r.at++], r.args.function());
-  }
-};
+inline std::vector<Tensor*> read_as(As<std::vector<Tensor*>>, Reader& r) {
+  return tensors_or_none(r.args[r.at++], r.args.function());
+}
 /// No argument: what messages call the operator.
-template <>
-struct Argument<Called> {
-  static Called read(Reader& r) { return {r.args.function()}; }
-};
+inline Called read_as(As<Called>, Reader& r) { return {r.args.function()}; }
 template <class T>
 struct Argument<std::optional<T>> {
   static std::optional<T> read(Reader& r) {
@@ -170,6 +155,10 @@ inline PyObject* give_back(PyObject* o) { return o; }
 inline PyObject* give_back(Object o) { return o.release(); }
 inline PyObject* give_back(TensorRef t) { return t ? t.release_py() : Py_NewRef(Py_None); }
 inline PyObject* give_back(Tensor& t) { return Py_NewRef(t.py()); }
+inline PyObject* give_back(Tensor* t) { return Py_NewRef(t ? t->py() : Py_None); }
+inline PyObject* give_back(PyTypeObject* type) {
+  return Py_NewRef(reinterpret_cast<PyObject*>(type));
+}
 inline PyObject* give_back(bool value) { return PyBool_FromLong(value); }
 inline PyObject* give_back(int64_t value) { return PyLong_FromLongLong(value); }
 inline PyObject* give_back(int value) { return PyLong_FromLong(value); }
@@ -188,6 +177,18 @@ inline PyObject* give_back(const Dims& numbers) {
              [&](Py_ssize_t i) { return owned(PyLong_FromLongLong(numbers[static_cast<int>(i)])); })
       .release();
 }
+/// Facts by their names, as a dict.
+template <class Integer>
+PyObject* give_back(const std::vector<std::pair<const char*, Integer>>& facts) {
+  Object dict = owned(PyDict_New());
+  for (auto [name, value] : facts)
+    if (PyDict_SetItemString(dict.get(), name, owned(PyLong_FromLongLong(value)).get()) < 0)
+      throw PythonError();
+  return dict.release();
+}
+inline PyObject* give_back(const std::array<unsigned char, 16>& bytes) {
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(bytes.data()), 16);
+}
 template <class... T>
 PyObject* give_back(std::tuple<T...> values) {
   Object tuple = owned(PyTuple_New(sizeof...(T)));
@@ -199,6 +200,13 @@ PyObject* give_back(std::tuple<T...> values) {
 template <class A, class B>
 PyObject* give_back(std::pair<A, B> values) {
   return give_back(std::tuple<A, B>(std::move(values)));
+}
+/// A list.
+template <class T>
+PyObject* give_back(const std::vector<T>& values) {
+  return list_of(static_cast<Py_ssize_t>(values.size()),
+                 [&](Py_ssize_t i) { return owned(give_back(values[static_cast<size_t>(i)])); })
+      .release();
 }
 template <class T>
 PyObject* give_back(std::optional<T> value) {
@@ -227,10 +235,13 @@ template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
 template <class R, class... P>
 struct Signature<R (*)(P...)> {
-  /// Parameters as they are kept during a call: references to tensors, values of the others.
+  /// Parameters as they are kept during a call: references to objects, values of the others.
   template <class T>
-  using Kept = std::conditional_t<std::is_same_v<std::remove_cvref_t<T>, Tensor>, Tensor&,
-                                  std::remove_cvref_t<T>>;
+  using Kept =
+      std::conditional_t<std::is_same_v<std::remove_cvref_t<T>, Tensor>, Tensor&,
+                         std::conditional_t<std::is_lvalue_reference_v<T> &&
+                                                !std::is_const_v<std::remove_reference_t<T>>,
+                                            T, std::remove_cvref_t<T>>>;
   /// fn of what it takes, read from left to right: arguments in braces are.
   template <class F>
   static Made<R> call(F&& fn, const Args& args) {

@@ -1,7 +1,4 @@
 // torch.cuda's ground: devices, streams, events, memory and launches from Python.
-#define PY_SSIZE_T_CLEAN  // lengths of strings are Py_ssize_t
-#include <cstring>
-
 #include "dispatch/cuda_copy.h"
 #include "dispatch/cuda_launch.h"
 #include "python/bind.h"
@@ -13,76 +10,35 @@ namespace flambeau {
 namespace {
 
 /// (devices, the driver's version, whether it is simulated, why there is none): opens it.
-PyObject* state() {
+std::tuple<int, int, bool, std::string> state() {
   const cuda::Opened& o = cuda::opened();
-  return Py_BuildValue("iiOs", o.devices, o.version, o.simulated ? Py_True : Py_False,
-                       o.reason.c_str());
+  return {o.devices, o.version, o.simulated, o.reason};
 }
 int64_t current_device() {
   cuda::driver();
   return cuda::current_device();
 }
-void synchronize(int index) {
-  cuda::need_device(index, "cuda.synchronize");
-  cuda::synchronize(index);
-}
-cuda::Handle current_stream(int index) {
-  cuda::need_device(index, "cuda.current_stream");
-  return cuda::current_stream(index);
+/// What fn does with a device that there is.
+template <auto fn, Name what>
+auto of_device(int index) {
+  cuda::need_device(index, what.text);
+  return fn(index);
 }
 void record_stream(Tensor& t, cuda::Handle stream) {
   if (t.is_cuda()) cuda::record_stream(*t.storage, stream);
 }
 
 /// (name, bytes, uuid, {attribute: value})
-PyObject* properties(int index) {
+auto properties(int index) {
   cuda::Properties p = cuda::properties(index);
-  Object facts = owned(PyDict_New());
-  for (auto [key, value] : p.attributes)
-    if (PyDict_SetItemString(facts.get(), key, owned(PyLong_FromLong(value)).get()) < 0)
-      throw PythonError();
-  return Py_BuildValue("sLy#O", p.name.c_str(), p.total_bytes, p.uuid.data(), Py_ssize_t{16},
-                       facts.get());
-}
-
-PyObject* memory_stats(int index) {
-  cuda::MemoryStats s = cuda::memory_stats(index);
-  return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsL}", "allocated", s.allocated, "peak_allocated",
-                       s.peak_allocated, "reserved", s.reserved, "peak_reserved", s.peak_reserved,
-                       "active_blocks", s.active_blocks, "allocations", s.allocations, "frees",
-                       s.frees, "cache_hits", s.cache_hits, "retries", s.retries, "requested",
-                       s.requested, "ooms", s.ooms);
-}
-/// The part of a device's memory that may be taken, as it was before.
-double memory_fraction(int index, std::optional<double> fraction) {
-  double before = cuda::memory_fraction(index);
-  if (fraction) cuda::set_memory_fraction(index, *fraction);
-  return before;
+  return std::tuple(p.name, p.total_bytes, p.uuid, p.attributes);
 }
 /// [(address, bytes, requested, used)]
-Object blocks(int index) {
-  std::vector<cuda::BlockFacts> all = cuda::blocks_of(index);
-  return list_of(static_cast<Py_ssize_t>(all.size()), [&](Py_ssize_t i) {
-    const cuda::BlockFacts& b = all[static_cast<size_t>(i)];
-    return owned(Py_BuildValue("KLLO", static_cast<unsigned long long>(b.address), b.nbytes,
-                               b.requested, b.used ? Py_True : Py_False));
-  });
-}
-
-/// Page-locked bytes, which a capsule owns.
-TensorRef pinned(int64_t nbytes) {
-  void* data = cuda::allocate_pinned(nbytes);
-  Object owner = owned(PyCapsule_New(data, cuda::pinned_capsule, [](PyObject* capsule) {
-    cuda::free_pinned(PyCapsule_GetPointer(capsule, cuda::pinned_capsule));
-  }));
-  Storage* storage = wrap_storage(data, nbytes, owner.get());
-  TensorRef t = make_tensor(storage, DType::uint8, {nbytes}, {1}, 0);
-  release(storage);
-  return t;
-}
-bool is_pinned(Tensor& t) {
-  PyObject* owner = t.storage->owner;
-  return owner && PyCapsule_IsValid(owner, cuda::pinned_capsule);
+auto blocks(int index) {
+  std::vector<std::tuple<uint64_t, int64_t, int64_t, bool>> all;
+  for (const cuda::BlockFacts& b : cuda::blocks_of(index))
+    all.emplace_back(b.address, b.nbytes, b.requested, b.used);
+  return all;
 }
 
 /// Eight bytes of a kernel's arguments.
@@ -114,9 +70,9 @@ void launch(Called op, cuda::Handle function, const char* name, int index, PyObj
 }
 
 /// (address, number of the call), for a kernel that checks indices.
-PyObject* report(int index, const char* name) {
-  int64_t number = cuda::note_call(index, name);
-  return Py_BuildValue("KL", static_cast<unsigned long long>(cuda::report_of(index)), number);
+std::tuple<uint64_t, int64_t> report(int index, const char* name) {
+  const int64_t number = cuda::note_call(index, name);
+  return {cuda::report_of(index), number};
 }
 
 /// (push, host_of): addresses of what the simulated driver offers to libraries of tests.
@@ -135,9 +91,10 @@ const NativeEntry entries[] = {
     fact(bind<cuda::set_current_device>("_cuda_set_device", "index")),
     fact(bind<properties>("_cuda_properties", "index")),
     fact(bind<cuda::can_access_peer>("_cuda_can_access_peer", "index, peer")),
-    fact(bind<synchronize>("_cuda_synchronize", "index")),
+    fact(bind<of_device<cuda::synchronize, "cuda.synchronize">>("_cuda_synchronize", "index")),
     fact(bind<cuda::new_stream>("_cuda_stream_create", "index, priority")),
-    fact(bind<current_stream>("_cuda_current_stream", "index")),
+    fact(bind<of_device<cuda::current_stream, "cuda.current_stream">>("_cuda_current_stream",
+                                                                      "index")),
     fact(bind<cuda::set_current_stream>("_cuda_set_stream", "index, stream")),
     fact(bind<cuda::synchronize_stream>("_cuda_stream_synchronize", "index, stream")),
     fact(bind<cuda::stream_is_done>("_cuda_stream_query", "index, stream")),
@@ -149,14 +106,14 @@ const NativeEntry entries[] = {
     fact(bind<cuda::event_is_done>("_cuda_event_query", "index, event")),
     fact(bind<cuda::synchronize_event>("_cuda_event_synchronize", "index, event")),
     fact(bind<cuda::milliseconds_between>("_cuda_event_elapsed", "index, start, end")),
-    fact(bind<memory_stats>("_cuda_memory_stats", "index")),
+    fact(bind<cuda::memory_facts>("_cuda_memory_stats", "index")),
     fact(bind<cuda::reset_peak>("_cuda_reset_peak", "index")),
     fact(bind<cuda::empty_cache>("_cuda_empty_cache", "index")),
     fact(bind<cuda::memory_info>("_cuda_memory_info", "index")),
-    fact(bind<memory_fraction>("_cuda_memory_fraction", "index, fraction=None")),
+    fact(bind<cuda::exchange_memory_fraction>("_cuda_memory_fraction", "index, fraction=None")),
     fact(bind<blocks>("_cuda_blocks", "index")),
-    fact(bind<pinned>("_pinned", "nbytes")),
-    fact(bind<is_pinned>("_is_pinned", "input")),
+    fact(bind<cuda::pinned>("_pinned", "nbytes")),
+    fact(bind<cuda::is_pinned>("_is_pinned", "input")),
     fact(bind<[](Tensor& t) { return t.address(); }>("_cuda_address", "input")),
     fact(bind<cuda::load_function>("_cuda_function", "ptx, index")),
     fact(bind<launch>("_cuda_launch",

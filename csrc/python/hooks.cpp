@@ -1,14 +1,10 @@
-#include "python/hooks.h"
+#include "python/door.h"
 
 #include "autograd/door.h"
 #include "dispatch/events.h"
 #include "dispatch/finite.h"
-#include "python/batches.h"
 #include "python/bind.h"
-#include "python/elsewhere.h"
-#include "python/lowering.h"
 #include "python/operator.h"
-#include "python/tensor/layouts.h"
 #include "tensor/device_scope.h"
 
 namespace flambeau {
@@ -41,13 +37,12 @@ class Observed {
   }
   void done(PyObject* result) {
     if (!told_) return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    const Unraised error;
     bool failed = false;
     for (Py_ssize_t i = PyTuple_GET_SIZE(told_.get()); i-- > 0;)
       failed |= !Object::steal(PyObject_CallMethod(PyTuple_GET_ITEM(told_.get(), i), "leave", "OO",
                                                    object_of(self_), result ? result : Py_None));
-    if (!failed || type) PyErr_Restore(type, value, traceback);
+    if (!failed || error) error.raise();
     if (failed && result) throw PythonError();
   }
 
@@ -83,8 +78,6 @@ void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
 // ------------------------------------------------------------------------------------------------
 // dispatch modes
 
-constinit thread_local int dispatch_modes = 0;
-int threads_in_dispatch = 0;
 PyObject* disabled_dispatch = nullptr;  // as a class's __torch_dispatch__: there is none
 
 /// Whether a type may have a __torch_dispatch__ of its own.
@@ -98,7 +91,7 @@ bool dispatches(PyTypeObject* type) {
 
 bool wants_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n) {
   if (!(watchers & (watch_dispatch | watch_classes)) || self.is_private) return false;
-  return dispatch_modes > 0 || holds_dispatching(args, n);
+  return InForce<watch_dispatch>::count() > 0 || holds_dispatching(args, n);
 }
 
 Object call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
@@ -142,14 +135,6 @@ Object set_observers(PyObject* now) {
   return before;
 }
 
-/// How many dispatch modes are in force; returns how many were.
-int set_dispatch_modes(int n) {
-  threads_in_dispatch += (n > 0) - (dispatch_modes > 0);
-  int before = std::exchange(dispatch_modes, n);
-  set_watcher(watch_dispatch, threads_in_dispatch > 0);
-  return before;
-}
-
 PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
 
 const NativeEntry entries[] = {
@@ -159,7 +144,7 @@ const NativeEntry entries[] = {
     bind<events>("_take_events", ""),
     bind<set_finder>("_set_finder", "finder"),
     bind<set_observers>("_set_observers", "observers"),
-    bind<set_dispatch_modes>("_set_dispatch_modes", "n"),
+    bind<InForce<watch_dispatch>::set>("_set_dispatch_modes", "n"),
     bind<[] { set_watcher(watch_classes, true); }>(
         "_expect_dispatch_classes", "",
         "From now on arguments are asked for a __torch_dispatch__."),

@@ -1,4 +1,4 @@
-#include "python/lowering.h"
+#include "python/door.h"
 
 #include <cstring>
 #include <vector>

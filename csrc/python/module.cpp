@@ -3,7 +3,6 @@
 
 #include "autograd/node.h"
 #include "python/args.h"
-#include "python/hooks.h"
 #include "python/operator.h"
 
 NB_MODULE(_core, m) {

@@ -2,9 +2,7 @@
 #include "python/operator.h"
 
 #include "python/attributes.h"
-#include "python/batches.h"
-#include "python/elsewhere.h"
-#include "python/hooks.h"
+#include "python/door.h"
 #include "tensor/sparse.h"
 
 namespace flambeau {
@@ -42,12 +40,12 @@ const char* name_of(Operator& self) {
   return name && PyUnicode_Check(name) ? text_of(name) : "operator";
 }
 
-void add_way(PyObject* o, Way* way) {
+void add_way(Operator& self, Way* way) {
   std::unique_ptr<Way> owned(way);
-  check<TypeError>(is_operator(o) && as_operator(o).implementation && !as_operator(o).way, [] {
+  check<TypeError>(self.implementation && !self.way, [] {
     return message("a way leads into one operator that is implemented in Python.");
   });
-  as_operator(o).way = owned.release();
+  self.way = owned.release();
 }
 
 // ------------------------------------------------------------------------------------ native ways
@@ -83,11 +81,8 @@ PyObject* index_range_error = nullptr;
 PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
   PyObject* made = enter_private(o, args, nargsf, keys);
   if (!made && PyErr_ExceptionMatches(PyExc_IndexError)) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    Object text = Object::steal(value);
-    Py_XDECREF(type), Py_XDECREF(traceback);
-    PyErr_SetObject(index_range_error, text.get());
+    Unraised error;
+    PyErr_SetObject(index_range_error, Object::steal(PyObject_Str(error.value())).get());
   }
   return made;
 }

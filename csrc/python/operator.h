@@ -40,8 +40,8 @@ class Way {
   /// The result, or null where the call is not for this way (or an error is set).
   virtual PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) = 0;
 };
-/// Gives the operator `o` a way, which lives as long as it.
-void add_way(PyObject* o, Way* way);
+/// Gives an operator a way, which lives as long as it.
+void add_way(Operator& self, Way* way);
 
 /// Runs a primitive's implementation and records what its backward needs.
 Object call_primitive(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys);
@@ -50,6 +50,7 @@ void make_primitive(Operator& self, const char* node_name);
 /// The declaration of a pointwise operator; a new reference.
 PyObject* spec_of(Operator& self);
 
+void initialize_hooks(PyObject* module);
 void initialize_operators(PyObject* module);
 void initialize_pointwise(PyObject* module);
 

@@ -6,9 +6,7 @@ namespace flambeau {
 
 namespace {
 
-constinit thread_local int function_modes = 0;
 constinit thread_local bool subclasses_disabled = false;
-int threads_in_modes = 0;
 PyObject* disabled_implementation = nullptr;
 
 PyObject* function_of_method(PyObject* method) {
@@ -64,7 +62,7 @@ bool may_override(PyObject* o) {
   return override_of(type) != Override::none;
 }
 
-bool in_function_mode() { return function_modes > 0; }
+bool in_function_mode() { return InForce<watch_function_modes>::count() > 0; }
 
 PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&] {
@@ -125,13 +123,6 @@ PyObject* py_disabled(const Call& call) {
   return result;
 }
 
-/// How many modes were in force in this thread.
-int set_modes(int n) {
-  threads_in_modes += (n > 0) - (function_modes > 0);
-  set_watcher(watch_function_modes, threads_in_modes > 0);
-  return std::exchange(function_modes, n);
-}
-
 /// 0: no __torch_function__, 1: Tensor's, 2: one of its own.
 int64_t override_number(PyObject* type) {
   check<TypeError>(PyType_Check(type), [] { return message("_override_of(): expected a type."); });
@@ -149,10 +140,9 @@ const NativeEntry entries[] = {
     bind<[](bool disabled) { return std::exchange(subclasses_disabled, disabled); }>(
         "_set_subclasses_disabled", "disabled",
         "Whether subclasses are plain tensors to operators for now; returns what it was."),
-    bind<set_modes>("_set_function_modes", "n"),
+    bind<InForce<watch_function_modes>::set>("_set_function_modes", "n"),
     bind<override_number>("_override_of", "type"),
-    bind<any_overridden>("_is_overridden", "args",
-                         "Whether any of the arguments takes operators over."),
+    bind<any_overridden>("_is_overridden", "args"),
     {}};
 const Functions functions(entries);
 

@@ -24,34 +24,31 @@ bool is_no_size(PyObject* o) {
   return std::any_of(items, items + PySequence_Fast_GET_SIZE(o), is_no_integer);
 }
 
-/// Whether o can't be what the letter (a small one) stands for.
-bool is_wrong(char kind, PyObject* o) {
-  switch (kind) {
-    case 'b': return !is_bool(o);
-    case 'i': return is_no_integer(o) || is_list(o);
-    case 'z': return is_no_size(o);
-    case 's': return is_no_size(o) || (PyIndex_Check(o) && !is_list(o) && !is_tensor(o));
-    case 'p': return !PyUnicode_Check(o) && is_no_size(o);
-    case 'n': return is_any_text(o) || is_list(o) || PyDict_Check(o);
-    case 't': return !is_dtype(o) && !PyType_Check(o);
-    case 'm': return !is_memory_format(o);
-    case 'l': return is_tensor(o) || is_no_integer(o) || PyLong_Check(o);
-    default: return false;
-  }
-}
-
-const char* words_for(char kind) {
-  switch (kind) {
-    case 'b': return "True or False";
-    case 'i': return "an int";
-    case 'z': return "an int or a sequence of ints";
-    case 's': return "a sequence of ints";
-    case 'p': return "an int, a sequence of ints or the name of a padding";
-    case 'n': return "a number";
-    case 't': return "a dtype";
-    case 'm': return "a memory format";
-    default: return "a sequence of tensors";
-  }
+/// What the letters stand for, and what can't be that.
+struct Kind {
+  char letter;
+  const char* words;
+  bool (*is_wrong)(PyObject* o);
+};
+constexpr Kind all_kinds[] = {
+    {'b', "True or False", [](PyObject* o) { return !is_bool(o); }},
+    {'i', "an int", [](PyObject* o) { return is_no_integer(o) || is_list(o); }},
+    {'z', "an int or a sequence of ints", is_no_size},
+    {'s', "a sequence of ints",
+     [](PyObject* o) {
+       return is_no_size(o) || (PyIndex_Check(o) && !is_list(o) && !is_tensor(o));
+     }},
+    {'p', "an int, a sequence of ints or the name of a padding",
+     [](PyObject* o) { return !PyUnicode_Check(o) && is_no_size(o); }},
+    {'n', "a number", [](PyObject* o) { return is_any_text(o) || is_list(o) || PyDict_Check(o); }},
+    {'t', "a dtype", [](PyObject* o) { return !is_dtype(o) && !PyType_Check(o); }},
+    {'m', "a memory format", [](PyObject* o) { return !is_memory_format(o); }},
+    {'l', "a sequence of tensors",
+     [](PyObject* o) { return is_tensor(o) || is_no_integer(o) || PyLong_Check(o); }},
+};
+const Kind& kind_of(char small) {
+  return *std::find_if(std::begin(all_kinds), std::end(all_kinds) - 1,
+                       [&](const Kind& kind) { return kind.letter == small; });
 }
 
 bool fits(char kind, PyObject* o) {
@@ -60,14 +57,14 @@ bool fits(char kind, PyObject* o) {
   if (o == Py_None) return small != kind;
   if (PyLong_CheckExact(o)) return small == 'i' || small == 'z' || small == 'p' || small == 'n';
   if (PyBool_Check(o)) return small == 'b' || small == 'n';
-  return !is_wrong(small, o);
+  return !kind_of(small).is_wrong(o);
 }
 
 void raise(PyObject* function, PyObject* name, char kind, PyObject* o) {
   Object called = Object::steal(PyObject_GetAttrString(function, "__name__"));
   if (!called) return;
   char small = static_cast<char>(kind | 0x20);
-  const char *words = words_for(small), *or_none = small == kind ? "" : ", or None";
+  const char *words = kind_of(small).words, *or_none = small == kind ? "" : ", or None";
   if (o == Py_None || (PyNumber_Check(o) && !is_tensor(o)) || is_any_text(o))
     PyErr_Format(PyExc_TypeError, "%U: %U takes %s%s, but got %.100R (%s).", called.get(), name,
                  words, or_none, o, Py_TYPE(o)->tp_name);
@@ -126,11 +123,6 @@ static std::vector<std::string_view> parts_of(std::string_view text) {
   return parts;
 }
 
-static Object tuple_of(const std::vector<Object>& items) {
-  return tuple_of(static_cast<Py_ssize_t>(items.size()),
-                  [&](Py_ssize_t i) { return items[static_cast<size_t>(i)]; });
-}
-
 Parameters::Parameters(const char* signature) {
   std::vector<Object> names, defaults;
   positional_ = -1;
@@ -150,8 +142,9 @@ Parameters::Parameters(const char* signature) {
     defaults.push_back(value_of(part.substr(std::min(end + 1, part.size()))));
   }
   if (positional_ < 0) positional_ = static_cast<Py_ssize_t>(names.size());
-  names_ = tuple_of(names);
-  defaults_ = tuple_of(defaults);
+  const auto n = static_cast<Py_ssize_t>(names.size());
+  names_ = tuple_of(n, [&](Py_ssize_t i) { return names[static_cast<size_t>(i)]; });
+  defaults_ = tuple_of(n, [&](Py_ssize_t i) { return defaults[static_cast<size_t>(i)]; });
   kinds_ = std::string(names.size(), '*');
   most_ = rest_ < 0 ? positional_ : PY_SSIZE_T_MAX;
   checked_ = 0;
@@ -222,6 +215,20 @@ void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, P
                      "' is missing. It takes (", listed(), ").");
     });
   }
+}
+
+bool Parameters::lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys,
+                         PyObject** slots) const {
+  const Py_ssize_t all = count();
+  if (n > positional_ || all > few_parameters) return false;
+  std::copy(args, args + n, slots);
+  for (Py_ssize_t i = n; i < all; ++i) slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);
+  for (Py_ssize_t k = 0; k < count_of(keys); ++k) {
+    const Py_ssize_t at = place(PyTuple_GET_ITEM(keys, k));
+    if (at < n) return false;
+    slots[at] = args[n + k];
+  }
+  return std::find(slots + n, slots + all, Py_Ellipsis) == slots + all;
 }
 
 Parameters::Fit Parameters::fit(PyObject* function, PyObject* const* args, Py_ssize_t n,

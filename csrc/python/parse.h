@@ -29,6 +29,7 @@ bool is_spelling_of(PyObject* key, const char* name);
 ///   * anything
 /// A capital letter takes None too. Types that are none of Python's own (NumPy's integers, proxies)
 /// pass: the operator looks at them itself.
+inline constexpr Py_ssize_t few_parameters = 12;
 class Parameters {
  public:
   /// kinds has a letter for each of names, of which the first `positional` may come without a name;
@@ -42,6 +43,9 @@ class Parameters {
   Py_ssize_t count() const { return PyTuple_GET_SIZE(names_.get()); }
   PyObject* names() const { return names_.get(); }
   PyObject* defaults() const { return defaults_.get(); }
+  PyObject* default_at(size_t i) const {
+    return PyTuple_GET_ITEM(defaults_.get(), static_cast<Py_ssize_t>(i));
+  }
   Py_ssize_t positional() const { return positional_; }
 
   /// The place of a keyword among the names, or -1.
@@ -68,6 +72,10 @@ class Parameters {
     for (Py_ssize_t i = placed; i < all; ++i) slots[i] = fallback_[static_cast<size_t>(i)];
     return true;
   }
+
+  /// The same of any call to an operator of few parameters, by their own names; false where there
+  /// is something to raise, or more to know.
+  bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots) const;
 
   /// Whether a call gives anything that has a kind.
   bool concerns(Py_ssize_t n, PyObject* keys) const {

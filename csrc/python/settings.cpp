@@ -26,21 +26,6 @@ DType result_type(Rest operands) {
   }
   return p.result();
 }
-bool can_cast(DType from, DType to) {
-  // What is only stored is no kind that something could be lost to.
-  bool loses = (is_complex(from) && !is_complex(to)) ||
-               ((is_floating(from) || from == DType::float4_e2m1fn_x2) && is_integral(to)) ||
-               (from != DType::bool_ && to == DType::bool_);
-  return !loses;
-}
-void set_default_dtype(DType d) {
-  check<TypeError>(is_floating(d) && !is_float8(d), [&] {
-    return message("set_default_dtype: takes float64, float32, float16 or bfloat16, not ", name(d),
-                   ".");
-  });
-  default_dtype = d;
-}
-
 /// Raises OutOfMemory unless the memory where the tensor `beside` lies could hold so many bytes, an
 /// int of any size.
 void check_room_beside(PyObject* bytes, Tensor* beside) {
@@ -49,18 +34,6 @@ void check_room_beside(PyObject* bytes, Tensor* beside) {
   int overflow = 0;
   int64_t nbytes = PyLong_AsLongLongAndOverflow(bytes, &overflow);
   check_room(overflow > 0 ? std::numeric_limits<int64_t>::max() : nbytes);
-}
-
-void set_threads(int64_t n) {
-  check(n > 0, [&] { return message("set_num_threads: n is ", n, "; it must be 1 or more."); });
-  set_num_threads(static_cast<int>(std::min<int64_t>(n, std::numeric_limits<int>::max())));
-}
-
-PyObject* counters() {
-  MemoryStats s = memory_stats();
-  return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L}", "allocated_bytes.current", s.allocated_bytes,
-                       "allocated_bytes.peak", s.peak_allocated_bytes, "cached_bytes.current",
-                       s.cached_bytes, "allocations", s.allocations, "cache_hits", s.cache_hits);
 }
 
 const NativeEntry entries[] = {
@@ -89,16 +62,16 @@ const NativeEntry entries[] = {
       return to_reduced_dims(dims, static_cast<int>(ndim), op);
     }>("_reduced_dims", "dims, ndim, operator", "The same of a reduction, where () is all."),
     bind<check_room_beside>("_check_room", "nbytes, beside=None"),
-    fact(
-        function(bind<set_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
+    fact(function(
+        bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
     fact(function(bind<[] { return int64_t{get_num_threads()}; }>("get_num_threads", " -> int",
                                                                   "The number of threads."))),
     bind<[](const char* text, PyObject* category) {
       warn(text, category == Py_None ? nullptr : category);
     }>("_warn", "message, category=None",
        "Warns at the program's line: the first frame outside of the package."),
-    fact(function(
-        bind<counters>("memory_stats", " -> dict", "Counters of the allocator, in bytes."))),
+    fact(function(bind<[] { return facts(memory_stats()); }>(
+        "memory_stats", " -> dict", "Counters of the allocator, in bytes."))),
     fact(function(
         bind<reset_peak_memory>("reset_peak_memory_stats", " -> None", "Starts the peak anew."))),
     {}};

@@ -296,6 +296,13 @@ void destroy_storage(Storage* s) {
 }
 
 MemoryStats memory_stats() { return cache().stats; }
+Facts facts(const MemoryStats& s) {
+  return {{"allocated_bytes.current", s.allocated_bytes},
+          {"allocated_bytes.peak", s.peak_allocated_bytes},
+          {"cached_bytes.current", s.cached_bytes},
+          {"allocations", s.allocations},
+          {"cache_hits", s.cache_hits}};
+}
 void reset_peak_memory() { cache().stats.peak_allocated_bytes = cache().stats.allocated_bytes; }
 
 void empty_cache() {

@@ -3,6 +3,7 @@
 #pragma once
 #include <Python.h>
 
+#include <optional>
 #include <vector>
 
 #include "runtime/cuda_driver.h"
@@ -57,9 +58,10 @@ void allocate(Storage& s, int64_t nbytes);
 void release_block(Storage& s);
 /// Each storage has what the other had.
 void exchange_blocks(Storage& a, Storage& b);
-/// The block is also used on another stream: it comes back when that is done.
+/// The block of a storage on a GPU is also used on another stream: it comes back when that is done.
 void record_stream(Storage& s, Handle stream);
 MemoryStats memory_stats(int index);
+Facts memory_facts(int index);
 void reset_peak(int index);
 /// Gives cached blocks back to the driver.
 void empty_cache(int index);
@@ -71,6 +73,8 @@ void release_recorded_memory(int index, Handle list);
 /// The most bytes that may be taken, as a part of the device's memory.
 void set_memory_fraction(int index, double fraction);
 double memory_fraction(int index);
+/// As it was; another from now on, where one is given.
+double exchange_memory_fraction(int index, std::optional<double> fraction);
 struct BlockFacts {
   Address address;
   int64_t nbytes, requested;

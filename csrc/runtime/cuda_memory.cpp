@@ -247,6 +247,25 @@ void record_stream(Storage& s, Handle stream) {
 }
 
 MemoryStats memory_stats(int index) { return pool(index).stats; }
+Facts memory_facts(int index) {
+  const MemoryStats s = memory_stats(index);
+  return {{"allocated", s.allocated},
+          {"peak_allocated", s.peak_allocated},
+          {"reserved", s.reserved},
+          {"peak_reserved", s.peak_reserved},
+          {"active_blocks", s.active_blocks},
+          {"allocations", s.allocations},
+          {"frees", s.frees},
+          {"cache_hits", s.cache_hits},
+          {"retries", s.retries},
+          {"requested", s.requested},
+          {"ooms", s.ooms}};
+}
+double exchange_memory_fraction(int index, std::optional<double> fraction) {
+  const double before = memory_fraction(index);
+  if (fraction) set_memory_fraction(index, *fraction);
+  return before;
+}
 
 void reset_peak(int index) {
   MemoryStats& s = pool(index).stats;

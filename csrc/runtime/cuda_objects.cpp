@@ -142,4 +142,20 @@ void destroy_graph(int index, Handle graph) {
     release_recorded_memory(index, memory.mapped());
 }
 
+TensorRef pinned(int64_t nbytes) {
+  void* data = allocate_pinned(nbytes);
+  Object owner = owned(PyCapsule_New(data, pinned_capsule, [](PyObject* capsule) {
+    free_pinned(PyCapsule_GetPointer(capsule, pinned_capsule));
+  }));
+  Storage* storage = wrap_storage(data, nbytes, owner.get());
+  TensorRef t = make_tensor(storage, DType::uint8, {nbytes}, {1}, 0);
+  release(storage);
+  return t;
+}
+
+bool is_pinned(const Tensor& t) {
+  PyObject* owner = t.storage->owner;
+  return owner && PyCapsule_IsValid(owner, pinned_capsule);
+}
+
 }  // namespace flambeau::cuda

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/cuda.h"
+#include "tensor/objects.h"
 
 namespace flambeau::cuda {
 
@@ -38,5 +39,9 @@ Handle capture_end(int index);
 bool is_capturing(int index);
 void launch_graph(int index, Handle graph);
 void destroy_graph(int index, Handle graph);
+
+/// Page-locked bytes, which a capsule owns.
+TensorRef pinned(int64_t nbytes);
+bool is_pinned(const Tensor& t);
 
 }  // namespace flambeau::cuda

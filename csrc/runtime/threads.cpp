@@ -6,12 +6,15 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "tensor/error.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -341,6 +344,11 @@ void threads_detail::run(int64_t n_chunks, Body body, void* context) {
     }
   }
   for (int64_t chunk = 0; chunk < n_chunks; ++chunk) body(context, chunk);
+}
+
+void request_threads(int64_t n) {
+  check(n > 0, [&] { return message("set_num_threads: n is ", n, "; it must be 1 or more."); });
+  set_num_threads(static_cast<int>(std::min<int64_t>(n, std::numeric_limits<int>::max())));
 }
 
 }  // namespace flambeau

@@ -21,6 +21,8 @@ int get_num_threads();
 
 /// Sets that number (at least 1); waits for a loop that another thread is running.
 void set_num_threads(int n_threads);
+/// The same of any number; raises for less than 1.
+void request_threads(int64_t n);
 
 /// True inside a chunk: a parallel_for from here would run inline.
 bool in_parallel_region();

@@ -71,6 +71,26 @@ Object list_of(Py_ssize_t n, Item&& item) {
   return list;
 }
 
+/// The error that was set, put aside.
+class Unraised {
+ public:
+  Unraised() { PyErr_Fetch(&type_, &value_, &traceback_); }
+  ~Unraised() { Py_XDECREF(type_), Py_XDECREF(value_), Py_XDECREF(traceback_); }
+  Unraised(const Unraised&) = delete;
+  explicit operator bool() const { return type_ != nullptr; }
+  PyObject* value() {
+    PyErr_NormalizeException(&type_, &value_, &traceback_);
+    return value_;
+  }
+  /// Sets it again; what has been set meanwhile goes.
+  void raise() const {
+    PyErr_Restore(Py_XNewRef(type_), Py_XNewRef(value_), Py_XNewRef(traceback_));
+  }
+
+ private:
+  PyObject *type_, *value_, *traceback_;
+};
+
 /// How many named arguments a call has; `keys` is a tuple of their names, or null.
 inline Py_ssize_t count_of(PyObject* keys) { return keys ? PyTuple_GET_SIZE(keys) : 0; }
 /// The named arguments of a call as a dict.

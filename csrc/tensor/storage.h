@@ -4,6 +4,8 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "tensor/device.h"
 
@@ -88,6 +90,8 @@ struct MemoryStats {
   int64_t allocated_bytes, peak_allocated_bytes, cached_bytes, allocations, cache_hits;
 };
 MemoryStats memory_stats();
+using Facts = std::vector<std::pair<const char*, int64_t>>;
+Facts facts(const MemoryStats& stats);
 void reset_peak_memory();
 /// Gives all cached blocks back to the system.
 void empty_cache();

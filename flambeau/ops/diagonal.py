@@ -1,12 +1,11 @@
 """Diagonals and triangles of matrices."""
 
-from .._core import indexing
 from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import wrap_dim
 from .core.attach import attached
 from .core.declare import composite, make_pointwise
-from .core.ways import raw_way
+from .core.ways import native_way
 from .creation import check_options
 
 
@@ -126,8 +125,8 @@ def triu(input, diagonal=0):
     return _keep_triangle("triu", _upper, input, diagonal)
 
 
-raw_way(tril, indexing.tril, 2, lambda grad, shape, diagonal=0: tril(grad, diagonal), least=1)
-raw_way(triu, indexing.triu, 2, lambda grad, shape, diagonal=0: triu(grad, diagonal), least=1)
+native_way(tril, "tril", lambda grad, shape, diagonal: tril(grad, diagonal))
+native_way(triu, "triu", lambda grad, shape, diagonal: triu(grad, diagonal))
 
 
 def _lower_count(row, col, offset):

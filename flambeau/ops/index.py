@@ -8,8 +8,8 @@ from .. import _core
 from .._core import indexing
 from .core import operators as fl
 from .core.arguments import common_shape, some, wrap_dim
-from .core.declare import as_operator, composite, operator, primitive
-from .core.ways import raw_way
+from .core.declare import composite, operator, primitive
+from .core.ways import native_way
 
 
 @primitive(out="exact")
@@ -43,7 +43,7 @@ def _(ctx, grad_output):
     return _gather_backward(grad_output, ctx.shape, ctx.dim, *ctx.saved)
 
 
-raw_way(gather, indexing.gather, 3, _gather_backward)
+native_way(gather, "gather", _gather_backward)
 
 
 @primitive(out="exact")
@@ -74,7 +74,7 @@ def _(ctx, grad_output):
     return _index_select_backward(grad_output, ctx.shape, ctx.dim, *ctx.saved)
 
 
-raw_way(index_select, indexing.index_select, 3, _index_select_backward)
+native_way(index_select, "index_select", _index_select_backward)
 
 
 @primitive(method=False, out=False)
@@ -114,16 +114,14 @@ def _(ctx, grad_output):
     return _embedding_backward(grad_output, ctx.shape, *ctx.saved, ctx.padding_idx, ctx.scale)
 
 
-raw_way(embedding, indexing.embedding, 2, _embedding_backward)
+native_way(embedding, "embedding", _embedding_backward)
 
 
 def embedding_way(operation):
     """Lets plain calls of F.embedding(indices, weight, ...) go to the core; returns the operator."""
-    operation = as_operator(operation)
-    _core._embedding_way(
-        operation, indexing.embedding, _embedding_backward, _sparse_embedding_backward
+    return native_way(
+        operation, "functional_embedding", _embedding_backward, _sparse_embedding_backward
     )
-    return operation
 
 
 @primitive(method=False, function=False, out=False)
@@ -387,5 +385,5 @@ def _index_backward(grad_output, shape, *indices):
     return fl.index_put(zeros, indices, grad_output, accumulate=True)
 
 
-raw_way(index_get, indexing.index_first, 2, _index_backward, least=2)
+native_way(index_get, "index", _index_backward)
 _core._bind("index_get", index_get)

@@ -5,6 +5,7 @@ import functools
 from .. import _core
 from ..kernels import language as k
 from .core.declare import make_pointwise, pointwise, primitive
+from .core.ways import native_way
 from .reduce import ReductionSpec
 
 loss = functools.partial(pointwise, method=False, function=False, inplace=False)
@@ -63,8 +64,7 @@ def mse_backward(grad_output, input, target, scale, wanted):
 
 def mse_way(operation):
     """Lets plain calls of F.mse_loss go to the core; returns the operator."""
-    _core._squares_way(operation, _mean_of_squares, _sum_of_squares, mse_backward)
-    return operation
+    return native_way(operation, "mse_loss", _mean_of_squares, _sum_of_squares, mse_backward)
 
 
 @loss(rounds=True, slope_rounds=())

@@ -5,7 +5,7 @@ from ..types import contiguous_format
 from .core import operators as fl
 from .core.arguments import few, sequence, some, wrap_dim, wrap_dims
 from .core.declare import composite
-from .core.ways import raw_way
+from .core.ways import native_way
 from .scatter import private
 
 
@@ -32,7 +32,7 @@ def flip(input, *args, dims: tuple | None = None):
     return _flip(input, wrap_dims(dims, input.dim(), "flip"))
 
 
-raw_way(flip, indexing.flip_plain, 3, lambda grad, shape, *dims: flip(grad, *dims), least=2)
+native_way(flip, "flip", lambda grad, shape, dims: flip(grad, dims))
 
 
 @private(keeps_format=True)
@@ -78,12 +78,7 @@ def roll(input, shifts, dims=None):
     return input
 
 
-raw_way(
-    roll,
-    indexing.roll_plain,
-    3,
-    lambda grad, shape, shift, dim: roll(grad, -shift, dim),
-)
+native_way(roll, "roll", lambda grad, shape, shift, dim: roll(grad, -shift, dim))
 
 
 @composite(out=False)

@@ -262,13 +262,8 @@ def _two_norm_backward(grad_output, input, result, dims, keepdim):
     return _two_norm_slope(grad, input, result)
 
 
-for _operator, _arguments in (
-    (norm, ("input", "p", "dim", "keepdim")),
-    (linalg_vector_norm, ("x", "ord", "dim", "keepdim")),
-):
-    reduction_way(
-        _operator, _kernels["norm2"], "s", "adf", names=_arguments, backward=_two_norm_backward
-    )
+for _operator in (norm, linalg_vector_norm):
+    reduction_way(_operator, _kernels["norm2"], "s", "adf", backward=_two_norm_backward)
 
 
 @composite

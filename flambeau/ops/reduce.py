@@ -133,7 +133,7 @@ def count_nonzero(input, dim=None):
     )[0]
 
 
-count_nonzero = reduction_way(count_nonzero, _count, "i", "ad", names=("input", "dim"))
+count_nonzero = reduction_way(count_nonzero, _count, "i", "ad")
 
 
 # ------------------------------------------------------------------------------------------------ sums

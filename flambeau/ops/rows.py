@@ -10,7 +10,7 @@ from .core import operators as fl
 from .core.arguments import check_parameters, few, reduced_dims, refuse_uncomputed
 from .core.attach import attached
 from .core.declare import composite, make_pointwise, primitive
-from .core.ways import row_way
+from .core.ways import by_dtype, native_way
 
 _kernels = {}
 
@@ -185,6 +185,7 @@ def log_softmax(input, dim, dtype=None):
 def _softmax_kernels(name):
     """compile(variant, dtype) of a row function (0) and of its backward (1)."""
 
+    @by_dtype
     def compile(variant, dtype):
         from ..kernels.schedules import row_functions
 
@@ -198,6 +199,7 @@ def _softmax_kernels(name):
 def _norm_kernels(*names):
     """compile(variant, dtype) of the norms `names`, the first two without statistics among their results."""
 
+    @by_dtype
     def compile(variant, dtype):
         from ..kernels.schedules import row_functions
 
@@ -214,8 +216,8 @@ def _norm_kernels(*names):
     return compile
 
 
-softmax = row_way(softmax, "softmax", _softmax_kernels("softmax"), _softmax_backward)
-log_softmax = row_way(
+softmax = native_way(softmax, "softmax", _softmax_kernels("softmax"), _softmax_backward)
+log_softmax = native_way(
     log_softmax, "softmax", _softmax_kernels("log_softmax"), _log_softmax_backward
 )
 
@@ -374,7 +376,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
     return _layer_norm(input, length, weight, bias, eps)
 
 
-layer_norm = row_way(
+layer_norm = native_way(
     layer_norm,
     "layer_norm",
     _norm_kernels("plain_layer_norm", "plain_layer_norm_affine", "layer_norm", "layer_norm_affine"),
@@ -454,7 +456,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return _rms_norm(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
 
 
-rms_norm = row_way(
+rms_norm = native_way(
     rms_norm,
     "rms_norm",
     _norm_kernels("plain_rms_norm", "plain_rms_norm_weight", "rms_norm", "rms_norm_weight"),

@@ -8,7 +8,7 @@ from .._core import indexing
 from .core import operators as fl
 from .core.declare import composite, primitive
 from .core.results import result_type
-from .core.ways import pair_way
+from .core.ways import native_way
 from .scatter import private
 
 
@@ -58,7 +58,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(sort, indexing.sort, "if", Sort)
+native_way(sort, "sort", Sort)
 
 
 @composite(out=False)
@@ -115,7 +115,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(topk, indexing.topk, "iiff", Topk)
+native_way(topk, "topk", Topk)
 
 
 Kthvalue = result_type("kthvalue", "values indices")
@@ -139,7 +139,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(kthvalue, indexing.kthvalue, "iif", Kthvalue)
+native_way(kthvalue, "kthvalue", Kthvalue)
 
 
 Median = result_type("median", "values indices")
@@ -224,4 +224,4 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-pair_way(mode, indexing.mode, "if", Mode)
+native_way(mode, "mode", Mode)

@@ -104,7 +104,6 @@ for _operator, _backward in ((var, _var_backward), (std, _std_backward)):
         moment_reduction[_operator.__name__],
         "s",
         "adfw",
-        names=("input", "dim"),
         parameter=1.0,
         backward=_backward,
     )

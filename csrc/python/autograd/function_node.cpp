@@ -1,6 +1,5 @@
 // The `ctx` that a Function's forward and backward see, and how its results are recorded.
 #include "autograd/function.h"
-#include "autograd/wanted.h"
 #include "python/attributes.h"
 
 namespace flambeau {
@@ -18,22 +17,6 @@ PyObject* keep(PyObject* o, PyObject* args) {
 template <Object FunctionNode::* member>
 Object kept(FunctionNode& self) {
   return Object::borrow(self.*member ? (self.*member).get() : Py_None);
-}
-
-/// In the backward of a primitive only what this pass asks for; what autograd.Function sees is
-/// PyTorch's.
-Object needs_now(FunctionNode& self) {
-  Object needs = kept<&FunctionNode::needs_input_grad>(self);
-  if (!leaves_out_gradients(&self.node) || !self.argument_names || !PyTuple_Check(needs.get()) ||
-      PyTuple_GET_SIZE(needs.get()) != static_cast<Py_ssize_t>(self.edges_of.size()))
-    return needs;
-  uint32_t edge = 0;
-  return tuple_of(static_cast<Py_ssize_t>(self.edges_of.size()), [&](Py_ssize_t i) {
-    const int n = self.edges_of[static_cast<size_t>(i)];
-    bool wanted = false;
-    for (int k = 0; k < (n == -1 ? 1 : n); ++k) wanted |= wants_gradient(&self.node, edge++);
-    return Object::borrow(wanted ? Py_True : Py_False);
-  });
 }
 
 Object saved_tensors(FunctionNode& self) {
@@ -69,7 +52,8 @@ PyGetSetDef attributes[] = {
     getter<saved_tensors>("saved_tensors", "What save_for_backward kept."),
     getter<saved_tensors>("saved", "What save_for_backward kept."),
     getter<raw_saved_tensors>("_raw_saved_tensors", "The same as SavedTensors, which take hooks."),
-    getter<needs_now>("needs_input_grad", "For each argument, whether its gradient is wanted."),
+    getter<gradients_needed_now>("needs_input_grad",
+                                 "For each argument, whether its gradient is wanted."),
     getter<kept<&FunctionNode::dirty>>("dirty_tensors", "What mark_dirty named, or None."),
     getter<kept<&FunctionNode::non_differentiable>>("non_differentiable",
                                                     "What mark_non_differentiable named, or None."),
@@ -109,9 +93,8 @@ Object record(Called op, PyObject* ctx, PyObject* args, PyObject* result, bool h
 }
 
 const NativeEntry entries[] = {
-    bind<[](const char* name) {
-      return Object::borrow(reinterpret_cast<PyObject*>(node_subtype(name, function_node_type)));
-    }>("_function_type", "name", "The type of a Function's nodes."),
+    bind<[](const char* name) { return node_subtype(name, function_node_type); }>("_function_type",
+                                                                                  "name"),
     bind<make_ctx>("_function_node", "type, backward"),
     bind<inspect>("_inspect_inputs", "ctx, args"),
     bind<record>("_record_function", "ctx, args, result, history"),

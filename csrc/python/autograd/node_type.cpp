@@ -57,16 +57,7 @@ PyObject* node_call(PyObject* self, PyObject* args, PyObject* keys) {
       return message(node->name(), ": takes ", node->n_results,
                      " gradients, one for each output, but ", given, " were given.");
     });
-    std::vector<TensorRef> grads(given), results(node->n_edges);
-    for (uint32_t i = 0; i < given; ++i) {
-      PyObject* grad = PyTuple_GET_ITEM(args, i);
-      if (grad == Py_None) continue;
-      check<TypeError>(is_tensor(grad), [&] {
-        return message(node->name(), ": gradient ", i, " is a ", Py_TYPE(grad)->tp_name,
-                       ", not a Tensor or None.");
-      });
-      grads[i] = TensorRef::borrow(as_tensor(grad));
-    }
+    std::vector<TensorRef> grads = to_tensors(args, node->name(), true), results(node->n_edges);
     {
       DeviceScope scope(node->name(), &PyTuple_GET_ITEM(args, 0), given);
       node->kind->backward(node, grads.data(), results.data());

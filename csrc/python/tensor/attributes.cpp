@@ -1,10 +1,10 @@
 // Attributes of Tensor: shape, dtype, grad, data ...
+#include <functional>
+
 #include "autograd/assign.h"
 #include "dispatch/views.h"
 #include "python/bind.h"
 #include "python/tensor/type.h"
-#include "runtime/program.h"
-#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -13,53 +13,13 @@ namespace {
 /// What has the history: of a batched tensor its value.
 Tensor& followed(Tensor& t) { return t.batched ? *t.autograd->batch->value : t; }
 
-void put_requires_grad(Tensor& t, PyObject* value) {
-  check(value && PyBool_Check(value),
-        [] { return message("requires_grad: takes True or False."); });
-  check(!grad_fn_of(t) || value == Py_False, [&] {
-    return message("requires_grad: ", describe(t), " was computed by ", grad_fn_of(t)->name(),
-                   " and always requires grad. Use detach() for a tensor without history.");
-  });
-  set_requires_grad(t, value == Py_True);
-}
-
-TensorRef get_grad(Tensor& t) {
-  if (t.autograd && t.autograd->grad) return t.autograd->grad;
-  if (t.autograd && t.autograd->grad_fn && !t.autograd->retains_grad)
-    warn(
-        "grad: this tensor is the result of an operator, and its gradient is not kept. Call "
-        "retain_grad() on it before backward, or ask the leaf.");
-  return nullptr;
-}
-void put_grad(Tensor& t, PyObject* value) {
-  const bool is_grad = value && value != Py_None;
-  check<TypeError>(!is_grad || is_tensor(value), [&] {
-    return message("grad: takes a Tensor or None, not ", Py_TYPE(value)->tp_name, ".");
-  });
-  assign_grad(t, is_grad ? as_tensor(value) : nullptr);
-}
 void put_grad_fn(Tensor& t, PyObject* value) {
   check(value == Py_None, [] {
     return message("_grad_fn: operators set it. Assign None to take the tensor out of its graph.");
   });
   owned(PyObject_CallMethod(t.py(), "detach_", nullptr));
 }
-
-TensorRef get_data(Tensor& t) { return t.batched ? detach(t) : data_of(t); }
-void put_data(Tensor& t, PyObject* value) {
-  check(value != nullptr, [] {
-    return message("data: cannot be deleted. Delete the tensor, or assign other data.");
-  });
-  check<TypeError>(is_tensor(value), [&] {
-    return message("data: takes a Tensor, not ", Py_TYPE(value)->tp_name, ".");
-  });
-  assign_data(t, *as_tensor(value));
-}
-
 void put_hooks(Tensor& t, PyObject* value) {
-  check(value != nullptr, [] {
-    return message("_backward_hooks: cannot be deleted. Assign None to drop the hooks.");
-  });
   set_tensor_hooks(t, value == Py_None ? nullptr : value);
 }
 template <Object AutogradMeta::* table>
@@ -67,22 +27,36 @@ Object hooks_of(Tensor& t) {
   return Object::borrow(t.autograd && t.autograd->*table ? (t.autograd->*table).get() : Py_None);
 }
 
-int64_t bytes_of(Tensor& t) {
-  check(!is_sparse(t), [&] {
-    return message("nbytes: ", name(layout_of(t)),
-                   " tensors have no bytes of their own. Add those of its indices and values.");
-  });
-  return t.nbytes();
-}
-TensorRef reversed(Tensor& t) {
-  Dims order;
-  for (int d = t.ndim - 1; d >= 0; --d) order.push(d);
-  return permute(t, order);
-}
-TensorRef matrices_turned(Tensor& t) {
-  check(t.ndim >= 2, [&] { return message("mT: tensor ", shape(t), " has fewer than 2 dims."); });
-  return transpose(t, -2, -1);
-}
+/// What is assigned to the attribute `name`, null where that is to be deleted.
+template <class T>
+struct Assigned {
+  static T read(PyObject* value, const char* name) {
+    check(value != nullptr,
+          [&] { return message(name, ": cannot be deleted. Assign another value."); });
+    if constexpr (std::is_same_v<T, PyObject*>) {
+      return value;
+    } else if constexpr (std::is_same_v<T, bool>) {
+      check(PyBool_Check(value), [&] { return message(name, ": takes True or False."); });
+      return value == Py_True;
+    } else {
+      check<TypeError>(is_tensor(value), [&] {
+        return message(name, ": takes a Tensor, not ", Py_TYPE(value)->tp_name, ".");
+      });
+      return *as_tensor(value);
+    }
+  }
+};
+/// None and nothing are null.
+template <>
+struct Assigned<Tensor*> {
+  static Tensor* read(PyObject* value, const char* name) {
+    if (!value || value == Py_None) return nullptr;
+    check<TypeError>(is_tensor(value), [&] {
+      return message(name, ": takes a Tensor or None, not ", Py_TYPE(value)->tp_name, ".");
+    });
+    return as_tensor(value);
+  }
+};
 
 /// Most attributes are no tensors: of a subclass that only inherits __torch_function__ they can be
 /// read without asking it. What gives a tensor is to be of the tensor's own class.
@@ -94,12 +68,17 @@ bool asks(PyObject* o, bool gives_tensor) {
 template <auto get, bool gives_tensor>
 PyObject* read(PyObject* o, void* name) {
   if (asks(o, gives_tensor)) return call_getter_override(static_cast<const char*>(name), o);
-  return guarded([&] { return Made<decltype(get(self_of(o)))>(get, self_of(o)).give(); });
+  using Got = std::decay_t<std::invoke_result_t<decltype(get), Tensor&>>;
+  return guarded([&] { return give_back(Got(std::invoke(get, self_of(o)))); });
 }
 template <auto put>
-int write(PyObject* o, PyObject* value, void* name) {
-  if (asks(o, false)) return call_setter_override(static_cast<const char*>(name), o, value);
-  return guarded([&] { return put(self_of(o), value), 0; });
+int write(PyObject* o, PyObject* value, void* context) {
+  const char* name = static_cast<const char*>(context);
+  if (asks(o, false)) return call_setter_override(name, o, value);
+  return guarded([&] {
+    [&]<class T>(void (*)(Tensor&, T)) { put(self_of(o), Assigned<T>::read(value, name)); }(put);
+    return 0;
+  });
 }
 
 template <auto get, auto put = nullptr, bool gives_tensor = false>
@@ -128,43 +107,38 @@ int put_dict(PyObject* o, PyObject* value, void* context) {
 PyGetSetDef tensor_attributes[] = {
     attribute<[](Tensor& t) { return make_size(t.sizes, t.ndim); }>(
         "shape", "The sizes of all dimensions, a torch.Size."),
-    attribute<[](Tensor& t) { return t.dtype; }>("dtype", "The type of the elements."),
-    attribute<[](Tensor& t) { return t.device(); }>("device", "Where the bytes lie."),
-    attribute<[](Tensor& t) { return t.on_cpu(); }>("is_cpu",
-                                                    "Whether it lies in the CPU's memory."),
-    attribute<[](Tensor& t) { return t.is_cuda(); }>("is_cuda",
-                                                     "Whether it lies in the memory of a GPU."),
-    attribute<[](Tensor& t) { return t.is_meta(); }>("is_meta",
-                                                     "Whether it lies on the meta device."),
+    attribute<&Tensor::dtype>("dtype", "The type of the elements."),
+    attribute<&Tensor::device>("device", "Where the bytes lie."),
+    attribute<&Tensor::on_cpu>("is_cpu", "Whether it lies in the CPU's memory."),
+    attribute<&Tensor::is_cuda>("is_cuda", "Whether it lies in the memory of a GPU."),
+    attribute<&Tensor::is_meta>("is_meta", "Whether it lies on the meta device."),
     attribute<[](Tensor& t) { return int{t.ndim}; }>("ndim", "The number of dimensions."),
-    attribute<[](Tensor& t) { return requires_grad(followed(t)); }, put_requires_grad>(
+    attribute<[](Tensor& t) { return requires_grad(followed(t)); }, set_requires_grad>(
         "requires_grad", "Whether gradients are computed for this tensor."),
-    attribute<get_grad, put_grad>("grad",
-                                  "The accumulated gradient, None before the first backward."),
-    attribute<get_grad, put_grad>("_grad", "The accumulated gradient."),
+    attribute<kept_grad, assign_grad>("grad",
+                                      "The accumulated gradient, None before the first backward."),
+    attribute<kept_grad, assign_grad>("_grad", "The accumulated gradient."),
     attribute<[](Tensor& t) { return grad_fn_of(followed(t)); }>(
         "grad_fn", "The node of the autograd graph that made this tensor, None for leaves."),
     attribute<[](Tensor& t) { return grad_fn_of(followed(t)); }, put_grad_fn>(
         "_grad_fn", "The same; read only."),
     attribute<[](Tensor& t) { return is_leaf(followed(t)); }>(
         "is_leaf", "True for tensors that no recorded operator made."),
-    tensor<get_data, put_data>("data",
-                               "The same memory without history and without version checks."),
+    tensor<[](Tensor& t) { return t.batched ? detach(t) : data_of(t); }, assign_data>(
+        "data", "The same memory without history and without version checks."),
     attribute<counted_writes>("_version", "Counts writes in place."),
     attribute<[](Tensor& t) { return t.autograd ? int64_t{t.autograd->output_nr} : 0; }>(
         "output_nr", "Which result of grad_fn this is."),
-    attribute<[](Tensor& t) { return t.autograd ? t.autograd->base : TensorRef(); }>(
-        "_base", "The tensor that this one is a view of, or None."),
-    attribute<[](Tensor& t) { return t.autograd && t.autograd->retains_grad; }>(
-        "retains_grad", "Whether retain_grad() was called on a non-leaf."),
+    attribute<base_of>("_base", "The tensor that this one is a view of, or None."),
+    attribute<keeps_grad>("retains_grad", "Whether retain_grad() was called on a non-leaf."),
     attribute<hooks_of<&AutogradMeta::hooks>, put_hooks>("_backward_hooks",
                                                          "The dict of hooks, or None."),
     attribute<hooks_of<&AutogradMeta::post_accumulate_hooks>>("_post_accumulate_grad_hooks",
                                                               "The dict of hooks, or None."),
     attribute<[](Tensor& t) { return int64_t{itemsize(t.dtype)}; }>("itemsize",
                                                                     "Bytes to an element."),
-    attribute<bytes_of>("nbytes", "Bytes of all elements."),
-    attribute<[](Tensor& t) { return t.inference; }>("_is_inference", "Made under inference_mode."),
+    attribute<bytes_of_elements>("nbytes", "Bytes of all elements."),
+    attribute<&Tensor::inference>("_is_inference", "Made under inference_mode."),
     tensor<reversed>("T", "The dimensions reversed."),
     tensor<matrices_turned>("mT", "The last two dimensions exchanged."),
     {"__dict__", get_dict, put_dict, nullptr, nullptr},

@@ -1,12 +1,9 @@
-#include "python/tensor/layouts.h"
+#include "python/door.h"
 
-#include <Python.h>
-
-#include "autograd/meta.h"
 #include "dispatch/bound.h"
+#include "dispatch/sparse_parts.h"
 #include "python/bind.h"
 #include "python/operator.h"
-#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -48,59 +45,11 @@ namespace {
 
 PyObject* layouts = nullptr;  // a tuple, in the order of Layout
 
-SparseParts& parts_of(const char* op, Tensor& t) {
-  check(is_sparse(t), [&] {
-    return message(op, ": takes a sparse tensor, not a strided one, ", describe(t), ".");
-  });
-  return *t.storage->sparse;
-}
-
-TensorRef make(Layout layout, Tensor* compressed, Tensor& indices, Tensor& values,
-               const Dims& sizes, int64_t dense_dim, bool coalesced) {
-  SparseParts parts;
-  parts.layout = layout;
-  if (compressed) parts.compressed = alias(*compressed);
-  parts.indices = alias(indices);
-  parts.values = alias(values);
-  parts.dense_dim = static_cast<uint8_t>(dense_dim);
-  parts.coalesced = coalesced;
-  return make_sparse(std::move(parts), sizes);
-}
-
-/// (layout number, compressed or None, indices, values, dense_dim, coalesced)
-std::tuple<int64_t, TensorRef, TensorRef, TensorRef, int64_t, bool> shown_parts(Called op,
-                                                                                Tensor& t) {
-  const SparseParts& parts = parts_of(op, t);
-  auto shown = [](const TensorRef& part) { return part ? alias(*part) : TensorRef(); };
-  return {static_cast<int64_t>(parts.layout),
-          shown(parts.compressed),
-          shown(parts.indices),
-          shown(parts.values),
-          parts.dense_dim,
-          parts.coalesced};
-}
-
-/// An operator of that name made t into `other`, history included.
+/// The name lives as long as the process: a storage remembers who wrote it last.
 Tensor& take(Called op, Tensor& t, Tensor& other, PyObject* operator_name) {
-  parts_of(op, t);
-  check(is_sparse(other), [&] {
-    return message(text_of(operator_name),
-                   ": a sparse tensor cannot become a strided one in place.");
-  });
-  // The name lives as long as the process: a storage remembers who wrote it last.
   PyObject* name = Py_NewRef(operator_name);
   PyUnicode_InternInPlace(&name);
-  const char* writer = text_of(name);
-  bool records = grad_mode_enabled && requires_grad(other);
-  check_inplace(t, writer, records);
-  TensorRef kept = TensorRef::borrow(&other);
-  take_parts(t, other);
-  t.bump_version(writer);
-  if (records && other.autograd && other.autograd->grad_fn) {
-    t.requires_grad_leaf = false;
-    set_history(t, other.autograd->grad_fn.get(), other.autograd->output_nr);
-  }
-  return t;
+  return become_sparse(op, t, other, text_of(name));
 }
 
 void set_layouts(PyObject* objects) {
@@ -110,8 +59,9 @@ void set_layouts(PyObject* objects) {
 }
 
 const NativeEntry entries[] = {
-    bind<make>("_sparse_make", "layout, compressed, indices, values, sizes, dense_dim, coalesced",
-               "A sparse tensor of its parts, which are not checked.", Mixing::all),
+    bind<sparse_of_parts>("_sparse_make",
+                          "layout, compressed, indices, values, sizes, dense_dim, coalesced",
+                          "A sparse tensor of its parts, which are not checked.", Mixing::all),
     bind<shown_parts>("_sparse_parts", "input", nullptr, Mixing::all),
     bind<take>("_sparse_take", "input, other, name", nullptr, Mixing::all),
     bind<[](Called op, Tensor& t, bool coalesced) { parts_of(op, t).coalesced = coalesced; }>(
@@ -124,7 +74,7 @@ const NativeEntry entries[] = {
         "_is_sparse", "input", "Whether it is a sparse tensor.", Mixing::all),
     bind<[] { return sparse_tensors != 0; }>("_any_sparse", "",
                                              "Whether there are sparse tensors."),
-    bind<set_layouts>("_set_layouts", "layouts", "The objects that stand for the layouts."),
+    bind<set_layouts>("_set_layouts", "layouts"),
     {}};
 
 const Functions functions(entries);

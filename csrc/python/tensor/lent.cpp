@@ -1,5 +1,6 @@
 // A tensor's memory as a NumPy array, or as a buffer of bytes.
-#include "dispatch/promotion.h"
+#include <memory>
+
 #include "python/attributes.h"
 
 namespace flambeau {
@@ -8,39 +9,47 @@ namespace {
 
 /// What an array over a tensor's memory keeps alive: a buffer of the bytes that the tensor spans.
 struct Lent {
-  PyObject_HEAD Storage* storage;
+  struct Release {
+    void operator()(Storage* s) const { release(s); }
+  };
+  PyObject_HEAD std::unique_ptr<Storage, Release> storage;
   void* data;
   int64_t n_bytes;
 };
 
-void destroy(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  release(reinterpret_cast<Lent*>(self)->storage);
-  type->tp_free(self);
-  Py_DECREF(type);
+void check_reachable(const Tensor& t) {
+  check<TypeError>(!t.is_meta(), [&] {
+    return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
+  });
+  check<TypeError>(!t.is_cuda(), [&] {
+    return message("numpy: ", describe(t), " is on ", to_string(t.device()),
+                   ", which NumPy can't reach. Copy it with .cpu() first.");
+  });
+}
+
+/// The address of a tensor's elements, for somebody who keeps the tensor alive.
+void* lent_address(Tensor& t) {
+  check_reachable(t);
+  t.storage->lent = true;
+  return t.data();
 }
 
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
-  auto* lent = reinterpret_cast<Lent*>(self);
-  return PyBuffer_FillInfo(view, self, lent->data, lent->n_bytes, 0, flags);
-}
-
-PyTypeObject* lent_type() {
-  static PyTypeObject* type =
-      new_type("flambeau._core.LentMemory", sizeof(Lent), Py_TPFLAGS_DISALLOW_INSTANTIATION,
-               {slot(Py_tp_dealloc, destroy), slot(Py_bf_getbuffer, get_buffer)});
-  return type;
+  Lent& lent = as<Lent>(self);
+  return PyBuffer_FillInfo(view, self, lent.data, lent.n_bytes, 0, flags);
 }
 
 /// The bytes that a tensor spans, from its first element on.
 Object lend(Tensor& t, int64_t n_bytes) {
-  Object lent = owned(lent_type()->tp_alloc(lent_type(), 0));
-  auto* memory = reinterpret_cast<Lent*>(lent.get());
-  memory->storage = t.storage;
+  static PyTypeObject* type =
+      new_type("flambeau._core.LentMemory", sizeof(Lent), Py_TPFLAGS_DISALLOW_INSTANTIATION,
+               {slot(Py_tp_dealloc, destroy_object<Lent>), slot(Py_bf_getbuffer, get_buffer)});
+  Object lent = owned(type->tp_alloc(type, 0));
+  Lent& memory = as<Lent>(lent.get());
+  memory.data = lent_address(t);
+  memory.n_bytes = n_bytes;
   retain(t.storage);
-  t.storage->lent = true;
-  memory->data = t.data();
-  memory->n_bytes = n_bytes;
+  memory.storage.reset(t.storage);
   return lent;
 }
 
@@ -53,19 +62,8 @@ PyObject* numpy_dtype(DType dtype) {
   return known;
 }
 
-void check_reachable(const Tensor& t) {
-  check<TypeError>(!t.is_meta(), [&] {
-    return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
-  });
-  check<TypeError>(!t.is_cuda(), [&] {
-    return message("numpy: ", describe(t), " is on ", to_string(t.device()),
-                   ", which NumPy can't reach. Copy it with .cpu() first.");
-  });
-}
-
 /// A NumPy array over a tensor's memory, of a dtype that NumPy knows.
 Object as_array(Tensor& t) {
-  check_reachable(t);
   PyObject* dtype = numpy_dtype(t.dtype);
   const int64_t size = itemsize(t.dtype);
   int64_t n_items = t.numel ? 1 : 0;
@@ -75,13 +73,6 @@ Object as_array(Tensor& t) {
                             [&](Py_ssize_t d) { return PyLong_FromLongLong(t.strides[d] * size); });
   return called(imported<"numpy", "ndarray">(), shape.get(), dtype, lend(t, n_items * size).get(),
                 owned(PyLong_FromLong(0)).get(), strides.get());
-}
-
-/// The address of a tensor's elements, for somebody who keeps the tensor alive.
-void* lent_address(Tensor& t) {
-  check_reachable(t);
-  t.storage->lent = true;
-  return t.data();
 }
 
 /// The memory of a contiguous tensor, for those who take buffers.

@@ -1,11 +1,10 @@
 // Tensors as sequences: len(), iteration, t[index] and t[index] = value.
-#include "autograd/meta.h"
-#include "dispatch/basics.h"
+#include <algorithm>
+
 #include "dispatch/bound.h"
-#include "dispatch/views.h"
+#include "dispatch/subscript.h"
 #include "python/bind.h"
 #include "python/tensor/type.h"
-#include "tensor/device_scope.h"
 #include "tensor/sparse.h"
 
 namespace flambeau {
@@ -56,48 +55,22 @@ int64_t index_value(PyObject* index) {
   return to_integer(number.get(), "index");
 }
 
-/// Appends the step for one basic index; false if the index is not basic.
-bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& steps) {
-  using Kind = IndexStep::Kind;
-  if (index == Py_None) {
-    steps.push_back({Kind::insert, 0, 0, 0});
-    return true;
-  }
-  if (PyBool_Check(index) || is_tensor(index)) return false;
-  if (PySlice_Check(index)) {
-    check<IndexError>(dim < t.ndim, [&] {
-      return message("indexing: tensor ", shape(t), " has ", int{t.ndim},
-                     " dims, fewer than there are indices.");
-    });
+/// Adds one item; false if it is not basic.
+bool add(BasicIndex& basic, PyObject* item) {
+  if (item == Py_None) {
+    basic.insert();
+  } else if (item == Py_Ellipsis) {
+    basic.ellipsis();
+  } else if (PySlice_Check(item)) {
     Py_ssize_t start, stop, step;
-    if (PySlice_Unpack(index, &start, &stop, &step) < 0) throw PythonError();
-    check<ValueError>(step > 0, [&] {
-      return message("indexing: the slice's step is ", step,
-                     "; it must be 1 or more. torch.flip(input, [", dim, "]) reverses a dim.");
-    });
-    int64_t size = t.sizes[dim];
-    if (start < 0) start += size;
-    if (stop < 0) stop += size;
-    start = std::clamp<int64_t>(start, 0, size);
-    stop = std::clamp<int64_t>(stop, start, size);
-    ++dim;
-    if (start == 0 && stop == size && step == 1)
-      steps.push_back({Kind::keep, 0, 0, 0});
-    else
-      steps.push_back({Kind::slice, start, stop, step});
-    return true;
+    if (PySlice_Unpack(item, &start, &stop, &step) < 0) throw PythonError();
+    basic.slice(start, stop, step);
+  } else if (PyBool_Check(item) || is_tensor(item) || !PyIndex_Check(item) ||
+             PySequence_Check(item)) {
+    return false;
+  } else {
+    basic.select(index_value(item));
   }
-  if (!PyIndex_Check(index) || PySequence_Check(index)) return false;
-  check<IndexError>(dim < t.ndim, [&] {
-    return t.ndim == 0
-               ? message("indexing: a 0-dim tensor has no dim to index. Use item() for its value.")
-               : message("indexing: tensor ", shape(t), " has ", int{t.ndim},
-                         " dims, fewer than there are indices.");
-  });
-  int64_t i = index_value(index), size = t.sizes[dim];
-  if (i < -size || i >= size) throw_outside(i, dim, size, "indexing");
-  ++dim;
-  steps.push_back({Kind::select, i < 0 ? i + size : i, 0, 0});
   return true;
 }
 
@@ -108,34 +81,15 @@ TensorRef basic_view(Tensor& t, PyObject* index) {
     if (i < -t.sizes[0] || i >= t.sizes[0]) throw_outside(i, 0, t.sizes[0], "indexing");
     return select(t, 0, i);
   }
-  std::vector<IndexStep> steps;
-  int dim = 0;
-  if (!PyTuple_Check(index)) {
-    if (index == Py_Ellipsis) return basic_index(t, nullptr, 0);
-    if (!add_step(t, index, dim, steps)) return nullptr;
-    return basic_index(t, steps.data(), static_cast<int>(steps.size()));
-  }
-  Py_ssize_t n = PyTuple_GET_SIZE(index);
-  int consumed = 0;
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* item = PyTuple_GET_ITEM(index, i);
-    if (item != Py_None && item != Py_Ellipsis) ++consumed;
-  }
-  bool ellipsis = false;
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* item = PyTuple_GET_ITEM(index, i);
-    if (item == Py_Ellipsis) {
-      check<IndexError>(!ellipsis, [] {
-        return message("indexing: '...' stands in the index twice; it may stand there once.");
-      });
-      ellipsis = true;
-      for (int k = t.ndim - consumed; k > 0; --k, ++dim)
-        steps.push_back({IndexStep::Kind::keep, 0, 0, 0});
-      continue;
-    }
-    if (!add_step(t, item, dim, steps)) return nullptr;
-  }
-  return basic_index(t, steps.data(), static_cast<int>(steps.size()));
+  const bool is_tuple = PyTuple_Check(index);
+  PyObject* const* items = is_tuple ? PySequence_Fast_ITEMS(index) : &index;
+  const Py_ssize_t n = is_tuple ? PyTuple_GET_SIZE(index) : 1;
+  BasicIndex basic(t, static_cast<int>(std::count_if(items, items + n, [](PyObject* item) {
+                     return item != Py_None && item != Py_Ellipsis;
+                   })));
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (!add(basic, items[i])) return nullptr;
+  return basic.view();
 }
 
 PyObject* item(PyObject* o, PyObject* index) {
@@ -180,22 +134,10 @@ void put_item(PyObject* o, PyObject* index, PyObject* value) {
     called(bound_operator("index_set"), o, index, value);
     return;
   }
-  if (is_tensor(value)) {
-    Tensor& from = *as_tensor(value);
-    // Leading dimensions of size 1 beyond the place's own are let go, as in NumPy.
-    TensorRef fitted = TensorRef::borrow(&from);
-    while (fitted->ndim > v->ndim && fitted->sizes[0] == 1) fitted = select(*fitted, 0, 0);
-    copy_(*v, *fitted);
-    return;
-  }
-  if (needs_record(t) || v->batched) {
-    TensorRef number = empty({}, v->dtype);
-    fill_number(*number, value, "index", true);
-    copy_(*v, *number);
-    return;
-  }
-  fill_number(*v, value, "index", true);
-  t.bump_version("__setitem__");
+  if (is_tensor(value))
+    put_into(*v, *as_tensor(value));
+  else
+    put_into(t, *v, value);
 }
 
 /// The same as operators, for whoever watches.

@@ -20,21 +20,6 @@ PyTypeObject* device_type = nullptr;
 
 DType value_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
 
-bool is_signed(DType d) {
-  const char kind = facts(d).kind;
-  check(kind != 's' || d < DType::bits1x8, [&] {
-    return message("is_signed: torch.", name(d), " holds bits that have no sign of their own.");
-  });
-  return kind == 'i' || kind == 'c' || (kind == 'f' && d != DType::float8_e8m0fnu) ||
-         d == DType::float4_e2m1fn_x2 || (d >= DType::int1 && d <= DType::int7);
-}
-DType complex_of(DType d) {
-  check(is_differentiable(d) && !is_float8(d), [&] {
-    return message("to_complex: there are no complex numbers of torch.", name(d), " parts.");
-  });
-  return to_complex(d);
-}
-
 /// What fn says of a dtype's value.
 template <auto fn>
 auto of_value(DTypeObject& o) {
@@ -251,6 +236,30 @@ Object listed(PyObject* o) {
   return list;
 }
 
+std::vector<TensorRef> to_tensors(PyObject* o, const char* function, bool or_none) {
+  check<TypeError>(!is_tensor(o), [&] {
+    return message(function, ": takes a list or tuple of Tensors, not one Tensor.");
+  });
+  Object items = listed(o);
+  if (!items && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Clear();
+    throw TypeError(
+        message(function, ": takes a list or tuple of Tensors, not ", Py_TYPE(o)->tp_name, "."));
+  }
+  if (!items) throw PythonError();
+  std::vector<TensorRef> tensors;
+  tensors.reserve(static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())));
+  for (PyObject* item : Items(items.get())) {
+    const bool none = or_none && item == Py_None;
+    check<TypeError>(none || is_tensor(item), [&] {
+      return message(function, ": item ", tensors.size(), " of the list is ",
+                     Py_TYPE(item)->tp_name, ", not a Tensor.");
+    });
+    tensors.push_back(none ? TensorRef() : TensorRef::borrow(as_tensor(item)));
+  }
+  return tensors;
+}
+
 std::vector<Tensor*> tensors_or_none(PyObject* o, const char* function) {
   check<TypeError>(PyList_Check(o) || PyTuple_Check(o), [&] {
     return message(function, ": takes a list or tuple of Tensors, not ", Py_TYPE(o)->tp_name, ".");
@@ -314,32 +323,12 @@ int to_dim(PyObject* o, int ndim, const char* function) {
   return wrap_dim(to_integer(o, function), ndim, function);
 }
 
-static Dims all_dims(int ndim) {
-  Dims dims;
-  for (int d = 0; d < ndim; ++d) dims.push(d);
-  return dims;
-}
-
 Dims to_wrapped_dims(PyObject* o, int ndim, const char* function) {
-  if (o == Py_None) return all_dims(ndim);
-  Dims dims = to_dims(o, function);
-  bool seen[max_ndim] = {};
-  for (int i = 0; i < dims.n; ++i) {
-    const int64_t given = std::exchange(dims[i], wrap_dim(dims[i], ndim, function));
-    check(!std::exchange(seen[dims[i]], true), [&] {
-      return message(function, ": dim ", given, " is named more than once. Name each dim once.");
-    });
-  }
-  return dims;
+  return o == Py_None ? all_dims(ndim) : wrapped_dims(to_dims(o, function), ndim, function);
 }
 
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
-  check(ndim <= most_reducible_dims, [&] {
-    return message(function, ": input has ", ndim, " dimensions; reductions take at most ",
-                   most_reducible_dims, ". Flatten some of them.");
-  });
-  Dims dims = to_wrapped_dims(o, ndim, function);
-  return dims.n == 0 || ndim == 0 ? all_dims(ndim) : dims;
+  return reduced_dims(o == Py_None ? Dims() : to_dims(o, function), ndim, function);
 }
 
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors) {

@@ -12,7 +12,7 @@ namespace {
 
 struct Fused {
   PyObject_HEAD vectorcallfunc vectorcall;
-  Fusion* fusion;
+  std::unique_ptr<Fusion> fusion;
 };
 
 void place(PyObject* number, DType dtype, char* to) {
@@ -46,7 +46,7 @@ void take_inputs(const Fusion& self, PyObject* const* args, Py_ssize_t n, FusedI
 PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject*) {
   return guarded(
       [&]() -> PyObject* {
-        Fusion& self = *reinterpret_cast<Fused*>(o)->fusion;
+        Fusion& self = *as<Fused>(o).fusion;
         FusedInputs inputs;
         take_inputs(self, args, PyVectorcall_NARGS(nargsf), inputs);
         TensorRef outputs[max_operands];
@@ -58,8 +58,30 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
       "fused");
 }
 
-/// Fused(spec, n_out, dtypes, kinds, reads): kinds is "" for a map; reads has a mask of inputs for
-/// each output.
+/// kinds is "" for a map; reads has a mask of inputs for each output.
+std::unique_ptr<Fusion> make_fusion(PyObject* spec, int n_out, PyObject* dtypes,
+                                    std::string_view kinds, PyObject* reads) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(dtypes);
+  check<ValueError>(
+      n_out >= 1 && n_out <= n && n <= max_operands && PyTuple_GET_SIZE(reads) == n_out,
+      [&] { return message("Fused: ", n, " operands, at most ", max_operands, "."); });
+  check<ValueError>(kinds.empty() || kinds.size() == static_cast<size_t>(n),
+                    [] { return message("Fused: kinds must tell of each operand."); });
+  auto made = std::make_unique<Fusion>();
+  made->spec = Object::borrow(spec);
+  made->n_out = n_out;
+  made->n = static_cast<int>(n);
+  made->rows = !kinds.empty();
+  std::copy(kinds.begin(), kinds.end(), made->kinds);
+  for (Py_ssize_t i = 0; i < n; ++i)
+    made->dtypes[i] = to_dtype_value(PyTuple_GET_ITEM(dtypes, i), "Fused");
+  for (int k = 0; k < n_out; ++k)
+    made->reads[k] = static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(reads, k)));
+  if (PyErr_Occurred()) throw PythonError();
+  return made;
+}
+
+/// Fused(spec, n_out, dtypes, kinds, reads)
 PyObject* fused_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *spec, *dtypes, *reads;
   int n_out;
@@ -67,45 +89,17 @@ PyObject* fused_new(PyTypeObject* type, PyObject* args, PyObject*) {
   if (!PyArg_ParseTuple(args, "OiO!sO!", &spec, &n_out, &PyTuple_Type, &dtypes, &kinds,
                         &PyTuple_Type, &reads))
     return nullptr;
-  return guarded(
-      [&]() -> PyObject* {
-        Py_ssize_t n = PyTuple_GET_SIZE(dtypes);
-        check<ValueError>(
-            n_out >= 1 && n_out <= n && n <= max_operands && PyTuple_GET_SIZE(reads) == n_out,
-            [&] { return message("Fused: ", n, " operands, at most ", max_operands, "."); });
-        Object made = owned(type->tp_alloc(type, 0));
-        auto* object = reinterpret_cast<Fused*>(made.get());
-        object->vectorcall = fused_call;
-        object->fusion = new Fusion;
-        Fusion& self = *object->fusion;
-        self.spec = Object::borrow(spec);
-        self.n_out = n_out;
-        self.n = static_cast<int>(n);
-        self.rows = *kinds != 0;
-        for (Py_ssize_t i = 0; i < n; ++i)
-          self.dtypes[i] = to_dtype_value(PyTuple_GET_ITEM(dtypes, i), "Fused");
-        check<ValueError>(!self.rows || strlen(kinds) == static_cast<size_t>(n),
-                          [] { return message("Fused: kinds must tell of each operand."); });
-        std::copy_n(kinds, self.rows ? n : 0, self.kinds);
-        for (int k = 0; k < n_out; ++k)
-          self.reads[k] = static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(reads, k)));
-        if (PyErr_Occurred()) throw PythonError();
-        return made.release();
-      },
-      "Fused");
-}
-
-void fused_dealloc(PyObject* o) {
-  PyTypeObject* type = Py_TYPE(o);
-  PyObject_GC_UnTrack(o);
-  delete reinterpret_cast<Fused*>(o)->fusion;
-  type->tp_free(o);
-  Py_DECREF(type);
+  return guarded([&] {
+    Object made = owned(type->tp_alloc(type, 0));
+    as<Fused>(made.get()).vectorcall = fused_call;
+    as<Fused>(made.get()).fusion = make_fusion(spec, n_out, dtypes, kinds, reads);
+    return made.release();
+  });
 }
 
 int fused_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
-  if (Fusion* fusion = reinterpret_cast<Fused*>(o)->fusion) Py_VISIT(fusion->spec.get());
+  if (as<Fused>(o).fusion) Py_VISIT(as<Fused>(o).fusion->spec.get());
   return 0;
 }
 
@@ -117,7 +111,7 @@ PyGetSetDef attributes[] = {getter<[](Fused& self) { return self.fusion->spec; }
 
 void initialize_fused(PyObject* module) {
   new_type("flambeau._core.Fused", sizeof(Fused), Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
-           {slot(Py_tp_new, fused_new), slot(Py_tp_dealloc, fused_dealloc),
+           {slot(Py_tp_new, fused_new), slot(Py_tp_dealloc, destroy_object<Fused>),
             slot(Py_tp_traverse, fused_traverse), slot(Py_tp_call, PyVectorcall_Call),
             slot(Py_tp_members, members), slot(Py_tp_getset, attributes)},
            module, "Fused");

@@ -1,48 +1,17 @@
 // What compiled functions (flambeau/compiled) ask before each call: what its arguments are like,
 // and whether Python values still are what they were. Needs the GIL.
-#include <Python.h>
+#include <cstring>
 
-#include <string>
-
-#include "autograd/door.h"
-#include "autograd/engine.h"
-#include "autograd/meta.h"
-#include "autograd/saved_hooks.h"
-#include "dispatch/autocast.h"
-#include "python/args.h"
+#include "dispatch/layout_key.h"
+#include "python/bind.h"
 #include "python/overrides.h"
 
 namespace flambeau {
 
 namespace {
 
-template <class T>
-void put(std::string& key, const T& value) {
-  key.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-void put_layout(std::string& key, const Tensor& t) {
-  key.append(reinterpret_cast<const char*>(t.sizes), t.ndim * sizeof(int64_t));
-  key.append(reinterpret_cast<const char*>(t.strides), t.ndim * sizeof(int64_t));
-}
-
-/// Type, dtype, number of dims, modes of a tensor, and which sizes are 1; with `exact` (or gaps)
-/// all sizes and strides. False for one that no program takes: without elements, off the CPU,
-/// batched.
-bool describe(std::string& key, PyObject* o, bool exact) {
-  const Tensor& t = *as_tensor(o);
-  if (t.numel == 0 || t.batched || !(t.device() == on_cpu) ||
-      !(t.storage->data || t.storage->waiting))
-    return false;
-  put(key, Py_TYPE(o));
-  key.push_back(static_cast<char>(t.dtype));
-  key.push_back(static_cast<char>(t.ndim));
-  key.push_back(static_cast<char>(requires_grad(t) | t.contiguous << 1 | t.inference << 2));
-  uint64_t ones = 0;
-  for (int d = 0; d < t.ndim; ++d) ones = ones << 1 | (t.sizes[d] == 1);
-  put(key, ones);
-  if (exact || !t.contiguous) put_layout(key, t);
-  return true;
+Object bytes_of(const std::string& key) {
+  return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
 }
 
 bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
@@ -54,7 +23,7 @@ bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
     while (same < n && PyList_GET_ITEM(tensors, same) != o) ++same;
     key.push_back('t');
     put(key, same < n ? same : -1);
-    return describe(key, o, false) && PyList_Append(tensors, o) == 0;
+    return put_layout(key, *as_tensor(o), false) && PyList_Append(tensors, o) == 0;
   }
   if (o == Py_None || o == Py_True || o == Py_False) {
     key.push_back(o == Py_None ? 'n' : o == Py_True ? 'y' : 'z');
@@ -75,40 +44,32 @@ bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
   return false;
 }
 
-/// _call_key(args, kwargs) -> (bytes, [tensors]), or None for arguments of other kinds and modes in
-/// which calls are to be looked at otherwise.
-PyObject* py_call_key(const Call& call) {
-  Args a(call);
-  if (watchers || autocast.on || anomaly_mode || has_saved_hooks()) Py_RETURN_NONE;
-  check<TypeError>(PyTuple_Check(a[0]) && PyDict_Check(a[1]),
+/// (bytes, [tensors]) of a call, or None for arguments of other kinds and modes in which calls are
+/// to be looked at otherwise.
+Object call_key(PyObject* args, PyObject* kwargs) {
+  check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
                    [] { return message("_call_key(): takes a tuple and a dict."); });
   std::string key;
-  key.push_back(static_cast<char>(grad_mode_enabled | inference_mode_enabled << 1));
-  key.push_back(static_cast<char>(default_dtype));
+  const Object none = Object::borrow(Py_None);
+  if (!put_modes(key)) return none;
   Object tensors = owned(PyList_New(0));
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[0]); ++i)
-    if (!add_value(key, PyTuple_GET_ITEM(a[0], i), tensors.get())) Py_RETURN_NONE;
+  for (PyObject* o : Items(args))
+    if (!add_value(key, o, tensors.get())) return none;
   PyObject *name, *value;
-  for (Py_ssize_t at = 0; PyDict_Next(a[1], &at, &name, &value);) {
+  for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &name, &value);) {
     key.push_back('k');
     key.append(text_of(name)).push_back(0);
-    if (!add_value(key, value, tensors.get())) Py_RETURN_NONE;
+    if (!add_value(key, value, tensors.get())) return none;
   }
-  Object bytes = owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
-  return PyTuple_Pack(2, bytes.get(), tensors.get());
+  return owned(PyTuple_Pack(2, bytes_of(key).get(), tensors.get()));
 }
 
-/// _describe_layouts(tensors, exact) -> bytes, or None where one is such that no program takes it.
-PyObject* py_describe_layouts(const Call& call) {
-  Args a(call);
+/// None where one is such that no program takes it.
+std::optional<Object> describe_layouts(const std::vector<TensorRef>& tensors, bool exact) {
   std::string key;
-  Object list = owned(PySequence_Fast(a[0], "_describe_layouts(): takes a sequence."));
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i) {
-    PyObject* o = PySequence_Fast_GET_ITEM(list.get(), i);
-    check<TypeError>(is_tensor(o), [] { return message("_describe_layouts(): takes Tensors."); });
-    if (!describe(key, o, a.truth(1))) Py_RETURN_NONE;
-  }
-  return PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size()));
+  for (const TensorRef& t : tensors)
+    if (!put_layout(key, *t, exact)) return std::nullopt;
+  return bytes_of(key);
 }
 
 /// Whether `now` is `value`, or an equal number or text of the same type.
@@ -142,57 +103,48 @@ unsigned long tag_of(PyObject* cls) {
   return type->tp_version_tag;
 }
 
-/// _unchanged(items, lengths, cells, kinds, classes): (dict, key, value or ... where there is
-/// none), (dict, length), (cell, value), (object, class, dict of attributes or None), (class, its
-/// tag).
-PyObject* py_unchanged(const Call& call) {
-  Args a(call);
-  for (int i = 0; i < 5; ++i)
-    check<TypeError>(PyList_CheckExact(a[i]),
-                     [] { return message("_unchanged(): takes five lists."); });
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[4]); ++i) {
-    PyObject* pair = PyList_GET_ITEM(a[4], i);
-    unsigned long tag = tag_of(PyTuple_GET_ITEM(pair, 0));
-    if (!tag || tag != PyLong_AsUnsignedLong(PyTuple_GET_ITEM(pair, 1))) Py_RETURN_FALSE;
-  }
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[1]); ++i) {
-    PyObject* pair = PyList_GET_ITEM(a[1], i);
-    if (PyDict_Size(PyTuple_GET_ITEM(pair, 0)) != PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1)))
-      Py_RETURN_FALSE;
-  }
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[0]); ++i) {
-    PyObject* item = PyList_GET_ITEM(a[0], i);
-    PyObject* value = PyTuple_GET_ITEM(item, 2);
-    Object now = Object::borrow(
-        PyDict_GetItemWithError(PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1)));
+/// Whether holds(fields) of each tuple of a list.
+template <class Holds>
+bool every(PyObject* list, Holds&& holds) {
+  check<TypeError>(PyList_CheckExact(list), [] { return message("_unchanged(): takes lists."); });
+  for (PyObject* tuple : Items(list))
+    if (!holds(PySequence_Fast_ITEMS(tuple))) return false;
+  return true;
+}
+
+/// items: (dict, key, value or ... where there is none); lengths: (dict, length); cells: (cell,
+/// value); kinds: (object, class, dict of attributes or None); classes: (class, its tag).
+bool unchanged(PyObject* items, PyObject* lengths, PyObject* cells, PyObject* kinds,
+               PyObject* classes) {
+  auto has_tag = [](PyObject** f) {
+    const unsigned long tag = tag_of(f[0]);
+    return tag && tag == PyLong_AsUnsignedLong(f[1]);
+  };
+  auto has_length = [](PyObject** f) { return PyDict_Size(f[0]) == PyLong_AsSsize_t(f[1]); };
+  auto has_item = [](PyObject** f) {
+    Object now = Object::borrow(PyDict_GetItemWithError(f[0], f[1]));
     if (!now && PyErr_Occurred()) throw PythonError();
-    if (!is_same(now.get(), value == Py_Ellipsis ? nullptr : value)) Py_RETURN_FALSE;
-  }
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[2]); ++i) {
-    PyObject* pair = PyList_GET_ITEM(a[2], i);
-    Object now = Object::steal(PyCell_Get(PyTuple_GET_ITEM(pair, 0)));
-    if (!is_same(now.get(), PyTuple_GET_ITEM(pair, 1))) Py_RETURN_FALSE;
-  }
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[3]); ++i) {
-    PyObject *item = PyList_GET_ITEM(a[3], i), *object = PyTuple_GET_ITEM(item, 0);
-    PyObject* dict = PyTuple_GET_ITEM(item, 2);
-    if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != PyTuple_GET_ITEM(item, 1)) Py_RETURN_FALSE;
-    if (dict == Py_None) continue;
-    Object now = owned(PyObject_GenericGetDict(object, nullptr));
-    if (now.get() != dict) Py_RETURN_FALSE;
-  }
+    return is_same(now.get(), f[2] == Py_Ellipsis ? nullptr : f[2]);
+  };
+  auto has_value = [](PyObject** f) {
+    Object now = Object::steal(PyCell_Get(f[0]));
+    return is_same(now.get(), f[1]);
+  };
+  auto is_kind = [](PyObject** f) {
+    if (reinterpret_cast<PyObject*>(Py_TYPE(f[0])) != f[1]) return false;
+    return f[2] == Py_None || owned(PyObject_GenericGetDict(f[0], nullptr)).get() == f[2];
+  };
+  const bool same = every(classes, has_tag) && every(lengths, has_length) &&
+                    every(items, has_item) && every(cells, has_value) && every(kinds, is_kind);
   if (PyErr_Occurred()) throw PythonError();
-  Py_RETURN_TRUE;
+  return same;
 }
 
 const NativeEntry entries[] = {
-    fact({"_call_key", "args, kwargs", py_call_key, "What the arguments of a call are like."}),
-    fact({"_describe_layouts", "tensors, exact", py_describe_layouts, "What tensors are like."}),
-    fact({"_unchanged", "items, lengths, cells, kinds, classes", py_unchanged,
-          "Whether Python values are what they were."}),
-    fact({"_class_tag", "cls",
-          [](const Call& call) { return PyLong_FromUnsignedLong(tag_of(Args(call)[0])); },
-          "A number that changes with a class."}),
+    fact(bind<call_key>("_call_key", "args, kwargs")),
+    fact(bind<describe_layouts>("_describe_layouts", "tensors, exact")),
+    fact(bind<unchanged>("_unchanged", "items, lengths, cells, kinds, classes")),
+    fact(bind<[](PyObject* cls) { return uint64_t{tag_of(cls)}; }>("_class_tag", "cls")),
     {}};
 
 const Functions functions(entries);

@@ -47,16 +47,6 @@ struct Argument<NormWants> : Members<NormWants, bool, bool, bool> {};
 template <>
 struct Argument<SequenceOrder> : Members<SequenceOrder, std::optional<std::vector<int64_t>>, bool> {
 };
-/// The address of a compiled kernel.
-template <>
-struct Argument<RowsKernel> {
-  static RowsKernel read(Reader& r) {
-    auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(r.args[r.at++]));
-    if (!kernel) throw PythonError();
-    return kernel;
-  }
-};
-
 namespace {
 
 std::tuple<TensorRef, TensorRef, double> cross_entropy_of(RowsKernel kernel, Tensor& input,
@@ -89,12 +79,10 @@ const NativeEntry entries[] = {
         "grad_output, indices, sizes, out_sizes, kernel, stride, padding, dilation"),
     bind<raw::avg_pool>(
         "_avg_pool",
-        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation",
-        "Means of windows."),
+        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation"),
     bind<raw::avg_pool_backward>(
         "_avg_pool_backward",
-        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation",
-        "Gradients spread over the windows."),
+        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation"),
 
     bind<raw::add_border>("_add_border", "input, mode, pad"),
     bind<raw::add_constant_border>("_add_constant_border", "input, pad, value"),
@@ -111,10 +99,8 @@ const NativeEntry entries[] = {
     bind<raw::flex_states>("_flex_states", "sizes, visible, arrays"),
 
     bind<cross_entropy_of>("_cross_entropy",
-                           "address, input, target, ignored, smoothing, reduction",
-                           "(loss, logsumexp, how many counted), by the kernel at address."),
-    bind<nll_of>("_nll", "input, target, weight, ignored, reduction",
-                 "(loss, weight of what counted, the first place that is no class or -1)."),
+                           "address, input, target, ignored, smoothing, reduction"),
+    bind<nll_of>("_nll", "input, target, weight, ignored, reduction"),
     bind<nll_gradient>("_nll_backward", "grad, input, target, weight, ignored, scale"),
 
     bind<raw::ctc>("_ctc",
@@ -135,8 +121,7 @@ const NativeEntry entries[] = {
         "_layer_norm_backward",
         "grad, x, mean, rstd, weight, length, wants_x, wants_weight, wants_bias"),
 
-    bind<raw::lstm>("_lstm", "inputs, h, c, weight, bias, counts, backwards, keep",
-                    "A sequence of a long short-term memory."),
+    bind<raw::lstm>("_lstm", "inputs, h, c, weight, bias, counts, backwards, keep"),
     bind<raw::lstm_backward>(
         "_lstm_backward", "grad_output, grad_h, grad_c, weight, gates, had_c, counts, backwards"),
 

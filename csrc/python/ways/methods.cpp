@@ -14,39 +14,13 @@ namespace {
 
 // ------------------------------------------------------------------------------------------ facts
 
-PyObject* integers(const int64_t* values, int n) {
-  PyObject* tuple = PyTuple_New(n);
-  for (int i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(values[i]));
-  return tuple;
-}
-
-/// The place of `dim` among sizes or strides.
-int place_of(const char* op, const Tensor& t, int64_t dim) {
-  check<IndexError>(t.ndim > 0,
-                    [&] { return message(op, ": a 0-dim tensor has no dim ", dim, "."); });
-  return wrap_dim(dim, t.ndim, op);
-}
+/// A size or a stride, or all of them.
 PyObject* size_of(Called op, Tensor& t, std::optional<int64_t> dim) {
   return dim ? PyLong_FromLongLong(t.sizes[place_of(op, t, *dim)]) : make_size(t.sizes, t.ndim);
 }
 PyObject* stride_of(Called op, Tensor& t, std::optional<int64_t> dim) {
-  return dim ? PyLong_FromLongLong(t.strides[place_of(op, t, *dim)]) : integers(t.strides, t.ndim);
-}
-PyObject* address_of(Tensor& t) {
-  if (t.is_cuda()) return PyLong_FromUnsignedLongLong(t.numel ? t.address() : 0);
-  const bool has_bytes = t.numel && !t.is_meta();
-  if (has_bytes) t.storage->lent = true;
-  return PyLong_FromUnsignedLongLong(has_bytes ? reinterpret_cast<uint64_t>(t.data()) : 0);
-}
-
-/// What orders memory: preserve_format names none.
-Format order_named(const char* op, Format format) {
-  check(format != Format::preserve,
-        [&] { return message(op, ": preserve_format is not an order of memory; name one."); });
-  return format;
-}
-bool is_contiguous(Called op, Tensor& t, Format format) {
-  return format == Format::unsaid ? t.contiguous : is_in_format(t, order_named(op, format));
+  return dim ? PyLong_FromLongLong(t.strides[place_of(op, t, *dim)])
+             : tuple_of_integers(t.strides, t.ndim).release();
 }
 
 // -------------------------------------------------------------------------------------- to Python
@@ -73,21 +47,6 @@ PyObject* to_list(const Tensor& t, int dim, const char* at) {
 }
 
 // ------------------------------------------------------------------------------- copies and casts
-
-TensorRef in_order(Called op, Tensor& t, Format format) {
-  return in_format(t, format == Format::unsaid ? Format::contiguous : order_named(op, format), op);
-}
-TensorRef clone_of(Tensor& t, Format format) {
-  if (format == Format::contiguous) return clone_with(t, contiguous_strides(sizes_of(t)));
-  if (is_channels_last(format))
-    return clone_with(t, channels_last_strides(sizes_of(t), format, "clone"));
-  return clone(t);
-}
-TensorRef keep_format(Tensor& result, Tensor& input) {
-  Format format = result.ndim == input.ndim ? format_shown(input) : Format::contiguous;
-  return is_channels_last(format) ? in_format(result, format, "_keep_format")
-                                  : TensorRef::borrow(&result);
-}
 
 /// What to() is asked for: a dtype, a device, a tensor that has both, in any mixture.
 struct Wanted {
@@ -119,15 +78,7 @@ TensorRef to(Called op, Tensor& t, Rest wished, PyObject* dtype, PyObject* devic
       (flags++ == 0 ? later : copy) = wished.items[i] == Py_True;
   }
   for (PyObject* o : {dtype, device, other}) wanted.take(o, op);
-  TensorRef out = wanted.dtype != t.dtype               ? to_dtype(t, wanted.dtype)
-                  : copy && wanted.device == t.device() ? clone(t)
-                                                        : TensorRef::borrow(&t);
-  {
-    NonBlocking copies(later);
-    out = to_device(*out, wanted.device);
-  }
-  if (format == Format::contiguous || is_channels_last(format)) out = in_format(*out, format, op);
-  return out;
+  return converted(op, t, wanted.dtype, wanted.device, copy, later, format);
 }
 
 PyObject* py_to(const Call& call) {
@@ -157,18 +108,17 @@ const NativeEntry entries[] = {
                                                       "The number of elements."))),
     fact(method(bind<[](Tensor& t) { return t.offset; }>(
         "storage_offset", "input -> int", "Where in its storage the tensor begins, in elements."))),
-    fact(method(bind<address_of>("data_ptr", "input -> int",
+    fact(method(bind<lent_place>("data_ptr", "input -> int",
                                  "Where in memory the tensor begins, as a number."))),
     fact(method(bind<[](Tensor& t) { return int64_t{itemsize(t.dtype)}; }>(
         "element_size", "input -> int", "Bytes to an element."))),
-    fact(method(bind<is_contiguous>("is_contiguous", "input, memory_format=None -> bool",
-                                    "Whether the elements lie in order without gaps."))),
+    fact(method(bind<is_in_order>("is_contiguous", "input, memory_format=None -> bool",
+                                  "Whether the elements lie in order without gaps."))),
     fact(both(bind<[](Tensor& t) { return is_floating(t.dtype); }>(
         "is_floating_point", "input -> bool", "Whether the dtype is floating."))),
     fact(both(bind<[](Tensor& t) { return is_complex(t.dtype); }>(
         "is_complex", "input -> bool", "Whether the dtype is complex."))),
-    bind<[](Tensor& t) { return is_dense(t); }>(
-        "_is_dense", "input", "Whether the elements fill their memory without gaps or repeats."),
+    bind<[](Tensor& t) { return is_dense(t); }>("_is_dense", "input"),
     method(bind<item>("item", "input -> bool | int | float | complex",
                       "The only element as a Python number.")),
     method(bind<[](Tensor& t) {

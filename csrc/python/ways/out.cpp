@@ -23,43 +23,15 @@ Tensor& tensor_of(const char* op, const char* role, PyObject* o) {
 /// Raises unless out has this dtype and lies apart from the tensors among inputs.
 void check_out(PyObject* given, DType expected, PyObject* inputs, const char* op) {
   Tensor& out = tensor_of(op, "out", given);
-  check<TypeError>(PyTuple_Check(inputs),
-                   [] { return message("_check_out(): expected a tuple."); });
   check(out.dtype == expected, [&] {
     return message(op, ": out is ", name(out.dtype), " but the result is ", name(expected),
                    ". Give out that dtype.");
   });
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(inputs); ++i)
-    if (PyObject* input = PyTuple_GET_ITEM(inputs, i); is_tensor(input))
-      check_apart(*as_tensor(input), out, op);
+  each_tensor(inputs, [&](Tensor& input) { check_apart(input, out, op); });
 }
 
-std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
-  check<TypeError>(!is_tensor(o), [&] {
-    return message(function, ": takes a list or tuple of Tensors, not one Tensor.");
-  });
-  Object items = listed(o);
-  if (!items && PyErr_ExceptionMatches(PyExc_TypeError)) {
-    PyErr_Clear();
-    throw TypeError(
-        message(function, ": takes a list or tuple of Tensors, not ", Py_TYPE(o)->tp_name, "."));
-  }
-  if (!items) throw PythonError();
-  std::vector<TensorRef> tensors;
-  tensors.reserve(static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())));
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
-    check<TypeError>(is_tensor(item), [&] {
-      return message(function, ": item ", i, " of the list is ", Py_TYPE(item)->tp_name,
-                     ", not a Tensor.");
-    });
-    tensors.push_back(TensorRef::borrow(as_tensor(item)));
-  }
-  return tensors;
-}
 template <TensorRef (*operation)(const std::vector<TensorRef>&, int64_t, Tensor*)>
-TensorRef join(Called op, PyObject* list, int64_t dim, Tensor* out) {
-  std::vector<TensorRef> tensors = tensors_of(list, op);
+TensorRef join(Called op, const std::vector<TensorRef>& tensors, int64_t dim, Tensor* out) {
   if (out)
     for (const TensorRef& t : tensors) check_apart(*t, *out, op);
   return operation(tensors, dim, out);

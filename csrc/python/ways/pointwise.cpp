@@ -21,47 +21,6 @@ namespace {
                           Py_TYPE(got)->tp_name, "."));
 }
 
-/// The number in a tensor that stands for a scalar parameter: nothing broadcasts there. On the meta
-/// device there is none, and the tensor stays.
-void take_number(const Pointwise& record, int i, Arg& arg, std::vector<Object>& numbers) {
-  Tensor& t = *arg.tensor;
-  check<TypeError>(t.ndim == 0, [&] {
-    return message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
-                   " takes a number, or a tensor of no dims, but got a tensor of shape ", shape(t),
-                   ".");
-  });
-  if (t.is_meta()) return;
-  numbers.push_back(Object::steal(number_of(t, record.name.c_str())));
-  arg = {nullptr, numbers.back().get()};
-}
-
-/// A factor `alpha` with a fraction would be cut to an int where all tensors are whole numbers, and
-/// True of two operands is none where these are numbers.
-void check_factors(const Pointwise& record, const Arg* args) {
-  const Arg& last = args[record.n_args - 1];
-  if (record.n_inputs == 2 && record.n_args == 3 && last.number && PyBool_Check(last.number)) {
-    bool numbers = false;
-    for (int i = 0; i < 2; ++i)
-      numbers |=
-          (args[i].tensor ? args[i].tensor->dtype : number_dtype(args[i].number)) != DType::bool_;
-    check(!numbers || !is_text(record.arg_names[2].get(), "alpha"), [&] {
-      return message(record.name, ": alpha is a bool, but the operands are numbers. Give an int.");
-    });
-  }
-  for (int i = 0; i < record.n_inputs; ++i)
-    if (args[i].tensor ? is_differentiable(args[i].tensor->dtype)
-                       : is_differentiable(number_dtype(args[i].number)))
-      return;
-  for (int i = record.n_inputs; i < record.n_args; ++i)
-    check(!args[i].number || !PyFloat_Check(args[i].number) ||
-              PyUnicode_CompareWithASCIIString(record.arg_names[i].get(), "alpha") != 0,
-          [&] {
-            return message(record.name,
-                           ": alpha is a float, but the tensors hold integers. Give an int, or "
-                           "convert a tensor.");
-          });
-}
-
 /// f(input, number, tensors ...), as it was written once: the number is alpha or value, which
 /// stands last now.
 void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
@@ -143,13 +102,16 @@ PyObject* run_pointwise(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
 // ------------------------------------------------------------------------------------------------
 // the record of a declaration
 
-Object attribute_of(PyObject* spec, const char* attribute) {
-  Object value = owned(PyObject_GetAttrString(spec, attribute));
-  return value;
-}
-
 int integer_of(PyObject* spec, const char* attribute) {
   return static_cast<int>(PyLong_AsLong(attribute_of(spec, attribute).get()));
+}
+/// Which of the words an attribute is; the first where it is none.
+template <class Enum>
+Enum word_of(PyObject* spec, const char* attribute, std::initializer_list<const char*> words) {
+  Object text = attribute_of(spec, attribute);
+  auto at = std::find_if(words.begin(), words.end(),
+                         [&](const char* word) { return is_text(text.get(), word); });
+  return static_cast<Enum>(at == words.end() ? 0 : at - words.begin());
 }
 
 /// spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result, differentiable,
@@ -165,31 +127,20 @@ Pointwise* make_record(PyObject* spec) {
   check(record->n_args < max_operands, [&] {
     return message("Pointwise: ", record->name, " has more than ", max_operands - 1, " arguments.");
   });
-  for (int i = 0; i < record->n_args; ++i) {
-    record->arg_names.push_back(Object::borrow(PyTuple_GET_ITEM(names.get(), i)));
-    PyObject* value = PyTuple_GetItem(defaults.get(), i);
-    if (!value) throw PythonError();
+  for (PyObject* name : Items(names.get())) record->arg_names.push_back(Object::borrow(name));
+  for (PyObject* value : Items(defaults.get()))
     record->defaults.push_back(value == Py_Ellipsis ? Object() : Object::borrow(value));
-  }
   record->keep = static_cast<uint32_t>(integer_of(spec, "keep"));
   record->tensors = static_cast<uint32_t>(integer_of(spec, "tensors"));
-  record->differentiable = integer_of(spec, "differentiable") != 0;
   record->uses_index = integer_of(spec, "uses_index") != 0;
   record->casts_out = integer_of(spec, "casts_out") != 0;
   record->divisor = integer_of(spec, "divisor");
-  std::string compute = text_of(attribute_of(spec, "compute").get());
-  record->compute = compute == "floating"  ? Pointwise::Compute::floating
-                    : compute == "inexact" ? Pointwise::Compute::inexact
-                    : compute == "counted" ? Pointwise::Compute::counted
-                    : compute == "smooth"  ? Pointwise::Compute::smooth
-                                           : Pointwise::Compute::promoted;
-  std::string result = text_of(attribute_of(spec, "result").get());
-  record->result = result == "bool"    ? Pointwise::Result::boolean
-                   : result == "real"  ? Pointwise::Result::real
-                   : result == "int64" ? Pointwise::Result::int64
-                                       : Pointwise::Result::same;
-  if (record->result == Pointwise::Result::boolean || record->result == Pointwise::Result::int64)
-    record->differentiable = false;
+  record->compute = word_of<Pointwise::Compute>(
+      spec, "compute", {"promoted", "floating", "inexact", "smooth", "counted"});
+  record->result = word_of<Pointwise::Result>(spec, "result", {"same", "bool", "real", "int64"});
+  record->differentiable = integer_of(spec, "differentiable") != 0 &&
+                           record->result != Pointwise::Result::boolean &&
+                           record->result != Pointwise::Result::int64;
   return record;
 }
 

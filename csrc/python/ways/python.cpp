@@ -4,8 +4,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
-#include "python/hooks.h"
-#include "python/lowering.h"
+#include "python/door.h"
 #include "python/operator.h"
 
 namespace flambeau {
@@ -25,16 +24,11 @@ PyObject* invoke(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* 
 /// TypeError in place of an AttributeError, if what lacks the attribute is an argument: only
 /// tensors have what operators ask for.
 void name_wrong_type(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback) PyException_SetTraceback(value, traceback);
-  Object culprit = Object::steal(PyObject_GetAttrString(value, "obj"));
-  PyErr_Clear();
-  PyErr_Restore(type, value, traceback);
+  Unraised error;
+  Object culprit = Object::steal(PyObject_GetAttrString(error.value(), "obj"));
+  error.raise();
   for (Py_ssize_t i = 0; i < n + count_of(keys); ++i) {
     if (args[i] != culprit.get() || is_tensor(args[i])) continue;
-    PyErr_Clear();
     PyObject* names = i < n ? self.parameters->names() : keys;
     Py_ssize_t at = i < n ? i : i - n;
     std::string place = at < PyTuple_GET_SIZE(names) ? text_of(PyTuple_GET_ITEM(names, at))

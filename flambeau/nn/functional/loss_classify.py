@@ -9,7 +9,7 @@ from ...ops import losses
 from ...ops import nll as fused_nll
 from ...ops.core.arguments import check_broadcast, common_shape, every
 from ...ops.core.autocast import full_precision
-from ...ops.core.ways import row_way
+from ...ops.core.ways import by_dtype, native_way
 from .reduction import check, reduced, reduction_of
 
 
@@ -126,8 +126,8 @@ def nll_loss(
     return fused_nll.nll_loss(input, target, weight, ignore_index, reduction)
 
 
-cross_entropy = row_way(cross_entropy, "cross_entropy", fused.kernel, fused.backward)
-nll_loss = row_way(nll_loss, "nll_loss", None, fused_nll.backward)
+cross_entropy = native_way(cross_entropy, "cross_entropy", by_dtype(fused.kernel), fused.backward)
+nll_loss = native_way(nll_loss, "nll_loss", fused_nll.backward)
 
 
 def _nll_of_learned_weights(input, target, weight, ignore_index, reduction):

@@ -9,7 +9,7 @@ from ...autograd.function import forward_levels
 from ...ops import group_norm as group_norm_loops
 from ...ops import rows
 from ...ops.core.arguments import check_parameters
-from ...ops.core.ways import row_way
+from ...ops.core.ways import native_way
 
 
 def _check_batch(operator, sizes):
@@ -153,7 +153,7 @@ def _group_norm_backward(grad_output, input, mean, rstd, weight, groups, eps, wa
     return tuple(g if wants else None for g, wants in zip(grads, wanted, strict=True))
 
 
-group_norm = row_way(group_norm, "group_norm", None, _group_norm_backward)
+group_norm = native_way(group_norm, "group_norm", _group_norm_backward)
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):

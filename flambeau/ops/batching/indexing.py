@@ -228,11 +228,6 @@ def _index(input, indices):
     return batched(places.to_slices(indexing.index(full(input, levels), places.all)), levels)
 
 
-@rule(indexing.index_first)
-def _(input, index):
-    return _index(input, index if isinstance(index, tuple) else (index,))
-
-
 @rule(indexing.searchsorted)
 def _(sequence, values, right, out_int32, sorter):
     levels = joint_levels(sequence, values, sorter)

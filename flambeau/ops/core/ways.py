@@ -1,16 +1,34 @@
-"""Native ways into operators declared in Python (csrc/python/operator.h: Way).
+"""Native ways into operators declared in Python (csrc/dispatch/ways).
 
-A way takes the calls that programs make all the time: plain tensors, no out=; those of rows and of indices
-are recorded too. All others go to the implementation, which also raises the errors.
+A way takes the calls that programs make all the time: plain tensors, no out=; most are recorded too. All others go to
+the implementation, which also raises the errors.
 """
 
 from ... import _core
 from .declare import as_operator
 
 
+def native_way(operation, name, *parts):
+    """Gives an operator the way `name` (a class of csrc/dispatch/ways says which parts it is made of); returns it.
+
+    Args:
+        parts: of a way of rows first compile(variant, dtype), which gives the address of a row kernel; which variants
+            there are stands beside the way. Of all that record calls backward(grad, *kept), which gives the gradients
+            by differentiable operators; the way says what it keeps.
+    """
+    operation = as_operator(operation)
+    getattr(_core, f"_{name}_way")(operation, *parts)
+    return operation
+
+
+def by_dtype(compile):
+    """compile(variant, dtype) as a way calls it: with the name of the dtype."""
+    return lambda variant, name: compile(variant, getattr(_core, name))
+
+
 def reduction_way(
-    operation, reduction, results="s", accepts="a", *, names=("input", "dim", "keepdim"),
-    whole=None, result_type=None, parameter=None, backward=None, whole_backward=None,
+    operation, reduction, results="s", accepts="a", *, whole=None, result_type=None,
+    parameter=None, backward=None, whole_backward=None,
 ):  # fmt: skip
     """Lets calls of an operator that is one run of a reduction go there straight; returns the operator.
 
@@ -26,10 +44,9 @@ def reduction_way(
             to the implementation.
         whole_backward (optional): the same of `whole`.
     """
-    operation = as_operator(operation)
-    _core._reduction_way(
+    return native_way(
         operation,
-        names,
+        "reduction",
         reduction,
         results,
         accepts,
@@ -39,38 +56,3 @@ def reduction_way(
         backward,
         whole_backward,
     )
-    return operation
-
-
-def row_way(operation, way, compile, backward):
-    """The same of an operator of rows; `way` is one of csrc/python/ways/rows.cpp, or losses.cpp.
-
-    Args:
-        compile: compile(variant, dtype) gives the address of a row kernel; which variants there are stands
-            beside each way.
-        backward: backward(grad, *kept) gives the gradients, by differentiable operators; the way says what
-            it keeps.
-    """
-    operation = as_operator(operation)
-    _core._row_way(operation, way, compile, backward)
-    return operation
-
-
-def raw_way(operation, raw, count, backward, least=None):
-    """The same of an operator whose forward is `raw` of a tensor, and of indices and ints, `count` in all.
-
-    backward(grad, the shape of the tensor, *the other arguments) gives its gradient. With `least`, so many
-    arguments are enough, and tuples of ints or tensors may be among them; those at the end of a call
-    reach backward one by one. `raw` may return NotImplemented.
-    """
-    _core._raw_way(as_operator(operation), raw, count, backward, least)
-
-
-def pair_way(operation, raw, kinds, result_type):
-    """The same of an operator of (values, indices) whose forward is `raw` of a tensor and numbers.
-
-    kinds: a letter for each of these arguments, the operator's first ones: i an int, f True or False. What else the
-    operator takes is True or False and changes nothing. Recorded calls are left to the implementation.
-    """
-    _core._pair_way(as_operator(operation), raw, kinds, result_type)
-    return operation

@@ -151,24 +151,6 @@ def _check_mask(input, indices):
         at += index.dim()
 
 
-@rule("index_first")
-def index_first(input, given):
-    indices = [
-        None if isinstance(i, slice) and i == slice(None) else i
-        for i in (given if isinstance(given, tuple) else (given,))
-    ]
-    for i in indices:
-        if i is None:
-            continue
-        if not isinstance(i, _core.Tensor) or i.dim() == 0 or i.device != input.device:
-            return NotImplemented
-        if i.dtype not in (_core.int64, _core.bool):
-            return NotImplemented
-    taken = sum(i.dim() if i is not None and i.dtype is _core.bool else 1 for i in indices)
-    alone = all(i is None for i in indices)
-    return NotImplemented if alone or taken > input.dim() else index(input, indices)
-
-
 # -- masks
 
 
@@ -412,33 +394,3 @@ def roll(input, shifts, dims):
         shift %= n
         input = fl.cat([input.narrow(dim, n - shift, shift), input.narrow(dim, 0, n - shift)], dim)
     return out.copy_(input)
-
-
-@rule("flip_plain")
-def flip_plain(input, dim, other=None):
-    dims = list(dim) if isinstance(dim, tuple) else [dim] if other is None else [dim, other]
-    return flip(input, dims)
-
-
-@rule("roll_plain")
-def roll_plain(input, shift, dim):
-    return roll(input, [shift], [dim])
-
-
-def _triangle(input, keep):
-    """The elements where keep(row, column), 0 elsewhere."""
-    rows = fl.arange(input.shape[-2], device=input.device).unsqueeze(1)
-    columns = fl.arange(input.shape[-1], device=input.device)
-    return fl.where(
-        keep(rows, columns), input, _core.zeros((), dtype=input.dtype, device=input.device)
-    )
-
-
-@rule("tril")
-def tril(input, diagonal=0):
-    return _triangle(input, lambda row, column: column - row <= diagonal)
-
-
-@rule("triu")
-def triu(input, diagonal=0):
-    return _triangle(input, lambda row, column: column - row >= diagonal)

@@ -1,0 +1,13 @@
+// Where gradients of tensors go. Needs the GIL.
+#pragma once
+#include "autograd/meta.h"
+
+namespace flambeau {
+
+/// The node and the number that a tensor's gradient goes to, with a new reference; raises where
+/// none does.
+Edge edge_of(Tensor& t);
+/// Whether the graph of tensors, cut off at inputs, has other leaves.
+bool reaches_beyond(const std::vector<TensorRef>& tensors, const std::vector<TensorRef>& inputs);
+
+}  // namespace flambeau

@@ -1,0 +1,34 @@
+#include "dispatch/layout_key.h"
+
+#include "autograd/door.h"
+#include "autograd/engine.h"
+#include "autograd/saved_hooks.h"
+#include "dispatch/autocast.h"
+
+namespace flambeau {
+
+bool put_layout(std::string& key, const Tensor& t, bool exact) {
+  if (t.numel == 0 || t.batched || !(t.device() == on_cpu) ||
+      !(t.storage->data || t.storage->waiting))
+    return false;
+  put(key, Py_TYPE(&t));
+  key.push_back(static_cast<char>(t.dtype));
+  key.push_back(static_cast<char>(t.ndim));
+  key.push_back(static_cast<char>(requires_grad(t) | t.contiguous << 1 | t.inference << 2));
+  uint64_t ones = 0;
+  for (int d = 0; d < t.ndim; ++d) ones = ones << 1 | (t.sizes[d] == 1);
+  put(key, ones);
+  if (exact || !t.contiguous) {
+    key.append(reinterpret_cast<const char*>(t.sizes), t.ndim * sizeof(int64_t));
+    key.append(reinterpret_cast<const char*>(t.strides), t.ndim * sizeof(int64_t));
+  }
+  return true;
+}
+
+bool put_modes(std::string& key) {
+  key.push_back(static_cast<char>(grad_mode_enabled | inference_mode_enabled << 1));
+  key.push_back(static_cast<char>(default_dtype));
+  return !watchers && !autocast.on && !anomaly_mode && !has_saved_hooks();
+}
+
+}  // namespace flambeau

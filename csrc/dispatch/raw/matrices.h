@@ -1,0 +1,26 @@
+// Factorizations and solutions (dispatch/lapack.h) of matrices that are looked at first: what a
+// hook of saved tensors puts in their place comes here unchecked. Need the GIL.
+#pragma once
+#include "dispatch/lapack.h"
+#include "tensor/called.h"
+
+namespace flambeau::raw {
+
+using Two = std::tuple<TensorRef, TensorRef>;
+using Three = std::tuple<TensorRef, TensorRef, TensorRef>;
+
+Three lu_factor(Called op, Tensor& A);
+Two inverse(Called op, Tensor& A);
+Two cholesky(Called op, Tensor& A);
+TensorRef determinant(Called op, Tensor& A);
+Two sign_and_log_det(Called op, Tensor& A);
+Two qr(Called op, Tensor& A, bool complete);
+Three eigh(Called op, Tensor& A, bool upper, bool vectors);
+Three eig(Called op, Tensor& A, bool vectors);
+Solved svd(Called op, Tensor& A, bool full, bool vectors);
+Solved solve(Called op, Tensor& A, Tensor& B);
+TensorRef solve_transposed(Called op, Tensor& LU, Tensor& pivots, Tensor& B);
+TensorRef solve_triangular(Called op, Tensor& A, Tensor& B, bool upper, bool unitriangular);
+Two least_squares(Called op, Tensor& A, Tensor& B, double rcond);
+
+}  // namespace flambeau::raw

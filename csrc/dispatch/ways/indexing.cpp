@@ -1,0 +1,72 @@
+#include "dispatch/ways/indexing.h"
+
+#include <algorithm>
+
+namespace flambeau::ways {
+
+ByIndices::ByIndices(const char* name, PyObject* backward)
+    : Moved(name, backward, {"shape", "index", "index", "index", "index", "index"}) {}
+
+TensorRef ByIndices::take(Tensor& input, const Indices& given) {
+  const std::vector<Tensor*>& items = given.items;
+  if (input.is_cuda() || items.size() >= size_t{most_kept}) return nullptr;
+  TensorRef result;
+  if (given.alone && items[0]->dtype == DType::bool_) {
+    Tensor& mask = *items[0];
+    if (input.ndim == 0 || mask.is_meta() || mask.device() != input.device() ||
+        !(sizes_of(mask) == sizes_of(input)))
+      return nullptr;
+    result = raw::masked_select(input, mask);
+  } else {
+    for (const Tensor* t : items)
+      if (t && (t->dtype != DType::int64 || t->ndim == 0 || t->device() != input.device()))
+        return nullptr;
+    std::vector<Tensor*> indices = items;
+    while (!indices.empty() && !indices.back()) indices.pop_back();
+    if (indices.empty() || items.size() > static_cast<size_t>(input.ndim)) return nullptr;
+    result = raw::index(input, indices);
+  }
+  if (!records(input)) return result;
+  Ref<WayNode> node = make_way_node(backward_, {&input});
+  node->keep(sizes_of(input));
+  for (Tensor* t : items) node->keep(t);
+  set_history(*result, &node->node);
+  return result;
+}
+
+TensorRef Embedding::take(Tensor& weight, Plain indices) {
+  if (weight.is_cuda()) return nullptr;
+  return with_history(raw::embedding(weight, *indices), weight, indices.tensor);
+}
+
+FunctionalEmbedding::FunctionalEmbedding(const char*, PyObject* backward, PyObject* sparse_backward)
+    : Moved("embedding", backward, {"shape", "indices", "padding_idx"}),
+      sparse_backward_("embedding", sparse_backward, backward_.names) {}
+
+TensorRef FunctionalEmbedding::take(Plain indices, Tensor& weight, std::optional<int64_t> padding,
+                                    Any, bool sparse) {
+  if (weight.is_cuda() || weight.ndim != 2 ||
+      (padding && (*padding < 0 || *padding >= weight.sizes[0])))
+    return nullptr;
+  return with_history(sparse ? sparse_backward_ : backward_, raw::embedding(weight, *indices),
+                      weight, indices.tensor, padding.value_or(-1));
+}
+
+TensorRef Flip::take(Tensor& input, const Dims& given) {
+  std::vector<int64_t> dims;
+  for (int i = 0; i < given.n; ++i) {
+    int64_t dim = given[i];
+    if (!wrap(dim, input.ndim) || std::find(dims.begin(), dims.end(), dim) != dims.end())
+      return nullptr;
+    dims.push_back(dim);
+  }
+  if (input.is_cuda() || !input.contiguous) return nullptr;
+  return with_history(raw::flip(input, dims), input, given);
+}
+
+TensorRef Roll::take(Tensor& input, int64_t shift, int64_t dim) {
+  if (input.is_cuda() || !input.contiguous || !wrap(dim, input.ndim)) return nullptr;
+  return with_history(raw::roll(input, {shift}, {dim}), input, shift, dim);
+}
+
+}  // namespace flambeau::ways

@@ -1,0 +1,67 @@
+// Native ways into softmax and the norms of rows. Need the GIL.
+#pragma once
+#include <optional>
+
+#include "dispatch/raw/norms.h"
+#include "dispatch/raw/rows.h"
+#include "dispatch/ways/way.h"
+
+namespace flambeau::ways {
+
+/// softmax and log_softmax; kernels: forward, backward. Keeps the result and the dim.
+class Softmax {
+ public:
+  static constexpr const char* takes[] = {"dim"};
+  Softmax(const char* name, PyObject* compile, PyObject* backward);
+  TensorRef take(Tensor& input, int64_t dim);
+
+ private:
+  bool gradient(WayNode& node, Tensor& grad, TensorRef* gradients);
+  RowKernels kernels_;
+  const bool log_;
+  WayBackward backward_;
+};
+
+/// layer_norm, with both vectors or none, and rms_norm; kernels: plain, with weight, then the same
+/// two with statistics. Keeps the input, the mean (of layer_norm), 1 / deviation, the weight, the
+/// length of the rows and eps.
+class Norm {
+ public:
+  Norm(const char* name, PyObject* compile, PyObject* backward, bool has_bias);
+
+ protected:
+  TensorRef run(Tensor& input, const Dims& sizes, Tensor* weight, Tensor* bias, double eps);
+
+ private:
+  void record(Tensor& result, const raw::NormOf& of, const TensorRef& mean, Tensor& rstd);
+  RowKernels kernels_;
+  const bool has_bias_;
+  WayBackward backward_;
+};
+struct LayerNorm : Norm {
+  static constexpr const char* takes[] = {"normalized_shape", "weight", "bias", "eps",
+                                          "cudnn_enable"};
+  LayerNorm(const char* name, PyObject* compile, PyObject* backward)
+      : Norm(name, compile, backward, true) {}
+  TensorRef take(Tensor& input, const Dims& sizes, Tensor* weight, Tensor* bias, double eps, Any);
+};
+struct RmsNorm : Norm {
+  static constexpr const char* takes[] = {"normalized_shape", "weight", "eps"};
+  RmsNorm(const char* name, PyObject* compile, PyObject* backward)
+      : Norm(name, compile, backward, false) {}
+  /// Without eps that of the dtype.
+  TensorRef take(Tensor& input, const Dims& sizes, Tensor* weight, std::optional<double> eps);
+};
+
+/// group_norm of a contiguous input on the CPU. Keeps what layer_norm does, groups for the length.
+class GroupNorm {
+ public:
+  static constexpr const char* takes[] = {"num_groups", "weight", "bias", "eps"};
+  GroupNorm(const char* name, PyObject* backward);
+  TensorRef take(Tensor& input, int64_t groups, Tensor* weight, Tensor* bias, double eps);
+
+ private:
+  WayBackward backward_;
+};
+
+}  // namespace flambeau::ways

@@ -1,0 +1,58 @@
+// Native ways into operators that Python implements: what they share. Needs the GIL.
+#pragma once
+#include <algorithm>
+#include <array>
+
+#include "autograd/way_node.h"
+#include "dispatch/reduce.h"
+#include "dispatch/shapes.h"
+
+namespace flambeau::ways {
+
+// Arguments beyond tensors (which may require grad), numbers and sizes.
+
+/// A tensor that records nothing now.
+struct Plain {
+  Tensor* tensor;
+  Tensor& operator*() const { return *tensor; }
+  Tensor* operator->() const { return tensor; }
+};
+/// An int, several in a tuple, or None.
+struct DimOrDims {
+  Dims dims;
+  bool given = false, several = false;
+  DimOrDims() {}
+};
+/// Tensors that index the first dims one each, null for a whole one; `alone` is no tuple.
+struct Indices {
+  std::vector<Tensor*> items;
+  bool alone;
+};
+/// The order of a norm, which is 2; as text "fro".
+struct Two {};
+struct TwoOrFro {};
+/// Whatever it is.
+struct Any {};
+
+/// A result and, of some operators, its places.
+using Pair = std::array<TensorRef, 2>;
+
+/// dim counted from the front; false where there is none such.
+inline bool wrap(int64_t& dim, int ndim) {
+  if (dim < 0) dim += ndim;
+  return dim >= 0 && dim < ndim;
+}
+
+/// The compiled kernels of one operator of rows.
+class RowKernels {
+ public:
+  /// compile(variant, the name of a dtype) gives an address.
+  explicit RowKernels(PyObject* compile) : compile_(Object::borrow(compile)) {}
+  RowsKernel find(int variant, DType dtype);
+
+ private:
+  Object compile_;
+  std::array<RowsKernel, dtype_count> known_[4] = {};
+};
+
+}  // namespace flambeau::ways

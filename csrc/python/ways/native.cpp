@@ -1,0 +1,148 @@
+// Native ways: how their arguments are read, and the functions that give operators theirs
+// (flambeau/ops/core/ways.py).
+#include "python/ways/native.h"
+
+#include "dispatch/ways/indexing.h"
+#include "dispatch/ways/losses.h"
+#include "dispatch/ways/reductions.h"
+#include "dispatch/ways/rows.h"
+
+namespace flambeau {
+
+bool reads(PyObject* o, Tensor*& to) {
+  if (o == Py_None) return true;
+  if (!is_ready(o)) return false;
+  to = as_tensor(o);
+  return true;
+}
+bool reads(PyObject* o, ways::Plain& to) {
+  to.tensor = as_tensor(o);
+  return is_plain(o);
+}
+bool reads(PyObject* o, int64_t& to) {
+  int overflow = 0;
+  if (!PyLong_CheckExact(o)) return false;
+  to = PyLong_AsLongLongAndOverflow(o, &overflow);
+  return overflow == 0;
+}
+bool reads(PyObject* o, double& to) {
+  if (!PyFloat_CheckExact(o)) return false;
+  to = PyFloat_AS_DOUBLE(o);
+  return true;
+}
+bool reads(PyObject* o, bool& to) {
+  to = o == Py_True;
+  return to || o == Py_False || !o;
+}
+bool reads(PyObject* o, Dims& to) {
+  if (!is_list(o) || PySequence_Fast_GET_SIZE(o) > max_ndim) return false;
+  for (PyObject* item : Items(o))
+    if (int64_t value; reads(item, value))
+      to.push(value);
+    else
+      return false;
+  return true;
+}
+bool reads(PyObject* o, Reducing& to) {
+  to = is_text(o, "none") ? Reducing::none : is_text(o, "sum") ? Reducing::sum : Reducing::mean;
+  return to != Reducing::mean || is_text(o, "mean");
+}
+bool reads(PyObject* o, ways::DimOrDims& to) {
+  to.given = o && o != Py_None;
+  to.several = to.given && PyTuple_CheckExact(o);
+  if (!to.given || to.several) return !to.given || reads(o, to.dims);
+  int64_t dim;
+  return reads(o, dim) && (to.dims.push(dim), true);
+}
+/// The slice that stands for all of a dim.
+static bool is_whole_slice(PyObject* o) {
+  if (!PySlice_Check(o)) return false;
+  auto* slice = reinterpret_cast<PySliceObject*>(o);
+  return slice->start == Py_None && slice->stop == Py_None && slice->step == Py_None;
+}
+bool reads(PyObject* o, ways::Indices& to) {
+  auto add = [&](PyObject* item) {
+    const bool whole = is_whole_slice(item);
+    to.items.push_back(whole ? nullptr : as_tensor(item));
+    return whole || is_plain(item);
+  };
+  to.alone = is_tensor(o);
+  if (to.alone || !PyTuple_CheckExact(o)) return to.alone && add(o);
+  for (PyObject* item : Items(o))
+    if (!add(item)) return false;
+  return true;
+}
+bool reads(PyObject* o, ways::Two&) {
+  int64_t value;
+  if (!o) return true;
+  return reads(o, value) ? value == 2 : PyFloat_CheckExact(o) && PyFloat_AS_DOUBLE(o) == 2;
+}
+bool reads(PyObject* o, ways::TwoOrFro&) {
+  ways::Two two;
+  return (o && is_text(o, "fro")) || reads(o, two);
+}
+
+namespace {
+
+/// Gives the operator a way W, made of its name and the other arguments.
+template <class W, class... Given>
+void lead(Operator& self, Given... given) {
+  add_way(self, new NativeWay<W>(self, nullptr, name_of(self), given...));
+}
+template <class W>
+void lead_to_pair(Operator& self, PyObject* result_type) {
+  add_way(self, new NativeWay<W>(self, result_type, name_of(self)));
+}
+
+void lead_to_reduction(Operator& self, Reduction& reduction, const char* results,
+                       const char* accepts, Reduction* whole, PyObject* result_type,
+                       std::optional<double> parameter, PyObject* backward,
+                       PyObject* whole_backward) {
+  auto run = [&](Reduction& one, std::string letters, PyObject* gradient) {
+    const char* result = letters.size() > 1 ? "indices" : "result";
+    return ways::Reduce::Run{
+        &one, std::move(letters),
+        WayBackward(name_of(self), gradient, {"self", result, "dim", "keepdim"})};
+  };
+  std::optional<ways::Reduce::Run> of_all;
+  if (whole) of_all = run(*whole, "s", whole_backward);
+  add_way(self, new NativeWay<ways::Reduce>(self, result_type, run(reduction, results, backward),
+                                            std::move(of_all), accepts, parameter));
+}
+
+const NativeEntry entries[] = {
+    bind<lead_to_reduction>("_reduction_way",
+                            "operation, reduction, results, accepts, whole, result_type, "
+                            "parameter, backward, whole_backward"),
+    bind<lead<ways::Softmax, PyObject*, PyObject*>>("_softmax_way", "operation, compile, backward"),
+    bind<lead<ways::LayerNorm, PyObject*, PyObject*>>("_layer_norm_way",
+                                                      "operation, compile, backward"),
+    bind<lead<ways::RmsNorm, PyObject*, PyObject*>>("_rms_norm_way",
+                                                    "operation, compile, backward"),
+    bind<lead<ways::GroupNorm, PyObject*>>("_group_norm_way", "operation, backward"),
+    bind<lead<ways::CrossEntropyLoss, PyObject*, PyObject*>>("_cross_entropy_way",
+                                                             "operation, compile, backward"),
+    bind<lead<ways::NllLoss, PyObject*>>("_nll_loss_way", "operation, backward"),
+    bind<lead<ways::MeanSquares, Reduction&, Reduction&, PyObject*>>(
+        "_mse_loss_way", "operation, mean, sum, backward"),
+    bind<lead<ways::AlongDim<raw::gather>, PyObject*>>("_gather_way", "operation, backward"),
+    bind<lead<ways::AlongDim<raw::index_select>, PyObject*>>("_index_select_way",
+                                                             "operation, backward"),
+    bind<lead<ways::ByIndices, PyObject*>>("_index_way", "operation, backward"),
+    bind<lead<ways::Embedding, PyObject*>>("_embedding_way", "operation, backward"),
+    bind<lead<ways::FunctionalEmbedding, PyObject*, PyObject*>>(
+        "_functional_embedding_way", "operation, backward, sparse_backward"),
+    bind<lead<ways::Flip, PyObject*>>("_flip_way", "operation, backward"),
+    bind<lead<ways::Roll, PyObject*>>("_roll_way", "operation, backward"),
+    bind<lead<ways::Triangle<false>, PyObject*>>("_tril_way", "operation, backward"),
+    bind<lead<ways::Triangle<true>, PyObject*>>("_triu_way", "operation, backward"),
+    bind<lead_to_pair<ways::Sort>>("_sort_way", "operation, result_type"),
+    bind<lead_to_pair<ways::TopK>>("_topk_way", "operation, result_type"),
+    bind<lead_to_pair<ways::KthValue>>("_kthvalue_way", "operation, result_type"),
+    bind<lead_to_pair<ways::Mode>>("_mode_way", "operation, result_type"),
+    {}};
+const Functions functions(entries);
+
+}  // namespace
+
+}  // namespace flambeau

@@ -1,0 +1,145 @@
+// Native ways (csrc/dispatch/ways) behind the door: arguments by the C++ types that a way takes.
+// What does not read is left to the implementation. Needs the GIL.
+#pragma once
+#include "dispatch/autocast.h"
+#include "dispatch/raw/class_losses.h"
+#include "dispatch/ways/way.h"
+#include "python/bind.h"
+#include "python/operator.h"
+
+namespace flambeau {
+
+/// An ordinary tensor.
+inline bool is_ready(PyObject* o) {
+  return is_tensor_exact(o) && !as_tensor(o)->batched && !autocast.on;
+}
+/// An ordinary tensor whose operators record nothing now.
+inline bool is_plain(PyObject* o) { return is_ready(o) && !needs_record(*as_tensor(o)); }
+
+/// Whether o reads as a T, into `to`. Null is a parameter that an operator lacks: False, 2, no dim.
+bool reads(PyObject* o, Tensor*& to);  // or None, which is null
+bool reads(PyObject* o, ways::Plain& to);
+bool reads(PyObject* o, int64_t& to);
+bool reads(PyObject* o, double& to);
+bool reads(PyObject* o, bool& to);
+bool reads(PyObject* o, Dims& to);  // a list or tuple
+bool reads(PyObject* o, Reducing& to);
+bool reads(PyObject* o, ways::DimOrDims& to);
+bool reads(PyObject* o, ways::Indices& to);
+bool reads(PyObject* o, ways::Two&);
+bool reads(PyObject* o, ways::TwoOrFro&);
+inline bool reads(PyObject*, ways::Any&) { return true; }
+template <class T>
+bool reads(PyObject* o, std::optional<T>& to) {
+  return o == Py_None || reads(o, to.emplace());
+}
+/// Not None.
+struct Given {
+  Tensor* tensor = nullptr;
+};
+inline bool reads(PyObject* o, Given& to) { return o != Py_None && reads(o, to.tensor); }
+
+template <class T>
+struct Softly {
+  using Kept = std::remove_cvref_t<T>;
+  static Kept& give(Kept& kept) { return kept; }
+};
+template <>
+struct Softly<Tensor&> {
+  using Kept = Given;
+  static Tensor& give(Given& kept) { return *kept.tensor; }
+};
+
+/// Without zeros for all the numbers there could be.
+struct Sizes : Dims {
+  Sizes() {}
+};
+template <>
+struct Softly<const Dims&> {
+  using Kept = Sizes;
+  static const Dims& give(Sizes& kept) { return kept; }
+};
+
+template <class W>
+class NativeWay : public Way {
+ public:
+  template <class... Parts>
+  NativeWay(Operator& self, PyObject* result_type, Parts&&... parts)
+      : parameters_(*self.parameters),
+        result_type_(result_type ? Object::borrow(result_type) : Object()),
+        way_(std::forward<Parts>(parts)...) {
+    is_other_.assign(static_cast<size_t>(parameters_.count()), true);
+    is_other_[0] = false;
+    for (const char* name : W::takes) {
+      const Py_ssize_t at = parameters_.place(owned(PyUnicode_FromString(name)).get());
+      check<ValueError>(
+          at >= 0 || rest || requires { W::lacks; },
+          [&] {
+            return message(name_of(self), ": has no argument '", name, "', which its way takes.");
+          });
+      places_[n_places_++] = at;
+      if (at >= 0) is_other_[static_cast<size_t>(at)] = false;
+    }
+  }
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    return call(&W::take, args, n, keys);
+  }
+
+ private:
+  static constexpr bool rest = std::string_view(W::takes[0]) == "*";
+  static constexpr size_t n_taken = 1 + std::size(W::takes);
+
+  template <class R, class... P>
+  PyObject* call(R (W::*run)(P...), PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+    static_assert(sizeof...(P) == n_taken);
+    std::tuple<typename Softly<P>::Kept...> values;
+    if (!read(values, args, n, keys)) return nullptr;
+    try {
+      return give(
+          std::apply([&](auto&... kept) { return (way_.*run)(Softly<P>::give(kept)...); }, values));
+    } catch (const std::runtime_error&) {
+      return nullptr;  // the implementation says what is wrong
+    }
+  }
+
+  template <class Values>
+  bool read(Values& values, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+    if constexpr (rest) {
+      if (n < 2 || keys) return false;
+      const bool is_tuple = n == 2 && PyTuple_CheckExact(args[1]);
+      return reads(args[0], std::get<0>(values)) &&
+             reads(is_tuple ? args[1] : tuple_of(args + 1, n - 1).get(), std::get<1>(values));
+    } else {
+      PyObject* slots[few_parameters];
+      if (!parameters_.lay_out(args, n, keys, slots)) return false;
+      for (size_t i = 1; i < is_other_.size(); ++i)
+        if (is_other_[i] && slots[i] != parameters_.default_at(i)) return false;
+      return [&]<size_t... i>(std::index_sequence<i...>) {
+        return reads(slots[0], std::get<0>(values)) &&
+               (reads(places_[i] < 0 ? nullptr : slots[places_[i]], std::get<i + 1>(values)) &&
+                ...);
+      }(std::make_index_sequence<n_taken - 1>());
+    }
+  }
+
+  PyObject* give(TensorRef made) { return made.release_py(); }
+  PyObject* give(ways::Pair made) {
+    if (!made[1]) return made[0].release_py();
+    auto* type = reinterpret_cast<PyTypeObject*>(result_type_.get());
+    PyObject* pair = type->tp_alloc(type, 2);
+    if (!pair) throw PythonError();
+    for (int i = 0; i < 2; ++i)
+      PyTuple_SET_ITEM(pair, i, made[static_cast<size_t>(i)].release_py());
+    return pair;
+  }
+
+  const Parameters& parameters_;
+  Object result_type_;          // of two results
+  std::vector<char> is_other_;  // parameters that must be left out
+  Py_ssize_t places_[n_taken];  // of what the way takes among the parameters; -1: not there
+  int n_places_ = 0;
+  W way_;
+};
+
+}  // namespace flambeau
