@@ -241,6 +241,29 @@ def test_includes_point_downwards():
     assert not broken, "\n" + "\n".join(broken)
 
 
+# What Python's objects in the core are made of; everything else is free of Python's own header.
+OF_OBJECTS = {
+    "tensor/collected.h", "tensor/guard.h", "tensor/objects.h", "tensor/ref.h", "tensor/storage.h",
+    "runtime/cuda.cpp", "runtime/cuda.h", "runtime/cuda_memory.cpp", "runtime/cuda_simulated_parts.h",
+    "runtime/program.cpp", "autograd/door.h", "autograd/node.cpp", "dispatch/operator.h",
+    "dispatch/in_place.h", "dispatch/waiting_run.cpp",
+}  # fmt: skip
+
+
+def test_only_the_border_and_what_objects_are_made_of_include_python():
+    found = set()
+    for file in [*CORE.rglob("*.h"), *CORE.rglob("*.cpp")]:
+        name = file.relative_to(CORE).as_posix()
+        if name.startswith(("python/", "tests/")):
+            continue
+        if re.search(r"^#include <(Python|structmember|nanobind)", file.read_text(), re.MULTILINE):
+            found.add(name)
+    assert found <= OF_OBJECTS, (
+        f"only csrc/python includes Python's header: {sorted(found - OF_OBJECTS)}"
+    )
+    assert found == OF_OBJECTS, f"no longer needed: {sorted(OF_OBJECTS - found)}"
+
+
 def test_every_folder_of_the_core_greets_its_reader():
     folders = {file.parent for file in [*CORE.rglob("*.h"), *CORE.rglob("*.cpp")]}
     missing = [str(f.relative_to(CORE)) for f in sorted(folders) if not (f / "README.md").is_file()]

@@ -31,7 +31,12 @@ template <class T>
 struct As {};
 template <class T>
 struct Argument {
-  static T read(Reader& r) { return read_as(As<T>(), r); }
+  static T read(Reader& r) {
+    if constexpr (requires { read_as(As<T>(), r); })
+      return read_as(As<T>(), r);
+    else  // int, unsigned, an enum
+      return static_cast<T>(r.args.integer(r.at++));
+  }
 };
 inline Tensor& read_as(As<Tensor&>, Reader& r) { return r.args.tensor(r.at++); }
 /// None is null.
@@ -60,18 +65,12 @@ inline RowsKernel read_as(As<RowsKernel>, Reader& r) {
   if (!kernel) throw PythonError();
   return kernel;
 }
-/// None is null.
 inline Reduction* read_as(As<Reduction*>, Reader& r) {
   return r.args.given(r.at) ? &Argument<Reduction&>::read(r) : (++r.at, nullptr);
 }
 inline int64_t read_as(As<int64_t>, Reader& r) { return r.args.integer(r.at++); }
 inline bool read_as(As<bool>, Reader& r) { return r.args.truth(r.at++); }
 inline double read_as(As<double>, Reader& r) { return real_of(r.args[r.at++]); }
-template <class T>
-  requires std::is_same_v<T, int> || std::is_same_v<T, unsigned>
-struct Argument<T> {
-  static T read(Reader& r) { return static_cast<T>(r.args.integer(r.at++)); }
-};
 /// The low 64 bits of an int.
 inline uint64_t read_as(As<uint64_t>, Reader& r) { return low_bits_of(r.args[r.at++]); }
 /// An address, or what a driver names things by.
@@ -126,11 +125,6 @@ struct Argument<std::optional<T>> {
     ++r.at;
     return std::nullopt;
   }
-};
-template <class T>
-  requires std::is_enum_v<T>
-struct Argument<T> {
-  static T read(Reader& r) { return static_cast<T>(r.args.integer(r.at++)); }
 };
 
 /// A struct whose members are so many arguments of their own:

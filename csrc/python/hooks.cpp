@@ -106,21 +106,20 @@ Object call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
 /// [(name, is backward, depth, thread, start, stop, sequence, shapes)]; shapes has (sizes, dtype)
 /// of each tensor and None of anything else, or is None where nobody asked.
 Object events() {
+  auto shape = [](const std::optional<Event::Shape>& of) {
+    if (!of) return Object::borrow(Py_None);
+    Object sizes = owned(make_size(of->sizes.data(), static_cast<int>(of->sizes.size())));
+    return Object::steal(give_back(std::tuple(sizes, of->dtype)));
+  };
   std::vector<Event> taken = take_events();
   return list_of(static_cast<Py_ssize_t>(taken.size()), [&](Py_ssize_t i) {
     const Event& e = taken[static_cast<size_t>(i)];
-    auto shape = [&](Py_ssize_t at) {
-      const std::optional<Event::Shape>& of = e.shapes[static_cast<size_t>(at)];
-      if (!of) return Py_NewRef(Py_None);
-      return Py_BuildValue("NO", make_size(of->sizes.data(), static_cast<int>(of->sizes.size())),
-                           dtype_object(of->dtype));
-    };
-    Object shapes = e.has_shapes ? tuple_of(static_cast<Py_ssize_t>(e.shapes.size()), shape)
-                                 : Object::borrow(Py_None);
-    return owned(Py_BuildValue("sOikLLKO", e.name.c_str(), e.backward ? Py_True : Py_False, e.depth,
-                               e.thread, static_cast<long long>(e.start),
-                               static_cast<long long>(e.stop),
-                               static_cast<unsigned long long>(e.sequence), shapes.get()));
+    Object shapes = Object::borrow(Py_None);
+    if (e.has_shapes)
+      shapes = tuple_of(static_cast<Py_ssize_t>(e.shapes.size()),
+                        [&](Py_ssize_t k) { return shape(e.shapes[static_cast<size_t>(k)]); });
+    return owned(give_back(std::tuple(e.name, e.backward, e.depth, uint64_t{e.thread}, e.start,
+                                      e.stop, e.sequence, shapes)));
   });
 }
 

@@ -1,4 +1,5 @@
 #include "python/door.h"
+#include "python/operator.h"
 
 #include <cstring>
 #include <vector>

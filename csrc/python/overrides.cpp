@@ -102,24 +102,18 @@ namespace {
 
 /// _disabled_torch_function_impl(func, types, args=(), kwargs=None) -> func's result for plain
 /// tensors; what super() finds in a subclass of Parameter.
-PyObject* py_disabled(const Call& call) {
-  auto given = [&](int i) {
-    return i < call.n && call.args[i] != Py_None ? call.args[i] : nullptr;
-  };
-  PyObject *args = given(2), *kwargs = given(3);
-  bool fits = call.n >= 2 && call.n <= 4 && call.n_named() == 0 && (!args || PyTuple_Check(args)) &&
-              (!kwargs || PyDict_Check(kwargs));
-  check<TypeError>(fits, [] {
-    return message(
-        "_disabled_torch_function_impl: takes func, types, a tuple of arguments and a dict of "
-        "named ones.");
-  });
+PyObject* disabled(PyObject* function, PyObject*, PyObject* args, PyObject* kwargs) {
+  check<TypeError>(
+      (args == Py_None || PyTuple_Check(args)) && (kwargs == Py_None || PyDict_Check(kwargs)), [] {
+        return message(
+            "_disabled_torch_function_impl: takes func, types, a tuple of arguments "
+            "and a dict of named ones.");
+      });
   Object none = tuple_of(nullptr, 0);
-  if (!none) throw PythonError();
-  bool before = std::exchange(subclasses_disabled, true);
-  PyObject* result = PyObject_Call(call.args[0], args ? args : none.get(), kwargs);
+  const bool before = std::exchange(subclasses_disabled, true);
+  PyObject* result = PyObject_Call(function, args == Py_None ? none.get() : args,
+                                   kwargs == Py_None ? nullptr : kwargs);
   subclasses_disabled = before;
-  if (!result) throw PythonError();
   return result;
 }
 
@@ -135,8 +129,9 @@ bool any_overridden(PyObject* args) {
 }
 
 const NativeEntry entries[] = {
-    {"_disabled_torch_function_impl", "*args, **keywords", py_disabled,
-     "As a class's __torch_function__: its instances are plain tensors to operators."},
+    bind<disabled>(
+        "_disabled_torch_function_impl", "func, types, args=None, kwargs=None",
+        "As a class's __torch_function__: its instances are plain tensors to operators."),
     bind<[](bool disabled) { return std::exchange(subclasses_disabled, disabled); }>(
         "_set_subclasses_disabled", "disabled",
         "Whether subclasses are plain tensors to operators for now; returns what it was."),

@@ -12,6 +12,7 @@ namespace flambeau::ways {
 /// What all but those that sort keep: the sizes of the input, then the other arguments.
 class Moved {
  public:
+  static constexpr bool mixes = true;  // devices; the implementation says where that is wrong
   Moved(const char* name, PyObject* backward, std::vector<const char*> kept)
       : backward_(name, backward, std::move(kept)) {}
 
@@ -97,6 +98,7 @@ struct Triangle : Moved {
 // Values and their places, of calls that record nothing.
 
 struct Sorted {
+  static constexpr bool mixes = true;
   explicit Sorted(const char*) {}
 
  protected:

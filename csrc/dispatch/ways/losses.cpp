@@ -103,7 +103,9 @@ TensorRef NllLoss::take(Tensor& input, Plain target, int64_t ignored, Reducing r
 }
 
 MeanSquares::MeanSquares(const char*, Reduction& mean, Reduction& sum, PyObject* backward)
-    : mean_(mean), sum_(sum), backward_("mse_loss", backward, {"self", "target", "scale"}) {}
+    : mean_(Ref<Reduction>::borrow(&mean)),
+      sum_(Ref<Reduction>::borrow(&sum)),
+      backward_("mse_loss", backward, {"self", "target", "scale"}) {}
 
 TensorRef MeanSquares::take(Tensor& input, Tensor& target, Reducing reduction) {
   if (reduction == Reducing::none || input.dtype != target.dtype || !is_floating(input.dtype) ||
@@ -112,7 +114,7 @@ TensorRef MeanSquares::take(Tensor& input, Tensor& target, Reducing reduction) {
     return nullptr;
   const bool means = reduction == Reducing::mean;
   TensorRef result =
-      run_reduction(means ? mean_ : sum_, {TensorRef::borrow(&input), TensorRef::borrow(&target)},
+      run_reduction(means ? *mean_ : *sum_, {TensorRef::borrow(&input), TensorRef::borrow(&target)},
                     all_dims(input.ndim), false, {input.dtype})[0];
   if (records(input) || records(target)) {
     Ref<WayNode> node = make_way_node(backward_, {&input, &target});

@@ -49,7 +49,7 @@ class MeanSquares {
   TensorRef take(Tensor& input, Tensor& target, Reducing reduction);
 
  private:
-  Reduction &mean_, &sum_;
+  Ref<Reduction> mean_, sum_;
   WayBackward backward_;
 };
 

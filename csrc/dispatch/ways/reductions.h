@@ -15,7 +15,7 @@ class Reduce {
   /// One kernel, what comes out of it and how it is differentiated. `results` has a letter each: s
   /// of the input's dtype, i int64, b bool, p of a product.
   struct Run {
-    Reduction* reduction;
+    Ref<Reduction> reduction;
     std::string results;
     WayBackward backward;  // without a callable: recorded calls are not for this way
   };

@@ -82,6 +82,17 @@ bool reads(PyObject* o, ways::TwoOrFro&) {
   return (o && is_text(o, "fro")) || reads(o, two);
 }
 
+bool share_device(PyObject* const* args, Py_ssize_t n) {
+  const Tensor* first = nullptr;
+  bool same = true;
+  for (Py_ssize_t i = 0; i < n; ++i)
+    each_tensor(args[i], [&](const Tensor& t) {
+      if (!first) first = &t;
+      same &= t.device() == first->device();
+    });
+  return same;
+}
+
 namespace {
 
 /// Gives the operator a way W, made of its name and the other arguments.
@@ -101,7 +112,7 @@ void lead_to_reduction(Operator& self, Reduction& reduction, const char* results
   auto run = [&](Reduction& one, std::string letters, PyObject* gradient) {
     const char* result = letters.size() > 1 ? "indices" : "result";
     return ways::Reduce::Run{
-        &one, std::move(letters),
+        Ref<Reduction>::borrow(&one), std::move(letters),
         WayBackward(name_of(self), gradient, {"self", result, "dim", "keepdim"})};
   };
   std::optional<ways::Reduce::Run> of_all;

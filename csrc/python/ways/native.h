@@ -60,6 +60,9 @@ struct Softly<const Dims&> {
   static const Dims& give(Sizes& kept) { return kept; }
 };
 
+/// Whether the tensors among the arguments, also in lists, lie on one device.
+bool share_device(PyObject* const* args, Py_ssize_t n);
+
 template <class W>
 class NativeWay : public Way {
  public:
@@ -68,6 +71,7 @@ class NativeWay : public Way {
       : parameters_(*self.parameters),
         result_type_(result_type ? Object::borrow(result_type) : Object()),
         way_(std::forward<Parts>(parts)...) {
+    if (mixes) mixing = Mixing::all;
     is_other_.assign(static_cast<size_t>(parameters_.count()), true);
     is_other_[0] = false;
     for (const char* name : W::takes) {
@@ -83,10 +87,12 @@ class NativeWay : public Way {
   }
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    if (mixes && other_devices && !share_device(args, n + count_of(keys))) return nullptr;
     return call(&W::take, args, n, keys);
   }
 
  private:
+  static constexpr bool mixes = requires { W::mixes; };
   static constexpr bool rest = std::string_view(W::takes[0]) == "*";
   static constexpr size_t n_taken = 1 + std::size(W::takes);
 
