@@ -34,6 +34,14 @@ void set_requires_grad(Tensor& t, bool wanted) {
   t.requires_grad_leaf = wanted;
 }
 
+void assign_requires_grad(Tensor& t, bool wanted) {
+  set_requires_grad(t, wanted);
+  check(!grad_fn_of(t), [&] {
+    return message("requires_grad: ", describe(t), " was computed by ", grad_fn_of(t)->name(),
+                   " and always requires grad. Use detach() for a tensor without history.");
+  });
+}
+
 TensorRef kept_grad(Tensor& t) {
   if (t.autograd && t.autograd->grad) return t.autograd->grad;
   if (t.autograd && t.autograd->grad_fn && !t.autograd->retains_grad)

@@ -6,6 +6,8 @@
 namespace flambeau {
 
 void set_requires_grad(Tensor& t, bool wanted);
+/// t.requires_grad = wanted, which is of leaves alone.
+void assign_requires_grad(Tensor& t, bool wanted);
 /// Null where there is none; of a result whose gradient is not kept with a warning.
 TensorRef kept_grad(Tensor& t);
 bool keeps_grad(const Tensor& t);  // of a result

@@ -113,7 +113,7 @@ PyGetSetDef tensor_attributes[] = {
     attribute<&Tensor::is_cuda>("is_cuda", "Whether it lies in the memory of a GPU."),
     attribute<&Tensor::is_meta>("is_meta", "Whether it lies on the meta device."),
     attribute<[](Tensor& t) { return int{t.ndim}; }>("ndim", "The number of dimensions."),
-    attribute<[](Tensor& t) { return requires_grad(followed(t)); }, set_requires_grad>(
+    attribute<[](Tensor& t) { return requires_grad(followed(t)); }, assign_requires_grad>(
         "requires_grad", "Whether gradients are computed for this tensor."),
     attribute<kept_grad, assign_grad>("grad",
                                       "The accumulated gradient, None before the first backward."),
