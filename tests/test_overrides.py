@@ -316,7 +316,7 @@ def test_a_parameter_that_looks_on():
     assert run(torch.add, (), (p, 1)).tolist() == [4, 4] and len(seen) == count + 1
     assert run(torch.empty, (), (0,), None).shape == (0,)
     for bad in ((), (torch.add,), (torch.add, (), [p, 1]), (torch.add, (), (p, 1), 3)):
-        with pytest.raises(TypeError, match="takes func, types"):
+        with pytest.raises(TypeError, match=r"takes \(?func, types"):
             run(*bad)
 
 
