@@ -246,7 +246,7 @@ OF_OBJECTS = {
     "tensor/collected.h", "tensor/guard.h", "tensor/objects.h", "tensor/ref.h", "tensor/storage.h",
     "runtime/cuda.cpp", "runtime/cuda.h", "runtime/cuda_memory.cpp", "runtime/cuda_simulated_parts.h",
     "runtime/program.cpp", "autograd/door.h", "autograd/node.cpp", "dispatch/operator.h",
-    "dispatch/in_place.h", "dispatch/waiting_run.cpp",
+    "dispatch/in_place.h",
 }  # fmt: skip
 
 
