@@ -217,16 +217,19 @@ void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, P
   }
 }
 
-bool Parameters::lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys,
-                         PyObject** slots) const {
+bool Parameters::lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots,
+                         uint32_t& given) const {
   const Py_ssize_t all = count();
   if (n > positional_ || all > few_parameters) return false;
+  PyObject* const* defaults = PySequence_Fast_ITEMS(defaults_.get());
   std::copy(args, args + n, slots);
-  for (Py_ssize_t i = n; i < all; ++i) slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);
+  std::copy(defaults + n, defaults + all, slots + n);
+  given = (uint32_t{1} << n) - 1;
   for (Py_ssize_t k = 0; k < count_of(keys); ++k) {
     const Py_ssize_t at = place(PyTuple_GET_ITEM(keys, k));
     if (at < n) return false;
     slots[at] = args[n + k];
+    given |= uint32_t{1} << at;
   }
   return std::find(slots + n, slots + all, Py_Ellipsis) == slots + all;
 }

@@ -74,8 +74,9 @@ class Parameters {
   }
 
   /// The same of any call to an operator of few parameters, by their own names; false where there
-  /// is something to raise, or more to know.
-  bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots) const;
+  /// is something to raise, or more to know. `given` gets a bit for each argument that is there.
+  bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots,
+               uint32_t& given) const;
 
   /// Whether a call gives anything that has a kind.
   bool concerns(Py_ssize_t n, PyObject* keys) const {

@@ -1,6 +1,8 @@
 // Native ways (csrc/dispatch/ways) behind the door: arguments by the C++ types that a way takes.
 // What does not read is left to the implementation. Needs the GIL.
 #pragma once
+#include <bit>
+
 #include "dispatch/autocast.h"
 #include "dispatch/raw/class_losses.h"
 #include "dispatch/ways/way.h"
@@ -72,8 +74,6 @@ class NativeWay : public Way {
         result_type_(result_type ? Object::borrow(result_type) : Object()),
         way_(std::forward<Parts>(parts)...) {
     if (mixes) mixing = Mixing::all;
-    is_other_.assign(static_cast<size_t>(parameters_.count()), true);
-    is_other_[0] = false;
     for (const char* name : W::takes) {
       const Py_ssize_t at = parameters_.place(owned(PyUnicode_FromString(name)).get());
       check<ValueError>(
@@ -82,7 +82,7 @@ class NativeWay : public Way {
             return message(name_of(self), ": has no argument '", name, "', which its way takes.");
           });
       places_[n_places_++] = at;
-      if (at >= 0) is_other_[static_cast<size_t>(at)] = false;
+      if (at >= 0) others_ &= ~(uint32_t{1} << at);
     }
   }
 
@@ -118,9 +118,12 @@ class NativeWay : public Way {
              reads(is_tuple ? args[1] : tuple_of(args + 1, n - 1).get(), std::get<1>(values));
     } else {
       PyObject* slots[few_parameters];
-      if (!parameters_.lay_out(args, n, keys, slots)) return false;
-      for (size_t i = 1; i < is_other_.size(); ++i)
-        if (is_other_[i] && slots[i] != parameters_.default_at(i)) return false;
+      uint32_t given;
+      if (!parameters_.lay_out(args, n, keys, slots, given)) return false;
+      for (uint32_t left = given & others_; left; left &= left - 1) {
+        const auto i = static_cast<size_t>(std::countr_zero(left));
+        if (slots[i] != parameters_.default_at(i)) return false;
+      }
       return [&]<size_t... i>(std::index_sequence<i...>) {
         return reads(slots[0], std::get<0>(values)) &&
                (reads(places_[i] < 0 ? nullptr : slots[places_[i]], std::get<i + 1>(values)) &&
@@ -141,9 +144,9 @@ class NativeWay : public Way {
   }
 
   const Parameters& parameters_;
-  Object result_type_;          // of two results
-  std::vector<char> is_other_;  // parameters that must be left out
-  Py_ssize_t places_[n_taken];  // of what the way takes among the parameters; -1: not there
+  Object result_type_;              // of two results
+  uint32_t others_ = ~uint32_t{1};  // parameters that must be left out, a bit each
+  Py_ssize_t places_[n_taken];      // of what the way takes among the parameters; -1: not there
   int n_places_ = 0;
   W way_;
 };
