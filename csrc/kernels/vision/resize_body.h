@@ -137,43 +137,51 @@ void resize_mix_columns(int64_t n_rows, int64_t n, const resize_sum_t<T>* from,
   }
 }
 
-/// The sum of a vector's pixels: four lanes.
-inline __attribute__((always_inline)) void add_up_pixels(Resized<uint8_t>::V sums, int32_t* to) {
-  using Pixel __attribute__((vector_size(16))) = int32_t;
-  constexpr int group = Resized<uint8_t>::lanes / 4;
-  Pixel parts[group];
-  __builtin_memcpy(parts, &sums, sizeof parts);
-#pragma GCC unroll 4
-  for (int g = 1; g < group; ++g) parts[0] += parts[g];
-  __builtin_memcpy(to, parts, sizeof(Pixel));
+/// Every second pixel (four lanes) of two vectors, from the first or the second on.
+template <int first, class V, int... I>
+inline __attribute__((always_inline)) V second_pixels(V a, V b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, ((2 * (I / 4) + first) * 4 + I % 4)...);
+}
+
+/// Sums of neighbouring pixels of two vectors. In registers: four stores that one load reads
+/// together would wait for each other.
+template <class V>
+inline __attribute__((always_inline)) V paired_pixels(V a, V b) {
+  constexpr auto order = std::make_integer_sequence<int, Resized<uint8_t>::lanes>{};
+  return second_pixels<0>(a, b, order) + second_pixels<1>(a, b, order);
 }
 
 inline void resize_mix_pixels(int64_t n, const uint8_t* in, const int64_t* begin, int64_t groups,
                               const int32_t* weights, int bits, uint8_t* out) {
   using R = Resized<uint8_t>;
   constexpr int lanes = R::lanes, group = lanes / 4;
-  int32_t sums[lanes] = {};  // of `group` pixels, written at once
-  auto finished = [&]() __attribute__((always_inline)) {
-    return R::finish(load(sums) + R::start(bits), bits);
-  };
-  auto mix_one = [&](int64_t i, int32_t* to) __attribute__((always_inline)) {
+  auto mixed = [&](int64_t i) __attribute__((always_inline)) {
     const uint8_t* from = in + 4 * begin[i];
     R::V sum{};
     for (int64_t k = 0; k < groups; ++k, weights += lanes)
       sum += load(weights) * R::wide(from + k * lanes);
-    add_up_pixels(sum, to);
+    return sum;
+  };
+  auto write = [&](const R::V(&sums)[group], uint8_t* to) __attribute__((always_inline)) {
+    R::V whole = sums[0];
+    if constexpr (group == 2) whole = paired_pixels(sums[0], sums[1]);
+    if constexpr (group == 4)
+      whole = paired_pixels(paired_pixels(sums[0], sums[1]), paired_pixels(sums[2], sums[3]));
+    R::narrow(to, R::finish(whole + R::start(bits), bits));
   };
   int64_t i = 0;
   for (; i + group <= n; i += group) {
+    R::V sums[group];
 #pragma GCC unroll 4
-    for (int g = 0; g < group; ++g) mix_one(i + g, sums + 4 * g);
-    R::narrow(out + 4 * i, finished());
+    for (int g = 0; g < group; ++g) sums[g] = mixed(i + g);
+    write(sums, out + 4 * i);
   }
-  if (i == n) return;
   const int left = static_cast<int>(n - i);
-  for (int g = 0; g < left; ++g) mix_one(i + g, sums + 4 * g);
+  if (!left) return;
+  R::V sums[group] = {};
+  for (int g = 0; g < left; ++g) sums[g] = mixed(i + g);
   uint8_t last[lanes];
-  R::narrow(last, finished());
+  write(sums, last);
   for (int b = 0; b < 4 * left; ++b) out[4 * i + b] = last[b];
 }
 
