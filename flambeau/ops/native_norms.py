@@ -2,6 +2,7 @@
 
 import math
 
+from . import group_norm
 from .core import operators as fl
 from .core.arguments import check_parameters
 from .core.attach import attached
@@ -50,6 +51,9 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps) -> tuple:
     check_parameters("native_group_norm", input, weight=weight, bias=bias)
     blocks = input.reshape(N, group, C // group * HxW)
     mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
+    if input.shape[:2] == (N, C) and group_norm.takes(input, weight, bias):
+        result = group_norm.normalized(input, group, weight, bias, eps)
+        return result, *_like(input, weight, mean.squeeze(2), rstd.squeeze(2))
     result = ((blocks - mean) * rstd).reshape(input.shape)
     shape = (1, C) + (1,) * (input.dim() - 2)
     if weight is not None:
