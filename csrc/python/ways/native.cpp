@@ -44,6 +44,9 @@ bool reads(PyObject* o, Dims& to) {
   return true;
 }
 bool reads(PyObject* o, Reducing& to) {
+  static PyObject* const mean = PyUnicode_InternFromString("mean");
+  to = Reducing::mean;
+  if (o == mean) return true;  // as defaults and programs have it; to compare texts costs more
   to = is_text(o, "none") ? Reducing::none : is_text(o, "sum") ? Reducing::sum : Reducing::mean;
   return to != Reducing::mean || is_text(o, "mean");
 }
