@@ -41,13 +41,14 @@ def _pad_from_inside(input, pad, mode):
     if mode != "circular":
         input = of_constant_slope(input)
     pad = tuple(pad)
-    shape = _padded_shape(tuple(input.shape), pad, mode)
+    shape, numel, is_empty = _padded_shape(tuple(input.shape), pad, mode)
     if shape == input.shape and not any(pad):
         return input.clone()  # never the input's own memory
-    n = len(pad) // 2
-    room = 8 * sum(shape[-n:]) + math.prod(shape) * input.element_size()
-    flambeau._core._check_room(room, input)
-    if 0 in input.shape[-n:]:  # circular: nothing goes round
+    if numel > 1 << 16:
+        n = len(pad) // 2
+        room = 8 * sum(shape[-n:]) + numel * input.element_size()
+        flambeau._core._check_room(room, input)
+    if is_empty:  # circular: nothing goes round
         return flambeau.constant_pad_nd(input, pad)
     padded = add_border(input, mode, pad)
     # Circular padding gives the usual order, as in PyTorch.
@@ -56,7 +57,8 @@ def _pad_from_inside(input, pad, mode):
 
 @functools.lru_cache(1024)
 def _padded_shape(given, pad, mode):
-    """The checked sizes of an input of `given` with its border. Cached: a loop repeats its shapes."""
+    """Of an input of `given` with its border: the checked sizes, their product or the largest of them,
+    and whether a dim to pad is empty. Cached: a loop repeats its shapes."""
     n = len(pad) // 2
     if not (1 <= n <= 3 and len(given) in (n + 1, n + 2)):
         raise NotImplementedError(
@@ -75,7 +77,7 @@ def _padded_shape(given, pad, mode):
         if before or after:
             _check_border(mode, given, dim, before, after)
             shape[dim] += before + after
-    return tuple(shape)
+    return tuple(shape), max(math.prod(shape), *shape), 0 in given[-n:]
 
 
 _pad_in_full_precision = full_precision(_pad_from_inside)
