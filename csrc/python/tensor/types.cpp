@@ -328,6 +328,7 @@ Dims to_wrapped_dims(PyObject* o, int ndim, const char* function) {
 }
 
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
+  if (o == Py_None && ndim <= most_reducible_dims) return all_dims(ndim);  // as most calls are
   return reduced_dims(o == Py_None ? Dims() : to_dims(o, function), ndim, function);
 }
 
