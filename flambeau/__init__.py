@@ -110,6 +110,7 @@ _LAZY = {
         "quantized",
     ),
     "set_printoptions": "printing",
+    "_grouped_mm": "nn.functional.inner",
     "vmap": "func",
     **dict.fromkeys(
         "autocast GradScaler is_autocast_enabled set_autocast_enabled is_autocast_cpu_enabled "

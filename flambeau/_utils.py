@@ -4,6 +4,7 @@ import sys
 
 from . import _core
 from .serialization.unpickler import _rebuild_parameter, _rebuild_parameter_with_state
+from .types import device as _device
 
 __all__ = [
     "ExceptionWrapper",
@@ -85,6 +86,54 @@ class ExceptionWrapper:
         except Exception:
             error = RuntimeError(text)
         raise error
+
+
+def _get_device_index(device, optional=False, allow_cpu=False):
+    """The number of a device: of "cuda:1" and of 1 it is 1.
+
+    Raises:
+        ValueError: it has no number, unless it is the CPU with allow_cpu, which is -1, or `optional`, where it is 0.
+    """
+    if isinstance(device, int):
+        return device
+    device = None if device is None else _device(device)
+    if device is not None and device.type == "cpu":
+        if allow_cpu:
+            return -1
+        raise ValueError(f"_get_device_index: {device} is no device with a number.")
+    if device is not None and device.index is not None:
+        return device.index
+    if not optional:
+        raise ValueError(f"_get_device_index: {device} names no number. Write 'cuda:0'.")
+    return 0
+
+
+def is_compiling():
+    """torch.compiler.is_compiling()."""
+    import flambeau
+
+    return flambeau.compiler.is_compiling()
+
+
+def _take_tensors(tensors, size_limit):
+    """Lists of tensors of one type, each with size_limit bytes or a little more, in order."""
+    waiting = {}
+    for tensor in tensors:
+        held = waiting.setdefault(tensor.type(), [])
+        held.append(tensor)
+        if sum(t.numel() * t.element_size() for t in held) >= size_limit:
+            yield waiting.pop(tensor.type())
+    yield from waiting.values()
+
+
+class classproperty:
+    """A property of a class."""
+
+    def __init__(self, func):
+        self.func = func
+
+    def __get__(self, instance, owner):
+        return self.func(owner)
 
 
 def _get_available_device_type():

@@ -4,22 +4,22 @@ from types import SimpleNamespace
 
 from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
 from . import config
-from .eval_frame import OptimizedModule
+from .eval_frame import OptimizedModule, is_dynamo_supported
 
 __all__ = [
     "OptimizedModule",
     "allow_in_graph",
     "assume_constant_result", "config", "disable", "disallow_in_graph", "explain", "external_utils", "graph_break",
-    "is_compiling", "is_dynamo_supported", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic",
+    "is_compiling", "is_dynamo_supported", "list_backends", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic",
     "optimize", "reset", "run",
 ]  # fmt: skip
 
 external_utils = SimpleNamespace(is_compiling=is_compiling)
 
 
-def is_dynamo_supported():
-    """Whether functions can be compiled: True."""
-    return True
+def list_backends(exclude_tags=("debug", "experimental")):
+    """The names of torch.compile's backends; those that compile nothing only without "debug" in exclude_tags."""
+    return ["inductor"] if "debug" in exclude_tags else ["aot_eager", "eager", "inductor"]
 
 
 def mark_static_address(t, guard=False):

@@ -2,4 +2,9 @@
 
 from ..compiled.api import OptimizedModule
 
-__all__ = ["OptimizedModule"]
+__all__ = ["OptimizedModule", "is_dynamo_supported"]
+
+
+def is_dynamo_supported():
+    """Whether functions can be compiled: True."""
+    return True

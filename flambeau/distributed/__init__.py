@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "..nn.parallel.buckets": "GradBucket",
     },
     submodules=(
-        "_composable", "_functional_collectives", "_tensor", "algorithms", "checkpoint", "collectives", "constants", "device_mesh", "distributed_c10d", "elastic", "fsdp", "groups",
+        "_composable", "_functional_collectives", "_tensor", "algorithms", "autograd", "checkpoint", "collectives", "constants", "device_mesh", "distributed_c10d", "elastic", "fsdp", "groups",
         "launcher", "nn", "objects", "optim", "pipelining", "ray", "rpc", "run", "tensor", "work",
     ),
 )  # fmt: skip

@@ -26,31 +26,6 @@ def _weight_int8pack_mm(input, mat2, scales):
     return fl.mm(input, mat2.to(input.dtype).mT) * scales
 
 
-@composite(method=False, out=False)
-def _grouped_mm(input, mat2, offs=None, bias=None, out_dtype=None):
-    """Several products in one: of batches, or of the groups that offs (the end of each) cuts.
-
-    input (T, K) and mat2 (G, K, N): rows of input; input (G, M, K) and mat2 (K, T): columns of mat2; both of two
-    dimensions: the dimension that is summed, which gives (G, M, N).
-    """
-    if bias is not None:
-        raise NotImplementedError("_grouped_mm: bias is not offered. Add it to the result.")
-    if offs is None:
-        result = fl.bmm(input, mat2)
-    else:
-        ends = offs.tolist()
-        groups = list(zip([0, *ends], ends, strict=False))
-        if input.dim() == mat2.dim() == 2:
-            result = fl.stack([fl.mm(input[:, a:b], mat2[a:b]) for a, b in groups])
-        elif input.dim() == 2:
-            parts = [fl.mm(input[a:b], mat2[i]) for i, (a, b) in enumerate(groups)]
-            result = fl.cat(parts)
-        else:
-            parts = [fl.mm(input[i], mat2[:, a:b]) for i, (a, b) in enumerate(groups)]
-            result = fl.cat(parts, 1)
-    return result if out_dtype is None else result.to(out_dtype)
-
-
 @composite(method=False)
 def _softmax_backward_data(grad_output, output, dim, input_dtype):
     """The gradient of softmax's input, from that of its output."""

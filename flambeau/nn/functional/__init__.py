@@ -7,8 +7,13 @@ from ...ops.core.declare import as_operator, settle
 from ..lazy_names import table_of_contents
 
 # Of which no argument takes over, though they are called.
+_INNER = (
+    "BroadcastingList1 BroadcastingList2 BroadcastingList3 _canonical_mask _get_softmax_dim _grouped_mm _in_projection "
+    "_in_projection_packed _list_with_default _mha_shape_check _none_or_dtype _pair _single _triple _verify_batch_size "
+    "boolean_dispatch handle_torch_function"
+)
 _PLAIN = frozenset(
-    """assert_int_or_pair has_torch_function has_torch_function_unary has_torch_function_variadic""".split()
+    f"""{_INNER} assert_int_or_pair has_torch_function has_torch_function_unary has_torch_function_variadic""".split()
 )
 
 __getattr__, __dir__, __all__ = table_of_contents(
@@ -31,6 +36,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".lookup": "embedding embedding_bag one_hot",
         ".loss": """mse_loss l1_loss smooth_l1_loss huber_loss poisson_nll_loss gaussian_nll_loss
             kl_div""",
+        ".inner": _INNER,
         ".loss_classify": """cross_entropy nll_loss binary_cross_entropy
             binary_cross_entropy_with_logits soft_margin_loss multilabel_soft_margin_loss
             ctc_loss linear_cross_entropy""",
@@ -60,4 +66,5 @@ __getattr__, __dir__, __all__ = table_of_contents(
         else value
     ),
 )
-__all__.remove("_threshold")
+for _name in ("_threshold", *_INNER.split()):
+    __all__.remove(_name)

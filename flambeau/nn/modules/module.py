@@ -28,6 +28,13 @@ __all__ = [
 ]
 
 TYPE_CHECKING = False
+
+
+def _addindent(s_, numSpaces):
+    """A text with all lines but the first moved to the right; the printed form of modules of libraries."""
+    return s_.replace("\n", "\n" + " " * numSpaces)
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ParamSpec, Protocol, TypeVar

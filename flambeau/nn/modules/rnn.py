@@ -16,6 +16,11 @@ from .module import Module
 from .recurrences import CELLS, GATES, run_steps
 
 
+def apply_permutation(tensor, permutation, dim=1):
+    """tensor with its slices along dim in the order of `permutation`."""
+    return tensor.index_select(dim, permutation)
+
+
 class RNNBase(Module):
     """Layers of one recurrence over a sequence, in one or both directions.
 

@@ -35,10 +35,16 @@ def _copies(module, n):
     return ModuleList([copy.deepcopy(module) for _ in range(n)])
 
 
+_get_clones = _copies  # PyTorch's name
+
+
 def generate_square_subsequent_mask(sz, device=None, dtype=None):
     """(sz, sz): 0 on and below the diagonal, -inf above, so that no time sees a later one."""
     mask = flambeau.full((sz, sz), -math.inf, dtype=dtype, device=device)
     return mask.triu(diagonal=1)
+
+
+_generate_square_subsequent_mask = generate_square_subsequent_mask  # PyTorch's name
 
 
 def _is_causal(mask, given, size):
@@ -55,6 +61,18 @@ def _is_causal(mask, given, size):
     if causal is None or mask.size() != causal.size():
         return False
     return bool((mask == causal).all())
+
+
+def _detect_is_causal_mask(mask, is_causal=None, size=None):
+    """_is_causal, by PyTorch's name; without a size that of the mask."""
+    return _is_causal(
+        mask, is_causal, mask.shape[-2] if size is None and mask is not None else size
+    )
+
+
+def _get_seq_len(src, batch_first):
+    """The length of the sequences: (L, E), (L, N, E), or (N, L, E) with batch_first."""
+    return src.shape[1 if batch_first and src.dim() == 3 else 0]
 
 
 class _Layer(Module):

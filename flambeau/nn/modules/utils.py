@@ -56,9 +56,28 @@ def pairs_of(name, value, given):
     return pairs
 
 
+def _list_with_default(out_size, defaults):
+    """Sizes with those of `defaults` (their last ones) where None stands.
+
+    Raises:
+        ValueError: there are fewer defaults than sizes.
+    """
+    if isinstance(out_size, int):
+        return out_size
+    if len(defaults) < len(out_size):
+        raise ValueError(
+            f"sizes: {len(defaults)} sizes of the input for {tuple(out_size)}; it has too few dims."
+        )
+    ends = defaults[len(defaults) - len(out_size) :]
+    return [end if size is None else size for size, end in zip(out_size, ends, strict=True)]
+
+
 def reverse_repeat(values, times):
     """values from last to first, each `times` times: the order in which pad wants them."""
     return tuple(value for value in reversed(values) for _ in range(times))
+
+
+_reverse_repeat_tuple = reverse_repeat  # PyTorch's name
 
 
 def consume_prefix_in_state_dict_if_present(state_dict, prefix):
