@@ -8,9 +8,9 @@ from ..lazy_names import table_of_contents
 
 # Of which no argument takes over, though they are called.
 _INNER = (
-    "BroadcastingList1 BroadcastingList2 BroadcastingList3 _canonical_mask _get_softmax_dim _grouped_mm _in_projection "
+    "_canonical_mask _get_softmax_dim _grouped_mm _in_projection "
     "_in_projection_packed _list_with_default _mha_shape_check _none_or_dtype _pair _single _triple _verify_batch_size "
-    "boolean_dispatch handle_torch_function"
+    "handle_torch_function"
 )
 _PLAIN = frozenset(
     f"""{_INNER} assert_int_or_pair has_torch_function has_torch_function_unary has_torch_function_variadic""".split()

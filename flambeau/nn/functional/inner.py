@@ -2,20 +2,14 @@
 
 import flambeau
 
-from ..._jit_internal import (
-    BroadcastingList1,
-    BroadcastingList2,
-    BroadcastingList3,
-    boolean_dispatch,
-)
 from ...overrides import handle_torch_function
 from ..modules.utils import _list_with_default, _pair, _single, _triple
 from .grouped import grouped_mm
 
 __all__ = [
-    "BroadcastingList1", "BroadcastingList2", "BroadcastingList3", "_canonical_mask", "_get_softmax_dim",
+    "_canonical_mask", "_get_softmax_dim",
     "_grouped_mm", "_in_projection", "_in_projection_packed", "_list_with_default", "_mha_shape_check", "_none_or_dtype",
-    "_pair", "_single", "_triple", "_verify_batch_size", "boolean_dispatch", "handle_torch_function",
+    "_pair", "_single", "_triple", "_verify_batch_size", "handle_torch_function",
 ]  # fmt: skip
 
 
