@@ -1,6 +1,7 @@
 #include "dispatch/iterate.h"
 
 #include <algorithm>
+#include <cstring>
 
 #if defined(__GLIBC__)
 #include <cxxabi.h>
@@ -89,6 +90,16 @@ DType item_of(int64_t itemsize) {
   }
 }
 
+/// What is left at an edge where it is one row or one column, of which there is nothing to turn.
+void copy_line(char* to, const char* from, int64_t rows, int64_t columns, int64_t step,
+               int64_t item) {
+  if (columns == 1) {
+    std::memcpy(to, from, rows * item);
+    return;
+  }
+  for (int64_t c = 0; c < columns; ++c) std::memcpy(to + c * item, from + c * step, item);
+}
+
 }  // namespace
 
 void Loop::turn_inputs(int n_out) {
@@ -128,7 +139,8 @@ void Loop::run_turned(MapKernel kernel, int64_t batch, char* const* at) const {
         const int64_t sizes[] = {rows, columns}, to[] = {columns, 1},
                       from[] = {1, strides_[0][k] / item};
         const DType dtype = item_of(item);
-        copy_turned({blocks[k], dtype, 2, sizes, to}, {ptrs[k], dtype, 2, sizes, from});
+        if (!copy_turned({blocks[k], dtype, 2, sizes, to}, {ptrs[k], dtype, 2, sizes, from}))
+          copy_line(blocks[k], ptrs[k], rows, columns, strides_[0][k], item);
         ptrs[k] = blocks[k];
         outer[k] = columns * item;
       }

@@ -77,3 +77,17 @@ def test_operands_that_lie_across(dtype):
             assert np.array_equal(x + y.t().flip(0), a + b.T[::-1])
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("rows", [16, 64, 65, 129])
+@pytest.mark.parametrize("columns", [255, 256, 257, 513])
+@pytest.mark.parametrize("batch", [(), (2,), (3, 2)])
+def test_operands_across_that_end_in_one_row_or_column(rows, columns, batch):
+    random = np.random.default_rng(rows)
+    a, b = (random.random((*batch, *s)) for s in ((rows, columns), (columns, rows)))
+    x, y = torch.from_numpy(a), torch.from_numpy(b)
+    across = b.swapaxes(-1, -2)
+    assert np.array_equal(x + y.mT, a + across)
+    assert np.array_equal(y.mT - x, across - a)
+    assert np.array_equal(x.float() * y.float().mT, a.astype("f") * across.astype("f"))
+    assert np.array_equal(torch.where(x > 0.5, y.mT, x), np.where(a > 0.5, across, a))

@@ -9,11 +9,11 @@ namespace flambeau {
 /// out = self, of the same sizes and itemsize, in memory that does not overlap, where items that
 /// lie side by side in one dim of self do so in another of out; elsewhere false, and nothing is
 /// done. Any thread, no GIL; large copies run in threads.
-bool copy_turned(const Strided& out, const Strided& self);
+[[nodiscard]] bool copy_turned(const Strided& out, const Strided& self);
 
 /// The same where both sides have runs of some dozen to some thousand bytes, longer than a vector
 /// and too short for a call each.
-bool copy_runs(const Strided& out, const Strided& self);
+[[nodiscard]] bool copy_runs(const Strided& out, const Strided& self);
 
 /// n items without the call that a copy of unknown length is; some hundred bytes at most.
 template <class Item>
