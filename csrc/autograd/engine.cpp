@@ -182,15 +182,19 @@ void Run::mark_needed() {
     e.run = !task_.capture;
     if (e.capture < 0) e.capture = static_cast<int>(i);
   }
-  // Inputs of a node were recorded before it, but for the leaves, so ascending order sees them
-  // first.
-  std::vector<uint32_t> order(entries_.size());
-  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    Node *x = entries_[a].node.get(), *y = entries_[b].node.get();
-    bool leaf_x = x->kind == &accumulate_kind, leaf_y = y->kind == &accumulate_kind;
-    return leaf_x != leaf_y ? leaf_x : x->sequence < y->sequence;
-  });
+  // A node stands behind all that lead to it. When they were recorded does not tell: a view whose
+  // base was written gets its node from the operator that reads it.
+  std::vector<uint32_t> order, waiting(entries_.size());
+  order.reserve(entries_.size());
+  for (uint32_t at = 0; at < waiting.size(); ++at)
+    if ((waiting[at] = entries_[at].waiting) == 0) order.push_back(at);
+  for (size_t i = 0; i < order.size(); ++i) {
+    Node* node = entries_[order[i]].node.get();
+    for (uint32_t k = 0; k < node->n_edges; ++k)
+      if (Node* next = node->edges[k].node)
+        if (uint32_t to = entry_of(next); --waiting[to] == 0) order.push_back(to);
+  }
+  std::reverse(order.begin(), order.end());
   for (uint32_t at : order) {
     Node* node = entries_[at].node.get();
     for (uint32_t i = 0; i < node->n_edges && !entries_[at].run; ++i)

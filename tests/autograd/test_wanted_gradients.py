@@ -104,3 +104,35 @@ def test_a_pass_inside_a_pass_and_passes_side_by_side():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+VIEWS = {
+    "slice": lambda a: a[1:],
+    "view": lambda a: a.view(1, 5),
+    "expand": lambda a: a.expand(2, 5),
+    "transpose": lambda a: a.view(5, 1).mT,
+}
+READERS = {
+    "sum": lambda a, b: b.sum(),
+    "product": lambda a, b: (b * b).sum(),
+    "base too": lambda a, b: b.exp().sum() + a.sum(),
+    "list": lambda a, b: torch.cat([b, b]).sum(),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("reader", READERS)
+def test_a_view_whose_base_was_written_leads_to_wanted_inputs(view, reader):
+    # Its node is younger than that of the operator that reads it.
+    def loss(x):
+        a = x * 2
+        b = VIEWS[view](a)
+        a.mul_(3)
+        return READERS[reader](a, b)
+
+    x = torch.arange(5.0, requires_grad=True)
+    loss(x).backward()
+    every, x.grad = x.grad, None
+    assert torch.equal(torch.autograd.grad(loss(x), [x])[0], every)
+    loss(x).backward(inputs=[x])
+    assert torch.equal(x.grad, every)
