@@ -110,3 +110,19 @@ def test_batches_take_no_room_of_dev_shm():
     used = (free - os.statvfs("/dev/shm").f_bfree) * os.statvfs("/dev/shm").f_frsize
     assert len(kept) == 20 and kept[19][0, -1] == 1
     assert used < 16 << 20  # other processes may have taken some meanwhile
+
+
+class Stopping(Dataset):
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        if i == 3:
+            raise StopIteration
+        return i
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_an_end_raised_by_an_item_ends_the_epoch(workers):
+    """No batch is skipped: those after it would seem to follow it."""
+    assert [b.tolist() for b in DataLoader(Stopping(), 2, num_workers=workers)] == [[0, 1]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.vision import transforms
+from flambeau.vision import transforms, tv_tensors
 from flambeau.vision.transforms import InterpolationMode
 from flambeau.vision.transforms import functional as F
 
@@ -209,3 +209,29 @@ def test_pillow_antialiases_always():
     with pytest.warns(UserWarning, match="antialias=False does nothing"):
         plain = F.resize(image, (20, 20), antialias=False)
     assert plain == F.resize(image, (20, 20))
+
+
+@pytest.mark.parametrize("padding_mode", ["edge", "reflect", "symmetric"])
+def test_padding_moves_values_of_every_mode(padding_mode):
+    """Indices of a palette, single bits and 16 bits are no colours to mix, but they move."""
+    colours = Image.fromarray(picture())
+    deep = np.asarray(colours.convert("L")).astype("uint16") * 257
+    for image in (colours.quantize(16), colours.convert("1"), Image.fromarray(deep)):
+        made = F.pad(image, (1, 2, 3, 0), padding_mode=padding_mode)
+        wanted = np.pad(np.asarray(image), [(2, 0), (1, 3)], padding_mode)
+        assert (made.mode, made.getpalette()) == (image.mode, image.getpalette())
+        np.testing.assert_array_equal(np.asarray(made), wanted)
+
+
+def test_single_bits_are_bool():
+    image = Image.fromarray(np.arange(15).reshape(3, 5) % 2 == 0)
+    bits = F.pil_to_tensor(image)
+    assert bits.dtype == torch.bool and bits.tolist() == [np.asarray(image).tolist()]
+    assert tv_tensors.Mask(image).dtype == torch.bool
+    for floats in (F.to_tensor(image), F.convert_image_dtype(bits, torch.float32)):
+        assert floats.dtype == torch.float32 and torch.equal(floats, bits.float())
+    assert F.convert_image_dtype(torch.tensor([0.0, 0.7, 1.0]), torch.bool).tolist() == [
+        False,
+        True,
+        True,
+    ]

@@ -35,6 +35,8 @@ class FetchFromStream:
     `given` counts the samples of the last batch.
     """
 
+    may_end = True  # with StopIteration; that of an item read by index is an error as others are
+
     def __init__(self, dataset, batch_size, drop_last, collate_fn):
         self.samples = iter(dataset)
         self.batch_size = batch_size

@@ -94,10 +94,9 @@ def run(info, make_fetch, parent, tasks, results, inherited, room):
                 if fetch is None and failure is None:
                     fetch = make_fetch(info.dataset)
                 answer = failure or _fetched(fetch, indices, room)
-            except StopIteration:
-                answer = Finished()
-            except Exception:
-                answer = ExceptionWrapper(where=where)
+            except Exception as error:
+                ended = isinstance(error, StopIteration) and getattr(fetch, "may_end", False)
+                answer = Finished() if ended else ExceptionWrapper(where=where)
             try:
                 transport.send(results, (epoch, number, answer))
             except OSError:  # nobody listens any more

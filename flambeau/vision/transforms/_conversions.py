@@ -1,6 +1,7 @@
 """Between images of Pillow, arrays (H, W, C) and tensors (C, H, W)."""
 
 from ... import Tensor, float32, from_numpy, get_default_dtype, int16, uint8, uint16
+from ... import bool as bool_
 from . import _pil_pixels
 from ._image_color import to_float
 from ._pil import is_pil
@@ -19,7 +20,7 @@ def _from_array(array, name="to_tensor"):
 
 
 def pil_to_tensor(pic):
-    """A PIL image as a tensor (C, H, W) of its own dtype."""
+    """A PIL image as a tensor (C, H, W) of its own dtype; that of mode "1" is bool."""
     import numpy
 
     if not is_pil(pic):
@@ -27,10 +28,7 @@ def pil_to_tensor(pic):
     seen = _pil_pixels.planes(pic)
     if seen is not None:
         return seen
-    array = numpy.array(pic)
-    if array.dtype == bool:
-        array = array.astype("uint8") * 255
-    return _from_array(array)
+    return _from_array(numpy.array(pic))
 
 
 def to_tensor(pic):
@@ -43,12 +41,14 @@ def to_tensor(pic):
             seen = _pil_pixels.planes(pic, floating=True)
             if seen is not None:
                 return seen
-        pic = _signed(pil_to_tensor(pic)) if is_pil(pic) else _from_array(pic)
+        pic = _read(pil_to_tensor(pic)) if is_pil(pic) else _from_array(pic)
     return to_float(pic)
 
 
-def _signed(image):
-    """ToTensor reads 16 bits as int16."""
+def _read(image):
+    """ToTensor reads 16 bits as int16, and single bits as 0.0 and 1.0."""
+    if image.dtype == bool_:
+        return image.to(get_default_dtype())
     return image.to(int16) if image.dtype == uint16 else image
 
 

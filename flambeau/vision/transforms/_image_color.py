@@ -31,11 +31,11 @@ def convert_dtype(image, dtype=None):
                 f"convert_image_dtype: {image.dtype} has not the digits of {dtype}; convert by way of another dtype."
             )
         # Just below the next integer, so that each value gets an equal share of [0, 1].
-        return (image * (iinfo(dtype).max + 1 - 1e-3)).to(dtype)
-    maximum = iinfo(image.dtype).max
+        return (image * (white(dtype) + 1 - 1e-3)).to(dtype)
+    maximum = white(image.dtype)
     if dtype.is_floating_point:
         return image.to(dtype) / maximum
-    factor = (iinfo(dtype).max + 1) / (maximum + 1)
+    factor = (white(dtype) + 1) / (maximum + 1)
     if factor >= 1:
         return image.to(dtype) * int(factor)
     return (image // int(1 / factor)).to(dtype)

@@ -87,7 +87,29 @@ def pad(image, padding, fill=0, padding_mode="constant"):
         if image.mode == "P":
             made.putpalette(image.getpalette())
         return made
-    return by_tensor(image, _image.pad, padding, fill, padding_mode)
+    made = _image.pad(_levels(image), padding, fill, padding_mode)
+    return _like(image, made)
+
+
+def _levels(image):
+    """Its values as a tensor (C, H, W) whose pixels may move, but not mix: also indices of a palette."""
+    from ._conversions import pil_to_tensor
+
+    made = pil_to_tensor(image)
+    return made.view(_core.int16) if made.dtype == _core.uint16 else made
+
+
+def _like(image, levels):
+    """The image of such values in the mode of another."""
+    from ._conversions import to_pil_image
+
+    if image.mode == "P":
+        made = to_pil_image(levels)
+        made.putpalette(image.palette)
+        return made
+    if image.mode == "1":
+        return to_pil_image(levels.to(_core.uint8) * 255).convert("1", dither=0)
+    return to_pil_image(levels, mode=image.mode)
 
 
 def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None, antialias=True):
