@@ -456,3 +456,20 @@ def test_a_kernel_as_large_as_the_input_is_a_product(spatial, dtype):
         assert same(grads[0], (rows @ table).reshape(x.shape))
         assert same(grads[1], (rows.T @ flat).reshape(weight.shape))
         assert same(grads[2], rows.sum(0))
+
+
+@pytest.mark.parametrize("groups, channels", [(1, 3), (4, 4), (32, 32)])
+@pytest.mark.parametrize("sizes", [(4, 0), (0, 4), (0, 0)])
+@pytest.mark.parametrize("k", [1, 3, 5, 7])
+@pytest.mark.parametrize("settings", [{}, {"stride": 2}, {"dilation": 2}])
+def test_transposed_convolution_of_planes_without_elements(groups, channels, sizes, k, settings):
+    x = torch.randn(2, channels, *sizes, requires_grad=True)
+    weight = torch.randn(channels, 2, k, k, requires_grad=True)
+    try:
+        y = F.conv_transpose2d(x, weight, torch.ones(2 * groups), groups=groups, **settings)
+    except RuntimeError as refusal:  # a result below no elements
+        assert "conv_transpose2d" in str(refusal)
+        return
+    assert (y == 1).all()  # the bias alone
+    y.sum().backward()
+    assert x.grad.shape == x.shape and not weight.grad.any()

@@ -63,6 +63,7 @@ bool correlate_fits_depthwise(const std::vector<Correlation>& phases) {
   if (!conv_kernels<T>().depthwise || phases.empty()) return false;
   if (!std::all_of(phases.begin(), phases.end(), one_channel)) return false;
   const CorrelationAxis &rows = phases[0].axis[1], &columns = phases[0].axis[2];
+  if (rows.source_size == 0 || columns.source_size == 0) return false;  // planes without rows
   if (columns.target_step == 1) return true;
   // Two phases of columns that take turns, for each phase of rows.
   return columns.target_step == 2 && columns.target_size >= 2 &&
