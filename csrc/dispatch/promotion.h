@@ -40,7 +40,6 @@ DType complex_of(DType d);
 class Promotion {
  public:
   void tensor(const Tensor& t) { join(t.ndim > 0 ? dim_ : zero_, t.dtype); }
-  void dtype_with_dims(DType d) { join(dim_, d); }
   /// A Python bool, int, float or complex; false if `number` is none of them.
   bool number(PyObject* number);
   DType result() const;

@@ -114,9 +114,6 @@ class Args {
     return *as_tensor(slots_[i]);
   }
   int64_t integer(int i) const;
-  int64_t integer_or_none(int i, int64_t otherwise) const {
-    return given(i) ? integer(i) : otherwise;
-  }
   bool truth(int i) const { return truth_of(slots_[i]); }
   bool flag(int i) const {
     PyObject* o = slots_[i];

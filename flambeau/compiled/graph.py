@@ -60,13 +60,14 @@ class Node:
         reduces: of a sum and the like over the last dim, its name in the language of rows, else None.
     """
 
-    __slots__ = ("args", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "source",
-                 "whole", "writes")  # fmt: skip
+    __slots__ = (
+        "args", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "source", "writes",
+    )  # fmt: skip
 
     def __init__(self, function, args, kwargs, results, grad, source):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.results, self.grad, self.source = results, grad, source
-        self.operator = self.operands = self.reduces = self.whole = None
+        self.operator = self.operands = self.reduces = None
         self.writes = False
 
     @property

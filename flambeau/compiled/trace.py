@@ -458,5 +458,3 @@ def _as_reduction(node, func, args, kwargs, result, tracer):
     if type(dim) is int and dim in (-1, ndim - 1):
         if word in ("softmax", "log_softmax") or names.get("keepdim") is True:
             node.reduces = word
-    elif dim is None and word in ("rsum", "rmean") and not names.get("keepdim"):
-        node.whole = word

@@ -91,20 +91,6 @@ class Walk {
     parallel_ranges(numel_, grain, [&](int64_t begin, int64_t end) { rows(begin, end, row); });
   }
 
-  /// Calls one(offsets) for each coordinate, in parallel; `cost` is the work of one in light
-  /// operations.
-  template <class One>
-  void parallel_each(int64_t cost, One&& one) const {
-    parallel_rows(std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, cost)),
-                  [&](const Offsets& row, int64_t n) {
-                    Offsets offsets = row;
-                    for (int64_t i = 0; i < n; ++i) {
-                      one(static_cast<const Offsets&>(offsets));
-                      for (int k = 0; k < K; ++k) offsets[k] += inner_stride(k);
-                    }
-                  });
-  }
-
  private:
   void append(int64_t size, const std::array<const int64_t*, K>& strides, int d) {
     numel_ *= size;
