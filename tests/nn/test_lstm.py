@@ -132,13 +132,14 @@ def test_slices_of_a_vmap_and_gradients_by_sample():
         layer.zero_grad()
 
 
-def test_sequences_are_the_same_for_any_number_of_threads():
-    given = operands([65] * 4, 65, 130, True, "float32")
+@pytest.mark.parametrize("counts", [None, [65, 64, 40, 9]])
+def test_sequences_are_the_same_for_any_number_of_threads(counts):
+    given = operands(counts or [65] * 4, 65, 130, True, "float32")
     before, made = flambeau.get_num_threads(), []
     try:
         for n in (1, 2, 3, 16):
             flambeau.set_num_threads(n)
-            made.append(results(fused, given, None, False))
+            made.append(results(fused, given, counts, False))
     finally:
         flambeau.set_num_threads(before)
     for result in made[1:]:

@@ -52,10 +52,17 @@ const Caches caches;
 /// K is cut into slices of at most this many: a panel of B then streams from L2 while C, read and
 /// written once a slice, costs little.
 constexpr int64_t most_depth = 384;
-/// Rows of A in one block. It is fetched into L2 while the one before is multiplied.
+/// Rows of A in one block, which is the least of a task. It is fetched into L2 while the one before
+/// is multiplied.
 constexpr int64_t block_rows = 64;
-/// Rows of a task: a few blocks.
-constexpr int64_t task_rows = 128;
+/// Products that are worth a task of their own, some 5 us; an element of C costs as much as some of
+/// them.
+constexpr int64_t task_work = 1 << 18, element_work = 16;
+
+/// Rows of A that make a task with so many columns and so deep.
+constexpr int64_t task_rows(int64_t columns, int64_t depth) {
+  return std::max(block_rows, 2 * task_work / (columns * (depth + element_work)));
+}
 
 /// The columns whose packed rows of B share L2 with a block of A and of C.
 template <class T>
@@ -106,13 +113,13 @@ void finish(const Product<T>& p, int64_t n0, int64_t N, const T* sums, int64_t s
     }
 }
 
-/// A with its rows contiguous, for kernels that read them so.
+/// Rows [begin, end) of A, contiguous, for kernels that read them so.
 template <class T>
 void copy_rows(const Product<T>& p, int64_t k0, int64_t depth, int64_t begin, int64_t end, T* to,
                int64_t to_row) {
-  for (int64_t i = begin; i < end; ++i) {
+  for (int64_t i = begin; i < end; ++i, to += to_row) {
     const T* from = p.a + i * p.a_row + k0 * p.a_column;
-    for (int64_t k = 0; k < depth; ++k) to[i * to_row + k] = from[k * p.a_column];
+    for (int64_t k = 0; k < depth; ++k) to[k] = from[k * p.a_column];
   }
 }
 
@@ -178,13 +185,16 @@ void product_in_place(const Product<T>& p) {
   // B, but a few tasks should come of it.
   const int64_t in_l2 = caches.l2 / 10 / (p.M * size) / unit * unit;
   const int64_t quarter = std::max(round_up(ceil_div(p.N, 4), unit), 10 * unit);
-  const int64_t columns = b_stays ? 4 * unit : std::clamp<int64_t>(in_l2, 2 * unit, quarter);
-  const int64_t rows =
-      round_up(std::max(task_rows, (1 << 20) / (std::min(columns, p.N) * p.K)), 24);
-  const int64_t row_tasks = ceil_div(p.M, rows);
-  parallel_for(ceil_div(p.N, columns) * row_tasks, [&](int64_t task) {
-    const int64_t n0 = task / row_tasks * columns, N = std::min(columns, p.N - n0);
-    const int64_t m_begin = task % row_tasks * rows, m_end = std::min(p.M, m_begin + rows);
+  const int64_t most = b_stays ? 4 * unit : std::clamp<int64_t>(in_l2, 2 * unit, quarter);
+  const Spread columns(ceil_div(p.N, kernels.lanes), most / kernels.lanes);
+  constexpr int64_t tile_rows = 8;
+  const int64_t most_rows = task_rows(std::min(most, p.N), p.K);
+  const Spread rows = Spread::shared(ceil_div(p.M, tile_rows), most_rows / tile_rows);
+  parallel_for(columns.n_parts * rows.n_parts, [&](int64_t task) {
+    const int64_t part = task / rows.n_parts, n0 = columns.begin(part) * kernels.lanes,
+                  N = std::min(p.N - n0, columns.length(part) * kernels.lanes);
+    const int64_t m_begin = rows.begin(task % rows.n_parts) * tile_rows,
+                  m_end = std::min(p.M, rows.begin(task % rows.n_parts + 1) * tile_rows);
     for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
       const int64_t k0 = slices.begin(slice) * 16,
                     K = std::min(p.K - k0, slices.length(slice) * 16);
@@ -204,28 +214,28 @@ void product_in_place(const Product<T>& p) {
 /// Copies of rows start on different sets of the cache.
 constexpr int64_t copied_row(int64_t depth) { return round_up(depth, 16) + 16; }
 
-/// Packs rows [begin, end) of A for the depth from k0 on. `packed` is the place of row 0.
+/// Elements from one row of a packed A to the next, on average.
+constexpr int64_t packed_row(SourceA source, int64_t depth) {
+  return source == SourceA::rows ? copied_row(depth) : depth;
+}
+
+/// Packs rows [begin, end) of A for the depth from k0 on.
 template <class T>
 void pack_a(const Product<T>& p, SourceA source, int64_t begin, int64_t end, int64_t k0,
             int64_t depth, T* packed) {
   if (source == SourceA::panels)
-    gemm_kernels<T>().pack_a(end - begin, depth, p.a + begin + k0 * p.a_column, p.a_column,
-                             packed + begin * depth);
+    gemm_kernels<T>().pack_a(end - begin, depth, p.a + begin + k0 * p.a_column, p.a_column, packed);
   else if (source == SourceA::rows)
     copy_rows(p, k0, depth, begin, end, packed, copied_row(depth));
 }
 
-/// Makes the block read A from what pack_a left of row m0 on.
+/// Makes the block read A from what pack_a left.
 template <class T>
-void use_packed_a(GemmBlock<T>& g, SourceA source, const T* packed, int64_t m0) {
-  if (source == SourceA::panels) {
-    g.a = packed + m0 * g.K;
-    g.packed_a = true;
-  } else if (source == SourceA::rows) {
-    g.a_row = copied_row(g.K);
-    g.a = packed + m0 * g.a_row;
-    g.a_column = 1;
-  }
+void use_packed_a(GemmBlock<T>& g, SourceA source, const T* packed) {
+  g.a = packed;
+  g.packed_a = source == SourceA::panels;
+  g.a_row = copied_row(g.K);
+  g.a_column = 1;
 }
 
 /// Rows or columns of B that a later step packs, as lines of the cache to fetch during `n_tiles`
@@ -258,7 +268,7 @@ void product_panel_by_panel(const Product<T>& p) {
     return std::min(p.K - k_begin(slice), slices.length(slice) * 16);
   };
   const int64_t most = depth_of(0), a_slice = p.M * copied_row(most);
-  const Spread panels(ceil_div(p.N, kernels.lanes), kernels.panel);
+  const Spread panels = Spread::shared(ceil_div(p.N, kernels.lanes), kernels.panel);
   auto column = [&](int64_t panel) { return std::min(p.N, panels.begin(panel) * kernels.lanes); };
   const Spread row_panels(p.M, kernels.panel_rows);
   const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
@@ -272,9 +282,10 @@ void product_panel_by_panel(const Product<T>& p) {
     });
   }
   const int64_t work = p.M * p.K * kernels.panel * kernels.lanes;
-  parallel_ranges(panels.n_parts, ceil_div(1 << 20, work), [&](int64_t begin, int64_t end) {
+  const Spread tasks = Spread::shared(panels.n_parts, ceil_div(2 * task_work, work));
+  parallel_for(tasks.n_parts, [&](int64_t task) {
     T* packed_b = Workspace::get<T>(packed_b_slot, most * kernels.panel * kernels.lanes);
-    for (int64_t panel = begin; panel < end; ++panel) {
+    for (int64_t panel = tasks.begin(task); panel < tasks.begin(task + 1); ++panel) {
       const int64_t n0 = column(panel), N = column(panel + 1) - n0;
       for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
         const int64_t k0 = k_begin(slice), depth = depth_of(slice);
@@ -298,7 +309,8 @@ void product_panel_by_panel(const Product<T>& p) {
           g.packed_b = true;
           g.large = true;
           if (fetch.n_left) g.fetch = &fetch;
-          if (packed_a) use_packed_a(g, source, packed_a + slice * a_slice, m0);
+          if (packed_a)
+            use_packed_a(g, source, packed_a + slice * a_slice + m0 * packed_row(source, depth));
           kernels.block(g);
         }
       }
@@ -320,18 +332,21 @@ void product_by_panels(const Product<T>& p) {
                     M = std::min(most_rows, p.M - m_begin);
       Product<T> part = p;
       part.a += m_begin * p.a_row;
+      Product<T> columns_of_a = part;  // as a B, to fetch
+      columns_of_a.b = part.a, columns_of_a.b_row = p.a_column, columns_of_a.b_column = p.a_row;
       const Spread panels(ceil_div(N, kernels.lanes), kernels.panel);
       const Spread groups(panels.n_parts, task_panels<T>(most));
       const Spread row_panels(M, kernels.panel_rows);
-      // Enough rows for a task: 2 MFLOP or so.
       const int64_t task_columns = std::min(N, groups.size * kernels.panel * kernels.lanes);
-      const int64_t rows = std::max(task_rows, (1 << 20) / (task_columns * most));
-      const Spread row_groups(row_panels.n_parts, std::max<int64_t>(1, rows / kernels.panel_rows));
+      const Spread row_groups =
+          Spread::shared(row_panels.n_parts,
+                         std::max<int64_t>(1, task_rows(task_columns, most) / kernels.panel_rows));
       const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
       T* packed_b = Workspace::get<T>(packed_b_slot, most * round_up(N, kernels.lanes));
-      T* packed_a = source == SourceA::in_place
-                        ? nullptr
-                        : Workspace::get<T>(packed_a_slot, M * copied_row(most));
+      // Rows of A that meet all of B at once are packed just before, while they pass through the
+      // cache; else once for all groups of columns.
+      const bool packs_a = source != SourceA::in_place, ahead = packs_a && groups.n_parts > 1;
+      T* packed_a = ahead ? Workspace::get<T>(packed_a_slot, M * copied_row(most)) : nullptr;
       for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
         const int64_t k0 = slices.begin(slice) * 16,
                       depth = std::min(p.K - k0, slices.length(slice) * 16);
@@ -342,7 +357,7 @@ void product_by_panels(const Product<T>& p) {
                                    ? std::max<int64_t>(1, 16384 * b_parts / (depth * N))
                                    : std::max<int64_t>(8, 65536 * b_parts / (depth * N) / 8 * 8);
         const int64_t b_tasks = ceil_div(b_parts, b_step);
-        const int64_t a_tasks = source == SourceA::in_place ? 0 : row_groups.n_parts;
+        const int64_t a_tasks = ahead ? row_groups.n_parts : 0, a_row = packed_row(source, depth);
         parallel_for(b_tasks + a_tasks, [&](int64_t task) {
           if (task < b_tasks) {
             const T* b = p.b + k0 * p.b_row + n_begin * p.b_column;
@@ -352,9 +367,9 @@ void product_by_panels(const Product<T>& p) {
             else
               kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, first, last, packed_b);
           } else {
-            const int64_t group = task - b_tasks;
-            pack_a(part, source, row_panels.begin(row_groups.begin(group)),
-                   row_panels.begin(row_groups.begin(group + 1)), k0, depth, packed_a);
+            const int64_t group = task - b_tasks, m0 = row_panels.begin(row_groups.begin(group));
+            pack_a(part, source, m0, row_panels.begin(row_groups.begin(group + 1)), k0, depth,
+                   packed_a + m0 * a_row);
           }
         });
         parallel_for(groups.n_parts * row_groups.n_parts, [&](int64_t task) {
@@ -371,7 +386,17 @@ void product_by_panels(const Product<T>& p) {
             g.large = true;
             if (p.a_column == 1 && p.M - m_begin - m1 >= m1 - m0)
               g.next_a = g.a + (m1 - m0) * p.a_row;
-            use_packed_a(g, source, packed_a, m0);
+            Fetch fetch;
+            if (ahead) {
+              use_packed_a(g, source, packed_a + m0 * a_row);
+            } else if (packs_a) {
+              T* rows = Workspace::get<T>(packed_a_slot, (m1 - m0) * copied_row(most));
+              pack_a(part, source, m0, m1, k0, depth, rows);
+              use_packed_a(g, source, rows);
+              fetch = fetch_of(columns_of_a, k0, depth, m1, std::min(M - m1, m1 - m0),
+                               ceil_div(m1 - m0, kernels.panel_rows) * panels.n_parts, depth);
+              if (fetch.n_left) g.fetch = &fetch;
+            }
             kernels.block(g);
           }
         });
@@ -446,7 +471,9 @@ void multiply(const Product<T>& p) {
   const bool b_rows = p.b_column == 1 || p.N == 1;
   if (p.N == 1 && p.a_column == 1 && p.b_row == 1 && p.K > 1 && p.K < 4 * 4096)
     return multiply_transposed(p);
-  if (b_rows && p.M <= 128 && p.N <= 128 && p.K <= 128) {
+  const bool small = p.M <= 128 && p.N <= 128 && p.K <= 128 &&
+                     (p.M * p.N * p.K <= 4 * task_work || runs_serially());
+  if (b_rows && small) {
     GemmBlock<T> g = block_of(p, 0, 0, 0, p.M, p.N, p.K);
     Fetch fetch;
     if (p.next_b) {
@@ -473,6 +500,15 @@ void multiply(const Product<T>& p) {
   if (b_rows) {
     const bool b_stays = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
     if (p.M <= 32 || (b_stays && source_a(p) == SourceA::in_place)) return product_in_place(p);
+  }
+  if (small && p.b_row == 1 && source_a(p) == SourceA::in_place) {
+    T* packed = Workspace::get<T>(packed_b_slot, round_up(p.N, kernels.lanes) * p.K);
+    kernels.pack_b_columns(p.K, p.N, p.b, p.b_column, 0,
+                           ceil_div(ceil_div(p.N, kernels.lanes), kernels.panel), packed);
+    GemmBlock<T> g = block_of(p, 0, 0, 0, p.M, p.N, p.K);
+    g.b = packed;
+    g.packed_b = true;
+    return kernels.block(g);
   }
   if (p.M <= 256 && (p.K <= 8192 || source_a(p) == SourceA::in_place))
     return product_panel_by_panel(p);
@@ -517,9 +553,10 @@ void gemm_blocked(const Gemm<T>& p) {
     for (int64_t index = 0; index < p.batch; ++index) item(index);
     return;
   }
-  const int64_t per_chunk = std::max<int64_t>(1, static_cast<int64_t>(1e6 / work));
-  parallel_ranges(p.batch, per_chunk, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) item(index);
+  const Spread chunks =
+      Spread::shared(p.batch, std::max<int64_t>(1, static_cast<int64_t>(1.5 * task_work / work)));
+  parallel_for(chunks.n_parts, [&](int64_t chunk) {
+    for (int64_t index = chunks.begin(chunk); index < chunks.begin(chunk + 1); ++index) item(index);
   });
 }
 

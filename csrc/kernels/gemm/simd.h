@@ -21,6 +21,20 @@ struct Spread {
       : n_parts((n + most - 1) / most),
         size(n_parts ? n / n_parts : 0),
         n_longer(n_parts ? n % n_parts : 0) {}
+
+  /// The same in tasks for threads: rather a few parts more than a number that two or four threads
+  /// cannot share evenly.
+  static Spread shared(int64_t n, int64_t most) {
+    Spread spread(n, most);
+    const int64_t parts = spread.n_parts, unit = parts <= 1    ? 1
+                                                 : parts <= 8  ? 2
+                                                 : parts <= 32 ? 4
+                                                               : 1;
+    spread.n_parts = (parts + unit - 1) / unit * unit;
+    if (spread.n_parts > n) spread.n_parts = n;
+    if (n > 0) spread.size = n / spread.n_parts, spread.n_longer = n % spread.n_parts;
+    return spread;
+  }
   int64_t begin(int64_t part) const { return part * size + (part < n_longer ? part : n_longer); }
   int64_t length(int64_t part) const { return size + (part < n_longer ? 1 : 0); }
 };

@@ -340,21 +340,25 @@ void pack_b_rows(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, 
 
 template <class T>
 void pack_a(int64_t M, int64_t K, const T* a, int64_t column, T* packed) {
-  constexpr int lanes = Vec<T>::lanes;
-  const Spread rows(M, most_rows(panel_vectors));
+  constexpr int lanes = Vec<T>::lanes, whole = most_rows(panel_vectors);
+  const Spread rows(M, whole);
   constexpr int64_t run = 8;
   for (int64_t k0 = 0; k0 < K; k0 += run) {
     const int64_t k_end = k0 + run < K ? k0 + run : K;
     for (int64_t part = 0; part < rows.n_parts; ++part) {
       const int64_t row = rows.begin(part), m = rows.length(part);
-      for (int64_t k = k0; k < k_end; ++k) {
-        const T* from = a + row + k * column;
-        T* to = packed + row * K + k * m;
+      const T* from = a + row + k0 * column;
+      T* to = packed + row * K + k0 * m;
+      if (m == whole) {  // without masks
+        for (int64_t k = k0; k < k_end; ++k, from += column, to += whole)
+          __builtin_memcpy(to, from, whole * sizeof(T));
+        continue;
+      }
+      for (int64_t k = k0; k < k_end; ++k, from += column, to += m)
         for (int64_t i = 0; i < m; i += lanes) {
           const auto mask = mask_of<T>(static_cast<int>(m - i < lanes ? m - i : lanes));
           store_some(to + i, load_some(from + i, mask), mask);
         }
-      }
     }
   }
 }

@@ -56,23 +56,39 @@ class StepProduct {
   std::unique_ptr<T[]> memory_;
 };
 
-/// Calls visit(t, first row of step t) in the order of computation, or against it.
+/// Rows of a tile of a product; fewer for a thread would leave its registers empty.
+constexpr int64_t least_rows = 8;
+
+/// Calls visit(first row of the step, first and last of the batch) for the steps in the order of
+/// computation, or against it. Sequences do not wait for each other: where the batch is large
+/// enough, each thread takes a part of it through all steps; else threads share the work of a step.
+/// A row has the same bits whatever rows are beside it.
 template <class Visit>
 void each_step(const SequenceShape& shape, bool reversed, Visit&& visit) {
   std::vector<int64_t> first(shape.steps + 1, 0);
   for (int64_t t = 0; t < shape.steps; ++t) first[t + 1] = first[t] + shape.rows(t);
-  for (int64_t i = 0; i < shape.steps; ++i) {
-    const int64_t t = shape.backwards != reversed ? shape.steps - 1 - i : i;
-    visit(t, first[t]);
-  }
+  const int64_t n_threads = runs_serially() ? 1 : get_num_threads();
+  int64_t n_parts = std::clamp<int64_t>(shape.batch / least_rows, 1, n_threads);
+  if (n_parts * 2 < n_threads || first.back() * 4 * shape.units * shape.units < task_products)
+    n_parts = 1;
+  const Spread parts(shape.batch, ceil_div(shape.batch, n_parts));
+  parallel_for(parts.n_parts, [&](int64_t part) {
+    const int64_t begin = parts.begin(part), end = begin + parts.length(part);
+    for (int64_t i = 0; i < shape.steps; ++i) {
+      const int64_t t = shape.backwards != reversed ? shape.steps - 1 - i : i;
+      const int64_t last = std::min(end, shape.rows(t));
+      if (begin < last) visit(first[t], begin, last);
+    }
+  });
 }
 
-/// Calls row(r) for each of n rows of `units`.
+/// Calls row(r) for each row from `first` to `last`, of `units`.
 template <class Row>
-void each_row(int64_t n, int64_t units, Row&& row) {
-  parallel_ranges(n, std::max<int64_t>(1, task_elements / units), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) row(r);
-  });
+void each_row(int64_t first, int64_t last, int64_t units, Row&& row) {
+  parallel_ranges(last - first, std::max<int64_t>(1, task_elements / units),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t r = begin; r < end; ++r) row(first + r);
+                  });
 }
 
 }  // namespace
@@ -85,12 +101,11 @@ void lstm(const SequenceShape& shape, const LstmForward<T>& task) {
   const bool keeps = task.gates;
   std::unique_ptr<T[]> step;
   if (!keeps) step = std::make_unique_for_overwrite<T[]>(shape.batch * 4 * H);
-  each_step(shape, false, [&](int64_t t, int64_t first) {
-    const int64_t rows = shape.rows(t);
+  each_step(shape, false, [&](int64_t first, int64_t begin, int64_t end) {
     const T* inputs = task.inputs + first * 4 * H;
     T* gates = keeps ? task.gates + first * 4 * H : step.get();
-    product.run(rows, task.h, gates, task.bias);
-    each_row(rows, H, [&](int64_t r) {
+    product.run(end - begin, task.h + begin * H, gates + begin * 4 * H, task.bias);
+    each_row(begin, end, H, [&](int64_t r) {
       T *h = task.h + r * H, *c = task.c + r * H;
       if (keeps) {
         std::copy_n(h, H, task.had_h + (first + r) * H);
@@ -107,17 +122,16 @@ void lstm_backward(const SequenceShape& shape, const LstmBackward<T>& task) {
   const int64_t H = shape.units;
   const StepProduct<T> product(H, 4 * H, task.weight, H, 1);
   const auto& kernels = lstm_kernels<T>();
-  each_step(shape, true, [&](int64_t t, int64_t first) {
-    const int64_t rows = shape.rows(t);
+  each_step(shape, true, [&](int64_t first, int64_t begin, int64_t end) {
     T* grad_gates = task.grad_gates + first * 4 * H;
-    each_row(rows, H, [&](int64_t r) {
+    each_row(begin, end, H, [&](int64_t r) {
       T* grad_h = task.grad_h + r * H;
       const T* more = task.grad_output + (first + r) * H;
       for (int64_t j = 0; j < H; ++j) grad_h[j] += more[j];
       kernels.backward(H, task.gates + (first + r) * 4 * H, task.had_c + (first + r) * H, grad_h,
                        task.grad_c + r * H, grad_gates + r * 4 * H);
     });
-    product.run(rows, grad_gates, task.grad_h, nullptr);
+    product.run(end - begin, grad_gates + begin * 4 * H, task.grad_h + begin * H, nullptr);
   });
 }
 

@@ -258,7 +258,17 @@ def test_nan_and_infinity_stay_in_their_rows_and_columns(m, n, k):
 
 
 @pytest.mark.parametrize(
-    "m, n, k", [(300, 300, 300), (64, 2000, 700), (5, 3000, 500), (8, 8, 40000)]
+    "m, n, k",
+    [
+        (300, 300, 300),
+        (64, 2000, 700),
+        (5, 3000, 500),
+        (8, 8, 40000),
+        (128, 128, 128),
+        (4096, 64, 3),
+        (457, 200, 500),
+        (1, 1000, 900),
+    ],
 )
 def test_products_are_the_same_bits_for_any_number_of_threads(m, n, k):
     before = flambeau.get_num_threads()
@@ -268,13 +278,12 @@ def test_products_are_the_same_bits_for_any_number_of_threads(m, n, k):
             b = matrix(right, k, n, "float32")[0]
             results = []
             try:
-                for threads in (1, 2, 3):
+                for threads in (1, 2, 3, 16):
                     flambeau.set_num_threads(threads)
                     results.append(a @ b)
             finally:
                 flambeau.set_num_threads(before)
-            assert results[0].equal(results[1])
-            assert results[0].equal(results[2])
+            assert all(results[0].equal(other) for other in results[1:])
 
 
 @at_lower_levels
