@@ -95,6 +95,13 @@ def _hypot(i):
     return lambda g, n, *a: k.where(n == 0, 0.0, k.guard(g, g * (a[i] / n)))
 
 
+def _acosh_divisor(n, x):
+    # A real number below -1 has no acosh, but a slope, as in other libraries: that of its opposite.
+    usual = k.sqrt(x - 1) * k.sqrt(x + 1)
+    size = k.where(usual == usual, x, -x)
+    return k.sqrt(size - 1) * k.sqrt(size + 1)
+
+
 def _atan2(g, y, x, part):
     # One division at a time, as above; 0 at (0, 0), where there is no angle.
     size = k.hypot(y, x)
@@ -173,7 +180,7 @@ RULES = {
     "cosh": (_guarded(lambda n, x: k.sinh(x)),),
     "tanh": (_times(lambda n, x: 1 - n * n),),
     "asinh": (_over(lambda n, x: k.sqrt(x * x + 1)),),
-    "acosh": (_over(lambda n, x: k.sqrt(x - 1) * k.sqrt(x + 1)),),
+    "acosh": (_over(_acosh_divisor),),
     "atanh": (_over(lambda n, x: 1 - x * x),),
     "atan2": (
         lambda g, n, y, x: _atan2(g, y, x, x),

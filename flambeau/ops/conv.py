@@ -12,6 +12,7 @@ so everything here is differentiable to any order. The kernels are csrc/kernels/
 from functools import lru_cache
 
 from .. import _core
+from .core.attach import attached
 from .core.declare import composite, primitive
 from .windows import at_least, per_dim, window_count, within_reach
 
@@ -241,9 +242,14 @@ def _run(operator, plan, n, input, weight, bias, *window):
         single, arguments = plan(n, facts, *window)
     except TypeError:  # a list among the arguments, or one that is wrong
         single, arguments = plan(n, facts, *map(_hashable, window))
-    if not single:
-        return operator(input, weight, bias, *arguments)
-    return operator(input.unsqueeze(0), weight, bias, *arguments).squeeze(0)
+    if single:
+        input = input.unsqueeze(0)
+    if operator is _forward and input.shape[1] == 0:
+        nothing = input.new_empty(input.shape[0], 0, *arguments[-1])
+        result = attached(nothing, input, weight, bias)
+    else:
+        result = operator(input, weight, bias, *arguments)
+    return result.squeeze(0) if single else result
 
 
 def _convolve(n, input, weight, bias, *window):
@@ -281,7 +287,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         groups (int): splits C and O into groups that do not see each other.
 
     Returns:
-        Tensor: (N, O, (H + 2 padding - dilation (KH - 1) - 1) // stride + 1, ...), or without N.
+        Tensor: (N, O, (H + 2 padding - dilation (KH - 1) - 1) // stride + 1, ...), or without N; as in
+            PyTorch no channels give none.
 
     Dtype: all but bool, the same for all operands. float16 and bfloat16 are summed in float32 and
         rounded once; integers wrap around.

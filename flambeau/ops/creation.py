@@ -295,7 +295,7 @@ def logspace(
 
 
 def eye(
-    n, m=None, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
+    n, m: int = None, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
     requires_grad=False,
 ):  # fmt: skip
     """The identity matrix (n, m), m = n by default.

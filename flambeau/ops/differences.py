@@ -188,7 +188,7 @@ def _areas(operator, y, x, dx, dim):
 
 
 @composite(method=False, out=False)
-def trapezoid(y, x=None, *, dx=None, dim=-1):
+def trapezoid(y, x=None, *, dx: float = None, dim=-1):
     """The integral of y along `dim` by the trapezoidal rule, at coordinates x or in steps of dx (1).
 
     Example:
@@ -206,7 +206,7 @@ def trapezoid(y, x=None, *, dx=None, dim=-1):
 
 
 @composite(method=False, out=False)
-def trapz(y, x=None, *, dx=None, dim=-1):
+def trapz(y, x=None, *, dx: float = None, dim=-1):
     """An alias of `trapezoid`.
 
     Example:
@@ -217,7 +217,7 @@ def trapz(y, x=None, *, dx=None, dim=-1):
 
 
 @composite(method=False, out=False)
-def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
+def cumulative_trapezoid(y, x=None, *, dx: float = None, dim=-1):
     """The running integral of y along `dim`, one value less than y has.
 
     Example:

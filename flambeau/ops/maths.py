@@ -295,6 +295,8 @@ _polygamma_of_order = make_pointwise(
 def _far_order(even, odd, input):
     """polygamma of the order even + odd: to the right of 0 an odd order's sign is the other one."""
     value = k.polygamma(even, input)
+    # No dtype holds an odd n + 1 from here on: the powers of that exponent are taken for positive.
+    value = k.where(even >= 2.0**53, -k.abs(value), value)
     return k.where(odd != 0, -value, value)
 
 

@@ -119,7 +119,7 @@ def positive(input):
     return input
 
 
-@pointwise(aliases=("absolute",), result="real", float8=True)
+@pointwise(aliases=("absolute",), result="real", float8=True, takes_bool=False)
 def abs(input):
     """The magnitude."""
     return k.abs(input)

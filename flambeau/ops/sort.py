@@ -178,7 +178,7 @@ def _(ctx, grad_output):
 
 
 @composite
-def median(input, dim=None, keepdim=False) -> object:
+def median(input, dim: int = None, keepdim=False) -> object:
     """The lower median along dim and its place; without dim, of all elements. A NaN makes it NaN.
 
     Example:
@@ -191,7 +191,7 @@ def median(input, dim=None, keepdim=False) -> object:
 
 
 @composite
-def nanmedian(input, dim=None, keepdim=False) -> object:
+def nanmedian(input, dim: int = None, keepdim=False) -> object:
     """median of the elements that are not NaN.
 
     Example:

@@ -309,6 +309,15 @@ def test_conv_of_nothing():
     assert not grad.numpy().any()
 
 
+def test_no_channels_give_none():
+    x, w, b = (torch.ones(sizes, requires_grad=True) for sizes in ((2, 0, 5), (3, 0, 3), (3,)))
+    output = torch.conv1d(x, w, b, stride=2)
+    assert output.shape == (2, 0, 2)
+    assert torch.conv2d(torch.ones(0, 5, 5), torch.ones(3, 0, 3, 3)).shape == (0, 3, 3)
+    output.sum().backward()
+    assert x.grad.shape == x.shape and w.grad.shape == w.shape and b.grad.tolist() == [0, 0, 0]
+
+
 def test_conv_is_differentiable_twice():
     """The derivative of grad_w along dx is grad_w of dx: both are linear in x."""
     x, w, g = draw(2, 2, 6, 6), draw(3, 2, 3, 3), draw(2, 3, 6, 6)

@@ -223,3 +223,18 @@ def test_numbers_and_shapes_that_mean_nothing():
     for reduction in ("mean", "none"):
         with pytest.raises(NotImplementedError, match="mse_loss"):
             torch.nn.functional.mse_loss(complexes, complexes, reduction=reduction)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda x: torch.median(x, None), "median: dim takes an int, but got None"),
+        (lambda x: x.nanmedian(dim=None), "nanmedian: dim takes an int, but got None"),
+        (lambda x: torch.trapezoid(x, dx=None), "trapezoid: dx takes a number, but got None"),
+        (lambda x: torch.eye(3, None), "eye: m takes an int, but got None"),
+        (lambda x: abs(x > 0), r"abs: takes no bool\. To count, convert it with \.int\(\) first"),
+    ],
+)
+def test_what_may_be_left_out_is_not_none(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(torch.ones(3))

@@ -118,7 +118,8 @@ def _plan(shape, dtype, size, scale_factor, mode, align_corners, recompute, anti
             "these."
         )
     whole = not (dtype.is_floating_point or dtype.is_complex)
-    if whole and mode not in ("nearest", "nearest-exact") and dtype is not flambeau.uint8:
+    of_bytes = dtype is flambeau.uint8 and mode not in ("linear", "trilinear")
+    if whole and mode not in ("nearest", "nearest-exact") and not of_bytes:
         raise NotImplementedError(
             f"interpolate: input is {dtype}, and mode={mode!r} gives no integers. Convert it with "
             ".float() first."

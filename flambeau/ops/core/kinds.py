@@ -2,7 +2,8 @@
 
 One rule for all operators; the core (csrc/python/parse.h) checks by it before a function runs. A default
 of True or False makes a bool, a float a number; the tables have the names whose default says nothing. An
-annotation goes before both: int, bool, tuple (a sequence of ints), float (any number), or object for anything.
+annotation goes before both: int, bool, tuple (a sequence of ints), float (any number), or object for anything;
+beside a default of None it takes None only where it says so (int | None).
 """
 
 from types import FunctionType
@@ -18,6 +19,7 @@ _BY_ANNOTATION = {
     float: NUMBER,
     object: ANY,
 }
+_WITHOUT_NONE = (bool, int, tuple, float)
 
 # Their truth is all that PyTorch asks of these, in Python: 1 and 0 do as well.
 _TRUTHS = frozenset(
@@ -74,7 +76,8 @@ def _kind(name, default, annotation):
         kind = NUMBER
     else:
         kind = _BY_NAME.get(name, ANY)
-    return kind.upper() if default is None or name in _OR_NONE else kind
+    or_none = default is None and annotation not in _WITHOUT_NONE
+    return kind.upper() if or_none or name in _OR_NONE else kind
 
 
 def parameters_of(fn, skip=0, public=True, truths=()):

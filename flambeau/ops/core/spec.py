@@ -84,9 +84,10 @@ class PointwiseSpec:
         if not self.takes_bool and "bool" in in_dtypes[: self.n_inputs]:
             from ...kernels.types import DtypeError
 
+            masks = " For masks write x ^ y (logical_xor) or ~x (logical_not)."
             raise DtypeError(
-                f"{self.name}: takes no bool. For masks write x ^ y (logical_xor) or ~x (logical_not); to count, "
-                "convert with .int()."
+                f"{self.name}: takes no bool.{masks if self.n_inputs > 1 else ''} To count, convert it "
+                "with .int() first."
             )
 
     def _of_operator(self, error):

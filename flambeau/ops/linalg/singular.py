@@ -98,15 +98,22 @@ def _svd_backward(U, S, Vh, grad_U, grad_S, grad_V):
     return result
 
 
+# The slope wants the vectors of close singular values apart, which single precision mixes.
+_WIDER = {fl.float32: fl.float64, fl.complex64: fl.complex128}
+_MOST_WIDE = 640  # beyond it the time counts
+
+
 @primitive(method=False, function=False)
 def _singular_values(ctx, A):
     """Only S of the singular value decomposition; its derivative is diag(U^H dA V)."""
     if not ctx.needs_input_grad[0]:
         return _decomposed("linalg.svdvals", A, vectors=False)[1]
-    U, S, Vh = _decomposed("linalg.svdvals", A)
+    wide = _WIDER.get(A.dtype) if min(A.shape[-2:]) <= _MOST_WIDE else None
+    parts = _decomposed("linalg.svdvals", A if wide is None else A.to(wide))
+    U, S, Vh = parts
     ctx.save_for_backward(A)
-    ctx.vectors = U, Vh
-    return S
+    ctx.vectors = U.to(A.dtype), Vh.to(A.dtype)
+    return S if wide is None else S.to(A.dtype.to_real())
 
 
 @_singular_values.derivative

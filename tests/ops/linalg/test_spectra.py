@@ -47,6 +47,18 @@ def test_svd(agrees, random, shape, complex):
     assert gradgradcheck(linalg.svdvals, (A,))
 
 
+@pytest.mark.parametrize("complex", [False, True])
+def test_slopes_of_singular_values_see_close_ones_apart(random, complex):
+    A = random(60, 60, complex=complex)
+    slopes = []
+    for M in (A, A.to(flambeau.complex64 if complex else flambeau.float32)):
+        S = linalg.svdvals(M.requires_grad_())
+        slopes += flambeau.autograd.grad((S * flambeau.arange(60.0)).sum(), M)
+    exact, single = slopes
+    assert single.dtype is not exact.dtype
+    assert (single - exact).abs().max() < 3e-7 * exact.abs().max()
+
+
 def test_rank_and_condition(random):
     A = random(4, 3)
     A[:, 2] = A[:, 0] + A[:, 1]
