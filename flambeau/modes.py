@@ -3,7 +3,26 @@
 import contextlib
 import threading
 
+from . import _core
+
 __all__ = ["Mode", "Modes"]
+
+
+def _disabled_torch_function_impl(func, types, args=(), kwargs=None):
+    """As a class's __torch_function__: its instances are plain tensors to operators.
+
+    Called, it is func's result for plain tensors: what super() finds in a subclass of Parameter.
+    """
+    before = _core._set_subclasses_disabled(True)
+    try:
+        return func(*(args or ()), **(kwargs or {}))
+    finally:
+        _core._set_subclasses_disabled(before)
+
+
+def _disabled_torch_dispatch_impl(*args, **kwargs):
+    """As a class's __torch_dispatch__: its instances are plain tensors to operators."""
+    return NotImplemented
 
 
 class Modes:

@@ -2,7 +2,7 @@
 
 The core looks at the types of every call's arguments (csrc/python/overrides.h); when one has a
 __torch_function__, or a mode is in force, it calls `dispatch`. A class whose __torch_function__ is
-`_core._disabled_torch_function_impl`, as Parameter's, is left alone.
+`modes._disabled_torch_function_impl`, as Parameter's, is left alone.
 """
 
 import contextlib
@@ -69,17 +69,17 @@ def _overriding(values):
 
 def has_torch_function(relevant_args):
     """Whether any argument, or a mode, takes operators over."""
-    return _core._is_overridden(relevant_args)
+    return _core._is_overridden(*relevant_args)
 
 
 def has_torch_function_unary(arg):
     """has_torch_function of one argument."""
-    return _core._is_overridden((arg,))
+    return _core._is_overridden(arg)
 
 
 def has_torch_function_variadic(*args):
     """has_torch_function of several arguments."""
-    return _core._is_overridden(args)
+    return _core._is_overridden(*args)
 
 
 def handle_torch_function(public_api, relevant_args, *args, **kwargs):

@@ -1,6 +1,6 @@
 """Tensor: the core's type with every operator as a method."""
 
-from . import _core, memory, types
+from . import _core, memory, modes, types
 from .ops.core.declare import METHODS, as_operator
 
 Tensor = _core.Tensor
@@ -262,7 +262,7 @@ def _init_subclass(cls, **options):
         _core._expect_dispatch_classes()
         if getattr(cls.__torch_function__, "__func__", None) is _torch_function.__func__:
             # Functions go to the dispatch alone: what it gives back is not turned into the class.
-            cls.__torch_function__ = _core._disabled_torch_function_impl
+            cls.__torch_function__ = modes._disabled_torch_function_impl
 
 
 @staticmethod
@@ -341,7 +341,7 @@ def _fill_class():
     Tensor.as_subclass = as_subclass  # never taken over: it is how a subclass is left
     Tensor.__torch_function__ = _torch_function
     Tensor._make_subclass = staticmethod(_core._make_subclass)
-    Tensor.__torch_dispatch__ = staticmethod(_core._disabled_torch_dispatch_impl)
+    Tensor.__torch_dispatch__ = staticmethod(modes._disabled_torch_dispatch_impl)
     Tensor.__init_subclass__ = _init_subclass
     Tensor._make_wrapper_subclass = _make_wrapper_subclass
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first

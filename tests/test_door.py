@@ -7,6 +7,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import _core
+from flambeau.ops.core import observers
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_events_have_names_shapes_and_times(events):
     assert [e[0] for e in noted] == ["linear", "relu"]
     name, backward, depth, thread, start, stop, sequence, shapes = noted[0]
     assert not backward and depth == 0 and start <= stop <= noted[1][4]
-    assert shapes == ((torch.Size([2, 3]), torch.float32), (torch.Size([4, 3]), torch.float32))
+    assert shapes == [([2, 3], torch.float32), ([4, 3], torch.float32)]
 
 
 def test_events_nest_and_include_backward(events):
@@ -115,9 +116,9 @@ class Observer:
 @pytest.fixture
 def observer():
     observer = Observer()
-    before = _core._set_observers((observer,))
+    before = observers.exchange((observer,))
     yield observer
-    _core._set_observers(before)
+    observers.exchange(before)
 
 
 def test_observers_see_calls_and_nodes(observer):

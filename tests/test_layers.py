@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "flambeau"
 # The floor of each part, the most precise prefix decides. The table of docs/architecture.md.
 FLOORS = {
     "flambeau._core": 1,
+    "flambeau.calls": 1,  # what the parser of arguments leaves to Python
     "flambeau.lazy_modules": 1,
     "flambeau.modes": 1,  # what `with` puts in force in a thread
     "flambeau.refusals": 1,  # errors for names that are not offered

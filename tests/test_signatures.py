@@ -14,8 +14,8 @@ SPACES = (
 ).split()
 
 
-# Only the core makes the one; the other is a str with a version in it.
-MADE_ELSEWHERE = {"SavedTensor", "TorchVersion"}
+# A str with a version in it.
+MADE_ELSEWHERE = {"TorchVersion"}
 
 
 def public_names(module):

@@ -27,5 +27,7 @@ bool will_reach(Node* node);              // whether a gradient comes to node
 Object order_of_execution();              // list of the nodes whose backward is still to be called
 
 extern bool anomaly_mode, anomaly_check_nan;
+void set_anomaly(bool enabled, bool check_nan);
+std::pair<bool, bool> anomaly();  // (enabled, check_nan)
 
 }  // namespace flambeau

@@ -13,6 +13,8 @@ namespace flambeau {
 
 constinit thread_local bool grad_mode_enabled = true;
 constinit thread_local bool inference_mode_enabled = false;
+bool set_grad_enabled(bool enabled) { return std::exchange(grad_mode_enabled, enabled); }
+bool set_inference_mode(bool enabled) { return std::exchange(inference_mode_enabled, enabled); }
 
 void* AutogradMeta::operator new(size_t size) {
   void* memory = PyObject_Malloc(size);

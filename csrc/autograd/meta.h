@@ -48,6 +48,9 @@ int tensor_traverse(PyObject* self, visitproc visit, void* context);
 int tensor_clear(PyObject* self);
 
 extern constinit thread_local bool grad_mode_enabled;
+/// Exchange what holds in this thread.
+bool set_grad_enabled(bool enabled);
+bool set_inference_mode(bool enabled);
 
 /// True for a view whose base was written in place since its own history was made.
 inline bool is_stale_view(const Tensor& t) {

@@ -160,8 +160,12 @@ struct SavedValue {
   Saved* tensor = nullptr;
   Object object = {};
 };
-/// A Saved as Python sees it: _raw_saved_self, _raw_saved_tensors.
-PyObject* saved_tensor_object(Node* node, Saved* saved);
+/// What a node keeps under a name, a tensor as it was: NotImplemented where it knows no such name,
+/// and with `raw` Ellipsis in place of a tensor or of nothing.
+Object saved_value(Node& node, const char* name, bool raw);
+/// The tensor that is saved under a name, or as an item of save_for_backward, goes through pack now
+/// and through unpack when it is needed.
+void pack_saved(Node& node, PyObject* place, PyObject* pack, PyObject* unpack);
 
 /// What every type of nodes does to die and for the garbage collector.
 void node_dealloc(PyObject* self);

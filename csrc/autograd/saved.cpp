@@ -1,3 +1,4 @@
+#include "autograd/function.h"
 #include "autograd/meta.h"
 #include "autograd/saved_hooks.h"
 #include "tensor/objects.h"
@@ -121,6 +122,42 @@ TensorRef Saved::unpack(Node* node, const char* what) const {
   TensorRef t = alias(*tensor_);
   set_history(*t, node, nr_);
   return t;
+}
+
+// ---------------------------------------------------------------- what Python asks of saved values
+
+static SavedValue find_saved(Node& node, const char* name) {
+  return node.kind->find ? node.kind->find(&node, name) : SavedValue();
+}
+
+Object saved_value(Node& node, const char* name, bool raw) {
+  SavedValue found = find_saved(node, name);
+  if (!found.known) return Object::borrow(Py_NotImplemented);
+  if (found.object) return found.object;
+  const bool kept = found.tensor && !found.tensor->empty();
+  if (found.tensor && !kept && node.released) throw_released(&node);
+  if (raw || !kept) return Object::borrow(raw ? Py_Ellipsis : Py_None);
+  return Object::steal(found.tensor->unpack(&node, "value").release_py());
+}
+
+void pack_saved(Node& node, PyObject* place, PyObject* pack, PyObject* unpack) {
+  Saved* saved = nullptr;
+  if (PyLong_Check(place)) {
+    auto& function = reinterpret_cast<FunctionNode&>(node);
+    Py_ssize_t left = PyLong_AsSsize_t(place);
+    saved_values(function, [&](Saved* item) {
+      if (left-- == 0) saved = item;
+      return Object::borrow(Py_None);
+    });
+  } else {
+    saved = find_saved(node, PyUnicode_AsUTF8(place)).tensor;
+  }
+  check(saved,
+        [] { return message("register_hooks: None was saved here; there is no tensor to pack."); });
+  check(!saved->has_hooks(),
+        [] { return message("register_hooks: this saved tensor has a pair of hooks already."); });
+  if (saved->empty()) throw_released(&node);
+  saved->set_hooks(Object::borrow(pack), Object::borrow(unpack));
 }
 
 }  // namespace flambeau

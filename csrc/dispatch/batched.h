@@ -34,6 +34,9 @@ TensorRef expanded_in_front(Tensor& t, const Levels& levels, const Dims& sizes, 
 Dims sizes_of_levels(const Tensor* const* tensors, size_t n, const Levels& levels);
 /// Raises unless `written`, a tensor that is written in place, depends on all levels.
 void check_written_levels(const Tensor& written, const Levels& levels, const char* operator_name);
+/// The same of a call of an operator, if its name says that it writes its first tensor: it ends in
+/// _.
+void check_written(const std::vector<const Tensor*>& tensors, const char* operator_name);
 
 /// record(args...) where an argument is batched.
 TensorRef apply_batched(Pointwise& record, const Arg* args);

@@ -24,12 +24,12 @@ Timed::Timed(const char* name, PyObject* const* args, Py_ssize_t n, bool backwar
     : on_(watchers & watch_events) {
   if (!on_) return;
   event_.name = name;
-  event_.has_shapes = events_have_shapes;
+  if (events_have_shapes) event_.shapes.emplace();
   for (Py_ssize_t i = 0; events_have_shapes && i < n; ++i) {
-    auto& shape = event_.shapes.emplace_back();
+    auto& shape = event_.shapes->emplace_back();
     if (!is_tensor(args[i])) continue;
     const Tensor& t = *as_tensor(args[i]);
-    shape = {{t.sizes, t.sizes + t.ndim}, t.dtype};
+    shape.emplace(std::vector<int64_t>(t.sizes, t.sizes + t.ndim), t.dtype);
   }
   event_.backward = backward;
   event_.start = now();

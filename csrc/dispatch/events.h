@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -9,18 +10,20 @@
 namespace flambeau {
 
 struct Event {
-  /// Of a tensor among the arguments; anything else has none.
-  struct Shape {
-    std::vector<int64_t> sizes;
-    DType dtype;
-  };
+  using Shape = std::pair<std::vector<int64_t>, DType>;
   std::string name;
-  std::vector<std::optional<Shape>> shapes;
-  bool has_shapes, backward;
+  bool backward;
   int depth;  // of calls within calls
-  unsigned long thread;
+  uint64_t thread;
   int64_t start, stop;  // ns of time.monotonic_ns()
   uint64_t sequence;    // of the node that a call recorded, or that ran
+  /// Of the tensors among the arguments, nothing of others, where somebody asked for them.
+  std::optional<std::vector<std::optional<Shape>>> shapes;
+
+  /// As Python has it.
+  auto fields() const {
+    return std::tie(name, backward, depth, thread, start, stop, sequence, shapes);
+  }
 };
 
 extern constinit thread_local int depth_of_calls;

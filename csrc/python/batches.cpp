@@ -13,7 +13,6 @@ static Levels read_as(As<Levels>, Reader& r) {
 
 namespace {
 
-PyObject* unruled = nullptr;  // flambeau.ops.batching: unruled(operator, args, kwargs)
 bool holds_batched(PyObject* o, int depth) {
   if (is_tensor(o)) return as_tensor(o)->batched;
   if (depth > 0 && is_list(o))
@@ -22,31 +21,12 @@ bool holds_batched(PyObject* o, int depth) {
   return false;
 }
 
-/// Of a form in place (its name ends in _): raises where the first argument lacks a level that
-/// another has.
-void check_written(const char* name, PyObject* const* args, Py_ssize_t n) {
-  std::string_view text = name;
-  if (!text.ends_with('_') || text.ends_with("__") || n == 0 || !is_tensor(args[0])) return;
-  std::vector<const Tensor*> tensors;
-  for (Py_ssize_t i = 0; i < n; ++i)
-    if (is_tensor(args[i])) tensors.push_back(as_tensor(args[i]));
-  check_written_levels(*as_tensor(args[0]), joint_levels(tensors.data(), tensors.size()), name);
-}
-
 /// What lies behind the door of an operator.
-PyObject* run_inside(Operator& self, PyObject* args, PyObject* kwargs) {
-  check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
-                   [] { return message("_run_inside(): takes an operator, a tuple and a dict."); });
-  std::vector<PyObject*> given(PySequence_Fast_ITEMS(args),
-                               PySequence_Fast_ITEMS(args) + PyTuple_GET_SIZE(args));
-  Object keys = owned(PyTuple_New(PyDict_GET_SIZE(kwargs)));
-  const auto n = static_cast<Py_ssize_t>(given.size());
-  PyObject *key, *value;
-  for (Py_ssize_t at = 0, k = 0; PyDict_Next(kwargs, &at, &key, &value); ++k) {
-    PyTuple_SET_ITEM(keys.get(), k, Py_NewRef(key));
-    given.push_back(value);
-  }
-  return self.run(self, given.data(), n, PyTuple_GET_SIZE(keys.get()) ? keys.get() : nullptr);
+PyObject* run_inside(const Call& call) {
+  check<TypeError>(call.n > 0 && is_operator(call.args[0]),
+                   [] { return message("_run_inside(): takes an operator first."); });
+  Operator& self = as_operator(call.args[0]);
+  return self.run(self, call.args + 1, call.n - 1, call.names);
 }
 
 const NativeEntry entries[] = {
@@ -61,9 +41,7 @@ const NativeEntry entries[] = {
     fact(bind<[] { return (InForce<watch_batches>::count() > 0); }>(
         "_in_vmap", "", "Whether a vmap is active in this thread.")),
     fact(bind<InForce<watch_batches>::set>("_set_levels", "n")),
-    fact(bind<[](PyObject* callable) { Py_XSETREF(unruled, Py_NewRef(callable)); }>(
-        "_set_unruled", "callable", "What is asked where an operator has no rule.")),
-    fact(bind<run_inside>("_run_inside", "operator, args, kwargs")),
+    fact({"_run_inside", "operator, *args, **kwargs", run_inside}),
     {}};
 const Functions functions(entries);
 
@@ -79,14 +57,14 @@ PyObject* call_rule(Operator& self, PyObject* const* args, Py_ssize_t n, PyObjec
   if (self.batch_rule && self.batch_rule != Py_None)
     return PyObject_Vectorcall(self.batch_rule, args, static_cast<size_t>(n), keys);
   if (!self.entry && !self.node_type) {
-    check_written(name_of(self), args, n + count_of(keys));
+    std::vector<const Tensor*> tensors;
+    for (Py_ssize_t i = 0; i < n + count_of(keys); ++i)
+      if (is_tensor(args[i])) tensors.push_back(as_tensor(args[i]));
+    if (n && is_tensor(args[0])) check_written(tensors, name_of(self));
     return self.run(self, args, n, keys);
   }
-  check(unruled != nullptr, [] {
-    return message("vmap: got a mapped tensor that has left the function that vmap called.");
-  });
-  return called(unruled, reinterpret_cast<PyObject*>(&self), tuple_of(args, n).get(),
-                dict_of(keys, args + n).get())
+  return called(imported<"flambeau.ops.batching", "unruled">(), reinterpret_cast<PyObject*>(&self),
+                tuple_of(args, n).get(), dict_of(keys, args + n).get())
       .release();
 }
 

@@ -23,6 +23,17 @@ namespace flambeau {
 struct Reader {
   const Args& args;
   int at = 0;
+  PyObject* next() { return args[at++]; }
+  const char* op() const { return args.function(); }
+  /// The next as an object of one of the core's types, which `what` names with its article.
+  template <class T>
+  T& object(PyTypeObject* type, const char* what) {
+    PyObject* o = next();
+    check<TypeError>(PyObject_TypeCheck(o, type), [&] {
+      return message(op(), ": takes ", what, ", not ", Py_TYPE(o)->tp_name, ".");
+    });
+    return *reinterpret_cast<T*>(o);
+  }
 };
 
 /// read_as(As<T>(), reader) is an argument as a T; a type that is several arguments has an Argument
@@ -44,80 +55,57 @@ inline Tensor* read_as(As<Tensor*>, Reader& r) {
   int i = r.at++;
   return r.args.given(i) ? &r.args.tensor(i) : nullptr;
 }
-/// Objects of the core's own types.
 inline Operator& read_as(As<Operator&>, Reader& r) {
-  PyObject* o = r.args[r.at++];
-  check<TypeError>(is_operator(o), [&] {
-    return message(r.args.function(), ": takes an operator, not ", Py_TYPE(o)->tp_name, ".");
-  });
-  return as_operator(o);
+  return r.object<Operator>(operator_type, "an operator");
 }
 inline Reduction& read_as(As<Reduction&>, Reader& r) {
-  PyObject* o = r.args[r.at++];
-  check<TypeError>(Py_TYPE(o) == reduction_type, [&] {
-    return message(r.args.function(), ": takes a Reduction, not ", Py_TYPE(o)->tp_name, ".");
-  });
-  return *reinterpret_cast<Reduction*>(o);
-}
-/// The address of a compiled kernel.
-inline RowsKernel read_as(As<RowsKernel>, Reader& r) {
-  auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(r.args[r.at++]));
-  if (!kernel) throw PythonError();
-  return kernel;
+  return r.object<Reduction>(reduction_type, "a Reduction");
 }
 inline Reduction* read_as(As<Reduction*>, Reader& r) {
   return r.args.given(r.at) ? &Argument<Reduction&>::read(r) : (++r.at, nullptr);
 }
 inline int64_t read_as(As<int64_t>, Reader& r) { return r.args.integer(r.at++); }
 inline bool read_as(As<bool>, Reader& r) { return r.args.truth(r.at++); }
-inline double read_as(As<double>, Reader& r) { return real_of(r.args[r.at++]); }
+inline double read_as(As<double>, Reader& r) { return real_of(r.next()); }
 /// The low 64 bits of an int.
-inline uint64_t read_as(As<uint64_t>, Reader& r) { return low_bits_of(r.args[r.at++]); }
+inline uint64_t read_as(As<uint64_t>, Reader& r) { return low_bits_of(r.next()); }
 /// An address, or what a driver names things by.
 inline void* read_as(As<void*>, Reader& r) {
-  void* value = PyLong_AsVoidPtr(r.args[r.at++]);
+  void* value = PyLong_AsVoidPtr(r.next());
   if (!value && PyErr_Occurred()) throw PythonError();
   return value;
 }
-inline Dims read_as(As<Dims>, Reader& r) { return to_dims(r.args[r.at++], r.args.function()); }
+/// The address of a compiled kernel.
+inline RowsKernel read_as(As<RowsKernel>, Reader& r) {
+  return reinterpret_cast<RowsKernel>(read_as(As<void*>(), r));
+}
+inline Dims read_as(As<Dims>, Reader& r) { return to_dims(r.next(), r.op()); }
 inline Rest read_as(As<Rest>, Reader& r) { return r.args.rest(r.at++); }
 /// Sizes given as f(2, 3) or f((2, 3)), where the signature says *NAME.
 struct RestDims : Dims {};
-inline RestDims read_as(As<RestDims>, Reader& r) {
-  return {to_dims(r.args.rest(r.at++), r.args.function())};
-}
-inline std::vector<int64_t> read_as(As<std::vector<int64_t>>, Reader& r) {
-  return to_integers(r.args[r.at++], r.args.function());
-}
-inline DType read_as(As<DType>, Reader& r) {
-  return to_dtype_value(r.args[r.at++], r.args.function());
-}
-inline Device read_as(As<Device>, Reader& r) {
-  return to_device_value(r.args[r.at++], r.args.function());
-}
+inline RestDims read_as(As<RestDims>, Reader& r) { return {to_dims(r.args.rest(r.at++), r.op())}; }
+inline auto read_as(As<std::vector<int64_t>>, Reader& r) { return to_integers(r.next(), r.op()); }
+inline DType read_as(As<DType>, Reader& r) { return to_dtype_value(r.next(), r.op()); }
+inline Device read_as(As<Device>, Reader& r) { return to_device_value(r.next(), r.op()); }
 /// `unsaid` for None.
-inline Format read_as(As<Format>, Reader& r) {
-  return to_format(r.args[r.at++], r.args.function());
-}
+inline Format read_as(As<Format>, Reader& r) { return to_format(r.next(), r.op()); }
 /// True or False, and nothing that merely counts as such.
 struct Flag {
   bool value;
   operator bool() const { return value; }
 };
 inline Flag read_as(As<Flag>, Reader& r) { return {r.args.flag(r.at++)}; }
-inline const char* read_as(As<const char*>, Reader& r) { return text_of(r.args[r.at++]); }
-inline std::string_view read_as(As<std::string_view>, Reader& r) { return text_of(r.args[r.at++]); }
-inline std::string read_as(As<std::string>, Reader& r) { return text_of(r.args[r.at++]); }
-inline PyObject* read_as(As<PyObject*>, Reader& r) { return r.args[r.at++]; }
-inline std::vector<TensorRef> read_as(As<std::vector<TensorRef>>, Reader& r) {
-  return to_tensors(r.args[r.at++], r.args.function());
-}
+inline const char* read_as(As<const char*>, Reader& r) { return text_of(r.next()); }
+inline std::string_view read_as(As<std::string_view>, Reader& r) { return text_of(r.next()); }
+inline std::string read_as(As<std::string>, Reader& r) { return text_of(r.next()); }
+inline PyObject* read_as(As<PyObject*>, Reader& r) { return r.next(); }
+inline auto read_as(As<std::vector<TensorRef>>, Reader& r) { return to_tensors(r.next(), r.op()); }
 /// A list or tuple of tensors and None, which is null.
-inline std::vector<Tensor*> read_as(As<std::vector<Tensor*>>, Reader& r) {
-  return tensors_or_none(r.args[r.at++], r.args.function());
+inline auto read_as(As<std::vector<Tensor*>>, Reader& r) {
+  return tensors_or_none(r.next(), r.op());
 }
 /// No argument: what messages call the operator.
-inline Called read_as(As<Called>, Reader& r) { return {r.args.function()}; }
+inline Called read_as(As<Called>, Reader& r) { return {r.op()}; }
 template <class T>
 struct Argument<std::optional<T>> {
   static std::optional<T> read(Reader& r) {
@@ -165,12 +153,6 @@ inline PyObject* give_back(DType dtype) { return Py_NewRef(dtype_object(dtype));
 inline PyObject* give_back(Device device) { return Py_NewRef(device_object(device)); }
 inline PyObject* give_back(double value) { return PyFloat_FromDouble(value); }
 inline PyObject* give_back(const std::vector<TensorRef>& tensors) { return tensor_tuple(tensors); }
-inline PyObject* give_back(const Dims& numbers) {
-  return list_of(
-             numbers.n,
-             [&](Py_ssize_t i) { return owned(PyLong_FromLongLong(numbers[static_cast<int>(i)])); })
-      .release();
-}
 /// Facts by their names, as a dict.
 template <class Integer>
 PyObject* give_back(const std::vector<std::pair<const char*, Integer>>& facts) {
@@ -183,6 +165,13 @@ PyObject* give_back(const std::vector<std::pair<const char*, Integer>>& facts) {
 inline PyObject* give_back(const std::array<unsigned char, 16>& bytes) {
   return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(bytes.data()), 16);
 }
+// Of each other's kinds.
+template <class T>
+PyObject* give_back(const std::vector<T>& values);
+template <class T>
+PyObject* give_back(std::optional<T> value);
+template <class A, class B>
+PyObject* give_back(std::pair<A, B> values);
 template <class... T>
 PyObject* give_back(std::tuple<T...> values) {
   Object tuple = owned(PyTuple_New(sizeof...(T)));
@@ -195,12 +184,22 @@ template <class A, class B>
 PyObject* give_back(std::pair<A, B> values) {
   return give_back(std::tuple<A, B>(std::move(values)));
 }
+/// A struct that says what its fields are, as a tuple.
+template <class T>
+PyObject* give_back(const T& facts)
+  requires requires { facts.fields(); }
+{
+  return give_back(facts.fields());
+}
 /// A list.
 template <class T>
 PyObject* give_back(const std::vector<T>& values) {
   return list_of(static_cast<Py_ssize_t>(values.size()),
                  [&](Py_ssize_t i) { return owned(give_back(values[static_cast<size_t>(i)])); })
       .release();
+}
+inline PyObject* give_back(const Dims& numbers) {
+  return give_back(std::vector<int64_t>(numbers.v, numbers.v + numbers.n));
 }
 template <class T>
 PyObject* give_back(std::optional<T> value) {

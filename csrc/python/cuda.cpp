@@ -9,11 +9,6 @@ namespace flambeau {
 
 namespace {
 
-/// (devices, the driver's version, whether it is simulated, why there is none): opens it.
-std::tuple<int, int, bool, std::string> state() {
-  const cuda::Opened& o = cuda::opened();
-  return {o.devices, o.version, o.simulated, o.reason};
-}
 int64_t current_device() {
   cuda::driver();
   return cuda::current_device();
@@ -26,19 +21,6 @@ auto of_device(int index) {
 }
 void record_stream(Tensor& t, cuda::Handle stream) {
   if (t.is_cuda()) cuda::record_stream(*t.storage, stream);
-}
-
-/// (name, bytes, uuid, {attribute: value})
-auto properties(int index) {
-  cuda::Properties p = cuda::properties(index);
-  return std::tuple(p.name, p.total_bytes, p.uuid, p.attributes);
-}
-/// [(address, bytes, requested, used)]
-auto blocks(int index) {
-  std::vector<std::tuple<uint64_t, int64_t, int64_t, bool>> all;
-  for (const cuda::BlockFacts& b : cuda::blocks_of(index))
-    all.emplace_back(b.address, b.nbytes, b.requested, b.used);
-  return all;
 }
 
 /// Eight bytes of a kernel's arguments.
@@ -69,27 +51,14 @@ void launch(Called op, cuda::Handle function, const char* name, int index, PyObj
   cuda::launch(function, index, shape, parameters.data(), name);
 }
 
-/// (address, number of the call), for a kernel that checks indices.
-std::tuple<uint64_t, int64_t> report(int index, const char* name) {
-  const int64_t number = cuda::note_call(index, name);
-  return {cuda::report_of(index), number};
-}
-
-/// (push, host_of): addresses of what the simulated driver offers to libraries of tests.
-PyObject* stand_in_entries() {
-  const cuda::StandInEntries e = cuda::stand_in_entries();
-  return Py_BuildValue("KK", reinterpret_cast<unsigned long long>(e.push),
-                       reinterpret_cast<unsigned long long>(e.host_of));
-}
-
 void clear(Tensor& t) { cuda::fill(t.address(), t.device().index, 0, t.nbytes()); }
 
 const NativeEntry entries[] = {
-    fact(bind<state>("_cuda_state", "")),
+    fact(bind<cuda::opened>("_cuda_state", "")),
     fact(bind<cuda::was_opened>("_cuda_was_opened", "")),
     fact(bind<current_device>("_cuda_current_device", "")),
     fact(bind<cuda::set_current_device>("_cuda_set_device", "index")),
-    fact(bind<properties>("_cuda_properties", "index")),
+    fact(bind<cuda::properties>("_cuda_properties", "index")),
     fact(bind<cuda::can_access_peer>("_cuda_can_access_peer", "index, peer")),
     fact(bind<of_device<cuda::synchronize, "cuda.synchronize">>("_cuda_synchronize", "index")),
     fact(bind<cuda::new_stream>("_cuda_stream_create", "index, priority")),
@@ -111,16 +80,15 @@ const NativeEntry entries[] = {
     fact(bind<cuda::empty_cache>("_cuda_empty_cache", "index")),
     fact(bind<cuda::memory_info>("_cuda_memory_info", "index")),
     fact(bind<cuda::exchange_memory_fraction>("_cuda_memory_fraction", "index, fraction=None")),
-    fact(bind<blocks>("_cuda_blocks", "index")),
+    fact(bind<cuda::blocks_of>("_cuda_blocks", "index")),
     fact(bind<cuda::pinned>("_pinned", "nbytes")),
     fact(bind<cuda::is_pinned>("_is_pinned", "input")),
-    fact(bind<[](Tensor& t) { return t.address(); }>("_cuda_address", "input")),
     fact(bind<cuda::load_function>("_cuda_function", "ptx, index")),
     fact(bind<launch>("_cuda_launch",
                       "function, name, index, blocks, threads, shared_bytes, arguments")),
     fact(bind<cuda::blocks_for>("_cuda_blocks_for", "n, threads, index")),
-    fact(bind<report>("_cuda_report", "index, name")),
-    fact(bind<stand_in_entries>("_cuda_stand_in_entries", "")),
+    fact(bind<cuda::note_report>("_cuda_report", "index, name")),
+    fact(bind<cuda::stand_in_entries>("_cuda_stand_in_entries", "")),
     fact(bind<cuda::capture_begin>("_cuda_capture_begin", "index")),
     fact(bind<cuda::capture_end>("_cuda_capture_end", "index")),
     fact(bind<cuda::is_capturing>("_cuda_is_capturing", "index")),

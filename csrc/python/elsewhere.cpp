@@ -12,38 +12,22 @@ namespace flambeau {
 
 namespace {
 
-/// Another object for o, with the tensors on a GPU in it replaced.
-Object moved(CpuCopies& copies, PyObject* o, int depth = 4) {
-  if (is_tensor(o)) return Object::borrow(copies.of(*as_tensor(o)).py());
-  if (is_device(o)) return Object::borrow(device_object(on_cpu));
-  if (depth == 0 || !(PyTuple_CheckExact(o) || PyList_CheckExact(o))) return Object::borrow(o);
-  auto item = [&](Py_ssize_t i) {
-    return moved(copies, PySequence_Fast_GET_ITEM(o, i), depth - 1);
-  };
-  const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-  return PyTuple_Check(o) ? tuple_of(n, item) : list_of(n, item);
+/// With copies of what lies on a GPU.
+Object moved(CpuCopies& copies, PyObject* o) {
+  return mapped(o, [&](PyObject* leaf) {
+    if (is_tensor(leaf)) return Object::borrow(copies.of(*as_tensor(leaf)).py());
+    return Object::borrow(is_device(leaf) ? device_object(on_cpu) : leaf);
+  });
 }
 
-/// The result with its tensors on the GPU; copies stand for the arguments that they are of.
-Object moved_back(const CpuCopies& copies, PyObject* o, Device device, int depth = 4) {
-  if (is_tensor(o)) {
-    Tensor& t = *as_tensor(o);
+/// With tensors on the GPU; copies stand for the arguments that they are of.
+Object moved_back(const CpuCopies& copies, PyObject* o, Device device) {
+  return mapped(o, [&](PyObject* leaf) {
+    if (!is_tensor(leaf)) return Object::borrow(leaf);
+    Tensor& t = *as_tensor(leaf);
     if (Tensor* original = copies.original_of(t)) return Object::borrow(original->py());
-    return t.on_cpu() ? Object::steal(to_device(t, device).release_py()) : Object::borrow(o);
-  }
-  if (depth == 0 || !(PyList_CheckExact(o) || PyTuple_Check(o))) return Object::borrow(o);
-  auto item = [&](Py_ssize_t i) {
-    return moved_back(copies, PySequence_Fast_GET_ITEM(o, i), device, depth - 1);
-  };
-  const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-  if (PyList_CheckExact(o)) return list_of(n, item);
-  Object made = tuple_of(n, item);
-  if (PyTuple_CheckExact(o)) return made;
-  // A named tuple, or one of its kind.
-  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(o));
-  Object maker = Object::steal(PyObject_GetAttrString(type, "_make"));
-  PyErr_Clear();
-  return called(maker ? maker.get() : type, made.get());
+    return t.on_cpu() ? Object::steal(to_device(t, device).release_py()) : Object::borrow(leaf);
+  });
 }
 
 Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,

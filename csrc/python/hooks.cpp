@@ -21,44 +21,30 @@ std::pair<Object, Object> arguments(PyObject* const* args, Py_ssize_t n, PyObjec
 // ------------------------------------------------------------------------------------------------
 // observers
 
-PyObject* observers = nullptr;  // a tuple of objects with enter, leave and node
-
-/// enter(operator, args, kwargs) of each before a call, leave(operator, result) behind it; result
-/// is None where the call raised.
+/// Whoever flambeau/ops/core/observers.py has: told before a call and behind it; the result is None
+/// where the call raised, whose error stays.
 class Observed {
  public:
-  Observed(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys)
-      : self_(self), told_(Object::borrow(observers)) {
-    if (!told_) return;
+  Observed(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) : self_(self) {
+    if (!(watchers & watch_observers)) return;
     auto [positional, named] = arguments(args, n, keys);
-    for (PyObject* one : Items(told_.get()))
-      owned(
-          PyObject_CallMethod(one, "enter", "OOO", object_of(self), positional.get(), named.get()));
+    told_ = called(imported<observers, "enter">(), object_of(self), positional.get(), named.get());
   }
   void done(PyObject* result) {
     if (!told_) return;
     const Unraised error;
-    bool failed = false;
-    for (Py_ssize_t i = PyTuple_GET_SIZE(told_.get()); i-- > 0;)
-      failed |= !Object::steal(PyObject_CallMethod(PyTuple_GET_ITEM(told_.get(), i), "leave", "OO",
-                                                   object_of(self_), result ? result : Py_None));
-    if (!failed || error) error.raise();
-    if (failed && result) throw PythonError();
+    Object left = Object::steal(PyObject_CallFunctionObjArgs(imported<observers, "leave">(),
+                                                             told_.get(), object_of(self_),
+                                                             result ? result : Py_None, nullptr));
+    if (!left && !error) throw PythonError();
+    error.raise();
   }
 
  private:
+  static constexpr Name observers = "flambeau.ops.core.observers";
   Operator& self_;
   Object told_;
 };
-
-void tell_of_node(Node* node, const std::vector<TensorRef>& grads,
-                  const std::vector<TensorRef>& results) {
-  Object told = Object::borrow(observers);
-  if (!told) return;
-  Object outputs = owned(tensor_tuple(grads)), inputs = owned(tensor_tuple(results));
-  for (PyObject* one : Items(told.get()))
-    owned(PyObject_CallMethod(one, "node", "OOO", node->py(), outputs.get(), inputs.get()));
-}
 
 /// What becomes of a node's backward.
 void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
@@ -72,13 +58,13 @@ void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
   }
   timed.done(node->sequence);
   if (watchers & watch_finite) look_at_gradients(node, grads, results);
-  if (watchers & watch_observers) tell_of_node(node, grads, results);
+  if (watchers & watch_observers)
+    called(imported<"flambeau.ops.core.observers", "node">(), node->py(),
+           owned(tensor_tuple(grads)).get(), owned(tensor_tuple(results)).get());
 }
 
 // ------------------------------------------------------------------------------------------------
 // dispatch modes
-
-PyObject* disabled_dispatch = nullptr;  // as a class's __torch_dispatch__: there is none
 
 /// Whether a type may have a __torch_dispatch__ of its own.
 bool dispatches(PyTypeObject* type) {
@@ -86,7 +72,7 @@ bool dispatches(PyTypeObject* type) {
   Object own = Object::steal(
       PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__torch_dispatch__"));
   PyErr_Clear();
-  return own && own.get() != disabled_dispatch;
+  return own && !is_disabled(own.get());
 }
 
 bool wants_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n) {
@@ -103,46 +89,11 @@ Object call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
 // ------------------------------------------------------------------------------------------------
 // switches
 
-/// [(name, is backward, depth, thread, start, stop, sequence, shapes)]; shapes has (sizes, dtype)
-/// of each tensor and None of anything else, or is None where nobody asked.
-Object events() {
-  auto shape = [](const std::optional<Event::Shape>& of) {
-    if (!of) return Object::borrow(Py_None);
-    Object sizes = owned(make_size(of->sizes.data(), static_cast<int>(of->sizes.size())));
-    return Object::steal(give_back(std::tuple(sizes, of->dtype)));
-  };
-  std::vector<Event> taken = take_events();
-  return list_of(static_cast<Py_ssize_t>(taken.size()), [&](Py_ssize_t i) {
-    const Event& e = taken[static_cast<size_t>(i)];
-    Object shapes = Object::borrow(Py_None);
-    if (e.has_shapes)
-      shapes = tuple_of(static_cast<Py_ssize_t>(e.shapes.size()),
-                        [&](Py_ssize_t k) { return shape(e.shapes[static_cast<size_t>(k)]); });
-    return owned(give_back(std::tuple(e.name, e.backward, e.depth, uint64_t{e.thread}, e.start,
-                                      e.stop, e.sequence, shapes)));
-  });
-}
-
-/// Who is told of calls; returns who was.
-Object set_observers(PyObject* now) {
-  check<TypeError>(PyTuple_Check(now),
-                   [] { return message("_set_observers(): expected a tuple."); });
-  Object before = observers ? Object::steal(observers) : tuple_of(nullptr, 0);
-  bool any = PyTuple_GET_SIZE(now) > 0;
-  observers = any ? Py_NewRef(now) : nullptr;
-  set_watcher(watch_observers, any);
-  return before;
-}
-
-PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
-
 const NativeEntry entries[] = {
-    {"_disabled_torch_dispatch_impl", "*args, **keywords", py_disabled,
-     "As a class's __torch_dispatch__: its instances are plain tensors to operators."},
     bind<record_events>("_record_events", "on, shapes=False"),
-    bind<events>("_take_events", ""),
+    bind<take_events>("_take_events", ""),
     bind<set_finder>("_set_finder", "finder"),
-    bind<set_observers>("_set_observers", "observers"),
+    bind<[](bool on) { set_watcher(watch_observers, on); }>("_watch_observers", "on"),
     bind<InForce<watch_dispatch>::set>("_set_dispatch_modes", "n"),
     bind<[] { set_watcher(watch_classes, true); }>(
         "_expect_dispatch_classes", "",
@@ -200,9 +151,6 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
   });
 }
 
-void initialize_hooks(PyObject* module) {
-  watch_node = run_watched_node;
-  disabled_dispatch = PyObject_GetAttrString(module, "_disabled_torch_dispatch_impl");
-}
+void initialize_hooks() { watch_node = run_watched_node; }
 
 }  // namespace flambeau

@@ -1,37 +1,16 @@
 #include "python/door.h"
 #include "python/operator.h"
 
-#include <cstring>
 #include <vector>
 
 namespace flambeau {
 
 using Precision = Operator::Precision;
 
-/// An argument as autocast wants it, where it is a tensor or a list of such.
-static Object cast(PyObject* o, bool full) {
-  if (is_tensor(o)) return Object::steal(autocasted(*as_tensor(o), full).release_py());
-  bool any = false;
-  each_tensor(o, [&](Tensor&) { any = true; });
-  if (!any) return Object::borrow(o);
-  Object items = list_of(PySequence_Fast_GET_SIZE(o),
-                         [&](Py_ssize_t i) { return cast(PySequence_Fast_GET_ITEM(o, i), full); });
-  return called(reinterpret_cast<PyObject*>(Py_TYPE(o)), items.get());
-}
-
 Precision precision_on_device(Operator& self) {
-  // {name: kind} of the operators that autocast on a GPU knows beside products.
-  PyObject* kind =
-      PyDict_GetItemString(imported<"flambeau.ops.cuda.precision", "KINDS">(), name_of(self));
-  if (!kind) return Precision::given;
-  const char* name = text_of(kind);
-  check(strcmp(name, "refuse") != 0, [&] {
-    return message(name_of(self),
-                   ": float16 has no room for what this gives under autocast. Use "
-                   "binary_cross_entropy_with_logits (BCEWithLogitsLoss), which takes what stands "
-                   "before the sigmoid, or leave autocast for this call.");
-  });
-  return strcmp(name, "widest") == 0 ? Precision::widest : Precision::full;
+  Object name = owned(PyUnicode_FromString(name_of(self)));
+  Object kind = called(imported<"flambeau.ops.cuda.precision", "precision_of">(), name.get());
+  return static_cast<Precision>(PyLong_AsLong(kind.get()));
 }
 
 PyObject* run_cast(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys,
@@ -44,10 +23,14 @@ PyObject* run_cast(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject
       each_tensor(args[i], [&](Tensor& t) { full |= t.is_cuda() && t.dtype == DType::float32; });
     if (!full) return self.run(self, args, n, keys);
   }
-  std::vector<Object> owned;
+  std::vector<Object> held;
   std::vector<PyObject*> given;
+  auto cast = [&](PyObject* o) {
+    if (!is_tensor(o)) return Object::borrow(o);
+    return Object::steal(autocasted(*as_tensor(o), full).release_py());
+  };
   for (Py_ssize_t i = 0; i < all; ++i)
-    given.push_back(owned.emplace_back(cast(args[i], full)).get());
+    given.push_back(held.emplace_back(mapped(args[i], cast, 1)).get());
   AutocastOff off;
   return self.run(self, given.data(), n, keys);
 }

@@ -12,8 +12,7 @@ NB_MODULE(_core, m) {
   initialize_types(module);
   initialize_tensor_type(module);
   initialize_nodes(module);
-  initialize_overrides(module);
-  initialize_hooks(module);
+  initialize_hooks();
   initialize_pointwise(module);
   initialize_subscripts(module);
   initialize_reductions(module);

@@ -75,14 +75,13 @@ PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
   });
 }
 
-PyObject* index_range_error = nullptr;
-
-/// Of a private module's functions.
+/// Of a private module's functions: what lies outside of its dimension is an IndexRangeError.
 PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
   PyObject* made = enter_private(o, args, nargsf, keys);
   if (!made && PyErr_ExceptionMatches(PyExc_IndexError)) {
     Unraised error;
-    PyErr_SetObject(index_range_error, Object::steal(PyObject_Str(error.value())).get());
+    PyErr_SetObject(imported<"flambeau.calls", "IndexRangeError">(),
+                    Object::steal(PyObject_Str(error.value())).get());
   }
   return made;
 }
@@ -130,20 +129,13 @@ static void add_public(PyObject* core, const NativeEntry& entry) {
 }
 
 void Functions::add_all(PyObject* core) {
-  Object bases = owned(PyTuple_Pack(2, PyExc_IndexError, PyExc_RuntimeError));
-  index_range_error =
-      owned(PyErr_NewExceptionWithDoc("flambeau.IndexRangeError",
-                                      "An index outside of its dimension.", bases.get(), nullptr))
-          .release();
   for (const Functions* table = first_; table; table = table->next_) {
     if (!table->module_) {
       for (const NativeEntry* e = table->entries_; e->name; ++e) add_public(core, *e);
       continue;
     }
     Object module = owned(PyModule_New(message("flambeau._core.", table->module_).c_str()));
-    if (PyModule_AddObjectRef(core, table->module_, module.get()) < 0 ||
-        PyModule_AddObjectRef(module.get(), "IndexRangeError", index_range_error) < 0)
-      throw PythonError();
+    if (PyModule_AddObjectRef(core, table->module_, module.get()) < 0) throw PythonError();
     for (const NativeEntry* e = table->entries_; e->name; ++e)
       add_function(module.get(), *e, enter_inner);
   }
@@ -158,25 +150,6 @@ PyObject* parameters_of(Operator& self) {
   if (self.entry) return PyUnicode_FromString(self.entry->signature);
   return Py_BuildValue("OOn", parameters->names(), parameters->defaults(),
                        parameters->positional());
-}
-
-/// For inspect.signature, help() and completion.
-Object signature_of(Operator& self) {
-  return called(imported<"flambeau.ops.core.signature", "signature_of">(),
-                reinterpret_cast<PyObject*>(&self));
-}
-
-/// The docstring, with what the declaration says beside it.
-Object doc_of(Operator& self) {
-  Object own = Object::borrow(PyDict_GetItemString(self.dict, "__doc__"));
-  if (!own && self.declared) own = attribute_of(self.declared, "__doc__");
-  if (!own || own.get() == Py_None) return Object::borrow(Py_None);
-  if (self.entry && self.entry->name[0] == '_') return own;
-  return called(imported<"flambeau.ops.core.documentation", "document">(),
-                reinterpret_cast<PyObject*>(&self), own.get());
-}
-int set_doc(PyObject* o, PyObject* text, void*) {
-  return PyDict_SetItemString(as_operator(o).dict, "__doc__", text ? text : Py_None);
 }
 
 PyObject* declaration_of(Operator& self) {
@@ -224,15 +197,6 @@ PyObject* operator_getattr(PyObject* o, PyObject* name) {
   return PyObject_GetAttr(as_operator(o).declared, name);
 }
 
-PyObject* operator_repr(PyObject* o) {
-  Object name = Object::steal(PyObject_GetAttrString(o, "__name__"));
-  return name ? PyUnicode_FromFormat("<flambeau operator %U>", name.get()) : nullptr;
-}
-
-/// Pickled and copied as the global name it is, as functions are.
-PyObject* operator_reduce(PyObject* o, PyObject*) { return PyObject_GetAttrString(o, "__name__"); }
-
-PyMethodDef operator_methods[] = {{"__reduce__", operator_reduce, METH_NOARGS, nullptr}, {}};
 PyMemberDef operator_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Operator, vectorcall), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(Operator, dict), READONLY, nullptr},
@@ -261,8 +225,6 @@ PyGetSetDef operator_attributes[] = {
     getter<[](Operator& self) { return self.node_type != nullptr; }>(
         "is_primitive", "Whether its derivative is written beside it."),
     getter<declaration_of>("spec", "The declaration of a pointwise operator."),
-    getter<signature_of>("__signature__"),
-    {"__doc__", get_by<doc_of>, set_doc, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};
 
@@ -276,7 +238,6 @@ void initialize_operators(PyObject* module) {
                {slot(Py_tp_dealloc, operator_dealloc), slot(Py_tp_traverse, operator_traverse),
                 slot(Py_tp_clear, operator_clear), slot(Py_tp_call, PyVectorcall_Call),
                 slot(Py_tp_descr_get, operator_get), slot(Py_tp_getattro, operator_getattr),
-                slot(Py_tp_repr, operator_repr), slot(Py_tp_methods, operator_methods),
                 slot(Py_tp_members, operator_members), slot(Py_tp_getset, operator_attributes)},
                module, "Operator");
   tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };

@@ -7,7 +7,6 @@ namespace flambeau {
 namespace {
 
 constinit thread_local bool subclasses_disabled = false;
-PyObject* disabled_implementation = nullptr;
 
 PyObject* function_of_method(PyObject* method) {
   return method && PyMethod_Check(method) ? PyMethod_GET_FUNCTION(method) : method;
@@ -20,7 +19,7 @@ Override ask(PyTypeObject* type) {
     PyErr_Clear();
     return Override::none;
   }
-  if (own.get() == disabled_implementation) return Override::none;
+  if (is_disabled(own.get())) return Override::none;
   Object base = Object::steal(
       PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), "__torch_function__"));
   PyErr_Clear();
@@ -29,6 +28,16 @@ Override ask(PyTypeObject* type) {
 }
 
 }  // namespace
+
+bool is_disabled(PyObject* own) {
+  // Whoever asks can't raise; at the interpreter's end there is nothing to import.
+  const int is = guarded([&]() -> int {
+    return own == imported<"flambeau.modes", "_disabled_torch_function_impl">() ||
+           own == imported<"flambeau.modes", "_disabled_torch_dispatch_impl">();
+  });
+  if (is < 0) PyErr_Clear();
+  return is == 1;
+}
 
 Override override_of(PyTypeObject* type) {
   if (type == tensor_type) return Override::none;
@@ -100,51 +109,23 @@ int call_setter_override(const char* name, PyObject* self, PyObject* value) {
 
 namespace {
 
-/// _disabled_torch_function_impl(func, types, args=(), kwargs=None) -> func's result for plain
-/// tensors; what super() finds in a subclass of Parameter.
-PyObject* disabled(PyObject* function, PyObject*, PyObject* args, PyObject* kwargs) {
-  check<TypeError>(
-      (args == Py_None || PyTuple_Check(args)) && (kwargs == Py_None || PyDict_Check(kwargs)), [] {
-        return message(
-            "_disabled_torch_function_impl: takes func, types, a tuple of arguments "
-            "and a dict of named ones.");
-      });
-  Object none = tuple_of(nullptr, 0);
-  const bool before = std::exchange(subclasses_disabled, true);
-  PyObject* result = PyObject_Call(function, args == Py_None ? none.get() : args,
-                                   kwargs == Py_None ? nullptr : kwargs);
-  subclasses_disabled = before;
-  return result;
-}
-
 /// 0: no __torch_function__, 1: Tensor's, 2: one of its own.
 int64_t override_number(PyObject* type) {
   check<TypeError>(PyType_Check(type), [] { return message("_override_of(): expected a type."); });
   return static_cast<int64_t>(override_of(reinterpret_cast<PyTypeObject*>(type)));
 }
 
-bool any_overridden(PyObject* args) {
-  Object items = owned(PySequence_Fast(args, "_is_overridden(): expected a sequence"));
-  return is_overridden(PySequence_Fast_ITEMS(items.get()), PySequence_Fast_GET_SIZE(items.get()));
-}
-
 const NativeEntry entries[] = {
-    bind<disabled>(
-        "_disabled_torch_function_impl", "func, types, args=None, kwargs=None",
-        "As a class's __torch_function__: its instances are plain tensors to operators."),
     bind<[](bool disabled) { return std::exchange(subclasses_disabled, disabled); }>(
         "_set_subclasses_disabled", "disabled",
         "Whether subclasses are plain tensors to operators for now; returns what it was."),
     bind<InForce<watch_function_modes>::set>("_set_function_modes", "n"),
     bind<override_number>("_override_of", "type"),
-    bind<any_overridden>("_is_overridden", "args"),
+    fact(bind<[](Rest args) { return is_overridden(args.items, args.n); }>("_is_overridden",
+                                                                           "*args")),
     {}};
 const Functions functions(entries);
 
 }  // namespace
-
-void initialize_overrides(PyObject* module) {
-  disabled_implementation = PyObject_GetAttrString(module, "_disabled_torch_function_impl");
-}
 
 }  // namespace flambeau

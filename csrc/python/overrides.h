@@ -10,6 +10,9 @@ namespace flambeau {
 /// Tensor inherits); or to answer by a __torch_function__ of its own.
 enum class Override : uint8_t { none, inherited, own };
 Override override_of(PyTypeObject* type);
+/// Whether a class's __torch_function__ or __torch_dispatch__ is the one that stands for none
+/// (flambeau/modes.py).
+bool is_disabled(PyObject* own);
 
 /// The part of is_overridden() for what is neither an exact tensor nor a plain number.
 bool may_override(PyObject* o);
@@ -37,7 +40,5 @@ PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n,
 PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n);
 PyObject* call_getter_override(const char* name, PyObject* self);
 int call_setter_override(const char* name, PyObject* self, PyObject* value);
-
-void initialize_overrides(PyObject* module);
 
 }  // namespace flambeau

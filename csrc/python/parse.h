@@ -13,10 +13,6 @@
 
 namespace flambeau {
 
-/// What NumPy calls a parameter that is `name` here: axis, keepdims, x, a, x1, x2; or self. Of a
-/// few operators methods and functions differ: split_size and split_size_or_sections.
-bool is_spelling_of(PyObject* key, const char* name);
-
 /// The parameters of one operator in their order, and a letter for each: what it takes.
 ///   b a bool
 ///   i an int
@@ -35,9 +31,8 @@ class Parameters {
   /// kinds has a letter for each of names, of which the first `positional` may come without a name;
   /// defaults has ... where an argument is required.
   Parameters(PyObject* names, std::string kinds, Py_ssize_t positional, PyObject* defaults);
-  /// From Python's text of a signature, "input, dim=0, *, out=None", for functions of the core:
-  /// names, defaults (ints, True, False, None), any types. One may be *NAME, which takes what is
-  /// given by position from there on, or one object by its name.
+  /// From Python's text of a signature, "input, dim=0, *, out=None", for functions of the core. One
+  /// may be *NAME, which takes what is given by position from there on, or one object by its name.
   explicit Parameters(const char* signature);
 
   Py_ssize_t count() const { return PyTuple_GET_SIZE(names_.get()); }
@@ -50,10 +45,8 @@ class Parameters {
 
   /// The place of a keyword among the names, or -1.
   Py_ssize_t place(PyObject* key) const;
-  /// The same for NumPy's spelling of a name.
+  /// The same for NumPy's spelling of a name: axis for dim (flambeau/calls.py).
   Py_ssize_t place_of_spelling(PyObject* key) const;
-  /// The parameters as text: "input, dim, keepdim".
-  std::string listed() const;
 
   /// Lays the arguments of a call into slots[count()], defaults where there are none; raises
   /// TypeError, in the name of `function`, for one too many, unknown, given twice or missing. Where
@@ -66,10 +59,10 @@ class Parameters {
   /// raise.
   bool bind_plain(PyObject* const* args, Py_ssize_t n, PyObject** slots) const {
     if (n < required_ || n > most_) return false;
-    const Py_ssize_t placed = rest_ < 0 ? n : std::min(n, rest_);
+    const Py_ssize_t placed = rest_ < 0 ? n : std::min(n, rest_), all = count();
     for (Py_ssize_t i = 0; i < placed; ++i) slots[i] = args[i];
-    const auto all = static_cast<Py_ssize_t>(fallback_.size());
-    for (Py_ssize_t i = placed; i < all; ++i) slots[i] = fallback_[static_cast<size_t>(i)];
+    for (Py_ssize_t i = placed; i < all; ++i) slots[i] = default_at(static_cast<size_t>(i));
+    if (rest_ >= 0) slots[rest_] = nullptr;
     return true;
   }
 
@@ -94,13 +87,12 @@ class Parameters {
     return (kinds_[static_cast<size_t>(place)] | 0x20) == 't';
   }
   Object names_, defaults_;
+  mutable Object spellings_;  // {NumPy's spelling: place}, once one is met
   std::string kinds_;
   Py_ssize_t positional_;
-  Py_ssize_t most_;       // by position
-  Py_ssize_t rest_ = -1;  // the place of *NAME
-  // For bind_plain: how many must be given, and what stands in the slots of the others.
-  Py_ssize_t required_ = PY_SSIZE_T_MAX;
-  std::vector<PyObject*> fallback_;
+  Py_ssize_t most_;                       // by position
+  Py_ssize_t rest_ = -1;                  // the place of *NAME
+  Py_ssize_t required_ = PY_SSIZE_T_MAX;  // how many bind_plain must be given
   // The positional parameters with a kind lie in [first_, checked_).
   Py_ssize_t first_ = 0, checked_;
   bool any_;

@@ -1,7 +1,4 @@
 // Promotion of dtypes, the default dtype, threads and memory, and the names the core knows.
-#include <algorithm>
-#include <limits>
-
 #include "dispatch/bound.h"
 #include "dispatch/promotion.h"
 #include "python/bind.h"
@@ -26,16 +23,6 @@ DType result_type(Rest operands) {
   }
   return p.result();
 }
-/// Raises OutOfMemory unless the memory where the tensor `beside` lies could hold so many bytes, an
-/// int of any size.
-void check_room_beside(PyObject* bytes, Tensor* beside) {
-  if (beside && beside->is_meta()) return;
-  check<TypeError>(PyLong_Check(bytes), [] { return message("_check_room(): expected an int."); });
-  int overflow = 0;
-  int64_t nbytes = PyLong_AsLongLongAndOverflow(bytes, &overflow);
-  check_room(overflow > 0 ? std::numeric_limits<int64_t>::max() : nbytes);
-}
-
 const NativeEntry entries[] = {
     fact(function(bind<promote_types>("promote_types", "type1, type2 -> dtype",
                                       "The dtype that holds both."))),
@@ -61,7 +48,7 @@ const NativeEntry entries[] = {
     bind<[](PyObject* dims, int64_t ndim, const char* op) {
       return to_reduced_dims(dims, static_cast<int>(ndim), op);
     }>("_reduced_dims", "dims, ndim, operator", "The same of a reduction, where () is all."),
-    bind<check_room_beside>("_check_room", "nbytes, beside=None"),
+    bind<check_room>("_check_room", "nbytes"),
     fact(function(
         bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
     fact(function(bind<[] { return int64_t{get_num_threads()}; }>("get_num_threads", " -> int",

@@ -111,6 +111,10 @@ int64_t note_call(int index, const char* operator_name) {
   state.reporting = true;
   return ++state.calls;
 }
+std::pair<Address, int64_t> note_report(int index, const char* operator_name) {
+  const int64_t number = note_call(index, operator_name);
+  return {report_of(index), number};
+}
 
 void check_reports(int index, Handle stream) {
   DeviceState& state = states()[static_cast<size_t>(index)];

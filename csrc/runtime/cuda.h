@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "runtime/cuda_driver.h"
@@ -43,6 +44,8 @@ void synchronize(int index);
 Address report_of(int index);
 /// A number by which such a kernel names its call, with the operator's name and the program's line.
 int64_t note_call(int index, const char* operator_name);
+/// Where a kernel that checks indices reports to, and the number of its call.
+std::pair<Address, int64_t> note_report(int index, const char* operator_name);
 /// Raises what a kernel has reported since; `stream` has been waited for.
 void check_reports(int index, Handle stream);
 
@@ -79,6 +82,7 @@ struct BlockFacts {
   Address address;
   int64_t nbytes, requested;
   bool used;
+  auto fields() const { return std::tie(address, nbytes, requested, used); }
 };
 std::vector<BlockFacts> blocks_of(int index);
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 namespace flambeau::cuda {
 
@@ -103,7 +104,8 @@ struct Opened {
   int version = 0;  // 12040: 12.4
   int devices = 0;
   bool simulated = false;
-  std::string reason;
+  std::string reason;  // why there is none
+  auto fields() const { return std::tie(devices, version, simulated, reason); }
 };
 /// Opens the driver when first called.
 const Opened& opened();

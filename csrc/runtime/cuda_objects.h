@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct Properties {
   int64_t total_bytes = 0;
   std::array<unsigned char, 16> uuid{};
   std::vector<std::pair<const char*, int>> attributes;  // by the names that PyTorch gives them
+  auto fields() const { return std::tie(name, total_bytes, uuid, attributes); }
 };
 Properties properties(int index);
 bool can_access_peer(int from, int to);

@@ -16,6 +16,9 @@ Driver simulated_driver(int devices);
 struct StandInEntries {
   void (*push)(Handle stream, void (*run)(void*), void* what);
   void* (*host_of)(Address address, size_t nbytes);
+  auto fields() const {
+    return std::pair(reinterpret_cast<void*>(push), reinterpret_cast<void*>(host_of));
+  }
 };
 StandInEntries stand_in_entries();
 

@@ -132,4 +132,25 @@ void each_tensor(PyObject* o, Visit&& visit) {
     if (is_tensor(item)) visit(*as_tensor(item));
 }
 
+/// What leaf(object), an Object, makes of all that is in o: o itself, or the items of a tuple or
+/// list to a depth. Where nothing else comes out it is o.
+template <class Leaf>
+Object mapped(PyObject* o, Leaf&& leaf, int depth = 4) {
+  if (depth == 0 || !is_list(o)) return leaf(o);
+  bool same = true;
+  Object items = list_of(PySequence_Fast_GET_SIZE(o), [&](Py_ssize_t i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+    Object made = mapped(item, leaf, depth - 1);
+    same &= made.get() == item;
+    return made;
+  });
+  if (same) return Object::borrow(o);
+  if (PyList_CheckExact(o)) return items;
+  // A named tuple, or one of its kind, has _make.
+  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(o));
+  Object make = Object::steal(PyObject_GetAttrString(type, "_make"));
+  PyErr_Clear();
+  return called(make ? make.get() : type, items.get());
+}
+
 }  // namespace flambeau

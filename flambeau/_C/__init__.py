@@ -5,9 +5,10 @@ import weakref
 
 from .. import _core
 from .._core import Tensor as TensorBase
-from .._core import _disabled_torch_function_impl, is_grad_enabled
+from .._core import is_grad_enabled
 from ..autograd import forward_ad
 from ..autograd.grad_mode import is_multithreading_enabled
+from ..modes import _disabled_torch_function_impl
 from ..ops.join import broadcast_shapes
 from ..overrides import DisableTorchFunction, DisableTorchFunctionSubclass
 from . import _autograd, _functions, _nn

@@ -7,7 +7,6 @@ May import: _core, ops.
 
 import importlib
 
-from .._core import SavedTensor
 from . import forward_ad, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .differentiate import backward, grad
@@ -21,6 +20,7 @@ from .grad_mode import (
 )
 from .gradcheck import gradcheck, gradgradcheck
 from .memory_budget import memory_budget
+from .saved_values import SavedTensor
 from .variable import Variable
 
 __all__ = [

@@ -12,6 +12,7 @@ from collections import deque
 
 from .. import _core
 from ..amp import autocast_mode
+from ..ops.core import observers
 from ..ops.core.arguments import tensors_in
 from ..ops.core.declare import METHODS, NAMESPACES
 from .graph import saved_tensors_hooks
@@ -195,11 +196,11 @@ class memory_budget:
         self._thread = threading.get_ident()
         self._hooks = saved_tensors_hooks(self._pack, self._unpack)
         self._hooks.__enter__()
-        _core._set_observers((*_observers(), self))
+        observers.add(self)
         return self
 
     def __exit__(self, *exception):
-        _core._set_observers(tuple(one for one in _observers() if one is not self))
+        observers.remove(self)
         self._hooks.__exit__(*exception)
         self._hooks, self._depth, self._call = None, 0, None
         self._live.clear()
@@ -275,9 +276,8 @@ class memory_budget:
 
     def _note_leaves(self, arguments):
         for tensor in tensors_in(arguments):
-            if tensor.is_leaf and type(tensor) is not _core.SavedTensor:
-                if _is_followed(tensor):
-                    self._leaves.add(_address(tensor))
+            if tensor.is_leaf and _is_followed(tensor):
+                self._leaves.add(_address(tensor))
 
     def _sources(self, value, found):
         """Arguments with _Values in place of tensors."""
@@ -376,7 +376,7 @@ class memory_budget:
 
     def _compute(self, wanted):
         """The contents of a value, computed again where they are nowhere."""
-        before = _core._set_observers(())
+        before = observers.exchange(())
         found, stack = {}, [wanted]
         try:
             while stack:
@@ -403,7 +403,7 @@ class memory_budget:
                     if not any(source in v.recipe.sources for v in stack if v.recipe is not None):
                         found.pop(id(source), None)
         finally:
-            _core._set_observers(before)
+            observers.exchange(before)
         return found[id(wanted)]
 
     def _run(self, value, found):
@@ -433,12 +433,6 @@ class memory_budget:
             if oldest is not None:
                 oldest.again = None
         return tensor
-
-
-def _observers():
-    before = _core._set_observers(())
-    _core._set_observers(before)
-    return before
 
 
 def _state():

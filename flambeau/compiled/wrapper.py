@@ -35,7 +35,7 @@ def is_tracing():
 
 def _settings():
     """Modes that a program depends on, or None where calls are to run eagerly."""
-    if _core._is_overridden(()) or flambeau.is_autocast_enabled("cpu") or is_tracing():
+    if _core._is_overridden() or flambeau.is_autocast_enabled("cpu") or is_tracing():
         return None
     batching = sys.modules.get("flambeau.ops.batching")  # loaded by the first vmap
     if batching is not None and batching.active():

@@ -2,7 +2,8 @@
 
 import flambeau
 
-from .._core import _disabled_torch_function_impl, _make_subclass
+from .._core import _make_subclass
+from ..modes import _disabled_torch_function_impl
 
 
 class _MarkedType(type(flambeau.Tensor)):

@@ -3,9 +3,8 @@
 import itertools
 import math
 
-from .. import _core
 from .core import operators as fl
-from .core.arguments import broadcast_together, common_shape, sequence
+from .core.arguments import broadcast_together, check_room, common_shape, sequence
 from .core.declare import composite
 
 
@@ -287,7 +286,7 @@ def combinations(input, r=2, with_replacement=False):
         return input.new_empty(0)
     n = input.numel()
     count = _choices(n + r - 1 if with_replacement and n else n, r)
-    _core._check_room(3 * 8 * r * count, input)
+    check_room(3 * 8 * r * count, input)
     if count == 0:
         return input[fl.empty(0, r, dtype=fl.int64, device=input.device)]
     if input.is_meta:

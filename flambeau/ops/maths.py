@@ -8,6 +8,7 @@ import math
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
+from .core.arguments import check_room
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 
@@ -396,7 +397,7 @@ def mvlgamma(input, p: int):
     if input.dtype is _core.bool:
         raise RuntimeError("mvlgamma: input is bool. Convert it with .float() first.")
     # The terms, their logarithms and what those need: all at once, or not at all.
-    _core._check_room(4 * 8 * p * input.numel(), input)
+    check_room(4 * 8 * p * input.numel(), input)
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()
     shifts = fl.arange(1 - p, 1, dtype=dtype, device=input.device) / 2
     terms = lgamma(input.unsqueeze(-1) + shifts)

@@ -1,8 +1,7 @@
 """One tensor into several views of it along a dimension."""
 
-from .. import _core
 from ..types import listed
-from .core.arguments import wrap_dim
+from .core.arguments import check_room, wrap_dim
 from .core.declare import composite
 
 
@@ -39,7 +38,7 @@ def _tensor_split(operator, input, indices_or_sections, dim):
         sections = indices_or_sections
         if sections <= 0:
             raise RuntimeError(f"{operator}: {sections} parts are asked for; it must be 1 or more.")
-        _core._check_room(256 * sections)  # what so many views take
+        check_room(256 * sections)  # what so many views take
         small, larger = divmod(size, sections)
         return _pieces(input, [small + (i < larger) for i in range(sections)], dim)
     pieces, start = [], 0

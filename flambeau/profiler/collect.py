@@ -7,6 +7,7 @@ import threading
 import time
 
 from .. import _core
+from ..ops.core import observers
 from ..overrides import handle_torch_function, has_torch_function_unary
 from .events import EventList, FunctionEvent
 
@@ -172,8 +173,7 @@ class Collector:
 
             self._counter = FlopCounterMode(display=False)
         self._observer = _Observer(self.memory, self.stack, self.modules, self._counter)
-        before = _core._set_observers(())
-        _core._set_observers((*before, self._observer))
+        observers.add(self._observer)
         if self._counter:
             self._counter.__enter__()  # behind the observer, so that it counts before the observer reads
         if self.modules:
@@ -199,8 +199,7 @@ class Collector:
         if self._counter:
             self._counter.__exit__()
         if self._observer:
-            kept = _core._set_observers(())
-            _core._set_observers(tuple(one for one in kept if one is not self._observer))
+            observers.remove(self._observer)
         return self._events(_core._take_events())
 
     def _events(self, told):

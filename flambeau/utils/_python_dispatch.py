@@ -6,7 +6,7 @@ and what func(*args) records is recorded as without a mode.
 """
 
 from .. import _core, _ops
-from ..modes import Mode, Modes
+from ..modes import Mode, Modes, _disabled_torch_dispatch_impl
 
 _IN_FORCE = Modes(_core._set_dispatch_modes)
 _modes = _IN_FORCE.stack
@@ -80,7 +80,7 @@ def _tensors(values):
 
 def _answers(kind):
     """Whether a class has a __torch_dispatch__ that is not switched off."""
-    return kind.__torch_dispatch__ is not _core._disabled_torch_dispatch_impl
+    return kind.__torch_dispatch__ is not _disabled_torch_dispatch_impl
 
 
 def _linear(input, weight, bias=None):

@@ -8,6 +8,7 @@ from math import prod
 import flambeau
 
 from .. import _core
+from ..ops.core import observers
 
 __all__ = [
     "FlopCounterMode",
@@ -263,12 +264,11 @@ class FlopCounterMode:
             module.register_module_forward_pre_hook(self._enter_module),
             module.register_module_forward_hook(self._leave_module, always_call=True),
         )
-        self._before = _core._set_observers(())
-        _core._set_observers((*self._before, self))
+        observers.add(self)
         return self
 
     def __exit__(self, *exception):
-        _core._set_observers(self._before)
+        observers.remove(self)
         for hook in self._hooks:
             hook.remove()
         if self.display:

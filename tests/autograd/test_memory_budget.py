@@ -8,6 +8,7 @@ import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import _core, nn
 from flambeau.autograd import memory_budget
+from flambeau.ops.core import observers
 
 
 class Block(nn.Module):
@@ -103,7 +104,7 @@ def test_nothing_stays_behind():
             assert budget.kept == 0
     gc.collect()
     assert not budget._blocks and not len(budget._values) and not budget._live
-    assert torch._core._set_observers(()) == ()
+    assert observers.exchange(()) == ()
     with budget:  # again
         loss = model(torch.randn(3, 16)).sum()
     loss.backward()

@@ -8,13 +8,8 @@
 
 namespace flambeau {
 
-static Node* read_as(As<Node*>, Reader& r) {
-  PyObject* o = r.args[r.at++];
-  check<TypeError>(PyObject_TypeCheck(o, node_type), [&] {
-    return message(r.args.function(), ": takes a node, not ", Py_TYPE(o)->tp_name, ".");
-  });
-  return reinterpret_cast<Node*>(o);
-}
+static Node& read_as(As<Node&>, Reader& r) { return r.object<Node>(node_type, "a node"); }
+static Node* read_as(As<Node*>, Reader& r) { return &read_as(As<Node&>(), r); }
 
 namespace {
 
@@ -37,25 +32,11 @@ PyObject* py_run_backward(const Call& call) {
   return tensor_tuple(run_backward(task));
 }
 
-void queue(PyObject* callback) {
-  check<TypeError>(PyCallable_Check(callback), [&] {
-    return message("queue_callback: takes a callable, not ", Py_TYPE(callback)->tp_name, ".");
-  });
-  queue_callback(callback);
-}
-
-bool set_grad_enabled(bool value) { return std::exchange(grad_mode_enabled, value); }
-bool set_inference(bool value) { return std::exchange(inference_mode_enabled, value); }
-void set_anomaly(bool enabled, bool check_nan) {
-  anomaly_mode = enabled;
-  anomaly_check_nan = check_nan;
-}
-
 const NativeEntry entries[] = {
     {"_run_backward",
      "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False",
      py_run_backward, "Runs the engine."},
-    bind<queue>("_queue_callback", "callback"),
+    bind<queue_callback>("_queue_callback", "callback"),
     fact(bind<reaches_beyond>("_reaches_beyond", "tensors, inputs")),
     bind<current_backward>("_current_backward", ""),
     bind<backward_depth>("_backward_depth", ""),
@@ -70,12 +51,11 @@ const NativeEntry entries[] = {
     bind<set_grad_enabled>("_set_grad_enabled", "enabled"),
     fact(function(bind<[] { return bool{grad_mode_enabled}; }>("is_grad_enabled", " -> bool",
                                                                "Whether operators are recorded."))),
-    bind<set_inference>("_set_inference_mode", "enabled"),
+    bind<set_inference_mode>("_set_inference_mode", "enabled"),
     fact(function(bind<[] { return bool{inference_mode_enabled}; }>(
         "is_inference_mode_enabled", " -> bool", "Whether inference mode is on."))),
     bind<set_anomaly>("_set_anomaly", "enabled, check_nan"),
-    bind<[] { return std::tuple<bool, bool>(anomaly_mode, anomaly_check_nan); }>(
-        "_anomaly", "", "(enabled, check_nan) of anomaly mode."),
+    bind<anomaly>("_anomaly", ""),
     fact(method(bind<[](Tensor& t, Flag wanted) -> Tensor& {
       set_requires_grad(t, wanted);
       return t;
@@ -91,6 +71,8 @@ const NativeEntry entries[] = {
     bind<push_saved_hooks>("_push_saved_tensors_hooks", "pack, unpack"),
     bind<pop_saved_hooks>("_pop_saved_tensors_hooks", ""),
     bind<accumulated_variable>("_accumulated_variable", "node"),
+    bind<saved_value>("_saved_value", "node, name, raw"),
+    bind<pack_saved>("_pack_saved", "node, place, pack, unpack"),
     bind<[](Tensor& t) {
       const Edge edge = edge_of(t);
       return std::tuple(Object::steal(edge.node->py()), int64_t{edge.nr});

@@ -27,7 +27,9 @@ Object saved_tensors(FunctionNode& self) {
   });
 }
 Object raw_saved_tensors(FunctionNode& self) {
-  return saved_values(self, [&](Saved* saved) { return saved_tensor_object(&self.node, saved); });
+  if (self.node.released && !self.saved.empty()) throw_released(&self.node);
+  Object n = owned(PyLong_FromSize_t(self.is_none.size()));
+  return called(imported<"flambeau.autograd.saved_values", "all_of">(), self.node.py(), n.get());
 }
 TensorRef linked(FunctionNode& self, PyObject* gradient) {
   check<TypeError>(is_tensor(gradient),

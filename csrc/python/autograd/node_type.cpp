@@ -3,7 +3,6 @@
 #include "autograd/assign.h"
 #include "autograd/saved_hooks.h"
 #include "python/attributes.h"
-#include "python/autograd/node_attributes.h"
 #include "tensor/device_scope.h"
 
 namespace flambeau {
@@ -38,12 +37,19 @@ void release_saved(Node& node) {
 PyObject* node_repr(PyObject* self) {
   return PyUnicode_FromFormat("<%s object at %p>", reinterpret_cast<Node*>(self)->name(), self);
 }
-PyObject* variable(Node& node) {
-  Tensor* leaf = accumulated_variable(&node);
-  if (leaf) return Py_NewRef(leaf->py());
-  PyErr_Format(PyExc_AttributeError, "%s has no variable: only AccumulateGrad nodes do.",
-               node.name());
-  return nullptr;
+
+/// _saved_NAME and _raw_saved_NAME beside the usual attributes.
+PyObject* node_getattr(PyObject* self, PyObject* name) {
+  PyObject* plain = PyObject_GenericGetAttr(self, name);
+  if (plain || !PyErr_ExceptionMatches(PyExc_AttributeError)) return plain;
+  return guarded([&]() -> PyObject* {
+    const Unraised error;
+    const std::string_view text = text_of(name);
+    if (text.starts_with("_saved_") || text.starts_with("_raw_saved_"))
+      return called(imported<"flambeau.autograd.saved_values", "value_of">(), self, name).release();
+    error.raise();
+    return nullptr;
+  });
 }
 
 /// node(*grad_outputs): what backward would hand to the node's inputs.
@@ -77,7 +83,6 @@ PyMethodDef methods[] = {
     method_by<release_saved>("_release", "Drop what is saved for backward."),
     {}};
 PyGetSetDef attributes[] = {
-    getter<variable>("variable", "The leaf whose gradient an AccumulateGrad node adds up."),
     getter<next_functions>("next_functions",
                            "((node, output number), ...): where the gradients go next."),
     getter<metadata>("metadata", "A dict for the user."),
@@ -100,7 +105,6 @@ void initialize_nodes(PyObject* module) {
        slot(Py_tp_getattro, node_getattr),
        slot(Py_tp_doc, "A node of the autograd graph (grad_fn).")},
       module, "Node");
-  initialize_saved_tensors(module);
 }
 
 }  // namespace flambeau

@@ -164,7 +164,7 @@ def attend(query, key, value, score_mod, block_mask, scale):
     That is: other devices, no elements, functions without a form in the kernel language, batched operands,
     and while a mode wants to see operators.
     """
-    if not query.is_cpu or _core._is_overridden(()):
+    if not query.is_cpu or _core._is_overridden():
         return None
     if not (query.numel() and key.numel() and value.numel()):
         return None

@@ -8,6 +8,7 @@ import flambeau
 
 from ... import _core
 from ..._core import _keep_format
+from ...ops.core.arguments import check_room
 from ...ops.core.attach import attached
 from ...ops.resample import nearest, resampled
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -53,8 +54,8 @@ def interpolate(
     if plan.elements > _SURELY_FITS:
         # Sizes that no memory holds are refused before anything is computed for them: each step of the
         # resizing has places and weights in 8 bytes for each output.
-        flambeau._core._check_room(plan.elements * input.element_size(), input)
-        flambeau._core._check_room(2 * 8 * max(plan.sizes), input)
+        check_room(plan.elements * input.element_size(), input)
+        check_room(2 * 8 * max(plan.sizes), input)
     if mode in ("nearest", "nearest-exact"):
         resized = nearest(input, plan.sizes, plan.steps, 0.5 if mode == "nearest-exact" else 0.0)
     else:

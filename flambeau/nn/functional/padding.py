@@ -6,6 +6,7 @@ import math
 import flambeau
 
 from ..._core import _keep_format
+from ...ops.core.arguments import check_room
 from ...ops.core.attach import of_constant_slope
 from ...ops.core.autocast import full_precision
 from ...ops.padding import add_border, check_widths
@@ -47,7 +48,7 @@ def _pad_from_inside(input, pad, mode):
     if numel > 1 << 16:
         n = len(pad) // 2
         room = 8 * sum(shape[-n:]) + numel * input.element_size()
-        flambeau._core._check_room(room, input)
+        check_room(room, input)
     if is_empty:  # circular: nothing goes round
         return flambeau.constant_pad_nd(input, pad)
     padded = add_border(input, mode, pad)

@@ -6,6 +6,7 @@ import numbers
 import flambeau
 
 from ... import _core
+from ...ops.core.arguments import check_room
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -58,7 +59,7 @@ class RNNBase(Module):
         self._all_weights = []
         # Layer by layer, memory would be found too small only when it is full.
         weights = 4 * gates * out * self._directions * self.num_layers
-        flambeau._core._check_room(weights, flambeau.empty(0, device=device))
+        check_room(weights, flambeau.empty(0, device=device))
         for layer in range(self.num_layers):
             size = self.input_size if layer == 0 else out * self._directions
             shapes = {"weight_ih": (gates, size), "weight_hh": (gates, out)}

@@ -26,7 +26,7 @@ from .values import arguments_of
 __all__ = ["Level", "active"]
 
 
-def _unruled(operator, args, kwargs):
+def unruled(operator, args, kwargs):
     """What the core asks where an operator has no rule and is no composite."""
     if operator.is_primitive:
         if kwargs.get("out") is not None:
@@ -44,14 +44,12 @@ def _unruled(operator, args, kwargs):
     return fallback.call(operator, args, kwargs)
 
 
-_core._set_unruled(_unruled)
-
 # These go to the values in the core, or look at nothing but sizes.
 for _name in (
     "view reshape expand permute transpose t select _slice narrow unsqueeze squeeze diagonal unfold view_as_real "
     "view_as_complex detach flatten unbind split chunk mm bmm matmul mv dot _addmv _addmm linear sum mean "
     "sum_to_size item tolist contiguous clone to copy_ fill_ zero_ __getitem__ __setitem__ _check_inplace cat stack "
-    "_run_backward _gradient_edge _is_dense _is_sparse _layout_of _storage_is_shared _is_array_scalar _storage_id _check_room _unbatch"
+    "_run_backward _gradient_edge _is_dense _is_sparse _layout_of _storage_is_shared _is_array_scalar _storage_id _unbatch"
 ).split():
     getattr(_core, _name).batch_rule = True
 

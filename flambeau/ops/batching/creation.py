@@ -75,7 +75,7 @@ def _(operator, *args):
 
 def _new(operator):
     def made(self, *args, **kwargs):
-        result = _core._run_inside(operator, (self, *args), kwargs)
+        result = _core._run_inside(operator, self, *args, **kwargs)
         levels = joint_levels(self)
         if is_batched(result):  # of a fill that is
             return result
@@ -114,7 +114,7 @@ def _(operator, input, src, *args, **kwargs):
     """What is written into differs from slice to slice as what is written does."""
     levels = joint_levels(input, src)
     return _core._run_inside(
-        operator, (batched(full(input, levels).contiguous(), levels), src, *args), kwargs
+        operator, batched(full(input, levels).contiguous(), levels), src, *args, **kwargs
     )
 
 

@@ -93,7 +93,7 @@ def by_slices_of(operator, name):
     def run(*args, **kwargs):
         if joint_levels(arguments_of(operator, args, kwargs).get(name)):
             return call(operator, args, kwargs)
-        return _core._run_inside(operator, args, kwargs)
+        return _core._run_inside(operator, *args, **kwargs)
 
     operator.batch_rule = run
 

@@ -8,6 +8,7 @@ import math
 
 from ... import _core
 from ..._core import indexing
+from ...calls import IndexRangeError
 from .. import masks, search, write
 from ..core import operators as fl
 from ..core.arguments import some
@@ -95,7 +96,7 @@ def _offsets(levels, step, device):
 def _checked(index, size, name):
     """An index within its own slice: -size to size - 1 become 0 to size - 1."""
     if some((index < -size) | (index >= size)):
-        raise indexing.IndexRangeError(
+        raise IndexRangeError(
             f"{name}: an index is outside of {-size} to {size - 1}, the places of a dim of {size}."
         )
     return fl.where(index < 0, index + size, index)
@@ -390,7 +391,7 @@ def _(input, *, size, fill_value=-1):
 def _(input, dim, index, value):
     """A value that differs from slice to slice is chosen where the index has been."""
     if not is_batched(value):
-        return _core._run_inside(write.index_fill, (input, dim, index, value), {})
+        return _core._run_inside(write.index_fill, input, dim, index, value)
     lines = input.reshape(1) if input.dim() == 0 else input
     dim %= lines.dim()
     hit = fl.zeros(lines.size(dim), dtype=fl.bool, device=input.device)

@@ -5,6 +5,12 @@ import itertools
 from ... import _core, types
 
 
+def check_room(nbytes, beside=None):
+    """Raises OutOfMemoryError unless so many bytes could be had where the tensor `beside` lies, or on the CPU."""
+    if beside is None or not beside.is_meta:
+        _core._check_room(min(nbytes, 2**63 - 1))
+
+
 def some(mask):
     """Whether any element of `mask` is true. On the meta device, where nobody knows, False: nothing is refused there.
 

@@ -13,7 +13,7 @@ import functools
 from types import FunctionType
 
 from ... import _core
-from . import results
+from . import operator_type, results  # noqa: F401
 from .kinds import argument_names, parameters_of
 from .results import written
 from .spec import PointwiseSpec

@@ -15,8 +15,16 @@ vector_norm matrix_norm
 """
 _WIDEST = "addcdiv addcmul atan2 bilinear cat cross dot grid_sample index_put scatter_add stack tensordot vdot"
 
-KINDS = {
-    **dict.fromkeys(_FLOAT32.split(), "float32"),
-    **dict.fromkeys(_WIDEST.split(), "widest"),
-    "binary_cross_entropy": "refuse",
-}
+# As numbered in the core (Operator::Precision); 0: as they are given.
+_KINDS = {**dict.fromkeys(_FLOAT32.split(), 2), **dict.fromkeys(_WIDEST.split(), 3)}
+
+
+def precision_of(name):
+    """What autocast on a GPU does to the arguments of an operator that a program calls; the core asks."""
+    if name == "binary_cross_entropy":
+        raise RuntimeError(
+            f"{name}: float16 has no room for what this gives under autocast. Use "
+            "binary_cross_entropy_with_logits (BCEWithLogitsLoss), which takes what stands before the sigmoid, or "
+            "leave autocast for this call."
+        )
+    return _KINDS.get(name, 0)
