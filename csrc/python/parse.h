@@ -61,7 +61,8 @@ class Parameters {
     if (n < required_ || n > most_) return false;
     const Py_ssize_t placed = rest_ < 0 ? n : std::min(n, rest_), all = count();
     for (Py_ssize_t i = 0; i < placed; ++i) slots[i] = args[i];
-    for (Py_ssize_t i = placed; i < all; ++i) slots[i] = default_at(static_cast<size_t>(i));
+    PyObject* const* defaults = &PyTuple_GET_ITEM(defaults_.get(), 0);
+    for (Py_ssize_t i = placed; i < all; ++i) slots[i] = defaults[i];
     if (rest_ >= 0) slots[rest_] = nullptr;
     return true;
   }
