@@ -218,22 +218,6 @@ def test_children_forked_while_threads_compute_can_compute():
     assert out == "0 failed\n"
 
 
-def test_programs_end_while_daemon_threads_compute():
-    """Each end of the interpreter finds threads between giving the GIL up and taking it back."""
-    for _ in range(5):
-        out = program("""
-            import threading
-            import flambeau as torch
-            x = torch.randn(300_000)
-            def compute():
-                while True: x.exp().cumsum(0).sort()
-            for _ in range(4): threading.Thread(target=compute, daemon=True).start()
-            for _ in range(30): x.sigmoid().sum()
-            print("done")
-        """)
-        assert out == "done\n"
-
-
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers here")
 def test_interrupted_programs_go_on_with_right_results():
     """A handler that raises may interrupt between any two operators, as Ctrl+C does."""

@@ -7,6 +7,7 @@
 #include "autograd/borrowed.h"
 #include "autograd/saved_hooks.h"
 #include "autograd/sparse.h"
+#include "tensor/gil.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -345,20 +346,14 @@ bool has_other_layout(const Tensor& grad, const Tensor& variable) {
   return false;
 }
 
-class AccumulateLock {
- public:
-  explicit AccumulateLock(std::recursive_mutex& mutex) : mutex_(mutex) {
-    if (mutex.try_lock()) return;
-    PyThreadState* state = PyEval_SaveThread();
-    mutex.lock();
-    PyEval_RestoreThread(state);
-  }
-  ~AccumulateLock() { mutex_.unlock(); }
-  AccumulateLock(const AccumulateLock&) = delete;
-
- private:
-  std::recursive_mutex& mutex_;
-};
+/// Whoever has the mutex while the interpreter ends never comes back to give it up.
+std::unique_lock<std::recursive_mutex> locked(std::recursive_mutex& mutex) {
+  std::unique_lock lock(mutex, std::try_to_lock);
+  if (lock || interpreter_ends()) return lock;
+  LongWork unlocked(true);
+  lock.lock();
+  return lock;
+}
 
 void add_to_grad(Tensor& variable, AutogradMeta& meta, TensorRef grad) {
   if (!meta.grad) {
@@ -389,7 +384,7 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   Tensor& variable = *self->variable;
   AutogradMeta& meta = need_meta(variable);
   {
-    AccumulateLock alone(self->adding);
+    const auto alone = locked(self->adding);
     add_to_grad(variable, meta, std::move(grad_outputs[0]));
   }
   if (meta.post_accumulate_hooks) {

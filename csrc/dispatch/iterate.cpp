@@ -3,28 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__GLIBC__)
-#include <cxxabi.h>
-#include <unistd.h>
-#endif
-
 #include "kernels/elements/copy.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
 namespace flambeau {
-
-void take_gil_back(PyThreadState* state) noexcept {
-#if defined(__GLIBC__)
-  try {
-    PyEval_RestoreThread(state);
-  } catch (abi::__forced_unwind&) {
-    for (;;) pause();
-  }
-#else
-  PyEval_RestoreThread(state);
-#endif
-}
 
 Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order)
     : n_(n), numel_(sizes.product()) {

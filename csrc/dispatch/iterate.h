@@ -2,6 +2,7 @@
 // layout variant, splits the work for threads. Work is split by size alone. Needs the GIL, which it
 // gives up for long runs.
 #pragma once
+#include "tensor/gil.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -63,23 +64,5 @@ inline constexpr int64_t grain = 16384, streamed_grain = 131072;
 /// The kernel over `numel` elements of n operands with one stride each.
 void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int64_t* strides, int n,
                   int64_t grain);
-
-/// Takes the GIL back. When the interpreter has ended meanwhile, CPython up to 3.13 ends the
-/// calling thread by unwinding its stack, which no destructor may let through: then the thread
-/// stays here until the process exits, as CPython 3.14 arranges by itself.
-void take_gil_back(PyThreadState* state) noexcept;
-
-/// Releases the GIL for its lifetime when the work is long enough to be worth it.
-class LongWork {
- public:
-  explicit LongWork(bool is_long) : state_(is_long ? PyEval_SaveThread() : nullptr) {}
-  ~LongWork() {
-    if (state_) take_gil_back(state_);
-  }
-  LongWork(const LongWork&) = delete;
-
- private:
-  PyThreadState* state_;
-};
 
 }  // namespace flambeau

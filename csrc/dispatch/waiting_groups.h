@@ -1,6 +1,7 @@
 // What waits, as recording (waiting.cpp) and running (waiting_run.cpp) see it. Needs the GIL.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "dispatch/waiting.h"
@@ -68,7 +69,8 @@ inline int bit(uint32_t set) { return __builtin_ctz(set); }
 inline void withhold(Storage* s, int g) {
   if (!s->waiting) {
     s->withheld = s->data;
-    s->data = nullptr;
+    // A loop without the GIL that finds no bytes looks for those that are withheld.
+    std::atomic_ref(s->data).store(nullptr, std::memory_order_release);
   }
   s->waiting |= uint32_t{1} << g;
 }

@@ -447,15 +447,15 @@ void Pieces::compute(int64_t begin, int64_t end, char* to) const {
 
 void run_group(int g, const Storage* wanted_result) {
   Group& group = groups[g];
-  if (group.running) {
+  if (group.running && interpreter_ends()) {
+    // Whoever computes it never comes back to say so: the same is written again.
+    finish(group);
+  } else if (group.running) {
     // Another thread computes it, and has given up the GIL meanwhile.
-    PyThreadState* state = PyEval_SaveThread();
-    {
-      std::unique_lock lock(bell().mutex);
-      const uint64_t seen = group.finished;
-      bell().rung.wait(lock, [&] { return !group.running || group.finished != seen; });
-    }
-    take_gil_back(state);
+    LongWork unlocked(true);
+    std::unique_lock lock(bell().mutex);
+    const uint64_t seen = group.finished;
+    bell().rung.wait(lock, [&] { return !group.running || group.finished != seen; });
     return;
   }
   Plan plan;

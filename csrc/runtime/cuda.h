@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/cuda_driver.h"
+#include "tensor/gil.h"
 #include "tensor/storage.h"
 
 namespace flambeau::cuda {
@@ -31,10 +32,8 @@ void set_current_stream(int index, Handle stream);
 /// A driver's call that waits, without the GIL.
 template <class Call>
 Result waiting(Call&& call) {
-  PyThreadState* state = PyEval_SaveThread();
-  Result r = call();
-  PyEval_RestoreThread(state);
-  return r;
+  LongWork unlocked(true);
+  return call();
 }
 /// Waits for a stream, or all of a device, without the GIL; raises what kernels reported.
 void synchronize_stream(int index, Handle stream);

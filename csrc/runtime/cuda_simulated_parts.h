@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "runtime/cuda_driver.h"
+#include "tensor/gil.h"
 
 namespace flambeau::cuda::simulated {
 
 constexpr size_t default_bytes = size_t{4} << 30;
 
 struct Locked {
+  ShortWork taken_back;  // by a thread that waits for a device
   PyGILState_STATE state = PyGILState_Ensure();
   Locked() = default;
   ~Locked() { PyGILState_Release(state); }

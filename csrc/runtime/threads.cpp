@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/gil.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -188,6 +189,7 @@ class Pool {
   }
 
   void work(int own) {
+    never_has_gil = true;
     uint32_t seen = 0;  // the generation this worker has dealt with
     for (;;) {
       auto fresh = [&] {

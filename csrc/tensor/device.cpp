@@ -1,5 +1,6 @@
 #include "tensor/device.h"
 
+#include "tensor/gil.h"
 #include "tensor/ref.h"
 
 namespace flambeau {
@@ -16,18 +17,10 @@ void count_other_devices(int change) {
     tell_of_other_devices(other_devices != 0);
 }
 
-/// The GIL, whether or not this thread has it already.
-struct GilHeld {
-  PyGILState_STATE state = PyGILState_Ensure();
-  GilHeld() = default;
-  ~GilHeld() { PyGILState_Release(state); }
-  GilHeld(const GilHeld&) = delete;
-};
-
 std::string name_of_call() {
   std::string name = device_of_call.name ? device_of_call.name : "";
   if (auto* callable = static_cast<PyObject*>(device_of_call.callable)) {
-    const GilHeld gil;  // long work that finds no elements has given it up
+    ShortWork with_gil;  // long work that finds no elements has given it up
     Object text = Object::steal(PyObject_GetAttrString(callable, "__name__"));
     const char* own = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
     PyErr_Clear();

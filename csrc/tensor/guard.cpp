@@ -2,11 +2,6 @@
 
 #include <stdexcept>
 
-#if defined(__GLIBC__)
-#include <cxxabi.h>
-#include <unistd.h>
-#endif
-
 namespace flambeau {
 
 PyObject *out_of_memory_type = nullptr, *device_error_type = nullptr,
@@ -20,12 +15,6 @@ void translate_exception(const char* operator_name) noexcept {
   try {
     throw;
   } catch (const PythonError&) {
-#if defined(__GLIBC__)
-  } catch (abi::__forced_unwind&) {
-    // The interpreter ends, and this thread may not come back from Python code: it has no GIL, and
-    // its frames may not be left (iterate.cpp: take_gil_back).
-    for (;;) pause();
-#endif
   } catch (const TypeError& e) {
     PyErr_SetString(PyExc_TypeError, e.what());
   } catch (const ValueError& e) {

@@ -1,8 +1,10 @@
 #include "tensor/tensor.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "tensor/collected.h"
+#include "tensor/gil.h"
 #include "tensor/sparse.h"
 
 namespace flambeau {
@@ -60,32 +62,23 @@ void throw_unreachable(const Tensor& t) {
 
 void* reach_bytes(const Tensor& t) {
   Storage* s = t.storage;
-  if (!s->waiting) throw_unreachable(t);
-  if (PyGILState_Check()) {
-    settle_waiting(s);
-    return s->data;
-  }
-  // A long loop that has given up the GIL before it asks.
-  PyThreadState* own = PyGILState_GetThisThreadState();
-  if (own) {
-    PyEval_RestoreThread(own);
-    try {
-      settle_waiting(s);
-    } catch (...) {
-      PyEval_SaveThread();
-      throw;
-    }
-    void* bytes = s->data;
-    PyEval_SaveThread();
+  if (never_has_gil) {
+    // A worker of the pool, for a loop whose caller had the bytes: another thread has since let an
+    // operator wait that reads them too.
+    check(std::atomic_ref(s->waiting_node).load() < 0, [&] {
+      return message("a loop asks for ", describe(t),
+                     ", which waits to be computed (a fault of flambeau's own).");
+    });
+    void* bytes = std::atomic_ref(s->withheld).load();
+    if (!bytes) throw_unreachable(t);
     return bytes;
   }
-  // A worker of the pool, which asks for what its loop's caller had: another thread has since let
-  // an operator wait that reads it too.
-  check(s->waiting_node < 0, [&] {
-    return message("a loop asks for ", describe(t),
-                   ", which waits to be computed (a fault of flambeau's own).");
-  });
-  return s->withheld;
+  ShortWork with_gil;  // a long loop may have given it up before it asks
+  if (s->waiting)
+    settle_waiting(s);
+  else if (!s->data)
+    throw_unreachable(t);
+  return s->data;
 }
 
 void throw_too_large(const Dims& sizes) {
