@@ -132,7 +132,7 @@ def test_programs_end_while_threads_compute(ending, fusion, tmp_path):
     if fusion == "1:64:0":
         environment["FLAMBEAU_CACHE_DIR"] = str(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300,
         env=environment,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
