@@ -213,6 +213,25 @@ void DeviceOperands::add_number(const void* value, int64_t itemsize) {
   std::memcpy(words_[n++], value, static_cast<size_t>(itemsize));
 }
 
+int64_t DeviceOperands::lanes(const Loop& loop, bool flat) const {
+  int64_t widest = 1;
+  for (int k = 0; k < n; ++k)
+    if (!values_[k]) widest = std::max(widest, operands[k].itemsize);
+  const int64_t most = 16 / widest;
+  if (flat ? loop.numel() < 1024 : loop.size(0) % most != 0) return 1;
+  for (int k = 0; k < n; ++k) {
+    if (values_[k]) continue;
+    const Mode mode = loop.modes()[k];
+    if (mode == Mode::general) return 1;
+    if (mode == Mode::scalar) continue;
+    const int64_t nbytes = most * operands[k].itemsize;
+    if (words_[k][0] % static_cast<uint64_t>(nbytes)) return 1;
+    for (int d = 1; d < loop.ndim(); ++d)
+      if (loop.stride(d, k) % nbytes) return 1;
+  }
+  return most;
+}
+
 void DeviceOperands::run(MapKernel kernel, Loop& loop, const char* name) {
   char letters[24];
   int ndim = loop.ndim();
@@ -221,8 +240,10 @@ void DeviceOperands::run(MapKernel kernel, Loop& loop, const char* name) {
     letters[k] = values_[k] ? 'v' : mode_letters[static_cast<int>(loop.modes()[k])];
     flat &= letters[k] != 'g';
   }
-  std::snprintf(letters + n, sizeof(letters) - static_cast<size_t>(n), "%d", flat ? 0 : ndim);
-  int64_t numel = loop.numel();
+  const int64_t numel = loop.numel(), at_once = lanes(loop, flat);
+  const bool narrow = ndim > 1 && numel < int64_t{1} << 31;
+  std::snprintf(letters + n, sizeof(letters) - static_cast<size_t>(n), "%s%s%d",
+                at_once > 1 ? "V" : "", narrow ? "N" : "", flat ? 0 : ndim);
   std::vector<int64_t> dims;
   for (int d = 0; d < ndim && !flat; ++d) {
     dims.push_back(loop.size(d));
@@ -232,10 +253,12 @@ void DeviceOperands::run(MapKernel kernel, Loop& loop, const char* name) {
     return message(name, ": operands of ", ndim,
                    " dims that can't be merged are too many for a launch. Make them contiguous.");
   });
-  void* parameters[] = {&numel, words_, dims.data()};
+  int64_t count = numel;
+  void* parameters[] = {&count, words_, dims.data()};
   constexpr unsigned threads = 256;
   cuda::launch(cuda::kernel_of(reinterpret_cast<const void*>(kernel), letters, index_), index_,
-               {cuda::blocks_for(numel, threads, index_), 1, threads, 0}, parameters, name);
+               {cuda::blocks_for(numel / at_once, threads, index_), 1, threads, 0}, parameters,
+               name);
 }
 
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {

@@ -20,6 +20,8 @@ class DeviceOperands {
   int n = 0;
 
  private:
+  /// How many elements a thread can take at once: 16 bytes of the widest, where all lie aligned.
+  int64_t lanes(const Loop& loop, bool flat) const;
   int index_;
   Dims sizes_;
   alignas(16) uint64_t words_[max_operands][2] = {};

@@ -1,6 +1,7 @@
-// Reductions on a GPU. A block of threads makes each result, or a thread where results are many and
-// lie side by side; long reductions of few results are cut into chunks whose states a second launch
-// joins. How the elements are cut depends on sizes alone, so results are the same bits every time.
+// Reductions on a GPU. A block of threads makes each result, or a thread where results lie side by
+// side and their elements do not; where that leaves most of a GPU idle, reductions are cut into
+// chunks whose states a second launch joins. How the elements are cut depends on sizes and strides
+// alone, so results are the same bits every time.
 #include "dispatch/cuda_launch.h"
 #include "dispatch/reduce.h"
 #include "dispatch/reduce_plan.h"
@@ -8,9 +9,9 @@
 namespace flambeau {
 namespace {
 
-constexpr unsigned threads = 128;              // of a block that makes one result
-constexpr int64_t chunk_elements = 64 * 1024;  // of a reduction that is cut
-constexpr int64_t few_outputs = 64;
+constexpr unsigned threads = 128;  // of a block that makes one result
+constexpr int64_t busy_blocks = 1024, busy_threads = 128 * 1024;  // what a large GPU needs
+constexpr int64_t least_of_block = 8192, least_of_thread = 64;    // elements of a chunk
 
 struct Launch {
   std::vector<uint64_t> pointers;  // of a parameter: its value
@@ -30,9 +31,14 @@ void run(ReduceKernel kernel, Launch& l) {
   shape.blocks = l.of_threads ? cuda::blocks_for(outputs, threads, l.index)
                               : std::min<int64_t>(outputs, 1 << 16);
   shape.rows_of_blocks = l.chunks;
-  cuda::launch(
-      cuda::kernel_of(reinterpret_cast<const void*>(kernel), l.of_threads ? "t" : "b", l.index),
-      l.index, shape, parameters, "a reduction");
+  const int64_t elements = l.reduced[0] * l.reduced[1];
+  std::string letters = l.of_threads ? "t" : "b";
+  if (l.reduced[0] == 1)
+    letters += '1';
+  else if (elements < int64_t{1} << 31)
+    letters += 'N';
+  cuda::launch(cuda::kernel_of(reinterpret_cast<const void*>(kernel), letters, l.index), l.index,
+               shape, parameters, "a reduction");
 }
 
 void put_axes(Launch& l, const std::vector<Axis>& kept, const std::vector<Axis>& reduced, int n) {
@@ -58,16 +64,21 @@ void reduce_on_device(const DeviceReduction& d) {
   l.index = d.index;
   put_axes(l, plan.kept, plan.reduced, plan.n);
   for (int s = 0; s < plan.n; ++s) l.pointers.push_back(d.pointers[s]);
-  const bool split = plan.outputs <= few_outputs && plan.count >= 2 * chunk_elements;
-  const int64_t inner_stride = l.strides[static_cast<size_t>(plan.n_out)];
-  l.of_threads = !split && plan.outputs >= 4096 && l.outer[0] > 1 && std::abs(inner_stride) <= 16 &&
-                 !plan.kept.empty();
-  if (plan.count <= 16 && plan.outputs >= 256) l.of_threads = true;
+  // Of the first input along the results, and along the elements.
+  const int64_t beside = std::abs(l.strides[static_cast<size_t>(plan.n_out)]),
+                further = std::abs(l.strides[static_cast<size_t>(3 * plan.n + plan.n_out)]);
+  l.of_threads = (l.outer[0] >= 32 && beside <= 16 && further > beside && !plan.kept.empty()) ||
+                 (plan.count <= 16 && plan.outputs >= 256);
+  const int64_t idle = l.of_threads ? std::min(busy_threads / std::max<int64_t>(plan.outputs, 1),
+                                               plan.count / least_of_thread)
+                                    : std::min(busy_blocks / std::max<int64_t>(plan.outputs, 1),
+                                               plan.count / least_of_block);
   l.chunk = std::max<int64_t>(plan.count, 1);
   l.chunks = 1;
-  if (!split) return run(d.find('g', "full"), l);
-  l.chunks = std::min<int64_t>((plan.count + chunk_elements - 1) / chunk_elements, 1024);
+  if (idle <= 1) return run(d.find('g', "full"), l);
+  l.chunks = std::min<int64_t>(idle, 1024);
   l.chunk = (plan.count + l.chunks - 1) / l.chunks;
+  l.chunks = (plan.count + l.chunk - 1) / l.chunk;  // none is empty
   std::vector<DType> states = d.states();
   std::vector<TensorRef> memory;
   for (DType state : states)

@@ -13,7 +13,7 @@ static void run_rows_on_device(RowsKernel kernel, const RowOperands& operands, i
   // Parameters: sizes, pointers (of a number its value), strides; see flambeau/kernels/gpu/rows.py.
   int64_t sizes[] = {n_rows, row_len};
   uint64_t pointers[max_operands] = {};
-  char letters[max_operands];
+  char letters[max_operands + 1];
   for (int k = 0; k < operands.n; ++k) {
     letters[k] = operands.numbers[k] ? 'v' : 'p';
     if (operands.numbers[k])
@@ -23,11 +23,13 @@ static void run_rows_on_device(RowsKernel kernel, const RowOperands& operands, i
   }
   void* parameters[] = {sizes, pointers, const_cast<int64_t*>(operands.strides)};
   cuda::Shape shape;
-  shape.threads = 128;
+  const int size = row_len < 1024 ? 0 : row_len < 4096 ? 1 : 2;
+  letters[operands.n] = static_cast<char>('a' + size);
+  shape.threads = 128u << size;
   shape.blocks = std::min<int64_t>(n_rows, 1 << 16);
   cuda::Handle function =
       cuda::kernel_of(reinterpret_cast<const void*>(kernel),
-                      {letters, static_cast<size_t>(operands.n)}, operands.device);
+                      {letters, static_cast<size_t>(operands.n) + 1}, operands.device);
   cuda::launch(function, operands.device, shape, parameters, "a kernel of rows");
 }
 

@@ -272,9 +272,9 @@ class Block:
         d = DTYPES[dtype]
         if d.kind == "c":
             pair = self._load_raw(pointer, d.memory, 2 * self.width, count, d.bits // 8)
-            return self._from_memory(*self._deinterleave(pair, d.memory), dtype=dtype)
+            return self.from_memory(*self._deinterleave(pair, d.memory), dtype=dtype)
         raw = self._load_raw(pointer, d.memory, self.width, count, d.bits // 8)
-        return self._from_memory(raw, dtype=dtype)
+        return self.from_memory(raw, dtype=dtype)
 
     def load_splat(self, pointer, dtype):
         """One element in all lanes."""
@@ -285,8 +285,8 @@ class Block:
             second = self.emit(f"getelementptr i8, ptr {pointer}, i64 {align}")
             im = self.emit(f"load {d.memory}, ptr {second}, align {align}")
             parts = self.splat(one, d.memory), self.splat(im, d.memory)
-            return self._from_memory(*parts, dtype=dtype)
-        return self._from_memory(self.splat(one, d.memory), dtype=dtype)
+            return self.from_memory(*parts, dtype=dtype)
+        return self.from_memory(self.splat(one, d.memory), dtype=dtype)
 
     def gather(self, pointer, stride, dtype, count=None):
         """`width` elements that lie `stride` bytes apart (an i64 name), less than 2 GiB in all."""
@@ -299,7 +299,7 @@ class Block:
             base = self.emit(f"getelementptr i8, ptr {pointer}, i64 {part * d.bits // 8}")
             at = self.emit(f"getelementptr i8, ptr {base}, {self.type('i32')} {places}")
             parts.append(self._gather_raw(at, d.memory, count, d.bits // 8))
-        return self._from_memory(*parts, dtype=dtype)
+        return self.from_memory(*parts, dtype=dtype)
 
     def _gather_raw(self, pointers, memory, count, align):
         vector, width = self.type(memory), self.width
@@ -314,26 +314,28 @@ class Block:
 
     def store(self, value, dtype, pointer, count=None, stream=False):
         """Converts `value` to dtype and writes it to contiguous elements; stream: past the caches."""
-        d, part = DTYPES[dtype], real_dtype(dtype)
-        if part in NARROW:
-            value = self.convert(value, compute_dtype(dtype))
-            parts = [
-                narrow.to_bits(self, p, part, exact=value.half == part)
-                for p in (value.name, value.im)
-                if p is not None
-            ]
-        else:
-            value = self.convert(value, dtype)
-            parts = [value.name, value.im]
-        raw = parts[0]
-        if dtype == "bool":
-            raw = self.convert_op("zext", "i1", raw, "i8")
-        lanes = self.width
+        d, parts = DTYPES[dtype], self.to_memory(value, dtype)
+        raw, lanes = parts[0], self.width
         if d.kind == "c":
             raw, lanes = self._interleave(*parts, d.memory), 2 * self.width
         self._store_raw(raw, pointer, d.memory, lanes, count, d.bits // 8, stream)
 
-    def _from_memory(self, *parts, dtype):
+    def to_memory(self, value, dtype):
+        """`value` as it lies in memory: one part, two of complex numbers."""
+        part = real_dtype(dtype)
+        if part in NARROW:
+            value = self.convert(value, compute_dtype(dtype))
+            return [
+                narrow.to_bits(self, p, part, exact=value.half == part)
+                for p in (value.name, value.im)
+                if p is not None
+            ]
+        value = self.convert(value, dtype)
+        if dtype == "bool":
+            return [self.convert_op("zext", "i1", value.name, "i8")]
+        return [p for p in (value.name, value.im) if p is not None]
+
+    def from_memory(self, *parts, dtype):
         if dtype == "bool":
             return Value("bool", self.cmp("ne", "i8", parts[0], self.imm(0, "i8")))
         part = real_dtype(dtype)

@@ -4,7 +4,7 @@
 
 sizes: outputs (inner, outer), elements (outer, inner), elements to a chunk, chunks. operands: pointers,
 outputs first; of a parameter its value. strides: of every operand, along those four. Letters: b (a block
-for each output), t (a thread). Row y of the grid takes chunk y of the elements; only stage partial, which
+for each output), t (a thread); then 1 where elements lie along one dimension, N where they can be counted in 32 bits. Row y of the grid takes chunk y of the elements; only stage partial, which
 writes states, has more than one. The number of threads is part of the order in which states are joined.
 """
 
@@ -15,6 +15,7 @@ from ..schedules.sweep import Accumulators, sweep
 from ..targets.ptx import PtxTarget
 from ..types import DTYPES
 from . import blocks
+from .map import quotient
 
 THREADS = 128
 
@@ -53,12 +54,15 @@ class _Kernel(reduce._Kernel):
         self.count = f.mul(self.sizes["red0"], self.sizes["red1"])
         outputs = f.mul(self.sizes["inner"], self.sizes["outer"])
         thread = blocks.register(f, "tid.x")
-        if letters == "b":
+        self.one_line, self.narrow = "1" in letters, "N" in letters
+        if letters[0] == "b":
             self.joined = blocks.Joined(f, "states", self.outer_dtypes(), THREADS)
             first, step = blocks.register(f, "ctaid.x"), blocks.register(f, "nctaid.x")
         else:
             first, step = self.target.thread(f)
-        state = Accumulators(f, self.algebra, self.inner, self.outer, 1, 1)
+        # Loads that wait for none of the others, as many as keep the memory busy.
+        copies = 1 if self.stage == "combine" else 8 if len(self.inner) == 1 else 4
+        state = Accumulators(f, self.algebra, self.inner, self.outer, 1, copies)
         chunk = blocks.register(f, "ctaid.y")
         begin = f.mul(chunk, self.sizes["chunk"])
         end = f.smaller(f.add(begin, self.sizes["chunk"]), self.count)
@@ -68,11 +72,11 @@ class _Kernel(reduce._Kernel):
             place = self.split(o, self.sizes["inner"], self.sizes["outer"])
             at = self.at_output(*place)
             results = self.of_chunk(at[:n_out], chunk)
-            if letters == "t":
-                self.bring(state, at[n_out:], begin, end, 1)
+            if letters[0] == "t":
+                self.bring(state, at[n_out:], begin, end, 1, copies)
                 self.store_outputs(state.close(), results, 1, None)
             else:
-                self.bring(state, at[n_out:], f.add(begin, thread), end, THREADS)
+                self.bring(state, at[n_out:], f.add(begin, thread), end, THREADS, copies)
                 combine = lambda a, b: self.algebra.combine(f.at(1), a, b, state.outer.dtypes)
                 together = self.joined.join(thread, state.close(), combine)
                 with f.when("eq", thread, 0):
@@ -104,6 +108,14 @@ class _Kernel(reduce._Kernel):
             f.do(f"store i64 {f.sub(number, f.mul(quotient, inner))}, ptr {at}")
         return f.emit(f"load i64, ptr {at}"), f.emit(f"load i64, ptr {of}")
 
+    def place_along(self, element):
+        """(place along the inner, along the outer reduced dimension) of an element."""
+        f, inner = self.f, self.sizes["red1"]
+        if self.one_line:
+            return element, "0"
+        outer = quotient(f, element, inner, self.narrow)
+        return f.sub(element, f.mul(outer, inner)), outer
+
     def at_output(self, i, o):
         f = self.f
         return [
@@ -111,7 +123,7 @@ class _Kernel(reduce._Kernel):
             for p, s, t in zip(self.pointers, self.out_inner, self.out_outer)
         ]
 
-    def bring(self, state, pointers, first, end, step):
+    def bring(self, state, pointers, first, end, step, copies):
         """The elements first, first + step ... below `end` into `state`."""
         f, n_out = self.f, len(self.out_dtypes)
         left = f.add(f.sub(end, first), step - 1)
@@ -120,16 +132,17 @@ class _Kernel(reduce._Kernel):
 
         def evaluate(i, count):
             e = f.add(first, f.mul(i, step))
-            r1, r0 = self.split(e, self.sizes["red1"], self.sizes["red0"])
+            r1, r0 = self.place_along(e)
             if self.algebra.uses_index:
                 f.at(1).index = Value("int64", e)
             values = []
             for k, pointer in enumerate(pointers):
-                place = f.offset(pointer, f.mul(r0, self.strides0[n_out + k]))
-                place = f.offset(place, f.mul(r1, self.strides1[n_out + k]))
+                place = f.offset(pointer, f.mul(r1, self.strides1[n_out + k]))
+                if not self.one_line:
+                    place = f.offset(place, f.mul(r0, self.strides0[n_out + k]))
                 value = f.at(1).load(place, self.load_dtypes[k])
                 values.append(f.at(1).convert(value, self.as_dtypes[k]))
             return [values + params]
 
         state.open()
-        sweep(f, [state], n, evaluate, 1, 1, self.blocked)
+        sweep(f, [state], n, evaluate, 1, copies, self.blocked)

@@ -2,7 +2,9 @@
 
     kernel(i64 sizes[2], i64 operands[n], i64 strides[n])
 
-sizes: rows, their length. operands: pointers, outputs first, or values ('v' of `letters`, else 'p').
+sizes: rows, their length. operands: pointers, outputs first, or values ('v' of `letters`, else 'p'); the last
+letter tells how many threads a block has (THREADS), more for longer rows, so that the rows of a multiprocessor
+stay in its cache from pass to pass.
 Each pass ends with the block's states joined, so that all threads know the row's values for the next.
 An element is read and written by one thread in every pass; what `pick` reads is read before a barrier
 that stands in front of the last pass, so outputs may be inputs here too.
@@ -16,7 +18,8 @@ from ..schedules.sweep import sweep
 from ..targets.ptx import PtxTarget
 from . import blocks
 
-THREADS = 128
+THREADS = {"a": 128, "b": 256, "c": 512}
+COPIES = 4  # elements of a thread whose loads wait for none of the others
 
 
 def write(rows_, variant, letters):
@@ -28,6 +31,7 @@ def write(rows_, variant, letters):
 
 class _Kernel(rows._Kernel):
     def write_for(self, letters):
+        letters, self.threads = letters[:-1], THREADS[letters[-1]]
         n = len(letters)
         self.f = f = Function(
             self.f.module,
@@ -56,11 +60,14 @@ class _Kernel(rows._Kernel):
     def elements(self):
         """How many elements this thread takes."""
         f = self.f
-        left = f.add(f.sub("%row_len", self.thread), THREADS - 1)
-        return f.emit(f"sdiv i64 {left}, {THREADS}")
+        left = f.add(f.sub("%row_len", self.thread), self.threads - 1)
+        return f.emit(f"sdiv i64 {left}, {self.threads}")
 
     def element(self, i):
-        return self.f.add(self.thread, self.f.mul(i, THREADS))
+        return self.f.add(self.thread, self.f.mul(i, self.threads))
+
+    def copies(self, width, calls):
+        return COPIES
 
     def sweep(self, accumulators, evaluate, copies, blocked):
         f = self.f
@@ -70,7 +77,7 @@ class _Kernel(rows._Kernel):
         sweep(f, accumulators, self.elements(), mine, 1, copies, blocked)
         for a in accumulators:
             self.passes += 1
-            joined = blocks.Joined(f, f"states.{self.passes}", a.outer.dtypes, THREADS)
+            joined = blocks.Joined(f, f"states.{self.passes}", a.outer.dtypes, self.threads)
             combine = lambda x, y, a=a: a.algebra.combine(f.at(1), x, y, a.outer.dtypes)
             a.outer.set(joined.join(self.thread, a.outer.get(), combine))
 
@@ -81,9 +88,18 @@ class _Kernel(rows._Kernel):
         roots, prepare = self.supplier(roots, 1)
         self.at_row(0)
         supply = prepare(0)
-        with f.loop(self.thread, "%row_len", THREADS) as i:
-            for j, value in zip(self.vector_outputs, lower(block, roots, supply(i, None))):
-                self.put(value, j, i, None)
+        several = f.round_down(self.elements(), COPIES)
+        with f.loop(0, several, COPIES) as first:
+            places = [self.element(f.add(first, copy)) for copy in range(COPIES)]
+            inputs = [supply(i, None) for i in places]  # all are read before the first is written
+            for i, given in zip(places, inputs):
+                self.put_all(lower(block, roots, given), i)
+        with f.loop(self.element(several), "%row_len", self.threads) as i:
+            self.put_all(lower(block, roots, supply(i, None)), i)
+
+    def put_all(self, values, i):
+        for j, value in zip(self.vector_outputs, values):
+            self.put(value, j, i, None)
 
     def close_group(self):
         with self.f.when("eq", self.thread, 0):

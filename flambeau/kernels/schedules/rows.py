@@ -341,8 +341,8 @@ class _Kernel:
             yield r
 
     def where_to_keep(self, kept):
-        """The vector output whose memory can hold the kept expression without rounding it."""
-        if kept is None:
+        """The vector output whose memory can hold the kept expression without rounding it; a GPU computes it again."""
+        if kept is None or self.ptx:
             return None
         for j in self.vector_outputs:
             if self.out_dtypes[j] in ("float32", "float64") and all(
@@ -356,7 +356,7 @@ class _Kernel:
         groups = self.plan.rows_of(level)
         accumulators, roots, sizes, blocked, calls = self.start(groups, width, 4)
         roots, prepare = self.supplier(roots + stores, width)
-        copies = 1 if width == 1 else 2 if calls else 4
+        copies = self.copies(width, calls)
         states = [Group(f, a, self.rows) for a in accumulators]
         with self.each_row() as r:
             supply = prepare(r)
@@ -382,6 +382,10 @@ class _Kernel:
         places = [0] if self.rows == 1 else [f.smaller(r, last) for r in range(self.rows)]
         self.end(groups, [state.close(places) for state in states], accumulators)
         self.picks(level)
+
+    def copies(self, width, calls):
+        """How many states a pass fills side by side."""
+        return 1 if width == 1 else 2 if calls else 4
 
     def sweep(self, accumulators, evaluate, copies, blocked):
         for a in accumulators:

@@ -394,7 +394,7 @@ class _Schedule:
         at = block.emit(f"getelementptr {d.memory}, ptr {memory}, {kind} {offset}")
         if block.width == 1:
             return block.load(at, dtype)
-        return block._from_memory(block._gather_raw(at, d.memory, None, d.itemsize), dtype=dtype)
+        return block.from_memory(block._gather_raw(at, d.memory, None, d.itemsize), dtype=dtype)
 
     def _near(self, wide, near, i):
         """The lowest of the offsets of a vector of neighbours whose first key is number i of the row."""
@@ -411,10 +411,10 @@ class _Schedule:
             steps = "<" + ", ".join(f"i64 {self.width - 1 - k}" for k in range(self.width)) + ">"
             offsets = wide.op("add", "i64", wide.splat(lowest, "i64"), steps)
             at = wide.emit(f"getelementptr {d.memory}, ptr {memory}, {wide.type('i64')} {offsets}")
-            return wide._from_memory(wide._gather_raw(at, d.memory, count, d.itemsize), dtype=dtype)
+            return wide.from_memory(wide._gather_raw(at, d.memory, count, d.itemsize), dtype=dtype)
         at = self.f.emit(f"getelementptr {d.memory}, ptr {memory}, i64 {lowest}")
         raw = wide._load_raw(at, d.memory, self.width, count, d.itemsize)
-        return wide._from_memory(
+        return wide.from_memory(
             self._turned(wide, raw, d.memory) if step == -1 else raw, dtype=dtype
         )
 

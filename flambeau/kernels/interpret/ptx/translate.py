@@ -147,6 +147,7 @@ class Translator:
         return self.constant(self.immediate(text, dtype))
 
     def immediate(self, text, dtype):
+        text = text.removesuffix("U")
         if text[:2] in ("0f", "0F"):
             value = struct.unpack(">f", bytes.fromhex(text[2:]))[0]
             raw = np.frombuffer(bytes.fromhex(text[2:])[::-1], np.uint32)[0]
