@@ -1,22 +1,25 @@
 """Correctness and speed on a GPU, in one run of under ten minutes: python tools/gpu_check.py [FILE]
 
-First correctness: operators, gradients and a training step on the device against the CPU. Then the rows of gpu_speeds.py:
-times beside PyTorch on the same card, where it is installed and sees it, device events around many calls. Both tables go to
-FILE (gpu_check.txt), line by line. On the simulated driver (FLAMBEAU_CUDA=simulated) the rows are run once, in small, and
-no time is told: it would mean nothing there.
+First correctness: operators, gradients and a training step on the device against the CPU, each check in a process of its
+own, some at a time: a failure of the device ends a process, and only one check with it. What failed runs again under
+compute-sanitizer, where that is installed. Then the rows of gpu_speeds.py: times beside PyTorch on the same card, where
+it is installed and sees it, device events around many calls. Both tables go to FILE (gpu_check.txt), line by line. On the
+simulated driver (FLAMBEAU_CUDA=simulated) the rows are run once, in small, and no time is told: it would mean nothing there.
 
 On a card, with a wheel for its Python (python -m build, or pip wheel .):
 
-    pip install flambeau-*-cp312-*.whl nvidia-cublas-cu12 nvidia-cudnn-cu12 nvidia-cusolver-cu12
+    pip install flambeau-*-cp312-*.whl nvidia-cublas-cu12 nvidia-cudnn-cu12 nvidia-cusolver-cu12   (or CUDA 13's)
     python tools/gpu_check.py --minutes 8
     python tools/gpu_check.py --only matmul --skip-checks
 """
 
 import argparse
+import os
+import shutil
+import subprocess
 import sys
 import time
 import traceback
-import warnings
 
 import flambeau
 import flambeau.nn.functional as F
@@ -352,11 +355,15 @@ def parsed():
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--only", default="", help="names that contain this")
     parser.add_argument("--skip-checks", action="store_true", help="times alone")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="checks at a time")
+    parser.add_argument("--check", help="this check alone, in this process")
     return parser.parse_args()
 
 
 def main():
     args, lines = parsed(), []
+    if args.check:
+        return not passes(args.check, CHECKS[args.check])
     end = time.time() + 60 * args.minutes
 
     def say(line):
@@ -369,29 +376,60 @@ def main():
         flambeau.cuda.init()  # says why
     facts = flambeau.cuda.get_device_properties()
     say(f"device: {facts.name}, sm_{facts.major}{facts.minor}, {facts.total_memory >> 20} MiB")
-    warnings.simplefilter("always")
-    chosen = {} if args.skip_checks else {n: f for n, f in CHECKS.items() if args.only in n}
-    failed = sum(not passes(name, run, say) for name, run in chosen.items() if time.time() < end)
+    chosen = [] if args.skip_checks else [n for n in CHECKS if args.only in n]
+    wrong = apart(chosen, args.jobs, time.time() + 40 * args.minutes, say)
+    sanitizer = shutil.which("compute-sanitizer")
+    if wrong and sanitizer:
+        apart(wrong, args.jobs, time.time() + 6 * args.minutes, say, [sanitizer, "--print-limit=5"])
     import gpu_speeds
 
     small = facts.name == "Simulated GPU"
-    failed += gpu_speeds.run(args.only, say, end, small)
+    failed = len(wrong) + gpu_speeds.run(args.only, say, end, small)
     if time.time() > end:
         say("the time is over")
     return failed
 
 
-def passes(name, run, say):
+def apart(names, jobs, end, say, prefix=()):
+    """Runs checks, each in a process, `jobs` at a time; the names of those that do not hold."""
+    waiting, running, wrong = list(names), {}, []
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            name = waiting.pop(0)
+            command = [*prefix, sys.executable, __file__, "--check", name]
+            running[name] = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        for name, process in list(running.items()):
+            try:
+                said = process.communicate(timeout=0.05)[0].strip()
+            except subprocess.TimeoutExpired:
+                if time.time() < end:
+                    continue
+                process.kill()
+                said = process.communicate()[0].strip() + f"\nWRONG  {name}  not done in time"
+            del running[name]
+            good = process.returncode == 0
+            wrong += [] if good else [name]
+            say(
+                said
+                if said and (good or "WRONG" in said)
+                else f"{said}\nWRONG  {name}  ended with {process.returncode}"
+            )
+    return wrong
+
+
+def passes(name, run):
     """Whether a check holds; says so."""
     start = time.perf_counter()
     try:
         run()
         flambeau.cuda.synchronize()
     except Exception as error:
-        say(f"WRONG  {name}  {type(error).__name__}: {str(error)[:400]}")
         traceback.print_exc()
+        print(f"WRONG  {name}  {type(error).__name__}: {str(error)[:400]}")
         return False
-    say(f"right  {name}  {time.perf_counter() - start:.1f} s")
+    print(f"right  {name}  {time.perf_counter() - start:.1f} s")
     return True
 
 

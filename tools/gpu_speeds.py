@@ -1,11 +1,19 @@
-"""The rows of gpu_check.py's table of times: make(torch) -> function to time, bytes or operations a call, unit of the rate."""
+"""The rows of gpu_check.py's table of times: make(torch) -> function to time, bytes or operations a call, unit of the rate.
+
+    python tools/gpu_speeds.py LIBRARY SECONDS ROW ...      of flambeau, or torch: a line of JSON for each row
+
+A process is of one library, and ends with a failure of the device, which no call of it would outlive: gpu_check.py
+begins another one for the rows that are left.
+"""
 
 import contextlib
+import importlib.util
+import json
 import math
 import os
+import subprocess
+import sys
 import time
-
-import flambeau
 
 SPEEDS = {}
 SMALL = False
@@ -268,7 +276,7 @@ def _chain(function, *makes):
 
         given = [draw(kind) for kind in makes]
         run = function(torch)
-        run = torch.compile(run) if torch is flambeau else run
+        run = torch.compile(run) if torch.__name__ == "flambeau" else run
         return lambda: run(*given), 8 * given[0].numel(), "GB/s"
 
     make.__name__ = f"chain_{function.__name__}"
@@ -493,23 +501,9 @@ def time_of(torch, call, seconds):
     return best
 
 
-def reference():
-    """PyTorch, if it is installed beside and sees the card."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    return torch if torch.cuda.is_available() else None
-
-
-def run(only, say, end, small):
-    """Says each row; how many could not be made. `small`: each is only run once, in small."""
-    global SMALL
-    SMALL = small
-    other = None if small else reference()
-    say(f"libraries: {', '.join(found()) or 'none'}")
-    chosen = {name: make for name, make in SPEEDS.items() if only in name}
-    return sum(not row(n, make, other, say) for n, make in chosen.items() if time.time() < end)
+def names_of(only):
+    """Rows whose names contain `only`, steps of training last."""
+    return sorted((n for n in SPEEDS if only in n), key=lambda n: n.startswith("step_"))
 
 
 def found():
@@ -520,29 +514,95 @@ def found():
     return [f"{name} {table.version or ''}".strip() for name, table in tables.items() if table]
 
 
-def row(name, make, other, say):
-    """Says a row; whether flambeau could run it."""
-    line, good, taken = f"{name:26}", True, {}
-    for who, library in (("flambeau", flambeau), ("PyTorch", other)):
-        if library is None:
-            continue
-        try:
-            with libraries("off") if name.startswith("own_") else contextlib.nullcontext():
-                call, amount, unit = make(library)
-                if SMALL:
-                    call()
-                    flambeau.cuda.synchronize()
-                    line += "  ran in small"
-                else:
-                    taken[who] = seconds = time_of(library, call, 1.0)
-                    line += f"  {who} {seconds * 1e6:10.1f} us {amount / seconds / 1e9:9.1f} {unit}"
-                del call
-        except Exception as error:
-            good = good and library is not flambeau
-            line += f"  {who} {type(error).__name__}: {str(error)[:120]}"
+def row(name, library, seconds):
+    """What a row comes to: its time, or that it ran in small, or the error."""
+    try:
+        with (
+            libraries("off")
+            if name.startswith("own_") and library.__name__ == "flambeau"
+            else contextlib.nullcontext()
+        ):
+            call, amount, unit = SPEEDS[name](library)
+            if SMALL:
+                call()
+                library.cuda.synchronize()
+                return {"name": name}
+            taken = time_of(library, call, seconds)
+        return {"name": name, "us": taken * 1e6, "rate": amount / taken / 1e9, "unit": unit}
+    except Exception as error:
+        return {"name": name, "error": f"{type(error).__name__}: {str(error)[:300]}"}
+
+
+def main(library, seconds, names):
+    """The rows of this process, a line each."""
+    global SMALL
+    library = importlib.import_module(library)
+    SMALL = library.cuda.get_device_name() == "Simulated GPU"
+    for name in names:
+        made = row(name, library, seconds)
+        print(json.dumps(made), flush=True)
+        if "CUDA_ERROR" in made.get("error", "") or "CUDA error" in made.get("error", ""):
+            return
         library.backends.cuda.matmul.allow_tf32 = False
         library.cuda.empty_cache()
-    if len(taken) == 2:
-        line += f"  {taken['PyTorch'] / taken['flambeau']:.2f}x"
-    say(line)
-    return good
+
+
+def times_of(library, names, seconds, end):
+    """{row: what main() says of it}; a process that dies costs the row that it was at."""
+    made, left = {}, list(names)
+    while left and time.time() < end:
+        command = [sys.executable, __file__, library, str(seconds), *left]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        try:
+            said = process.communicate(timeout=max(end - time.time(), 1))[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said = process.communicate()[0]
+        for line in said.splitlines():
+            with contextlib.suppress(ValueError):
+                fact = json.loads(line)
+                made[fact["name"]] = fact
+        rest = [n for n in left if n not in made]
+        if rest and time.time() < end and len(rest) == len(left):
+            made[rest[0]] = {
+                "name": rest[0],
+                "error": f"the process ended with {process.returncode}",
+            }
+            rest = rest[1:]
+        left = rest
+    return made
+
+
+def run(only, say, end, small, seconds=0.5):
+    """Says each row; how many could not be made by flambeau. `small`: each is only run once, in small."""
+    say(f"libraries: {', '.join(found()) or 'none'}")
+    names = names_of(only)
+    half = time.time() + (end - time.time()) / 3
+    other = (
+        times_of("torch", names, seconds, half)
+        if not small and importlib.util.find_spec("torch")
+        else {}
+    )
+    ours = times_of("flambeau", names, seconds, end)
+    for name in names:
+        say(told(name, ours.get(name, {"error": "the time was over"}), other.get(name, {})))
+    return sum("error" in ours.get(n, {}) for n in names)
+
+
+def told(name, ours, other):
+    """The line of a row."""
+    line = f"{name:26}"
+    for who, fact in (("flambeau", ours), ("PyTorch", other)):
+        if "us" in fact:
+            line += f"  {who} {fact['us']:10.1f} us {fact['rate']:9.1f} {fact['unit']}"
+        elif fact:
+            line += f"  {who} {fact.get('error', 'ran in small')}"
+    if "us" in ours and "us" in other:
+        line += f"  {other['us'] / ours['us']:.2f}x"
+    return line
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])

@@ -38,6 +38,11 @@ CASES = {
     "argmax_in_chunks": (lambda a: a.argmax(), torch.randn(300000)),
     "var_in_chunks": (lambda a: a.var(), torch.randn(300000)),
     "many_columns": (lambda a: a.sum(0), torch.randn(30, 5000)),
+    "columns_in_chunks": (lambda a: a.sum(0), torch.randn(1000, 40)),
+    "moments_of_columns_in_chunks": (lambda a: a.var(0), torch.randn(1000, 40)),
+    "planes_in_chunks": (lambda a: a.mean((0, 2)), torch.randn(5, 3, 4000)),
+    "long_rows": (lambda a: a.softmax(1), torch.randn(2, 1100)),
+    "longer_rows": (lambda a: a.softmax(1), torch.randn(2, 4300)),
     "softmax": (lambda a: a.softmax(1), X),
     "softmax_columns": (lambda a: a.softmax(0), X),
     "log_softmax": (lambda a: a.log_softmax(-1), torch.randn(3, 300)),
@@ -58,6 +63,28 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_values_are_those_of_the_cpu(name):
     as_on_the_cpu(*CASES[name], rtol=1e-5, atol=1e-5)
+
+
+WIDE = [
+    "float32", "float64", "float16", "bfloat16", "int8", "int16", "int64", "bool", "complex64", "complex128",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", WIDE)
+def test_vectors_of_elements(dtype):
+    """16 bytes at once, what is left behind them, and elements that do not begin where a vector may."""
+    dtype = getattr(torch, dtype)
+    a, b = ((torch.randn(1030) * 5).to(dtype) for _ in range(2))
+    line, column = a[:16], b[:6].view(6, 1)
+    there = [t.cuda() for t in (a, b, line, column)]
+    for function in (
+        lambda a, b, line, column: a * b,
+        lambda a, b, line, column: a[1:] == b[1:],
+        lambda a, b, line, column: (a == b).to(a.dtype),
+        lambda a, b, line, column: a[:96].view(6, 16) * line + column,
+        lambda a, b, line, column: a[:102].view(6, 17)[:, :16] * line[:16],
+    ):
+        torch.testing.assert_close(function(*there).cpu(), function(a, b, line, column))
 
 
 def test_the_same_bits_every_time():

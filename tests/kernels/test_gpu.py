@@ -68,21 +68,25 @@ FORMS = {
     "map_flat": of_map(lambda x, y: k.sin(x) + y, ("float32",) * 3, "ccv0"),
     "map_3d": of_map(lambda x, y: k.exp(x) * y, ("float64",) * 3, "cgs3"),
     "map_complex": of_map(lambda x: k.exp(x), ("complex64",) * 2, "cc0"),
+    "map_vectors": of_map(lambda x, y: k.exp(x) * y, ("bfloat16", "bfloat16", "float32"), "cccV0"),
+    "map_lines": of_map(lambda x, y: k.exp(x) * y, ("float32", "bfloat16", "float32"), "ccsVN2"),
+    "map_complex_vectors": of_map(lambda x: k.exp(x), ("complex64",) * 2, "ccV0"),
     "sum": of_reduction(reductions.sum_),
-    "sum_threads": of_reduction(reductions.sum_, letters="t"),
-    "sum_partial": of_reduction(reductions.sum_, "partial"),
+    "sum_threads": of_reduction(reductions.sum_, letters="tN"),
+    "sum_line": of_reduction(reductions.sum_, letters="b1"),
+    "sum_partial": of_reduction(reductions.sum_, "partial", "t1"),
     "sum_combine": of_reduction(reductions.sum_, "combine"),
     "var": of_reduction(reductions.var),
     "argmax": of_reduction(reductions.argmax),
     "softmax": lambda: rows.write(
-        softmax, softmax._variant(("float32",), "vv", ("float32",), None), "pp"
+        softmax, softmax._variant(("float32",), "vv", ("float32",), None), "ppa"
     ),
     "layer_norm": lambda: rows.write(
         layer_norm,
         layer_norm._variant(
             ("float16", "float32"), "vxxvx", ("float16", "float32", "float32"), None
         ),
-        "ppppv",
+        "ppppvc",
     ),
     "take": lambda: index.write_take(4, 2, 1),
     "take_16": lambda: index.write_take(16, 3, 2),

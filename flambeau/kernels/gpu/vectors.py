@@ -41,9 +41,7 @@ def store(block, values, dtype, pointer):
         whole = "poison"
         for i, word in enumerate(some):
             whole = block.emit(f"insertelement {vector} {whole}, i{width} {word}, i32 {i}")
-        block.lines.append(
-            f"  store {vector} {whole}, ptr {place}, align {len(some) * width // 8}"
-        )
+        block.lines.append(f"  store {vector} {whole}, ptr {place}, align {len(some) * width // 8}")
 
 
 def _pieces(block, pointer, bits, count):
@@ -88,11 +86,15 @@ def _joined(block, pieces, bits):
 
 
 def _typed(block, bits, memory):
-    return bits if memory[0] == "i" else block.emit(f"bitcast {_integer(memory)} {bits} to {memory}")
+    return (
+        bits if memory[0] == "i" else block.emit(f"bitcast {_integer(memory)} {bits} to {memory}")
+    )
 
 
 def _bits(block, value, memory):
-    return value if memory[0] == "i" else block.emit(f"bitcast {memory} {value} to {_integer(memory)}")
+    return (
+        value if memory[0] == "i" else block.emit(f"bitcast {memory} {value} to {_integer(memory)}")
+    )
 
 
 def _integer(memory):
