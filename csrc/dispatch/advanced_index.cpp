@@ -51,14 +51,8 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
       add(dim++, std::move(index), sizes, strides, 0);
       continue;
     }
-    for (int d = 0; d < takes; ++d)
-      check<IndexError>(item->sizes[d] == self.sizes[dim + d], [&] {
-        return message(operator_name, ": mask ", shape(*item), " has size ", item->sizes[d],
-                       " in dim ", d, ", but the tensor ", shape(self), " has ",
-                       self.sizes[dim + d], " in dim ", dim + d, ". They must be equal.");
-      });
-    TensorRef coordinates = nonzero(*item);
-    for (int d = 0; d < takes; ++d) add(dim++, coordinates, {coordinates->sizes[0]}, {takes}, d);
+    add_mask(self, dim, *item, operator_name);
+    dim += takes;
   }
   check<IndexError>(dim <= self.ndim, [&] {
     return message(operator_name, ": there are ", dim, " indices, but the tensor ", shape(self),
@@ -66,7 +60,26 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
   });
   check<IndexError>(!dims_.empty(),
                     [&] { return message(operator_name, ": needs at least one index tensor."); });
+  const Dims common = broadcast(operator_name);
+  for (size_t k = 0; k < dims_.size(); ++k)
+    views_.push_back({tensors_[k]->is_meta() ? nullptr : tensors_[k]->as<int64_t>() + offsets_[k],
+                      DType::int64, common.n, sizes_[k].v, strides_[k].v});
+  place(self, common);
+}
 
+void AdvancedIndex::add_mask(const Tensor& self, int dim, Tensor& mask, const char* operator_name) {
+  for (int d = 0; d < mask.ndim; ++d)
+    check<IndexError>(mask.sizes[d] == self.sizes[dim + d], [&] {
+      return message(operator_name, ": mask ", shape(mask), " has size ", mask.sizes[d], " in dim ",
+                     d, ", but the tensor ", shape(self), " has ", self.sizes[dim + d], " in dim ",
+                     dim + d, ". They must be equal.");
+    });
+  TensorRef coordinates = nonzero(mask);
+  for (int d = 0; d < mask.ndim; ++d)
+    add(dim + d, coordinates, {coordinates->sizes[0]}, {int64_t{mask.ndim}}, d);
+}
+
+Dims AdvancedIndex::broadcast(const char* operator_name) {
   Dims common = sizes_[0];
   for (size_t k = 1; k < sizes_.size(); ++k) {
     Dims merged;
@@ -89,20 +102,20 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     sizes_[k] = common;
     strides_[k] = strides;
   }
-  for (size_t k = 0; k < dims_.size(); ++k)
-    views_.push_back({tensors_[k]->is_meta() ? nullptr : tensors_[k]->as<int64_t>() + offsets_[k],
-                      DType::int64, common.n, sizes_[k].v, strides_[k].v});
+  return common;
+}
 
+void AdvancedIndex::place(const Tensor& self, const Dims& common) {
   // Neighbouring indexed dims are replaced where they stand; scattered ones move to the front.
   bool neighbours = dims_.back() - dims_.front() + 1 == static_cast<int>(dims_.size());
   position_ = neighbours ? dims_.front() : 0;
   size_t k = 0;
   int kept = 0;
-  auto place = [&] {
+  auto put_common = [&] {
     if (kept == position_)
       for (int d = 0; d < common.n; ++d) result_sizes_.push(common[d]);
   };
-  place();
+  put_common();
   for (int d = 0; d < self.ndim; ++d) {
     if (k < dims_.size() && dims_[k] == d) {
       ++k;
@@ -110,7 +123,7 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     }
     result_sizes_.push(self.sizes[d]);
     ++kept;
-    place();
+    put_common();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/index/cells.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -22,6 +23,10 @@ class AdvancedIndex {
 
  private:
   void add(int dim, TensorRef index, const Dims& sizes, const Dims& strides, int64_t offset);
+  void add_mask(const Tensor& self, int dim, Tensor& mask, const char* operator_name);
+  /// The one shape of all index tensors, which they are expanded to.
+  Dims broadcast(const char* operator_name);
+  void place(const Tensor& self, const Dims& common);
 
   std::vector<TensorRef> tensors_;
   std::vector<int> dims_;
@@ -37,5 +42,10 @@ TensorRef as_int64(Tensor& index);
 
 /// The int64 coordinates of the nonzero elements: (total, ndim).
 TensorRef nonzero(const Tensor& t);
+
+inline TensorRef nonzero_of(const Tensor& t) { return nonzero(t); }
+
+inline constexpr std::tuple advanced_index_functions{
+    declare<nonzero_of>("nonzero", "input", "The coordinates of the elements that are not zero.")};
 
 }  // namespace flambeau

@@ -4,6 +4,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/numbers.h"
+#include "runtime/cuda.h"
 
 namespace flambeau {
 
@@ -16,6 +17,19 @@ TensorRef as_asked(TensorRef made, const Options& o) {
 void refuse_layout(const Options& o, const char* op) {
   check<NotImplementedError>(!o.layout,
                              [&] { return message(op, ": layout must be torch.strided here."); });
+}
+
+void check_pinned(const Options& o, const char* op) {
+  check(!o.pinned || cuda::device_count() > 0,
+        [&] { return message(op, ": pin_memory=True needs an accelerator, and there is none."); });
+}
+
+TensorRef wrap_memory(void* data, int64_t nbytes, PyObject* owner, DType dtype, const Dims& sizes,
+                      const Dims& strides, int64_t offset) {
+  Storage* s = wrap_storage(data, nbytes, owner);
+  TensorRef t = make_tensor(s, dtype, sizes, strides, offset);
+  release(s);
+  return t;
 }
 
 TensorRef take_out(Tensor& out, const Dims& sizes, const Options& o, const char* op) {

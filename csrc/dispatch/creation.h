@@ -1,7 +1,7 @@
 // New tensors as programs ask for them: of sizes and options, or put into out=. Needs the GIL.
 #pragma once
 #include "dispatch/memory_format.h"
-#include "tensor/called.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -12,6 +12,14 @@ struct Options {
   Device device = other_devices ? default_device : on_cpu;
   bool requires_grad = false, pinned = false;
   PyObject* layout = nullptr;  // one that is not strided
+
+  void take(DType asked) { dtype = asked, has_dtype = true; }
+  void take(Device asked) { device = asked, has_device = true; }
+  /// What is not asked for is as in t.
+  void take_missing(const Tensor& t) {
+    if (!has_dtype) dtype = t.dtype;
+    if (!has_device) device = t.device();
+  }
 };
 
 /// What has been made, with its gradient wanted and its memory pinned where that is asked.
@@ -28,5 +36,18 @@ TensorRef new_strided(Called op, const Dims& sizes, const Dims& strides, const O
 TensorRef full(Called op, const Dims& sizes, PyObject* value, Tensor* out, Options o);
 /// Layouts other than strided are left out.
 void refuse_layout(const Options& o, const char* op);
+/// Raises where memory is to be pinned and there is nothing that would use it.
+void check_pinned(const Options& o, const char* op);
+/// A tensor over memory that owner keeps alive.
+TensorRef wrap_memory(void* data, int64_t nbytes, PyObject* owner, DType dtype, const Dims& sizes,
+                      const Dims& strides, int64_t offset);
+
+inline constexpr std::tuple creation_functions{
+    function(declare<new_strided>(
+        "empty_strided",
+        "size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, "
+        "pin_memory=False, names=None",
+        "An uninitialised tensor of the given sizes and strides.")),
+    declare<wrap_memory>("_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0")};
 
 }  // namespace flambeau

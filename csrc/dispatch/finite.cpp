@@ -11,6 +11,31 @@ namespace flambeau {
 
 namespace {
 
+template <class Bits>
+bool none_has_exponent(const Tensor& t, Bits exponent) {
+  const Bits* bits = t.as<Bits>();
+  Bits found = 0;
+  for (int64_t i = 0; i < t.numel; ++i)
+    found |= (bits[i] & exponent) == exponent ? Bits{1} : Bits{0};
+  return found == 0;
+}
+
+}  // namespace
+
+bool all_finite(const Tensor& t) {
+  if (t.is_meta()) return true;
+  if (t.is_cuda()) return all_finite(*to_device(const_cast<Tensor&>(t), on_cpu));
+  switch (t.dtype) {
+    case DType::float16: return none_has_exponent<uint16_t>(t, 0x7c00);
+    case DType::bfloat16: return none_has_exponent<uint16_t>(t, 0x7f80);
+    case DType::float32: return none_has_exponent<uint32_t>(t, 0x7f800000);
+    case DType::float64: return none_has_exponent<uint64_t>(t, 0x7ff0000000000000);
+    default: return true;
+  }
+}
+
+namespace {
+
 PyObject* finder = nullptr;
 
 /// (module, code, line) of the program's innermost frame.

@@ -1,12 +1,18 @@
-// The search for the first result, or gradient, that is not finite, while watch_finite is set.
+// Whether numbers are finite, and the search for the first result, or gradient, that is not, while
+// watch_finite is set.
 // Needs the GIL.
 #pragma once
 #include <string_view>
 
 #include "autograd/node.h"
+#include "tensor/declared.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
+
+/// Whether a contiguous tensor has neither infinities nor NaN.
+bool all_finite(const Tensor& t);
+inline constexpr std::tuple finite_functions{declare<all_finite>("_all_finite", "input")};
 
 /// Who is told, or null: found(operator, args, result, place) and found_backward(node, index,
 /// gradient) raise; `path` is the name of the module that runs. Returns who was.

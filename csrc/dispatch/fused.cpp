@@ -10,6 +10,26 @@
 
 namespace flambeau {
 
+std::unique_ptr<Fusion> make_fusion(Object spec, int n_out, const std::vector<DType>& dtypes,
+                                    std::string_view kinds, const std::vector<int64_t>& reads) {
+  const int n = static_cast<int>(dtypes.size());
+  check<ValueError>(
+      n_out >= 1 && n_out <= n && n <= max_operands && reads.size() == static_cast<size_t>(n_out),
+      [&] { return message("Fused: ", n, " operands, at most ", max_operands, "."); });
+  check<ValueError>(kinds.empty() || kinds.size() == dtypes.size(),
+                    [] { return message("Fused: kinds must tell of each operand."); });
+  auto made = std::make_unique<Fusion>();
+  made->spec = std::move(spec);
+  made->n_out = n_out;
+  made->n = n;
+  made->rows = !kinds.empty();
+  std::copy(kinds.begin(), kinds.end(), made->kinds);
+  std::copy(dtypes.begin(), dtypes.end(), made->dtypes);
+  std::transform(reads.begin(), reads.end(), made->reads,
+                 [](int64_t mask) { return static_cast<uint32_t>(mask); });
+  return made;
+}
+
 namespace {
 
 /// Where the results lie: with the tensors among the inputs, but those of no dims on the CPU.

@@ -1,6 +1,8 @@
 // Several operators as one kernel, a map or one of rows, run without history. Needs the GIL, which
 // long runs give up.
 #pragma once
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include "dispatch/iterate.h"
@@ -21,6 +23,11 @@ struct Fusion {
   };
   std::vector<Kernel> kernels;
 };
+
+/// `kinds` is "" for a map, else it has a letter for each operand; `reads` a mask of inputs for
+/// each output. Raises ValueError where these do not fit.
+std::unique_ptr<Fusion> make_fusion(Object spec, int n_out, const std::vector<DType>& dtypes,
+                                    std::string_view kinds, const std::vector<int64_t>& reads);
 
 /// What stands for one input: a tensor, or a number's bytes.
 struct FusedInputs {

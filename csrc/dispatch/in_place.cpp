@@ -5,6 +5,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/cuda_copy.h"
 #include "dispatch/numbers.h"
 #include "dispatch/promotion.h"
 
@@ -140,6 +141,11 @@ int place_of(const char* op, const Tensor& t, int64_t dim) {
   check<IndexError>(t.ndim > 0,
                     [&] { return message(op, ": a 0-dim tensor has no dim ", dim, "."); });
   return wrap_dim(dim, t.ndim, op);
+}
+
+Tensor& copy_into(Tensor& t, PyObject* source, Flag later) {
+  NonBlocking copies(later);
+  return copy_from(t, source);
 }
 
 }  // namespace flambeau

@@ -28,4 +28,24 @@ Tensor& take_layout(Tensor& t, Tensor& view);
 Tensor& set_storage(Tensor& t, Tensor& source, int64_t offset, const Dims& sizes,
                     const Dims& strides, bool is_new);
 
+/// copy_from() and resize_() as programs call them; `later` lets copies to and from a GPU run on.
+Tensor& copy_into(Tensor& t, PyObject* source, Flag later);
+inline Tensor& resize_to_sizes(Tensor& t, const RestDims& sizes, Format format) {
+  return resize_(t, sizes, format);
+}
+
+inline constexpr std::tuple in_place_functions{
+    method(declare<copy_into>("copy_", "input, src, non_blocking=False",
+                              "Copies src into the tensor, broadcast and converted.", Mixing::all)),
+    method(declare<resize_to_sizes>("resize_", "input, *size, memory_format=None",
+                                    "Other sizes in place; new elements are uninitialised.")),
+    method(declare<fill_>("fill_", "input, value", "Sets every element to value.")),
+    method(declare<zero_>("zero_", "input", "Sets every element to 0.")),
+    fact(method(declare<lent_place>("data_ptr", "input -> int",
+                                    "Where in memory the tensor begins, as a number."))),
+    declare<take_layout>("_take_layout", "input, view"),
+    declare<resize_bytes>("_storage_resize", "input, nbytes"),
+    declare<set_storage>("_set_layout", "input, source, storage_offset, size, stride, is_new=False",
+                         nullptr, Mixing::all)};
+
 }  // namespace flambeau

@@ -1,6 +1,6 @@
 // Orders of memory: dimension 1 (channels) innermost, or the last one. Need the GIL.
 #pragma once
-#include "tensor/called.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -29,5 +29,13 @@ TensorRef converted(Called op, Tensor& t, DType dtype, Device device, bool copy,
                     Format format);
 /// Puts a result, whose memory nobody else has seen, into channels-last order, in place.
 void lay_out(Tensor& result, Format format);
+
+inline constexpr std::tuple format_functions{
+    method(declare<in_order>("contiguous", "input, memory_format=None",
+                             "The tensor itself if contiguous, else a copy that is.")),
+    fact(method(declare<is_in_order>("is_contiguous", "input, memory_format=None -> bool",
+                                     "Whether the elements lie in order without gaps."))),
+    both(declare<clone_of>("clone", "input, *, memory_format=None", "A copy, part of the graph.")),
+    declare<keep_format>("_keep_format", "result, input")};
 
 }  // namespace flambeau

@@ -263,6 +263,71 @@ static char mode_of(const Plan& plan, const std::vector<TensorRef>& inputs,
   return contiguous(plan.kept) && outputs_contiguous() ? 'o' : 'g';
 }
 
+/// Where each stream begins: a pointer on the CPU, an address or a parameter's bits on a GPU.
+struct Streams {
+  char* base[max_streams] = {};
+  uint64_t addresses[max_streams];
+};
+
+static Streams streams_of(const std::vector<TensorRef>& results,
+                          const std::vector<TensorRef>& inputs,
+                          const std::vector<double>& parameters, bool here) {
+  Streams streams;
+  int s = 0;
+  for (auto* tensors : {&results, &inputs})
+    for (auto& t : *tensors) {
+      if (here)
+        streams.base[s] = t->as<char>();
+      else
+        streams.addresses[s] = t->address();
+      ++s;
+    }
+  for (const double& parameter : parameters) {
+    streams.base[s] = reinterpret_cast<char*>(const_cast<double*>(&parameter));
+    streams.addresses[s++] = std::bit_cast<uint64_t>(parameter);
+  }
+  return streams;
+}
+
+/// The loop nest over all dims, kept and reduced ones apart. `sizes` are the results', with 1 for
+/// reduced dims.
+static Plan plan_of(const std::vector<TensorRef>& inputs, const bool* is_reduced, const Dims& sizes,
+                    const std::vector<DType>& out_dtypes, size_t n_params) {
+  const Tensor& model = *inputs[0];
+  Plan plan;
+  plan.n_out = static_cast<int>(out_dtypes.size());
+  plan.n_params = static_cast<int>(n_params);
+  plan.n = plan.n_out + static_cast<int>(inputs.size() + n_params);
+  check(plan.n <= max_streams,
+        [&] { return message("reduction: ", plan.n, " operands, at most ", max_streams, "."); });
+  plan.outputs = sizes.product();
+  plan.count = 1;
+  const Dims out_strides = contiguous_strides(sizes);
+  for (int d = 0; d < model.ndim; ++d) {
+    Axis axis = {model.sizes[d], {}};
+    for (int s = 0; s < plan.n_out; ++s)
+      axis.strides[s] = is_reduced[d] ? 0 : out_strides[d] * itemsize(out_dtypes[s]);
+    for (size_t s = 0; s < inputs.size(); ++s)
+      axis.strides[plan.n_out + s] = inputs[s]->strides[d] * itemsize(inputs[s]->dtype);
+    (is_reduced[d] ? plan.reduced : plan.kept).push_back(axis);
+    if (is_reduced[d]) plan.count *= axis.size;
+  }
+  return plan;
+}
+
+/// The axes of the nest by the input's strides, where their order does not matter, and as few as
+/// there can be.
+static void order_axes(Plan& plan, bool ordered) {
+  auto by_stride = [&](const Axis& a, const Axis& b) {
+    return std::abs(a.strides[plan.n_out]) > std::abs(b.strides[plan.n_out]);
+  };
+  if (!ordered) std::stable_sort(plan.reduced.begin(), plan.reduced.end(), by_stride);
+  std::stable_sort(plan.kept.begin(), plan.kept.end(), by_stride);
+  if (plan.count == 0) plan.reduced = {Axis{0, {}}};
+  merge(plan.kept, plan.n);
+  merge(plan.reduced, plan.n);
+}
+
 std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs,
                                      const Dims& dims, bool keepdim,
                                      const std::vector<DType>& out_dtypes,
@@ -283,61 +348,19 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   std::vector<TensorRef> results;
   for (DType d : out_dtypes) results.push_back(empty(result_sizes, d));
   if (model.is_meta()) return results;
-  Plan plan;
-  plan.n_out = static_cast<int>(out_dtypes.size());
-  plan.n_params = static_cast<int>(parameters.size());
-  plan.n = plan.n_out + static_cast<int>(inputs.size() + parameters.size());
-  check(plan.n <= max_streams,
-        [&] { return message("reduction: ", plan.n, " operands, at most ", max_streams, "."); });
-  Dims out_strides = contiguous_strides(full_sizes);
-  char* base[max_streams] = {};
-  uint64_t addresses[max_streams];
-  std::vector<DType> in_dtypes;
-  const bool here = model.on_cpu();
-  for (int s = 0; s < plan.n; ++s) {
-    Tensor* t = s < plan.n_out ? results[s].get()
-                : s - plan.n_out < static_cast<int>(inputs.size())
-                    ? inputs[static_cast<size_t>(s - plan.n_out)].get()
-                    : nullptr;
-    if (t && s >= plan.n_out) in_dtypes.push_back(t->dtype);
-    if (t && here) base[s] = t->as<char>();
-    if (!here)
-      addresses[s] = t ? t->address()
-                       : std::bit_cast<uint64_t>(
-                             parameters[static_cast<size_t>(s - plan.n_out) - inputs.size()]);
-  }
-  for (size_t s = 0; s < parameters.size(); ++s) {
-    base[plan.n_out + inputs.size() + s] =
-        reinterpret_cast<char*>(const_cast<double*>(&parameters[s]));
-    in_dtypes.push_back(DType::float64);
-  }
-  plan.outputs = full_sizes.product();
-  plan.count = 1;
-  for (int d = 0; d < model.ndim; ++d) {
-    Axis axis = {model.sizes[d], {}};
-    for (int s = 0; s < plan.n_out; ++s)
-      axis.strides[s] = is_reduced[d] ? 0 : out_strides[d] * itemsize(out_dtypes[s]);
-    for (size_t s = 0; s < inputs.size(); ++s)
-      axis.strides[plan.n_out + s] = inputs[s]->strides[d] * itemsize(inputs[s]->dtype);
-    (is_reduced[d] ? plan.reduced : plan.kept).push_back(axis);
-    if (is_reduced[d]) plan.count *= axis.size;
-  }
+  Plan plan = plan_of(inputs, is_reduced, full_sizes, out_dtypes, parameters.size());
   if (plan.outputs == 0) return results;
-  int first_in = plan.n_out;
-  auto by_stride = [&](const Axis& a, const Axis& b) {
-    return std::abs(a.strides[first_in]) > std::abs(b.strides[first_in]);
-  };
-  if (!r.ordered) std::stable_sort(plan.reduced.begin(), plan.reduced.end(), by_stride);
-  std::stable_sort(plan.kept.begin(), plan.kept.end(), by_stride);
-  if (plan.count == 0) plan.reduced = {Axis{0, {}}};
-  merge(plan.kept, plan.n);
-  merge(plan.reduced, plan.n);
-  if (plan.reduced.size() > 2 || (!here && plan.kept.size() > 2)) {
+  order_axes(plan, r.ordered);
+  const bool here = model.on_cpu();
+  if (plan.reduced.size() > 2 || (!here && plan.kept.size() > 2))
     return run_reduction(r, with_reduced_innermost(inputs, is_reduced), dims, keepdim, out_dtypes,
                          parameters);
-  }
+  std::vector<DType> in_dtypes;
+  for (auto& t : inputs) in_dtypes.push_back(t->dtype);
+  in_dtypes.resize(in_dtypes.size() + parameters.size(), DType::float64);
+  Streams streams = streams_of(results, inputs, parameters, here);
   if (!here) {
-    reduce_on_device({plan, model.device().index, addresses,
+    reduce_on_device({plan, model.device().index, streams.addresses,
                       [&](char mode, const char* stage) {
                         return find_kernel(r, in_dtypes, out_dtypes, mode, stage);
                       },
@@ -348,12 +371,11 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
     return results;
   }
   plan.mode = mode_of(plan, inputs, out_dtypes);
-  bool split = plan.count >= least_split && plan.outputs <= 16;
-  if (split) {
+  if (plan.count >= least_split && plan.outputs <= 16) {
     if (plan.mode == 'o') plan.mode = 'g';
-    run_split(r, plan, base, in_dtypes, out_dtypes);
+    run_split(r, plan, streams.base, in_dtypes, out_dtypes);
   } else {
-    run_whole(plan, find_kernel(r, in_dtypes, out_dtypes, plan.mode, "full"), base);
+    run_whole(plan, find_kernel(r, in_dtypes, out_dtypes, plan.mode, "full"), streams.base);
   }
   return results;
 }
@@ -421,31 +443,6 @@ static bool reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim
     ptrs[n_results] += count * inner * size;
   }
   return true;
-}
-
-namespace {
-
-template <class Bits>
-bool none_has_exponent(const Tensor& t, Bits exponent) {
-  const Bits* bits = t.as<Bits>();
-  Bits found = 0;
-  for (int64_t i = 0; i < t.numel; ++i)
-    found |= (bits[i] & exponent) == exponent ? Bits{1} : Bits{0};
-  return found == 0;
-}
-
-}  // namespace
-
-bool all_finite(const Tensor& t) {
-  if (t.is_meta()) return true;
-  if (t.is_cuda()) return all_finite(*to_device(const_cast<Tensor&>(t), on_cpu));
-  switch (t.dtype) {
-    case DType::float16: return none_has_exponent<uint16_t>(t, 0x7c00);
-    case DType::bfloat16: return none_has_exponent<uint16_t>(t, 0x7f80);
-    case DType::float32: return none_has_exponent<uint32_t>(t, 0x7f800000);
-    case DType::float64: return none_has_exponent<uint64_t>(t, 0x7ff0000000000000);
-    default: return true;
-  }
 }
 
 void reduce_one(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, const DType* out_dtypes,

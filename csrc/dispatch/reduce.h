@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dispatch/iterate.h"
-#include "tensor/called.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -56,9 +56,6 @@ void reduce_one(Reduction& reduction, Tensor& input, const Dims& dims, bool keep
                 const DType* out_dtypes, int n_results, const double* parameter,
                 TensorRef* results);
 
-/// Whether a contiguous tensor has neither infinities nor NaN.
-bool all_finite(const Tensor& t);
-
 /// Computed in `dtype` where one is given.
 TensorRef sum_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
                  std::optional<DType> dtype);
@@ -67,5 +64,11 @@ TensorRef mean_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
 /// sum or mean (times factor in backward) of t over dims, with history.
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor);
+
+/// sum_to_size() as programs call it: integers are summed in int64.
+TensorRef sum_to_size_of(Tensor& t, const RestDims& sizes);
+
+inline constexpr std::tuple reduction_functions{method(declare<sum_to_size_of>(
+    "sum_to_size", "input, *size", "Summed over what broadcasting would have repeated."))};
 
 }  // namespace flambeau

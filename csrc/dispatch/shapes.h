@@ -1,7 +1,10 @@
 // Dimensions as programs name them, and views in the forms that they ask for: parts of a dimension,
 // dimensions joined. Need the GIL.
 #pragma once
+#include <optional>
+
 #include "dispatch/views.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -29,5 +32,52 @@ std::vector<TensorRef> split_evenly(Tensor& t, int64_t size, int64_t dim,
                                     const char* operator_name = "split");
 /// At most `chunks` equal parts of dim.
 std::vector<TensorRef> chunk(Tensor& t, int64_t chunks, int64_t dim);
+
+/// The same views with what may be left out.
+inline TensorRef slice_of(Tensor& t, int64_t dim, std::optional<int64_t> start,
+                          std::optional<int64_t> end, int64_t step) {
+  return slice(t, dim, start.value_or(0), end.value_or(INT64_MAX), step);
+}
+inline TensorRef squeeze_of(Tensor& t, const std::optional<Dims>& dims) {
+  return dims ? squeeze(t, *dims) : squeeze(t);
+}
+inline TensorRef as_strided_of(Tensor& t, const Dims& sizes, const Dims& strides,
+                               std::optional<int64_t> offset) {
+  return as_strided(t, sizes, strides, offset.value_or(t.offset));
+}
+
+inline constexpr std::tuple view_functions{
+    both(declare<transpose>("transpose", "input, dim0, dim1",
+                            "A view with two dimensions exchanged.")),
+    both(declare<transpose_matrix>(
+        "t", "input",
+        "The matrix with its two dimensions exchanged; what has fewer comes back as it is.")),
+    both(declare<select>("select", "input, dim, index",
+                         "A view of one index of a dimension, which goes away.")),
+    declare<slice_of>("_slice", "input, dim=0, start=None, end=None, step=1",
+                      "A view of input[start:end:step] along dim."),
+    both(declare<unsqueeze>("unsqueeze", "input, dim",
+                            "A view with a new dimension of size 1 at dim.")),
+    both(declare<squeeze_of>("squeeze", "input, dim=None",
+                             "A view without the dimensions of size 1.")),
+    both(declare<as_strided_of>("as_strided", "input, size, stride, storage_offset=None",
+                                "A view with the given sizes, strides and storage offset.")),
+    both(declare<diagonal>("diagonal", "input, offset=0, dim1=0, dim2=1",
+                           "A view of the diagonal of two dimensions, as the last dimension.")),
+    method(declare<unfold>("unfold", "input, dimension, size, step",
+                           "A view of all windows of `size` along a dimension, every `step`.")),
+    function(declare<view_as_real>(
+        "view_as_real", "input",
+        "A complex tensor as a real one with a last dimension (real, imaginary).")),
+    function(declare<view_as_complex>(
+        "view_as_complex", "input",
+        "A real tensor whose last dimension is (real, imaginary) as a complex one.")),
+    both(declare<detach>("detach", "input", "The same memory without history.")),
+    both(declare<flatten>("flatten", "input, start_dim=0, end_dim=-1",
+                          "The dimensions from start_dim to end_dim joined into one.")),
+    both(declare<unbind>("unbind", "input, dim=0 -> tuple",
+                         "A tuple of views, one for each index of dim.")),
+    both(declare<chunk>("chunk", "input, chunks, dim=0 -> tuple",
+                        "A tuple of at most `chunks` views of consecutive, equal parts of dim."))};
 
 }  // namespace flambeau

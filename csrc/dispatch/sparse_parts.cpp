@@ -1,5 +1,8 @@
 #include "dispatch/sparse_parts.h"
 
+#include <set>
+#include <string>
+
 #include "autograd/meta.h"
 
 namespace flambeau {
@@ -35,7 +38,9 @@ std::tuple<int64_t, TensorRef, TensorRef, TensorRef, int64_t, bool> shown_parts(
           parts.coalesced};
 }
 
-Tensor& become_sparse(Called op, Tensor& t, Tensor& other, const char* writer) {
+Tensor& become_sparse(Called op, Tensor& t, Tensor& other, std::string_view name) {
+  static std::set<std::string, std::less<>> writers;  // storages remember who wrote last
+  const char* writer = writers.emplace(name).first->c_str();
   parts_of(op, t);
   check(is_sparse(other),
         [&] { return message(writer, ": a sparse tensor cannot become a strided one in place."); });

@@ -28,4 +28,10 @@ TensorRef mean_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
   return sum_like("mean_reduction", *t, dims, keepdim, t->dtype, 1 / count);
 }
 
+TensorRef sum_to_size_of(Tensor& t, const RestDims& sizes) {
+  const bool sums = !(sizes_of(t) == sizes);
+  if (is_differentiable(t.dtype) || !sums) return sum_to_size(t, sizes);
+  return sum_to_size(*to_dtype(t, DType::int64), sizes);
+}
+
 }  // namespace flambeau

@@ -11,6 +11,7 @@
 #include "dispatch/promotion.h"
 #include "dispatch/shapes.h"
 #include "python/parse.h"
+#include "tensor/declared.h"
 #include "tensor/device_scope.h"
 #include "tensor/guard.h"
 #include "tensor/objects.h"
@@ -59,24 +60,15 @@ bool flag_of(PyObject* o, const char* function, const char* name);
 
 struct Call;
 using NativeFunction = PyObject* (*)(const Call& call);
-/// Whether watchers of calls see a function: not if it only tells facts.
-enum class Shown : bool { no, yes };
-struct NativeEntry {
-  const char* name = nullptr;
-  const char* signature = nullptr;  // as Python writes it
+struct NativeEntry : Declaration {
   NativeFunction function = nullptr;
-  const char* doc = nullptr;        // of a private one what it does stands beside its function
-  Mixing mixing = Mixing::numbers;  // of devices, among its arguments
-  Shown shown = Shown::yes;
-  bool is_function = false, is_method = false;  // public as torch.NAME, as Tensor.NAME
+  constexpr NativeEntry() = default;
+  constexpr NativeEntry(const Declaration& declared, NativeFunction fn)
+      : Declaration(declared), function(fn) {}
+  constexpr NativeEntry(const char* name, const char* signature, NativeFunction fn,
+                        const char* doc = nullptr, Mixing mixing = Mixing::numbers)
+      : Declaration{name, signature, doc, mixing}, function(fn) {}
 };
-constexpr NativeEntry function(NativeEntry entry) { return entry.is_function = true, entry; }
-constexpr NativeEntry method(NativeEntry entry) { return entry.is_method = true, entry; }
-constexpr NativeEntry both(NativeEntry entry) { return function(method(entry)); }
-/// It tells something about tensors of any devices, which is no call to watch.
-constexpr NativeEntry fact(NativeEntry entry) {
-  return entry.mixing = Mixing::all, entry.shown = Shown::no, entry;
-}
 
 /// A call of a function of the core.
 struct Call {
@@ -203,8 +195,6 @@ class Functions {
 void initialize_types(PyObject* module);
 void initialize_tensor_type(PyObject* module);
 void initialize_subscripts(PyObject* module);
-void initialize_reductions(PyObject* module);
-void initialize_fused(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_cuda();
 

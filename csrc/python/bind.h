@@ -81,19 +81,25 @@ inline RowsKernel read_as(As<RowsKernel>, Reader& r) {
 }
 inline Dims read_as(As<Dims>, Reader& r) { return to_dims(r.next(), r.op()); }
 inline Rest read_as(As<Rest>, Reader& r) { return r.args.rest(r.at++); }
-/// Sizes given as f(2, 3) or f((2, 3)), where the signature says *NAME.
-struct RestDims : Dims {};
 inline RestDims read_as(As<RestDims>, Reader& r) { return {to_dims(r.args.rest(r.at++), r.op())}; }
 inline auto read_as(As<std::vector<int64_t>>, Reader& r) { return to_integers(r.next(), r.op()); }
 inline DType read_as(As<DType>, Reader& r) { return to_dtype_value(r.next(), r.op()); }
 inline Device read_as(As<Device>, Reader& r) { return to_device_value(r.next(), r.op()); }
+/// The items of a sequence, each as `value` makes it.
+template <class T, class Value>
+std::vector<T> items_of(PyObject* sequence, Value&& value) {
+  std::vector<T> items;
+  each_item(sequence, [&](PyObject* o) { items.push_back(value(o)); });
+  return items;
+}
+inline std::vector<DType> read_as(As<std::vector<DType>>, Reader& r) {
+  return items_of<DType>(r.next(), [&](PyObject* o) { return to_dtype_value(o, r.op()); });
+}
+inline std::vector<double> read_as(As<std::vector<double>>, Reader& r) {
+  return items_of<double>(r.next(), real_of);
+}
 /// `unsaid` for None.
 inline Format read_as(As<Format>, Reader& r) { return to_format(r.next(), r.op()); }
-/// True or False, and nothing that merely counts as such.
-struct Flag {
-  bool value;
-  operator bool() const { return value; }
-};
 inline Flag read_as(As<Flag>, Reader& r) { return {r.args.flag(r.at++)}; }
 inline const char* read_as(As<const char*>, Reader& r) { return text_of(r.next()); }
 inline std::string_view read_as(As<std::string_view>, Reader& r) { return text_of(r.next()); }
@@ -115,12 +121,17 @@ struct Argument<std::optional<T>> {
   }
 };
 
-/// A struct whose members are so many arguments of their own:
-///   template <> struct Argument<Window> : Members<Window, Dims, Dims, int64_t> {};
-template <class T, class... Fields>
-struct Members {
-  static constexpr int count = sizeof...(Fields);
-  static T read(Reader& r) { return T{Argument<Fields>::read(r)...}; }
+/// A struct whose members are arguments of their own says which they are:
+///   using Arguments = std::tuple<Dims, Dims, int64_t>;
+template <class T>
+  requires requires { typename T::Arguments; }
+struct Argument<T> {
+  static constexpr int count = std::tuple_size_v<typename T::Arguments>;
+  static T read(Reader& r) {
+    return [&]<class... Fields>(std::tuple<Fields...>*) {
+      return T{Argument<Fields>::read(r)...};
+    }(static_cast<typename T::Arguments*>(nullptr));
+  }
 };
 template <class T>
 consteval int arguments_of() {
@@ -252,19 +263,30 @@ PyObject* call_bound_function(const Call& call) {
 }
 
 /// How many parameters the text of a signature has.
-consteval int parameters_in(std::string_view text) {
+constexpr int parameters_in(std::string_view text) {
   text = text.substr(0, text.find(" -> "));
   int count = text.empty() ? 0 : 1;
   for (char c : text) count += c == ',';
   return text.find("*, ") == text.npos ? count : count - 1;
 }
 
-template <auto function>
+/// The operator's entry of a function, which stands in a table (tensor/declared.h) or is bound
+/// where it is written.
+template <auto fn>
+constexpr NativeEntry bound(const Declared<fn>& declared) {
+  if (parameters_in(declared.signature) != Signature<decltype(fn)>::count)
+    throw "the signature has other parameters than the function";
+  return {declared, call_bound_function<fn>};
+}
+template <auto fn>
 consteval NativeEntry bind(const char* name, const char* signature, const char* doc = nullptr,
                            Mixing mixing = Mixing::numbers) {
-  if (parameters_in(signature) != Signature<decltype(function)>::count)
-    throw "the signature has other parameters than the function";
-  return {name, signature, call_bound_function<function>, doc, mixing};
+  return bound(declare<fn>(name, signature, doc, mixing));
 }
+/// The entries of tables: `const Functions functions(entries_of<raw::index_functions>.data())`.
+template <const auto&... tables>
+inline constexpr auto entries_of = std::apply(
+    [](const auto&... declared) { return std::array{bound(declared)..., NativeEntry()}; },
+    std::tuple_cat(tables...));
 
 }  // namespace flambeau

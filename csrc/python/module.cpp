@@ -15,8 +15,6 @@ NB_MODULE(_core, m) {
   initialize_hooks();
   initialize_pointwise(module);
   initialize_subscripts(module);
-  initialize_reductions(module);
-  initialize_fused(module);
   initialize_function_node(module);
   initialize_cuda();
   if (PyErr_Occurred()) throw nanobind::python_error();

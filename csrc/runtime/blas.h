@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "tensor/declared.h"
 #include "tensor/dtype.h"
 
 namespace flambeau {
@@ -26,5 +27,8 @@ GemmRoutine<T> gemm_routine();
 /// The address of a LAPACK or BLAS routine such as "dgesv_" (Fortran calling convention, 32-bit
 /// integers), or nullptr when the library lacks it or none is loaded.
 void* lapack_symbol(const char* name);
+
+inline constexpr std::tuple blas_functions{declare<blas_load>("_blas_load", "path"),
+                                           declare<lapack_symbol>("_lapack_symbol", "name")};
 
 }  // namespace flambeau

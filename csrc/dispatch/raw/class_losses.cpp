@@ -152,4 +152,17 @@ TensorRef nll_gradient(Tensor& grad, Tensor& input, Tensor& target, Tensor* weig
   return result;
 }
 
+std::tuple<TensorRef, TensorRef, double> cross_entropy_of(RowsKernel kernel, Tensor& input,
+                                                          Tensor& target, int64_t ignored,
+                                                          double smoothing, Reducing reduction) {
+  CrossEntropy made = cross_entropy(kernel, input, target, ignored, smoothing, reduction);
+  return {made.loss, made.logsumexp, made.counted};
+}
+
+std::tuple<TensorRef, double, int64_t> nll_of(Tensor& input, Tensor& target, Tensor* weight,
+                                              int64_t ignored, Reducing reduction) {
+  Nll made = nll_loss(input, target, weight, ignored, reduction);
+  return {made.loss, made.weight, made.wrong};
+}
+
 }  // namespace flambeau

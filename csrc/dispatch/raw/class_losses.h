@@ -1,6 +1,7 @@
 // Losses of classes, without history: scores and targets to the reduced loss. Needs the GIL.
 #pragma once
 #include "dispatch/rows.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -32,5 +33,18 @@ Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Red
 /// The gradient of its scores: `scale` times grad, one number or one for each target.
 TensorRef nll_gradient(Tensor& grad, Tensor& input, Tensor& target, Tensor* weight, int64_t ignored,
                        double scale);
+
+/// The same, and what the losses count, as tuples.
+std::tuple<TensorRef, TensorRef, double> cross_entropy_of(RowsKernel kernel, Tensor& input,
+                                                          Tensor& target, int64_t ignored,
+                                                          double smoothing, Reducing reduction);
+std::tuple<TensorRef, double, int64_t> nll_of(Tensor& input, Tensor& target, Tensor* weight,
+                                              int64_t ignored, Reducing reduction);
+
+inline constexpr std::tuple class_loss_functions{
+    declare<cross_entropy_of>("_cross_entropy",
+                              "address, input, target, ignored, smoothing, reduction"),
+    declare<nll_of>("_nll", "input, target, weight, ignored, reduction"),
+    declare<nll_gradient>("_nll_backward", "grad, input, target, weight, ignored, scale")};
 
 }  // namespace flambeau

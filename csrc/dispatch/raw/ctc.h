@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dispatch/raw/class_losses.h"
+#include "tensor/declared.h"
 
 namespace flambeau::raw {
 
@@ -13,6 +14,7 @@ namespace flambeau::raw {
 struct CtcLosses {
   Reducing reduction;
   bool finite;
+  using Arguments = std::tuple<Reducing, bool>;
 };
 
 /// (result, losses (n,), alpha, lengths) of log_probs (steps, n, classes); targets are (n, s), or
@@ -24,5 +26,11 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> ctc(
 /// The gradient of log_probs, from that of the result and what ctc gave.
 TensorRef ctc_backward(Tensor& grad, Tensor& log_probs, Tensor& losses, Tensor& alpha,
                        Tensor& lengths, int64_t blank, const CtcLosses& reduced);
+
+inline constexpr std::tuple ctc_functions{
+    declare<ctc>("_ctc",
+                 "log_probs, targets, input_lengths, target_lengths, blank, reduction, finite"),
+    declare<ctc_backward>("_ctc_backward",
+                          "grad, log_probs, losses, alpha, lengths, blank, reduction, finite")};
 
 }  // namespace flambeau::raw

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -18,6 +19,8 @@ struct FlexOf {
   std::vector<int64_t> numbers;
   double scale;
   std::vector<Tensor*> arrays;
+  using Arguments = std::tuple<Tensor&, Tensor&, Tensor&, Tensor*, std::vector<int64_t>, double,
+                               std::vector<Tensor*>>;
 };
 /// (result, norms of the rows): the largest score of each, and the sum of exponentials.
 std::tuple<TensorRef, TensorRef> flex_attend(const FlexOf& of);
@@ -30,5 +33,12 @@ std::vector<TensorRef> flex_backward(const FlexOf& of, Tensor& result, Tensor& n
 /// nothing, 1 a part, 2 all. sizes: batches, heads, queries, keys, queries and keys of a block.
 TensorRef flex_states(const std::vector<int64_t>& sizes, int64_t visible,
                       const std::vector<Tensor*>& arrays);
+
+inline constexpr std::tuple flex_functions{
+    declare<flex_attend>("_flex_attend", "query, key, value, states, numbers, scale, arrays"),
+    declare<flex_backward>("_flex_backward",
+                           "query, key, value, states, numbers, scale, arrays, result, norms, "
+                           "gradient, lse_gradient, wanted"),
+    declare<flex_states>("_flex_states", "sizes, visible, arrays")};
 
 }  // namespace flambeau::raw

@@ -5,6 +5,7 @@
 
 #include "kernels/index/scatter.h"
 #include "tensor/called.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -32,5 +33,34 @@ Tensor& index_write_(Called op, Tensor& self, int64_t dim, Tensor& index, Tensor
 Tensor& index_put_(Tensor& self, std::vector<Tensor*> indices, Tensor& values, bool accumulate);
 Tensor& put_(Tensor& self, Tensor& index, Tensor& source, bool accumulate);
 Tensor& masked_scatter_(Tensor& self, Tensor& mask, Tensor& source);
+
+inline constexpr std::tuple index_functions{
+    declare<gather>("gather", "input, dim, index", "Elements of input at index along dim."),
+    declare<index_select>("index_select", "input, dim, index"),
+    declare<embedding>("embedding", "weight, input"),
+    declare<bag_sums>("bag_sums", "weight, input, offsets, mean"),
+    declare<index>("index", "input, indices", nullptr, Mixing::indices),
+    declare<take>("take", "input, index"),
+    declare<masked_select>("masked_select", "input, mask"),
+    declare<scatter_>("scatter_", "self, dim, index, src, combine, include_self",
+                      "Writes src to self at index along dim."),
+    declare<scatter_>("scatter_add_", "self, dim, index, src, combine, include_self",
+                      "Writes src to self at index along dim."),
+    declare<scatter_>("scatter_reduce_", "self, dim, index, src, combine, include_self",
+                      "Writes src to self at index along dim."),
+    declare<index_write_>("index_add_", "self, dim, index, source, combine, include_self",
+                          "Writes source to the given indices of dim."),
+    declare<index_write_>("index_copy_", "self, dim, index, source, combine, include_self",
+                          "Writes source to the given indices of dim."),
+    declare<index_write_>("index_fill_", "self, dim, index, source, combine, include_self",
+                          "Writes source to the given indices of dim."),
+    declare<index_write_>("index_reduce_", "self, dim, index, source, combine, include_self",
+                          "Writes source to the given indices of dim."),
+    declare<index_put_>("index_put_", "self, indices, values, accumulate",
+                        "self[indices] = values, or += values.", Mixing::indices),
+    declare<put_>("put_", "self, index, source, accumulate",
+                  "Writes source to places in row-major order."),
+    declare<masked_scatter_>("masked_scatter_", "self, mask, source",
+                             "Writes source to the places where mask is true.")};
 
 }  // namespace flambeau::raw

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -14,6 +15,7 @@ namespace flambeau::raw {
 struct ConvWindow {
   Dims stride, padding, dilation;
   int64_t groups;
+  using Arguments = std::tuple<Dims, Dims, Dims, int64_t>;
 };
 /// input (N, C, *in), weight (O, C / groups, *kernel) and bias (O,) or null -> (N, O, *out_sizes)
 TensorRef conv_forward(Tensor& input, Tensor& weight, Tensor* bias, const Dims& out_sizes,
@@ -28,6 +30,7 @@ TensorRef conv_backward_bias(Tensor& grad_output);
 /// Windows over planes, each pair of numbers that of rows and of columns.
 struct PlaneWindows {
   Dims kernel, dilation, padding, stride;
+  using Arguments = std::tuple<Dims, Dims, Dims, Dims>;
 };
 /// input (N, C, H, W) as (N, C * taps, windows)
 TensorRef unfold(Tensor& input, const PlaneWindows& windows);
@@ -38,6 +41,8 @@ TensorRef fold(Tensor& columns, const Dims& sizes, const PlaneWindows& windows);
 struct PoolWindows {
   Dims in, out;
   std::optional<Dims> kernel, stride, padding, dilation;
+  using Taken = std::optional<Dims>;
+  using Arguments = std::tuple<Dims, Dims, Taken, Taken, Taken, Taken>;
 };
 /// (values, indices): the indices are null unless asked for.
 std::tuple<TensorRef, TensorRef> max_pool(Tensor& input, bool with_indices,
@@ -63,11 +68,42 @@ struct AttentionOf {
   Tensor* mask;
   bool causal;
   double scale;
+  using Arguments = std::tuple<Tensor&, Tensor&, Tensor&, Tensor*, bool, double>;
 };
 /// (result, norms of the rows), or nothing where a score is not finite.
 std::optional<std::tuple<TensorRef, TensorRef>> attend(const AttentionOf& of);
 /// The gradients of query, key and value.
 std::tuple<TensorRef, TensorRef, TensorRef> attend_backward(const AttentionOf& of, Tensor& result,
                                                             Tensor& norms, Tensor& gradient);
+
+inline constexpr std::tuple layer_functions{
+    declare<conv_forward>(
+        "_conv_forward",
+        "input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False"),
+    declare<conv_backward_input>(
+        "_conv_backward_input",
+        "grad_output, weight, bias, sizes, stride, padding, dilation, groups"),
+    declare<conv_backward_weight>("_conv_backward_weight",
+                                  "grad_output, input, kernel, stride, padding, dilation, groups"),
+    declare<conv_backward_bias>("_conv_backward_bias", "grad_output"),
+    declare<max_pool>("_max_pool",
+                      "input, with_indices, sizes, out_sizes, kernel, stride, padding, dilation"),
+    declare<max_pool_backward>(
+        "_max_pool_backward",
+        "grad_output, indices, sizes, out_sizes, kernel, stride, padding, dilation"),
+    declare<avg_pool>(
+        "_avg_pool",
+        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation"),
+    declare<avg_pool_backward>(
+        "_avg_pool_backward",
+        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation"),
+    declare<unfold>("_unfold", "input, kernel, dilation, padding, stride"),
+    declare<fold>("_fold", "columns, sizes, kernel, dilation, padding, stride"),
+    declare<add_border>("_add_border", "input, mode, pad"),
+    declare<add_constant_border>("_add_constant_border", "input, pad, value"),
+    declare<fold_border>("_fold_border", "input, mode, pad"),
+    declare<attend>("_attend", "query, key, value, mask, causal, scale"),
+    declare<attend_backward>("_attend_backward",
+                             "query, key, value, mask, causal, scale, result, norms, gradient")};
 
 }  // namespace flambeau::raw

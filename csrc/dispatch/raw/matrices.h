@@ -3,6 +3,7 @@
 #pragma once
 #include "dispatch/lapack.h"
 #include "tensor/called.h"
+#include "tensor/declared.h"
 
 namespace flambeau::raw {
 
@@ -22,5 +23,20 @@ Solved solve(Called op, Tensor& A, Tensor& B);
 TensorRef solve_transposed(Called op, Tensor& LU, Tensor& pivots, Tensor& B);
 TensorRef solve_triangular(Called op, Tensor& A, Tensor& B, bool upper, bool unitriangular);
 Two least_squares(Called op, Tensor& A, Tensor& B, double rcond);
+
+inline constexpr std::tuple matrix_functions{
+    declare<lu_factor>("_lu", "A"),
+    declare<solve>("_solve", "A, B"),
+    declare<solve_transposed>("_solve_transposed", "LU, pivots, B"),
+    declare<inverse>("_inverse", "A"),
+    declare<cholesky>("_cholesky", "A"),
+    declare<solve_triangular>("_solve_triangular", "A, B, upper, unitriangular"),
+    declare<determinant>("_det", "A"),
+    declare<sign_and_log_det>("_slogdet", "A"),
+    declare<qr>("_qr", "A, complete=False"),
+    declare<eigh>("_eigh", "A, upper, vectors=True"),
+    declare<eig>("_eig", "A, vectors"),
+    declare<svd>("_svd", "A, full, vectors=True"),
+    declare<least_squares>("_least_squares", "A, B, rcond")};
 
 }  // namespace flambeau::raw

@@ -3,6 +3,7 @@
 #pragma once
 #include <tuple>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -14,6 +15,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> group_norm(Tensor& x, int64_t groups
 /// Which of the gradients of x, weight and bias.
 struct NormWants {
   bool x, weight, bias;
+  using Arguments = std::tuple<bool, bool, bool>;
 };
 using NormGradients = std::tuple<TensorRef, TensorRef, TensorRef>;
 NormGradients group_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor& rstd,
@@ -21,5 +23,14 @@ NormGradients group_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor&
 /// Of rows of `length` elements.
 NormGradients layer_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, int64_t length, const NormWants& wants);
+
+inline constexpr std::tuple norm_functions{
+    declare<group_norm>("_group_norm", "x, groups, weight, bias, eps"),
+    declare<group_norm_backward>(
+        "_group_norm_backward",
+        "grad, x, mean, rstd, weight, groups, wants_x, wants_weight, wants_bias"),
+    declare<layer_norm_backward>(
+        "_layer_norm_backward",
+        "grad, x, mean, rstd, weight, length, wants_x, wants_weight, wants_bias")};
 
 }  // namespace flambeau::raw

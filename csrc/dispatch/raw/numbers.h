@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -28,5 +29,17 @@ TensorRef binomial(Tensor& count, Tensor& prob, uint64_t seed, uint64_t draw);
 TensorRef cross(Tensor& input, Tensor& other, int64_t dim);
 /// out, int64 (n,), becomes 0 ... n - 1 in a random order.
 void random_order(Tensor& out, uint64_t seed, uint64_t draw);
+
+inline constexpr std::tuple number_functions{
+    declare<fourier>("_fourier", "input, dims, scale, inverse"),
+    declare<fourier_real>("_fourier_real", "input, dim, scale, inverse"),
+    declare<fourier_to_real>("_fourier_to_real", "input, dim, size, scale, inverse"),
+    declare<cross>("_cross", "input, other, dim"),
+    declare<gcd>("_gcd", "input, other"),
+    declare<lcm>("_lcm", "input, other"),
+    declare<incomplete_gamma>("_incomplete_gamma", "a, x, upper"),
+    declare<poisson>("_poisson", "rate, seed, call"),
+    declare<binomial>("_binomial", "count, prob, seed, call"),
+    declare<random_order>("_random_order", "out, seed, call")};
 
 }  // namespace flambeau::raw

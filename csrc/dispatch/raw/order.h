@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/called.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -47,5 +48,26 @@ TensorRef flip(Tensor& input, const std::vector<int64_t>& dims);
 /// Of contiguous matrices in the last two dims.
 TensorRef triangle(Tensor& input, bool upper, int64_t diagonal);
 TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts, const std::vector<int64_t>& dims);
+
+inline constexpr std::tuple order_functions{
+    declare<sort>("sort", "input, dim, descending"),
+    declare<argsort>("argsort", "input, dim, descending", "The indices that sort."),
+    declare<topk>("topk", "input, k, dim, largest, sorted"),
+    declare<kthvalue>("kthvalue", "input, k, dim, keepdim"),
+    declare<median>("median", "input, dim, keepdim, ignore_nan"),
+    declare<mode>("mode", "input, dim, keepdim"),
+    declare<searchsorted>("searchsorted", "sorted_sequence, values, right, int32, sorter"),
+    declare<draw_by_weight>("draw_by_weight", "weights, u"),
+    declare<bincount>("bincount", "input, weights, minlength"),
+    declare<histc>("histc", "input, weights, bins, min, max"),
+    declare<unique>("unique", "input, consecutive, rows, width, wants_inverse, wants_counts"),
+    declare<without_repeats>("without_repeats", "input"),
+    declare<cumsum>("cumsum", "input, dim"),
+    declare<cumprod>("cumprod", "input, dim", "Running products."),
+    declare<logcumsumexp>("logcumsumexp", "input, dim"),
+    declare<cummax>("cummax", "input, dim"),
+    declare<cummin>("cummin", "input, dim", "Running minima and their places."),
+    declare<flip>("flip", "input, dims"),
+    declare<roll>("roll", "input, shifts, dims")};
 
 }  // namespace flambeau::raw

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -13,6 +14,7 @@ namespace flambeau::raw {
 struct SequenceOrder {
   std::optional<std::vector<int64_t>> counts;
   bool backwards;
+  using Arguments = std::tuple<std::optional<std::vector<int64_t>>, bool>;
 };
 
 /// output, h_n, c_n of projected inputs (all rows, 4 H) from the state h, c (B, H), with weight (4
@@ -27,5 +29,10 @@ std::tuple<TensorRef, TensorRef, TensorRef> lstm_backward(Tensor& grad_output, T
                                                           Tensor& grad_c, Tensor& weight,
                                                           Tensor& gates, Tensor& had_c,
                                                           const SequenceOrder& order);
+
+inline constexpr std::tuple recurrent_functions{
+    declare<lstm>("_lstm", "inputs, h, c, weight, bias, counts, backwards, keep"),
+    declare<lstm_backward>("_lstm_backward",
+                           "grad_output, grad_h, grad_c, weight, gates, had_c, counts, backwards")};
 
 }  // namespace flambeau::raw

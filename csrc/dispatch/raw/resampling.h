@@ -5,6 +5,7 @@
 
 #include "kernels/vision/grid.h"
 #include "kernels/vision/windows.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -19,6 +20,7 @@ TensorRef resize(Tensor& input, int64_t dim, int64_t size, double ratio, Resampl
 struct NearestSteps {
   double ratio[3];
   double shift;
+  using Arguments = std::tuple<double, double, double, double>;
 };
 /// The last dims of input in other sizes, each element that of the nearest old place.
 TensorRef nearest(Tensor& input, const Dims& sizes, const NearestSteps& steps);
@@ -38,6 +40,7 @@ struct GridOptions {
   GridMode mode;
   GridPadding padding;
   bool corners;
+  using Arguments = std::tuple<GridMode, GridPadding, bool>;
 };
 /// input (N, C, *S) at the points of grid (N, *P, len(S)): (N, C, *P).
 TensorRef grid_sample(Tensor& input, Tensor& grid, const GridOptions& options);
@@ -45,5 +48,16 @@ TensorRef grid_sample(Tensor& input, Tensor& grid, const GridOptions& options);
 std::tuple<TensorRef, TensorRef> grid_sample_backward(Tensor& grad, Tensor& input, Tensor& grid,
                                                       const GridOptions& options, bool wants_input,
                                                       bool wants_grid);
+
+inline constexpr std::tuple resampling_functions{
+    declare<nearest>("_nearest", "input, sizes, depth, height, width, shift"),
+    declare<nearest_backward>("_nearest_backward", "grad, sizes, depth, height, width, shift"),
+    declare<affine_grid>("_affine_grid", "theta, sizes, corners"),
+    declare<resize>("_resize", "input, dim, size, ratio, kind, corners, back"),
+    declare<resize_windows>("_resize_windows", "kind, had, size, ratio, corners, back"),
+    declare<grid_sample>("_grid_sample", "input, grid, mode, padding, corners"),
+    declare<grid_sample_backward>(
+        "_grid_sample_backward",
+        "grad, input, grid, mode, padding, corners, wants_input, wants_grid")};
 
 }  // namespace flambeau::raw

@@ -2,6 +2,7 @@
 // Needs the GIL.
 #pragma once
 #include "dispatch/rows.h"
+#include "tensor/declared.h"
 
 namespace flambeau::raw {
 
@@ -24,5 +25,10 @@ struct NormOf {
 };
 /// With `rstd` the statistics of the rows are given out, and their means where `mean` is not null.
 TensorRef norm(RowsKernel kernel, const NormOf& of, TensorRef* mean, TensorRef* rstd);
+
+inline constexpr std::tuple row_functions{
+    declare<is_of_columns>("_is_of_columns", "t, dim"),
+    declare<softmax_of_columns>("_softmax_of_columns", "input, dim, log"),
+    declare<softmax_of_columns_backward>("_softmax_of_columns_backward", "grad, result, dim, log")};
 
 }  // namespace flambeau::raw

@@ -3,6 +3,7 @@
 #pragma once
 #include <tuple>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -35,6 +36,7 @@ TensorRef segment_sum(Tensor& values, Tensor& order, Tensor& starts);
 struct Compressed {
   Tensor &pointers, &columns, &values;
   Tensor* order;
+  using Arguments = std::tuple<Tensor&, Tensor&, Tensor&, Tensor*>;
 };
 /// times dense (K, N) -> (M, N), or (K) -> (M)
 TensorRef times_dense(Compressed rows, Tensor& dense);
@@ -43,5 +45,21 @@ std::tuple<TensorRef, TensorRef, TensorRef> times_rows(Compressed left, Compress
                                                        int64_t columns_of_right);
 /// The entries (rows[i], columns[i]) of x (M, K) @ y (N, K).T.
 TensorRef sampled(Tensor& rows, Tensor& columns, Tensor& x, Tensor& y);
+
+inline constexpr std::tuple sparse_functions{
+    declare<order>("order", "keys"),
+    declare<merge>("merge", "keys, n"),
+    declare<common>("common", "keys, other_keys"),
+    declare<pointers>("pointers", "rows, extent"),
+    declare<expand>("expand", "pointers, n"),
+    declare<coordinates>("coordinates", "pointers, columns"),
+    declare<segment_sum>("segment_sum", "values, order, starts"),
+    declare<shift>("shift", "values, order, starts"),
+    declare<divide>("divide", "values, order, starts"),
+    declare<times_dense>("times_dense", "pointers, columns, values, order, dense"),
+    declare<sampled>("sampled", "rows, columns, x, y"),
+    declare<times_rows>("times_rows",
+                        "pointers, columns, values, order, other_pointers, other_columns, "
+                        "other_values, other_order, columns_of_other")};
 
 }  // namespace flambeau::raw

@@ -3,6 +3,7 @@
 #pragma once
 #include <tuple>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau::raw {
@@ -16,6 +17,7 @@ struct RoiBins {
   Dims sizes, bins;
   double scale;
   int64_t sampling, flags;
+  using Arguments = std::tuple<Dims, Dims, double, int64_t, int64_t>;
 };
 /// boxes (K, 5): the number of an image and its corners.
 TensorRef roi_mean(Tensor& input, Tensor& boxes, const RoiBins& bins);
@@ -27,6 +29,7 @@ std::tuple<TensorRef, TensorRef> roi_max(Tensor& input, Tensor& boxes, const Roi
 struct DeformTaps {
   Dims kernel, stride, padding, dilation, out;
   int64_t groups;
+  using Arguments = std::tuple<Dims, Dims, Dims, Dims, Dims, int64_t>;
 };
 /// What moved taps see; `mask` may be null.
 TensorRef deform_columns(Tensor& input, Tensor& offset, Tensor* mask, const DeformTaps& taps);
@@ -46,5 +49,21 @@ TensorRef planes(Tensor& pixels, int64_t channels, bool floating);
 /// Lines uint8 (rows, 1 + bytes) of a PNG without their filters, (rows, bytes); step: the bytes of
 /// a pixel.
 TensorRef png_lines(Tensor& lines, int64_t step);
+
+inline constexpr std::tuple vision_functions{
+    declare<resample>("_resample", "images, height, width, cubic"),
+    declare<resample_pixels>("_resample_pixels", "pixels, height, width, cubic, height_first"),
+    declare<planes>("_planes", "pixels, channels, floating"),
+    declare<png_lines>("_png_lines", "lines, step"),
+    declare<nms>("_nms", "boxes, order, threshold"),
+    declare<roi_mean>("_roi_mean", "input, boxes, sizes, bins, scale, sampling, flags"),
+    declare<roi_mean_backward>("_roi_mean_backward",
+                               "grad_output, boxes, sizes, bins, scale, sampling, flags"),
+    declare<roi_max>("_roi_max", "input, boxes, sizes, bins, scale, sampling, flags"),
+    declare<deform_columns>("_deform_columns",
+                            "input, offset, mask, kernel, stride, padding, dilation, out, groups"),
+    declare<deform_columns_backward>(
+        "_deform_columns_backward",
+        "grad, input, offset, mask, kernel, stride, padding, dilation, out, groups")};
 
 }  // namespace flambeau::raw

@@ -1,5 +1,7 @@
 #include "dispatch/ways/reductions.h"
 
+#include "dispatch/finite.h"
+
 namespace flambeau::ways {
 
 namespace {

@@ -16,31 +16,17 @@ namespace {
 
 // ------------------------------------------------------------------------------------ from sizes
 
-void read_dtype(Options& o, const Args& a, int i) {
-  o.has_dtype = a.given(i);
-  if (o.has_dtype) o.dtype = to_dtype_value(a[i], a.function());
-}
-void read_device(Options& o, const Args& a, int i) {
-  o.has_device = a.given(i);
-  if (o.has_device) o.device = to_device_value(a[i], a.function());
-}
-void read_flags(Options& o, const Args& a, int i) {
-  o.requires_grad = a.given(i) && a.flag(i);
-  o.pinned = a.given(i + 1) && a.flag(i + 1);
-  check(!o.pinned || cuda::device_count() > 0, [&] {
-    return message(a.function(), ": pin_memory=True needs an accelerator, and there is none.");
-  });
-}
-/// Raises for names=, and for a layout that nothing is made in.
-void read_layout(Options& o, const Args& a, int i, const char* key) {
-  if (!a.given(i)) return;
-  Object text = owned(PyObject_Str(a[i]));
+/// A layout that is not strided, or null. Raises for names=, and for one that nothing is made in.
+PyObject* read_layout(Reader& r, const char* key) {
+  PyObject* given = r.args[r.at++];
+  if (given == Py_None) return nullptr;
+  Object text = owned(PyObject_Str(given));
   std::string_view name = text_of(text.get());
-  if (name.find("strided") != name.npos) return;
+  if (name.find("strided") != name.npos) return nullptr;
   check<NotImplementedError>(key[0] == 'l' && name.find("sparse") != name.npos, [&] {
-    return message(a.function(), ": ", key, "=", name, " is not supported.");
+    return message(r.args.function(), ": ", key, "=", name, " is not supported.");
   });
-  o.layout = a[i];
+  return given;
 }
 
 }  // namespace
@@ -50,12 +36,13 @@ struct Argument<Options> {
   static constexpr int count = 6;
   static Options read(Reader& r) {
     Options o;
-    read_dtype(o, r.args, r.at);
-    read_layout(o, r.args, r.at + 1, "layout");
-    read_device(o, r.args, r.at + 2);
-    read_flags(o, r.args, r.at + 3);
-    read_layout(o, r.args, r.at + 5, "names");
-    r.at += count;
+    if (auto dtype = Argument<std::optional<DType>>::read(r)) o.take(*dtype);
+    o.layout = read_layout(r, "layout");
+    if (auto device = Argument<std::optional<Device>>::read(r)) o.take(*device);
+    o.requires_grad = Argument<std::optional<Flag>>::read(r).value_or(Flag());
+    o.pinned = Argument<std::optional<Flag>>::read(r).value_or(Flag());
+    read_layout(r, "names");
+    check_pinned(o, r.args.function());
     return o;
   }
 };
@@ -122,8 +109,7 @@ TensorRef full_of(Called op, PyObject* size, PyObject* value, Tensor* out, const
 }
 
 TensorRef empty_as(Called op, Tensor& t, Options o, Format format) {
-  if (!o.has_dtype) o.dtype = t.dtype;
-  if (!o.has_device) o.device = t.device();
+  o.take_missing(t);
   return o.layout ? sparse_as_asked(sizes_of(t), o, op) : new_tensor_like(t, o, format);
 }
 template <int value>
@@ -142,48 +128,32 @@ TensorRef from_array(PyObject* array) {
   return share_buffer(array, "from_numpy");
 }
 
-/// A tensor over memory that owner keeps alive.
-TensorRef wrap_memory(void* data, int64_t nbytes, PyObject* owner, DType dtype, const Dims& sizes,
-                      const Dims& strides, int64_t offset) {
-  Storage* s = wrap_storage(data, nbytes, owner);
-  TensorRef t = make_tensor(s, dtype, sizes, strides, offset);
-  release(s);
-  return t;
-}
-
 /// from_data, brought to a device: the one named, or the default one. A tensor stays where it is if
 /// that is the CPU.
-TensorRef from_data_on(bool has_device, Device device, PyObject* data, bool has_dtype, DType dtype,
+TensorRef from_data_on(std::optional<Device> named, PyObject* data, std::optional<DType> dtype,
                        bool copy, const char* function) {
   DeviceScope scope(function, on_cpu);  // where the elements are read
-  TensorRef made = from_data(data, has_dtype, dtype, copy, function);
-  if (!has_device && is_tensor(data) && device == on_cpu) return made;
-  return to_device(*made, device);
+  TensorRef made = from_data(data, dtype, copy, function);
+  const Device device = named.value_or(Options().device);
+  return !named && is_tensor(data) && device == on_cpu ? made : to_device(*made, device);
 }
 
-PyObject* py_tensor(const Call& call) {
-  Args a(call);
-  PyObject* data = a[0];
-  Options o;
-  read_dtype(o, a, 1);
-  read_device(o, a, 2);
-  read_flags(o, a, 3);
+TensorRef copied_data(PyObject* data, std::optional<DType> dtype, std::optional<Device> device,
+                      std::optional<Flag> requires_grad, std::optional<Flag> pinned) {
   if (is_tensor(data))
     warn(
         "To copy construct from a tensor, write data.detach().clone(), with requires_grad_() "
         "where needed: tensor() drops its history without a word.");
-  return as_asked(from_data_on(o.has_device, o.device, data, o.has_dtype, o.dtype, true, "tensor"),
-                  o)
-      .release_py();
+  TensorRef made = from_data_on(device, data, dtype, true, "tensor");
+  Options o;
+  o.requires_grad = requires_grad.value_or(Flag());
+  o.pinned = pinned.value_or(Flag());
+  check_pinned(o, "tensor");
+  return as_asked(std::move(made), o);
 }
 
-PyObject* py_as_tensor(const Call& call) {
-  Args a(call);
-  Options o;
-  read_dtype(o, a, 1);
-  read_device(o, a, 2);
-  return from_data_on(o.has_device, o.device, a[0], o.has_dtype, o.dtype, false, "as_tensor")
-      .release_py();
+TensorRef shared_data(PyObject* data, std::optional<DType> dtype, std::optional<Device> device) {
+  return from_data_on(device, data, dtype, false, "as_tensor");
 }
 
 PyTypeObject* tensor_class(const char* op, PyObject* cls) {
@@ -232,28 +202,22 @@ const NativeEntry entries[] = {
                            "input, *, dtype=None, layout=None, device=None, requires_grad=False, "
                            "pin_memory=False, names=None, memory_format=None",
                            "Ones of input's sizes and dtype.")),
-    function(bind<new_strided>(
-        "empty_strided",
-        "size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, "
-        "pin_memory=False, names=None",
-        "An uninitialised tensor of the given sizes and strides.")),
-    function({"tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
-              py_tensor, "A new tensor with a copy of data: numbers, nested sequences, arrays.",
-              Mixing::all}),
-    function({"as_tensor", "data, dtype=None, device=None", py_as_tensor,
-              "data as a tensor, without a copy where that is possible.", Mixing::all}),
+    function(bind<copied_data>(
+        "tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
+        "A new tensor with a copy of data: numbers, nested sequences, arrays.", Mixing::all)),
+    function(bind<shared_data>("as_tensor", "data, dtype=None, device=None",
+                               "data as a tensor, without a copy where that is possible.",
+                               Mixing::all)),
     function(bind<from_array>(
         "from_numpy", "ndarray",
         "A tensor over the memory of a NumPy array; both see each other's writes.")),
-    bind<is_array_scalar>("_is_array_scalar", "object"),
-    bind<wrap_memory>("_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0"),
     bind<[](Called op, Tensor& data, PyObject* cls) {
       return as_subclass(data, tensor_class(op, cls));
     }>("_as_subclass", "data, cls", "A view of a tensor as an instance of a subclass."),
     bind<make_subclass>("_make_subclass", "cls, data, requires_grad=False, require_grad=False"),
     {}};
 
-const Functions functions(entries);
+const Functions functions(entries), typed(entries_of<creation_functions>.data());
 
 }  // namespace
 

@@ -3,10 +3,11 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
-#include "dispatch/cuda_copy.h"
+#include "dispatch/facts.h"
 #include "dispatch/in_place.h"
 #include "dispatch/memory_format.h"
 #include "python/bind.h"
+#include "python/door.h"
 
 namespace flambeau {
 
@@ -102,49 +103,18 @@ const NativeEntry entries[] = {
                               "The sizes, or the size of one dimension."))),
     fact(method(bind<stride_of>("stride", "input, dim=None -> tuple | int",
                                 "The strides in elements, or the stride of one dimension."))),
-    fact(method(bind<[](Tensor& t) { return int64_t{t.ndim}; }>("dim", "input -> int",
-                                                                "The number of dimensions."))),
-    fact(both(bind<[](Tensor& t) { return t.numel; }>("numel", "input -> int",
-                                                      "The number of elements."))),
-    fact(method(bind<[](Tensor& t) { return t.offset; }>(
-        "storage_offset", "input -> int", "Where in its storage the tensor begins, in elements."))),
-    fact(method(bind<lent_place>("data_ptr", "input -> int",
-                                 "Where in memory the tensor begins, as a number."))),
-    fact(method(bind<[](Tensor& t) { return int64_t{itemsize(t.dtype)}; }>(
-        "element_size", "input -> int", "Bytes to an element."))),
-    fact(method(bind<is_in_order>("is_contiguous", "input, memory_format=None -> bool",
-                                  "Whether the elements lie in order without gaps."))),
-    fact(both(bind<[](Tensor& t) { return is_floating(t.dtype); }>(
-        "is_floating_point", "input -> bool", "Whether the dtype is floating."))),
-    fact(both(bind<[](Tensor& t) { return is_complex(t.dtype); }>(
-        "is_complex", "input -> bool", "Whether the dtype is complex."))),
-    bind<[](Tensor& t) { return is_dense(t); }>("_is_dense", "input"),
+    bind<within_reach>("_within_reach", "input"),
     method(bind<item>("item", "input -> bool | int | float | complex",
                       "The only element as a Python number.")),
     method(bind<[](Tensor& t) {
       TensorRef here = t.is_cuda() ? to_device(t, on_cpu) : TensorRef::borrow(&t);
       return to_list(*here, 0, here->as<char>());
     }>("tolist", "input -> list", "Nested lists of Python numbers.")),
-    method(bind<in_order>("contiguous", "input, memory_format=None",
-                          "The tensor itself if contiguous, else a copy that is.")),
-    both(bind<clone_of>("clone", "input, *, memory_format=None", "A copy, part of the graph.")),
     method(to_entry()),
-    method(bind<[](Tensor& t, PyObject* source, Flag later) -> Tensor& {
-      NonBlocking copies(later);
-      return copy_from(t, source);
-    }>("copy_", "input, src, non_blocking=False",
-       "Copies src into the tensor, broadcast and converted.", Mixing::all)),
-    method(bind<fill_>("fill_", "input, value", "Sets every element to value.")),
-    method(bind<zero_>("zero_", "input", "Sets every element to 0.")),
-    method(bind<[](Tensor& t, const RestDims& size, Format format) -> Tensor& {
-      return resize_(t, size, format);
-    }>("resize_", "input, *size, memory_format=None",
-       "Other sizes in place; new elements are uninitialised.")),
-    bind<keep_format>("_keep_format", "result, input"),
-    bind<take_layout>("_take_layout", "input, view"),
     {}};
 
-const Functions functions(entries);
+const Functions functions(entries),
+    typed(entries_of<fact_functions, format_functions, in_place_functions>.data());
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/finite.h"
 #include "dispatch/out.h"
 #include "python/attributes.h"
 
@@ -13,22 +14,20 @@ PyTypeObject* reduction_type = nullptr;
 
 namespace {
 
-PyObject* reduction_new(PyTypeObject* type, PyObject* args, PyObject*) {
-  PyObject* spec;
-  int ordered = 0;
-  if (!PyArg_ParseTuple(args, "O|p", &spec, &ordered)) return nullptr;
-  PyObject* made = type->tp_alloc(type, 0);
-  if (!made) return nullptr;
-  auto& self = as<Reduction>(made);
+/// A reduction of what Python declared.
+Object new_reduction(PyObject* spec, bool ordered) {
+  if (!reduction_type)
+    reduction_type =
+        new_type("flambeau._core.Reduction", sizeof(Reduction), Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                 {slot(Py_tp_dealloc, destroy_object<Reduction>)});
+  Object made = owned(reduction_type->tp_alloc(reduction_type, 0));
+  auto& self = as<Reduction>(made.get());
   self.spec = Py_NewRef(spec);
-  self.ordered = ordered != 0;
+  self.ordered = ordered;
   self.kernels = new std::vector<Reduction::Kernel>;
   self.states = new std::vector<Reduction::States>;
   return made;
 }
-
-PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr},
-                                   {}};
 
 /// sum or mean
 template <TensorRef (*run)(Called, Tensor&, const Dims&, bool, std::optional<DType>)>
@@ -40,21 +39,11 @@ TensorRef total(Called op, Tensor& input, PyObject* dim, Flag keepdim, std::opti
 
 /// A run of a reduction without history.
 std::vector<TensorRef> reduce(Called op, Reduction& reduction, const std::vector<TensorRef>& inputs,
-                              PyObject* dim, bool keepdim, PyObject* dtypes, PyObject* parameters) {
+                              PyObject* dim, bool keepdim, const std::vector<DType>& dtypes,
+                              const std::optional<std::vector<double>>& parameters) {
   check(!inputs.empty(), [] { return message("_reduce(): inputs must be Tensors, one or more."); });
-  std::vector<DType> outs;
-  each_item(dtypes, [&](PyObject* o) { outs.push_back(to_dtype_value(o, op)); });
-  std::vector<double> numbers;
-  if (parameters != Py_None)
-    each_item(parameters, [&](PyObject* o) { numbers.push_back(real_of(o)); });
-  return run_reduction(reduction, inputs, to_reduced_dims(dim, inputs[0]->ndim, op), keepdim, outs,
-                       numbers);
-}
-
-TensorRef sum_to_size_of(Tensor& t, const RestDims& sizes) {
-  bool sums = !(sizes_of(t) == sizes);
-  if (is_differentiable(t.dtype) || !sums) return sum_to_size(t, sizes);
-  return sum_to_size(*to_dtype(t, DType::int64), sizes);
+  return run_reduction(reduction, inputs, to_reduced_dims(dim, inputs[0]->ndim, op), keepdim,
+                       dtypes, parameters.value_or(std::vector<double>()));
 }
 
 const NativeEntry entries[] = {
@@ -62,22 +51,11 @@ const NativeEntry entries[] = {
                              "The sum of all elements or over dim.")),
     both(bind<total<mean_as>>("mean", "input, dim=None, keepdim=False, *, dtype=None, out=None",
                               "The mean of all elements or over dim.")),
+    fact(bind<new_reduction>("Reduction", "spec, ordered=False")),
     bind<reduce>("_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None"),
-    bind<[](Tensor& t) { return all_finite(t); }>(
-        "_all_finite", "input", "Whether a contiguous tensor has neither infinities nor NaN."),
-    method(bind<sum_to_size_of>("sum_to_size", "input, *size",
-                                "Summed over what broadcasting would have repeated.")),
     {}};
-const Functions functions(entries);
+const Functions functions(entries), typed(entries_of<reduction_functions, finite_functions>.data());
 
 }  // namespace
-
-void initialize_reductions(PyObject* module) {
-  reduction_type =
-      new_type("flambeau._core.Reduction", sizeof(Reduction), 0,
-               {slot(Py_tp_new, reduction_new), slot(Py_tp_dealloc, destroy_object<Reduction>),
-                slot(Py_tp_members, reduction_members)},
-               module, "Reduction");
-}
 
 }  // namespace flambeau

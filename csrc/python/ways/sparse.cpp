@@ -1,15 +1,10 @@
-// _core.sparse: the loops of sparse tensors as functions without history, and the shortcuts of
-// operators into them.
-#include "dispatch/raw/sparse.h"
-
+// The shortcuts of operators into ways for sparse arguments.
 #include "dispatch/ways/sparse.h"
+
 #include "python/bind.h"
 #include "python/ways/native.h"
 
 namespace flambeau {
-
-template <>
-struct Argument<raw::Compressed> : Members<raw::Compressed, Tensor&, Tensor&, Tensor&, Tensor*> {};
 
 namespace {
 
@@ -35,25 +30,8 @@ void set_shortcut(Operator& self, std::string_view name) {
     if (key == name) self.shortcut = way;
 }
 
-const NativeEntry sparse[] = {
-    bind<raw::order>("order", "keys"),
-    bind<raw::merge>("merge", "keys, n"),
-    bind<raw::common>("common", "keys, other_keys"),
-    bind<raw::pointers>("pointers", "rows, extent"),
-    bind<raw::expand>("expand", "pointers, n"),
-    bind<raw::coordinates>("coordinates", "pointers, columns"),
-    bind<raw::segment_sum>("segment_sum", "values, order, starts"),
-    bind<raw::shift>("shift", "values, order, starts"),
-    bind<raw::divide>("divide", "values, order, starts"),
-    bind<raw::times_dense>("times_dense", "pointers, columns, values, order, dense"),
-    bind<raw::sampled>("sampled", "rows, columns, x, y"),
-    bind<raw::times_rows>("times_rows",
-                          "pointers, columns, values, order, other_pointers, other_columns, "
-                          "other_values, other_order, columns_of_other"),
-    bind<set_shortcut>("shortcut", "operator, name"),
-    {}};
-
-const Functions functions(sparse, "sparse");
+const NativeEntry entries[] = {bind<set_shortcut>("_sparse_shortcut", "operator, name"), {}};
+const Functions functions(entries);
 
 }  // namespace
 

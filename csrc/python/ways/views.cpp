@@ -1,4 +1,5 @@
-// View operators as functions and methods.
+// Views of what is given in several forms: sizes one by one or together, a dtype, a tensor for an
+// int.
 #include "dispatch/shapes.h"
 
 #include "python/bind.h"
@@ -65,51 +66,13 @@ const NativeEntry entries[] = {
                                                 "A view with dimensions of size 1 repeated.")),
     both(of_sizes<permute, with_sizes<permute>>("permute", "input, *dims",
                                                 "A view with the dimensions in another order.")),
-    both(
-        bind<transpose>("transpose", "input, dim0, dim1", "A view with two dimensions exchanged.")),
-    both(bind<transpose_matrix>(
-        "t", "input",
-        "The matrix with its two dimensions exchanged; what has fewer comes back as it is.")),
-    both(bind<select>("select", "input, dim, index",
-                      "A view of one index of a dimension, which goes away.")),
-    bind<[](Tensor& t, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
-            int64_t step) {
-      return slice(t, dim, start.value_or(0), end.value_or(INT64_MAX), step);
-    }>("_slice", "input, dim=0, start=None, end=None, step=1",
-       "A view of input[start:end:step] along dim."),
     both(bind<narrow_from>("narrow", "input, dim, start, length",
                            "A view of `length` indices of dim from `start` on.")),
-    both(bind<unsqueeze>("unsqueeze", "input, dim",
-                         "A view with a new dimension of size 1 at dim.")),
-    both(bind<[](Tensor& t, const std::optional<Dims>& dim) {
-      return dim ? squeeze(t, *dim) : squeeze(t);
-    }>("squeeze", "input, dim=None", "A view without the dimensions of size 1.")),
-    both(bind<[](Tensor& t, const Dims& size, const Dims& stride, std::optional<int64_t> offset) {
-      return as_strided(t, size, stride, offset.value_or(t.offset));
-    }>("as_strided", "input, size, stride, storage_offset=None",
-       "A view with the given sizes, strides and storage offset.")),
-    both(bind<diagonal>("diagonal", "input, offset=0, dim1=0, dim2=1",
-                        "A view of the diagonal of two dimensions, as the last dimension.")),
-    method(bind<unfold>("unfold", "input, dimension, size, step",
-                        "A view of all windows of `size` along a dimension, every `step`.")),
-    function(bind<view_as_real>(
-        "view_as_real", "input",
-        "A complex tensor as a real one with a last dimension (real, imaginary).")),
-    function(bind<view_as_complex>(
-        "view_as_complex", "input",
-        "A real tensor whose last dimension is (real, imaginary) as a complex one.")),
-    both(bind<detach>("detach", "input", "The same memory without history.")),
-    both(bind<flatten>("flatten", "input, start_dim=0, end_dim=-1",
-                       "The dimensions from start_dim to end_dim joined into one.")),
-    both(bind<unbind>("unbind", "input, dim=0 -> tuple",
-                      "A tuple of views, one for each index of dim.")),
     both(bind<split_by>("split", "tensor, split_size_or_sections, dim=0 -> tuple",
                         "A tuple of views of consecutive parts of dim.")),
-    both(bind<chunk>("chunk", "input, chunks, dim=0 -> tuple",
-                     "A tuple of at most `chunks` views of consecutive, equal parts of dim.")),
     {}};
 
-const Functions functions(entries);
+const Functions functions(entries), typed(entries_of<view_functions>.data());
 
 }  // namespace
 

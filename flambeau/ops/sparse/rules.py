@@ -53,7 +53,7 @@ def shortcut(name, *also):
     """Operators of these names have a native way, called `name`, for calls that record nothing."""
     for each in (name, *also):
         for operator in operators_called(each):
-            _core.sparse.shortcut(operator, name)
+            _core._sparse_shortcut(operator, name)
 
 
 def in_place(name, function):

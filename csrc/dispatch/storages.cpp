@@ -1,0 +1,23 @@
+#include "dispatch/storages.h"
+
+namespace flambeau {
+
+uint64_t lent_bytes_of(Storage* s) {
+  settle(s);
+  s->lent = true;
+  return s->device.type == DeviceType::cuda ? s->address : reinterpret_cast<uint64_t>(s->data);
+}
+
+std::optional<std::tuple<uint64_t, int, int64_t>> place_in_segment(Storage* s) {
+  SharedPlace place = shared_place(s);
+  if (place.segment == 0) return std::nullopt;
+  return std::tuple(place.segment, place.descriptor, place.offset);
+}
+
+TensorRef bytes_of(Storage* s) {
+  TensorRef t = make_tensor(s, DType::uint8, Dims{s->nbytes}, Dims{1}, 0);
+  release(s);
+  return t;
+}
+
+}  // namespace flambeau

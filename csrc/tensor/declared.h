@@ -1,0 +1,62 @@
+// Functions of the core as programs know them: a name, a signature in Python's words, what it does.
+// A table of them stands beside the functions; python/bind.h makes operators of it by their types.
+#pragma once
+#include <tuple>
+
+#include "tensor/called.h"
+#include "tensor/device_scope.h"
+
+namespace flambeau {
+
+/// Whether watchers of calls see a function: not if it only tells facts.
+enum class Shown : bool { no, yes };
+
+struct Declaration {
+  const char* name = nullptr;
+  const char* signature = nullptr;  // as Python writes it
+  const char* doc = nullptr;        // of a private one what it does stands beside its function
+  Mixing mixing = Mixing::numbers;  // of devices, among its arguments
+  Shown shown = Shown::yes;
+  bool is_function = false, is_method = false;  // public as torch.NAME, as Tensor.NAME
+};
+template <class D>
+constexpr D function(D declared) {
+  return declared.is_function = true, declared;
+}
+template <class D>
+constexpr D method(D declared) {
+  return declared.is_method = true, declared;
+}
+template <class D>
+constexpr D both(D declared) {
+  return function(method(declared));
+}
+/// It tells something about tensors of any devices, which is no call to watch.
+template <class D>
+constexpr D fact(D declared) {
+  return declared.mixing = Mixing::all, declared.shown = Shown::no, declared;
+}
+
+// Parameters that their types alone would not tell.
+
+/// Sizes given as f(2, 3) or f((2, 3)), where the signature says *NAME.
+struct RestDims : Dims {};
+/// True or False, and nothing that merely counts as such.
+struct Flag {
+  bool value = false;
+  operator bool() const { return value; }
+};
+
+template <auto fn>
+struct Declared : Declaration {};
+/// A line of a table, which is a std::tuple:
+///   inline constexpr std::tuple index_functions{
+///       declare<gather>("gather", "input, dim, index", "Elements of input at index along dim."),
+///       ...};
+template <auto fn>
+consteval Declared<fn> declare(const char* name, const char* signature, const char* doc = nullptr,
+                               Mixing mixing = Mixing::numbers) {
+  return {{name, signature, doc, mixing}};
+}
+
+}  // namespace flambeau
