@@ -41,7 +41,7 @@ const NativeEntry entries[] = {
     fact(bind<[] { return (InForce<watch_batches>::count() > 0); }>(
         "_in_vmap", "", "Whether a vmap is active in this thread.")),
     fact(bind<InForce<watch_batches>::set>("_set_levels", "n")),
-    fact({"_run_inside", "operator, *args, **kwargs", run_inside}),
+    fact(NativeEntry{"_run_inside", "operator, *args, **kwargs", run_inside}),
     {}};
 const Functions functions(entries);
 
