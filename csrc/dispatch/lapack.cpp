@@ -1,6 +1,8 @@
 #include "dispatch/lapack.h"
 
 #include "dispatch/lapack_work.h"
+#include "kernels/gemm/lu.h"
+#include "kernels/gemm/triangular.h"
 
 namespace flambeau {
 
@@ -14,20 +16,15 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
     int64_t count = matrices_in(A);
     Int* p = elements<Int>(pivots);
     Int* failed = elements<Int>(info);
-    if (std::max(m, n) <= small_matrix) {
-      TensorRef LU = copy_by_rows(A);
-      each_matrix(count, m * n * k, [&](int64_t b) {
-        failed[b] = small_lu(elements<T>(LU) + b * m * n, m, n, p + b * k);
-      });
-      return std::tuple{LU, pivots, info};
-    }
-    Routine<T> getrf("getrf");
-    TensorRef LU = copy_by_columns<T>(A);
-    Int M = m, N = n;
+    TensorRef rows = copy_by_rows(A);
+    T* lu = elements<T>(rows);
+    const bool small = std::max(m, n) <= small_matrix;
     each_matrix(k ? count : 0, m * n * k, [&](int64_t b) {
-      getrf(&M, &N, elements<T>(LU) + b * m * n, &M, p + b * k, failed + b);
+      failed[b] = small ? small_lu(lu + b * m * n, m, n, p + b * k)
+                        : factor_lu(m, n, lu + b * m * n, p + b * k);
     });
-    return std::tuple{LU, pivots, info};
+    if (small) return std::tuple{rows, pivots, info};
+    return std::tuple{copy_by_columns<T>(*rows), pivots, info};
   });
 }
 
@@ -49,30 +46,24 @@ Solved solve(Tensor& A, Tensor& B) {
       });
       return Solved{X, info, nullptr, nullptr};
     }
-    Routine<T> getrf("getrf"), getrs("getrs"), trsm("trsm");
-    bool wide = k >= 32, few = has_few_sides<T>(n, k);
-    TensorRef X = wide ? copy_by_rows(B) : copy_by_columns<T>(B),
+    const bool few = has_few_sides<T>(n, k);
+    TensorRef X = few ? copy_by_columns<T>(B) : copy_by_rows(B),
               pivots = empty(with(batch_of(A), {n}), DType::int32);
     T* x = elements<T>(X);
-    Int *p = elements<Int>(pivots), N = n, K = k;
+    Int* p = elements<Int>(pivots);
     each_matrix(count, n * n * (n + k), [&](int64_t b) {
       T *lu = a + b * n * n, *solution = x + b * n * k;
-      Int *own = p + b * n, ignored;
-      getrf(&N, &N, lu, &N, own, failed + b);
+      Int* own = p + b * n;
+      failed[b] = factor_lu(n, n, lu, own);
       if (failed[b] || !k) return;
-      // Rows of A are columns of A^T to LAPACK: it solves with the transpose of what it factored.
-      if (wide) {
-        solve_by_blocks(trsm, lu, own, n, solution, k);
-      } else if (few) {
-        if constexpr (!is_complex_v<T>) {
-          solve_triangle({.n = n, .upper = false, .unit = false, .by_columns = false}, lu, solution,
-                         k);
-          solve_triangle({.n = n, .upper = true, .unit = true, .by_columns = false}, lu, solution,
-                         k);
-        }
-        exchange_rows(own, n, solution, k, true);
+      if (few) {
+        exchange_numbers(own, n, solution, k, false);
+        solve_few<T>({.n = n, .upper = false, .unit = true}, lu, solution, k);
+        solve_few<T>({.n = n, .upper = true, .unit = false}, lu, solution, k);
       } else {
-        getrs("T", &N, &K, lu, &N, own, solution, &N, &ignored, one_letter);
+        exchange_rows(own, n, solution, k, k);
+        solve_rows({.n = n, .upper = false, .unit = true}, lu, n, solution, k, k);
+        solve_rows({.n = n, .upper = true, .unit = false}, lu, n, solution, k, k);
       }
     });
     return Solved{X, info, LU, pivots};
@@ -82,29 +73,27 @@ Solved solve(Tensor& A, Tensor& B) {
 TensorRef solve_transposed(Tensor& LU, Tensor& pivots, Tensor& B) {
   return with_matrix_type(LU, [&]<class T>() {
     int64_t n = rows(LU), k = columns(B), count = matrices_in(LU);
-    TensorRef factors = contiguous(LU), places = contiguous(pivots), X = copy_by_columns<T>(B);
+    const bool few = has_few_sides<T>(n, k);
+    TensorRef places = contiguous(pivots), X = few ? copy_by_columns<T>(B) : copy_by_rows(B);
     if (X->numel == 0) return X;
-    Routine<T> getrs("getrs");
+    TensorRef turned = few ? nullptr : transpose(LU, -1, -2);
+    TensorRef factors = few ? contiguous(LU) : contiguous(*turned);
     const T* a = elements<T>(factors);
     const Int* p = elements<Int>(places);
     T* x = elements<T>(X);
     check(std::all_of(p, p + count * n, [n](Int i) { return i >= 1 && i <= n; }),
           [&] { return message("solve: a pivot is no row of matrices of ", n, "."); });
-    Int N = n, K = k;
     each_matrix(count, n * n * k, [&](int64_t b) {
       const T* lu = a + b * n * n;
       T* solution = x + b * n * k;
-      Int ignored;
-      if (has_few_sides<T>(n, k)) {
-        exchange_rows(p + b * n, n, solution, k, false);
-        if constexpr (!is_complex_v<T>) {
-          solve_triangle({.n = n, .upper = false, .unit = true, .by_columns = true}, lu, solution,
-                         k);
-          solve_triangle({.n = n, .upper = true, .unit = false, .by_columns = true}, lu, solution,
-                         k);
-        }
+      if (few) {
+        solve_few<T>({.n = n, .upper = false, .unit = false, .by_columns = true}, lu, solution, k);
+        solve_few<T>({.n = n, .upper = true, .unit = true, .by_columns = true}, lu, solution, k);
+        exchange_numbers(p + b * n, n, solution, k, true);
       } else {
-        getrs("N", &N, &K, lu, &N, p + b * n, solution, &N, &ignored, one_letter);
+        solve_rows({.n = n, .upper = false, .unit = false}, lu, n, solution, k, k);
+        solve_rows({.n = n, .upper = true, .unit = true}, lu, n, solution, k, k);
+        exchange_rows(p + b * n, n, solution, k, k, true);
       }
     });
     return X;
@@ -129,15 +118,14 @@ std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
       });
       return std::tuple{X, info};
     }
-    // The library's own ways to an inverse (getri, getrs with the identity) took 1.6 and 1.9 times
-    // as long as PyTorch at n = 512, this takes 1.15 times as long.
-    Routine<T> getrf("getrf"), trsm("trsm");
-    Int N = n;
     each_matrix(count, 2 * cube(n), [&](int64_t b) {
       std::vector<Int> pivots(n);
-      getrf(&N, &N, a + b * n * n, &N, pivots.data(), failed + b);
-      if (!failed[b])
-        solve_by_blocks(trsm, a + b * n * n, pivots.data(), n, x + b * n * n, n, true);
+      T *lu = a + b * n * n, *solution = x + b * n * n;
+      failed[b] = factor_lu(n, n, lu, pivots.data());
+      if (failed[b]) return;
+      solve_lower_rows({.n = n, .upper = false, .unit = true}, lu, n, solution, n);
+      solve_rows({.n = n, .upper = true, .unit = false}, lu, n, solution, n, n);
+      exchange_columns(pivots.data(), n, solution);
     });
     return std::tuple{X, info};
   });
@@ -177,38 +165,19 @@ TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
     TensorRef X = few ? copy_by_columns<T>(B) : copy_by_rows(B);
     if (X->numel == 0) return X;
     T* x = elements<T>(X);
-    TensorRef turned = A.contiguous ? nullptr : transpose(A, -1, -2);
-    bool by_columns = turned && turned->contiguous && n > small_matrix;
+    TensorRef turned = A.contiguous || !few ? nullptr : transpose(A, -1, -2);
+    const bool by_columns = turned && turned->contiguous;
     TensorRef matrix = by_columns ? turned : contiguous(A);
     const T* a = elements<T>(matrix);
-    if (n <= small_matrix) {
-      each_matrix(count, n * n * k, [&](int64_t b) {
-        small_triangular(a + b * n * n, n, x + b * n * k, k, upper, unit);
-      });
-      return X;
-    }
-    if constexpr (!is_complex_v<T>)
-      if (few) {
-        each_matrix(count, n * n * k, [&](int64_t b) {
-          solve_triangle({.n = n, .upper = upper, .unit = unit, .by_columns = by_columns},
-                         a + b * n * n, x + b * n * k, k);
-        });
-        return X;
-      }
-    Routine<T> trsm("trsm");
-    if (!by_columns && n > 64 && k >= 32) {
-      each_matrix(count, n * n * k, [&](int64_t b) {
-        triangular_by_blocks(trsm, a + b * n * n, n, x + b * n * k, k, upper, unit);
-      });
-      return X;
-    }
-    // By columns the equation reads X^T A^T = B^T.
-    Int N = n, K = k;
-    T one(1);
-    const char *triangle = upper != by_columns ? "L" : "U", *turn = by_columns ? "T" : "N";
     each_matrix(count, n * n * k, [&](int64_t b) {
-      trsm("R", triangle, turn, unit ? "U" : "N", &K, &N, &one, a + b * n * n, &N, x + b * n * k,
-           &K, one_letter, one_letter, one_letter, one_letter);
+      const T* triangle = a + b * n * n;
+      if (few)
+        solve_few<T>({.n = n, .upper = upper, .unit = unit, .by_columns = by_columns}, triangle,
+                     x + b * n * k, k);
+      else if (n <= small_matrix)
+        small_triangular(triangle, n, x + b * n * k, k, upper, unit);
+      else
+        solve_rows({.n = n, .upper = upper, .unit = unit}, triangle, n, x + b * n * k, k, k);
     });
     return X;
   });
@@ -220,28 +189,24 @@ namespace {
 template <class T, class F>
 void each_lu(Tensor& A, F&& fn) {
   int64_t n = rows(A), count = matrices_in(A);
-  TensorRef LU = copy_by_rows(A);  // det A^T = det A, so the order does not matter
+  TensorRef LU = copy_by_rows(A);
   T* a = elements<T>(LU);
   auto with_pivots = [&](int64_t b, const Int* pivots) {
     bool negative = false;
     for (int64_t i = 0; i < n; ++i) negative ^= pivots[i] != i + 1;
     fn(b, a + b * n * n, negative);
   };
-  if (n <= small_matrix) {
-    each_matrix(count, cube(n), [&](int64_t b) {
-      Int pivots[small_matrix];
-      small_lu(a + b * n * n, n, n, pivots);
-      with_pivots(b, pivots);
-    });
-    return;
-  }
-  Routine<T> getrf("getrf");
-  Int N = n;
   each_matrix(count, cube(n), [&](int64_t b) {
-    std::vector<Int> pivots(n);
-    Int ignored;
-    getrf(&N, &N, a + b * n * n, &N, pivots.data(), &ignored);
-    with_pivots(b, pivots.data());
+    T* lu = a + b * n * n;
+    if (n <= small_matrix) {
+      Int pivots[small_matrix];
+      small_lu(lu, n, n, pivots);
+      with_pivots(b, pivots);
+    } else {
+      std::vector<Int> pivots(n);
+      factor_lu(n, n, lu, pivots.data());
+      with_pivots(b, pivots.data());
+    }
   });
 }
 

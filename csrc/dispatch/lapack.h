@@ -12,7 +12,7 @@ namespace flambeau {
 /// L below and U on and above the diagonal, row swaps counted from 1 (*B, min(m, n)), info.
 std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A);
 /// X with A X = B for (*B, n, n) and (*B, n, k) of one batch shape, info, and for matrices that are
-/// not small what solve_transposed takes: LAPACK's LU of the transposes, and its row swaps.
+/// not small what solve_transposed takes: LU by rows, and its row swaps.
 using Solved = std::tuple<TensorRef, TensorRef, TensorRef, TensorRef>;
 Solved solve(Tensor& A, Tensor& B);
 /// X with A^T X = B.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 #include "dispatch/basics.h"
@@ -148,58 +149,40 @@ void each_matrix(int64_t count, int64_t flops, F&& fn) {
   });
 }
 
-/// X (n, k) becomes the solution Y of A Y = X, from one triangle of A, both by rows: a block of
-/// rows at a time, so that most of the work is products. With `lower_rhs` X is lower triangular,
-/// and so is Y.
-template <class T>
-void triangular_by_blocks(const Routine<T>& trsm, const T* A, int64_t n, T* X, int64_t k,
-                          bool upper, bool unit, bool lower_rhs = false) {
-  constexpr int64_t block = 64;
-  int64_t count = (n + block - 1) / block;
-  T one(1);
-  Int N = n, K = k;
-  for (int64_t step = 0; step < count; ++step) {
-    int64_t i = (upper ? count - 1 - step : step) * block, height = std::min(block, n - i);
-    int64_t begin = upper ? i + height : 0, end = upper ? n : i;
-    int64_t width = lower_rhs && !upper ? std::min(k, i + height) : k;
-    Gemm<T> rest;
-    rest.M = height, rest.N = lower_rhs && !upper ? std::min(k, i) : k, rest.K = end - begin;
-    rest.a = A + i * n + begin, rest.b = X + begin * k, rest.c = X + i * k;
-    rest.lda = n, rest.ldb = k, rest.ldc = k;
-    rest.alpha = T(-1), rest.beta = T(1);
-    if (rest.K && rest.N) gemm(rest);
-    Int H = height, W = width;
-    trsm("R", upper ? "L" : "U", "N", unit ? "U" : "N", &W, &H, &one, A + i * n + i, &N, X + i * k,
-         &K, one_letter, one_letter, one_letter, one_letter);
-  }
-}
-
-/// X (n, k) by rows becomes the solution Y of A Y = X, where lu and pivots are LAPACK's for A^T = P
-/// L U: A = U^T L^T P^T, and U^T is the lower triangle by rows.
-template <class T>
-void solve_by_blocks(const Routine<T>& trsm, const T* lu, const Int* pivots, int64_t n, T* X,
-                     int64_t k, bool lower_rhs = false) {
-  triangular_by_blocks(trsm, lu, n, X, k, false, false, lower_rhs);
-  triangular_by_blocks(trsm, lu, n, X, k, true, true);
-  for (int64_t i = n - 1; i >= 0; --i)
-    if (int64_t other = pivots[i] - 1; other != i)
-      std::swap_ranges(X + i * k, X + (i + 1) * k, X + other * k);
-}
-
 /// Whether a real triangle of this size and so many right sides are for solve_triangle.
 template <class T>
 bool has_few_sides(int64_t n, int64_t k) {
   return !is_complex_v<T> && n > small_matrix && k <= few_right_sides;
 }
 
+/// solve_triangle where has_few_sides allows it.
+template <class T>
+void solve_few(const Triangle& shape, const T* A, T* X, int64_t k) {
+  if constexpr (!is_complex_v<T>) solve_triangle(shape, A, X, k);
+}
+
 /// Row i of X (n, k) by columns is exchanged with row pivots[i] - 1, in this order or backwards.
 template <class T>
-void exchange_rows(const Int* pivots, int64_t n, T* X, int64_t k, bool backwards) {
+void exchange_numbers(const Int* pivots, int64_t n, T* X, int64_t k, bool backwards) {
   for (int64_t c = 0; c < k; ++c)
     for (int64_t step = 0; step < n; ++step) {
       const int64_t i = backwards ? n - 1 - step : step;
       std::swap(X[c * n + i], X[c * n + pivots[i] - 1]);
     }
+}
+
+/// Columns of X (n, n) by rows are exchanged, the last one first: X times the matrix that exchanges
+/// rows.
+template <class T>
+void exchange_columns(const Int* pivots, int64_t n, T* X) {
+  std::vector<Int> from(n);
+  std::iota(from.begin(), from.end(), 0);
+  for (int64_t i = n - 1; i >= 0; --i) std::swap(from[i], from[pivots[i] - 1]);
+  std::vector<T> row(n);
+  for (int64_t i = 0; i < n; ++i) {
+    std::copy_n(X + i * n, n, row.data());
+    for (int64_t j = 0; j < n; ++j) X[i * n + j] = row[from[j]];
+  }
 }
 
 inline int64_t cube(int64_t n) { return n * n * n; }
