@@ -296,6 +296,36 @@ def test_long_lanes_are_the_same_for_any_number_of_threads(dtype):
         assert np.array_equal(values.numpy(), array[expected])
 
 
+@pytest.mark.parametrize("n", [100, 3000, 150_001])
+@pytest.mark.parametrize("low, high", [(0, 2), (-500, 500), (-(2**30), 2**30), (-(2**62), 2**62)])
+@pytest.mark.parametrize("descending", [False, True])
+def test_integers_of_every_range(n, low, high, descending):
+    """Few values are counted, and keys of 64 bits travel in 32 where their range allows."""
+    array = np.random.default_rng(4).integers(low, high, n)
+    places = np.argsort(~array if descending else array, kind="stable")
+    for values, indices in _with_threads(
+        lambda: fl.from_numpy(array).sort(stable=True, descending=descending)
+    ):
+        np.testing.assert_array_equal(indices.numpy(), places)
+        np.testing.assert_array_equal(values.numpy(), array[places])
+    columns = fl.from_numpy(array[: n // 2 * 2]).view(-1, 2).sort(0, descending=descending)[0]
+    expected = np.sort(array[: n // 2 * 2].reshape(-1, 2), 0)
+    np.testing.assert_array_equal(columns.numpy(), expected[::-1] if descending else expected)
+
+
+@pytest.mark.parametrize("n", [100, 3000, 150_000])
+def test_float64_that_share_their_highest_bits(n):
+    """Keys of which 32 bits are sorted first, with few and with many that share them."""
+    random = np.random.default_rng(5)
+    near = 1 + random.integers(0, 50, n) * 2.0**-52
+    mixed = np.where(random.random(n) < 0.1, near, random.standard_normal(n))
+    for array in (near, mixed):
+        values, indices = fl.from_numpy(array).sort(stable=True)
+        places = np.argsort(array, kind="stable")
+        np.testing.assert_array_equal(indices.numpy(), places)
+        np.testing.assert_array_equal(values.numpy(), array[places])
+
+
 def test_calls_in_all_spellings():
     x = fl.tensor([[3.0, 1.0, 2.0], [1.0, 5.0, 4.0]])
     assert fl.sort(x, 0).values.tolist() == [[1, 1, 2], [3, 5, 4]]

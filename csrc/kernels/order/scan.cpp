@@ -8,6 +8,7 @@
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
+#include "runtime/threads.h"
 
 namespace flambeau {
 namespace {
@@ -123,9 +124,12 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
   int64_t n = self.sizes[dim], out_step = out.strides[dim], self_step = self.strides[dim];
   if (n == 0) return;
   Walk<2> walk(self.ndim, self.sizes, {out.strides, self.strides}, dim);
+  // Integers have no latency to hide, and one thread would read them twice.
+  const bool in_order = std::is_integral_v<Acc> && runs_serially();
   if constexpr (std::is_arithmetic_v<Acc>)
-    if (walk.numel() == 1 && cost == 1 && n >= 8 * segment && self_step == 1 && out_step == 1 &&
-        self.data != out.data && scan_segments(n, self.as<T>(), out.as<T>(), initial, step))
+    if (walk.numel() == 1 && !in_order && cost == 1 && n >= 8 * segment && self_step == 1 &&
+        out_step == 1 && self.data != out.data &&
+        scan_segments(n, self.as<T>(), out.as<T>(), initial, step))
       return;
   int64_t out_next = walk.inner_stride(0), self_next = walk.inner_stride(1);
   int64_t grain = std::max<int64_t>(1, walk_grain / (n * cost));

@@ -8,94 +8,13 @@
 #include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
+#include "kernels/order/radix.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 #include "tensor/error.h"
 
 namespace flambeau {
 namespace {
-
-// Keys of up to 32 bits travel with their place in one uint64: comparing it is stable by itself.
-struct Packed {
-  uint64_t bits;
-  static Packed make(uint64_t key, uint64_t place) { return {key << 32 | place}; }
-  uint64_t key() const { return bits >> 32; }
-  uint64_t place() const { return bits & 0xffffffffu; }
-  bool operator<(const Packed& other) const { return bits < other.bits; }
-};
-struct Wide {
-  uint64_t key_, place_;
-  static Wide make(uint64_t key, uint64_t place) { return {key, place}; }
-  uint64_t key() const { return key_; }
-  uint64_t place() const { return place_; }
-  bool operator<(const Wide& other) const {
-    return key_ != other.key_ ? key_ < other.key_ : place_ < other.place_;
-  }
-};
-
-constexpr int64_t radix_min = 64;  // below, comparison sorting is as quick as counting digits
-
-constexpr int64_t radix_chunk = int64_t{1} << 17;  // pairs that a thread counts and moves at once
-
-/// Least significant digit first, 8 bits at a time; digits that all keys share are skipped. Long
-/// ones in chunks, each of which knows where its pairs with a digit go.
-template <class Pair>
-void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
-  const int64_t n_chunks = runs_serially() ? 1 : (n + radix_chunk - 1) / radix_chunk;
-  const int64_t length = n_chunks == 1 ? n : radix_chunk;
-  auto each_chunk = [&](auto&& fn) {
-    parallel_for(n_chunks, [&](int64_t chunk) {
-      fn(chunk, chunk * length, std::min(n, (chunk + 1) * length));
-    });
-  };
-  std::vector<uint64_t> differing(n_chunks);
-  each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
-    const uint64_t first = pairs[0].key();
-    uint64_t differs = 0;
-    for (int64_t i = begin; i < end; ++i) differs |= pairs[i].key() ^ first;
-    differing[chunk] = differs;
-  });
-  uint64_t differs = 0;
-  for (uint64_t part : differing) differs |= part;
-  int digits[8], n_digits = 0;  // their lowest bits
-  for (int b = 0; b < key_bytes; ++b)
-    if (differs >> (8 * b) & 255) digits[n_digits++] = 8 * b;
-  std::vector<int64_t> counts(n_chunks * n_digits * 256);
-  auto counts_of = [&](int64_t chunk, int d) { return &counts[(chunk * n_digits + d) * 256]; };
-  auto count_digits = [&](const Pair* from, int first, int last) {
-    each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
-      int64_t* own = counts_of(chunk, first);
-      std::fill_n(own, (last - first) * 256, 0);
-      if (last - first == 4 && digits[first] == 0 && digits[last - 1] == 24) {  // of most floats
-        for (int64_t i = begin; i < end; ++i) {
-          const uint64_t key = from[i].key();
-          for (int d = 0; d < 4; ++d) ++own[d * 256 + (key >> 8 * d & 255)];
-        }
-        return;
-      }
-      for (int64_t i = begin; i < end; ++i) {
-        const uint64_t key = from[i].key();
-        for (int d = first; d < last; ++d) ++own[(d - first) * 256 + (key >> digits[d] & 255)];
-      }
-    });
-  };
-  if (n_digits && n_chunks == 1) count_digits(pairs, 0, n_digits);
-  Pair *from = pairs, *to = scratch;
-  for (int d = 0; d < n_digits; ++d) {
-    if (n_chunks > 1) count_digits(from, d, d + 1);  // what lies in a chunk has changed
-    int64_t start = 0;
-    for (int digit = 0; digit < 256; ++digit)
-      for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
-        start += std::exchange(counts_of(chunk, d)[digit], start);
-    each_chunk([&](int64_t chunk, int64_t begin, int64_t end) {
-      int64_t* next = counts_of(chunk, d);
-      const int shift = digits[d];
-      for (int64_t i = begin; i < end; ++i) to[next[from[i].key() >> shift & 255]++] = from[i];
-    });
-    std::swap(from, to);
-  }
-  if (from != pairs) std::copy(from, from + n, pairs);
-}
 
 template <class Pair>
 void insertion_sort(Pair* pairs, int64_t n) {
@@ -323,6 +242,117 @@ std::pair<int64_t, int64_t> longest_run(const Pair* pairs, int64_t n) {
   return {best, longest};
 }
 
+/// fn(i, key of element i) for all of a lane, shared among threads.
+template <class T, class F>
+void each_key(const T* from, int64_t n, int64_t step, bool descending, F&& fn) {
+  using Key = typename Order<T>::Key;
+  const Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
+  Chunks(n).each([&](int64_t, int64_t begin, int64_t end) {
+    if (step == 1)
+      for (int64_t i = begin; i < end; ++i) fn(i, static_cast<Key>(Order<T>::key(from[i]) ^ flip));
+    else
+      for (int64_t i = begin; i < end; ++i)
+        fn(i, static_cast<Key>(Order<T>::key(from[i * step]) ^ flip));
+  });
+}
+
+/// Sorts pairs by keys of which they have the highest 32 bits, and then those that share these, by
+/// key(place). False, where too many do: they are then to be sorted by whole keys.
+template <class Key>
+bool sort_by_halves(Packed* pairs, Packed* scratch, int64_t n, Key&& key) {
+  radix_sort(pairs, scratch, n, 4);
+  int64_t shared = 0;
+  for (int64_t i = 1; i < n; ++i) shared += pairs[i].key() == pairs[i - 1].key();
+  if (shared * 4 > n) return false;
+  if (shared == 0) return true;
+  for (int64_t begin = 0, end; begin < n; begin = end) {
+    end = begin + 1;
+    while (end < n && pairs[end].key() == pairs[begin].key()) ++end;
+    if (end - begin == 1) continue;
+    auto earlier = [&](const Packed& a, const Packed& b) {
+      return key(a.place()) < key(b.place());
+    };
+    if (end - begin == 2 && earlier(pairs[begin + 1], pairs[begin]))
+      std::swap(pairs[begin], pairs[begin + 1]);
+    if (end - begin > 2) std::stable_sort(pairs + begin, pairs + end, earlier);
+  }
+  return true;
+}
+
+/// Where the results of a lane go; values may be null.
+template <class T>
+struct SortedLane {
+  const T* from;
+  int64_t step;
+  int64_t* index;
+  int64_t index_step;
+  T* value;
+  int64_t value_step;
+
+  void put(int64_t position, int64_t place) const {
+    index[position * index_step] = place;
+    if (value) value[position * value_step] = from[place * step];
+  }
+  /// Two loops take less time than one.
+  template <class Pair>
+  void put_all(const Pair* sorted, int64_t n) const {
+    Chunks(n).each([this, sorted](int64_t, int64_t begin, int64_t end) {
+      const SortedLane to = *this;
+      for (int64_t i = begin; i < end; ++i)
+        to.index[i * to.index_step] = static_cast<int64_t>(sorted[i].place());
+      if (to.value)
+        for (int64_t i = begin; i < end; ++i)
+          to.value[i * to.value_step] = to.from[sorted[i].place() * to.step];
+    });
+  }
+};
+
+template <class T>
+void sort_lane(const SortedLane<T>& to, int64_t n, bool descending, PairOf<T>* pairs,
+               PairOf<T>* scratch) {
+  using Key = typename Order<T>::Key;
+  constexpr int64_t few_values = 2048, most_by_halves = int64_t{1} << 17;
+  const T* from = to.from;
+  const int64_t step = to.step;
+  if (n < radix_min) {
+    load(pairs, from, n, step, descending);
+    sort_pairs(pairs, scratch, n, sizeof(T));
+    return to.put_all(pairs, n);
+  }
+  const Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
+  auto key_at = [=](int64_t i) { return static_cast<Key>(Order<T>::key(from[i * step]) ^ flip); };
+  uint64_t least = 0;
+  int low_bits = 32;  // of keys of 64 bits, which pairs of 64 bits leave out
+  if constexpr (!Order<T>::floating && sizeof(T) > 1) {
+    const KeyRange range =
+        step == 1
+            ? KeyRange::of(
+                  n, [=](int64_t i) { return static_cast<Key>(Order<T>::key(from[i]) ^ flip); })
+            : KeyRange::of(n, key_at);
+    least = range.least;
+    low_bits = std::max(0, range.bits() - 32);
+    if (range.most - least < few_values && n >= few_values / 4)
+      return counting_sort(
+          n, static_cast<int64_t>(range.most - least) + 1,
+          [=](int64_t i) { return key_at(i) - least; },
+          [to](int64_t position, int64_t i) { to.put(position, i); });
+  }
+  if constexpr (sizeof(T) == 8) {
+    Packed *narrow = reinterpret_cast<Packed*>(pairs), *room = reinterpret_cast<Packed*>(scratch);
+    if (n <= (low_bits ? most_by_halves : int64_t{0xffffffff})) {
+      each_key(from, n, step, descending,
+               [=](int64_t i, Key key) { narrow[i] = Packed::make((key - least) >> low_bits, i); });
+      if (low_bits == 0) radix_sort(narrow, room, n, 4);
+      if (low_bits == 0 || sort_by_halves(narrow, room, n, key_at)) return to.put_all(narrow, n);
+    }
+  }
+  each_key(from, n, step, descending, [=](int64_t i, Key key) {
+    pairs[i] = PairOf<T>::make(static_cast<Key>(key - static_cast<Key>(least)), i);
+  });
+  radix_sort(pairs, scratch, n, sizeof(T));
+  to.put_all(pairs, n);
+}
+
 }  // namespace
 
 void sort(const Strided* values, const Strided& indices, const Strided& self, int dim,
@@ -340,14 +370,8 @@ void sort(const Strided* values, const Strided& indices, const Strided& self, in
                        });
                        return;
                      }
-                   auto* pairs = memory.pairs();
-                   load(pairs, from, n, step, descending);
-                   sort_pairs(pairs, memory.scratch(), n, sizeof(T));
-                   for (int64_t i = 0; i < n; ++i)
-                     index[i * index_step] = static_cast<int64_t>(pairs[i].place());
-                   if (value)
-                     for (int64_t i = 0; i < n; ++i)
-                       value[i * value_step] = from[pairs[i].place() * step];
+                   sort_lane<T>({from, step, index, index_step, value, value_step}, n, descending,
+                                memory.pairs(), memory.scratch());
                  });
   });
 }

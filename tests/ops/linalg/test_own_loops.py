@@ -192,6 +192,55 @@ def test_matrix_exp_of_all_norms(norm, dtype, tolerance):
         assert np.abs(got.numpy() - expected).max() <= tolerance * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("m, n", [(17, 17), (40, 24), (24, 40), (130, 130), (300, 65), (65, 300)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+def test_lu_by_halves(m, n, dtype):
+    A = _matrix(2, m, n, dtype=dtype)
+    LU, pivots = fl.linalg.lu_factor(A)
+    P, L, U = fl.lu_unpack(LU, pivots)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose((P @ L @ U).numpy(), A.numpy(), atol=tolerance)
+    assert L.abs().max() <= 1 + 1e-6  # the largest number of each column was taken
+    assert LU.stride()[-2] == 1  # by columns, as PyTorch has it
+
+
+def test_lu_of_dependent_columns_names_the_first_zero():
+    A = _matrix(40, 40)
+    A[:, 11] = 0
+    A[:, 30] = 0
+    assert fl.linalg.lu_factor_ex(A).info == 12
+    assert fl.linalg.det(A) == 0
+    assert fl.linalg.lu_factor_ex(fl.zeros(20, 30)).info == 1
+
+
+def test_lu_of_the_least_numbers_divides_by_them():
+    A = fl.eye(20) * 1e-40  # whose inverses are infinite
+    A[5, 4] = 5e-41
+    LU, _ = fl.linalg.lu_factor(A)
+    np.testing.assert_allclose(LU[5, 4].item(), 0.5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n, k", [(17, 1), (40, 17), (65, 40), (130, 70), (200, 600)])
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_triangles_with_many_right_sides(n, k, upper, dtype):
+    A = _matrix(n, n, dtype=dtype) / n + fl.eye(n, dtype=getattr(fl, dtype))
+    B = _matrix(n, k, dtype=dtype)
+    for matrix in (A, A.mT.contiguous().mT):
+        X = fl.linalg.solve_triangular(matrix, B, upper=upper)
+        triangle = A.triu() if upper else A.tril()
+        np.testing.assert_allclose((triangle @ X).numpy(), B.numpy(), atol=1e-12)
+        unit = fl.linalg.solve_triangular(matrix, B, upper=upper, unitriangular=True)
+        triangle = triangle - triangle.diagonal().diag() + fl.eye(n, dtype=A.dtype)
+        np.testing.assert_allclose((triangle @ unit).numpy(), B.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [17, 64, 65, 200])
+def test_inverse_of_larger_matrices(n):
+    A = _matrix(n, n)
+    np.testing.assert_allclose((fl.linalg.inv(A) @ A).numpy(), np.eye(n), atol=1e-9)
+
+
 def test_multi_dot_takes_the_cheapest_order():
     for _ in range(20):
         sizes = RANDOM.integers(1, 9, RANDOM.integers(3, 8)).tolist()
@@ -230,6 +279,10 @@ def test_same_bits_for_any_number_of_threads():
             *fl.linalg.eigh(S),
             fl.linalg.eigvalsh(S),
             fl.linalg.solve(A, B),
+            fl.linalg.solve(A, A.mT),
+            *fl.linalg.lu_factor(A),
+            fl.linalg.inv(A),
+            fl.linalg.solve_triangular(A, A.mT, upper=True),
             fl.linalg.lstsq(A, B)[0],
             fl.linalg.eigvals(S),
             fl.matrix_exp(A / 20),
