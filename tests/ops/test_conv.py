@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import flambeau as torch
 from flambeau import _core
 from flambeau.nn import functional as F
+from tests.at_level import at_lower_levels, run_at_level
 
 RNG = np.random.default_rng(0)
 
@@ -65,6 +67,12 @@ CASES = [
     ((33, 30), (3, 3), (1, 1), (2, 2), (2, 2), 1, 33, 40),
     ((25, 29), (3, 3), (1, 1), (0, 6), (3, 3), 1, 64, 70),
     ((19, 22), (3, 3), (1, 1), (4, 2), (4, 1), 2, 20, 30),
+    # Stride 2, as images of every second pixel
+    ((20, 21), (4, 4), (2, 2), (1, 2), (1, 1), 1, 16, 33),
+    ((23, 15), (4, 4), (2, 2), (0, 1), (1, 1), 2, 20, 17),
+    ((16, 16), (4, 4), (2, 2), (1, 1), (1, 1), 1, 100, 130),
+    ((18, 17), (6, 6), (2, 2), (2, 3), (1, 1), 1, 18, 20),
+    ((16, 17), (2, 2), (1, 1), (0, 1), (1, 1), 1, 17, 35),  # the kernels these have
     # Products over packed pixels
     ((13, 10), (3, 3), (1, 1), (1, 1), (1, 1), 1, 20, 50),
     ((13, 10), (3, 3), (2, 2), (1, 1), (1, 1), 1, 37, 65),
@@ -226,6 +234,19 @@ def test_conv_accuracy(channels, size, taps):
     for found, exact in zip(*results, strict=True):
         found, exact = found.detach().numpy(), exact.detach().numpy()
         assert np.abs(found - exact).max() < 6e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_conv_gradients_of_stride_2_keep_infinities_in_place(value):
+    sizes = ((2, 32, 20, 20), (32, 32, 4, 4), (2, 32, 10, 10))
+    x, w, g = (draw(*s, dtype=np.float32) for s in sizes)
+    g[0, 3, 4, 5] = value
+    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w)]
+    output = torch.conv2d(*leaves, None, 2, 1)
+    grad_x, grad_w = (t.numpy() for t in gradients(output, torch.from_numpy(g), leaves))
+    wrong = ~np.isfinite(grad_x)
+    assert wrong[0, :, 7:11, 9:13].all() and wrong.sum() == 32 * 16
+    assert (~np.isfinite(grad_w)).sum() == 32 * 16 and not np.isfinite(grad_w[3]).any()
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan])
@@ -482,3 +503,16 @@ def test_transposed_convolution_of_planes_without_elements(groups, channels, siz
     assert (y == 1).all()  # the bias alone
     y.sum().backward()
     assert x.grad.shape == x.shape and not weight.grad.any()
+
+
+PROGRAM = """
+import test_conv as t
+for case in t.CASES[8:19]:
+    t.test_conv_agrees_with_its_definition(case, "float32")
+    t.test_conv_gradients_are_its_adjoints(case, "float32")
+"""
+
+
+@at_lower_levels
+def test_conv_at_lower_instruction_sets(level):
+    run_at_level(level, PROGRAM, os.path.dirname(__file__))

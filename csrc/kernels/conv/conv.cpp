@@ -13,6 +13,7 @@
 #include "kernels/conv/panels.h"
 #include "kernels/conv/patches.h"
 #include "kernels/conv/product.h"
+#include "kernels/conv/strided.h"
 #include "kernels/conv/winograd.h"
 #include "kernels/elements/convert.h"
 #include "runtime/threads.h"
@@ -76,6 +77,7 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
   if constexpr (std::is_same_v<T, float>) {
     if (winograd_fits(c) && correlate_winograd(c, source, weight, bias, relu, target)) return;
     if (correlate_dilated(c, source, weight, bias, relu, target)) return;
+    if (correlate_strided(c, source, weight, bias, relu, target)) return;
   }
   if (correlate_fits_panels(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
   correlate_direct<T>(c, source, weight, bias, relu, target);
@@ -94,6 +96,8 @@ void correlate_phases(const std::vector<Correlation>& phases, const T* source, c
   if (phases.empty()) return;
   if (correlate_fits_depthwise<T>(phases))
     return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
+  if constexpr (std::is_same_v<T, float>)
+    if (correlate_strided(phases, source, weight, bias, relu, target)) return;
   for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
 }
 
@@ -108,6 +112,7 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
   if constexpr (std::is_same_v<T, float>) {
     if (outer_winograd_fits(c) && outer_winograd(c, grad, source, grad_weight)) return;
     if (outer_dilated(c, grad, source, grad_weight)) return;
+    if (outer_strided(c, grad, source, grad_weight)) return;
   }
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
   if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);

@@ -105,6 +105,28 @@ struct TileChunk {
   int row_begin, row_end, begin, end;
 };
 
+/// The transforms of conv/winograd.h over n tiles side by side, up to a register tile of them,
+/// whole vectors at a time. Point q of tile t is at q * point_step + t. Chunks are in the order of
+/// their lanes, of lanes / 4 tiles at most.
+template <class T>
+struct WinogradLoops {
+  /// From tiles of taps + 3 squared elements, 4 apart, and of 4 x 4 that do not overlap.
+  void (*input)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
+                int64_t n, T* points, int64_t point_step);
+  void (*grad)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
+               int64_t n, T* points, int64_t point_step);
+  /// To tiles of 4 x 4 elements, plus bias, and clamped at 0 if relu. False if one of them is
+  /// infinite or NaN before it is clamped.
+  bool (*output)(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
+                 const TileChunk* chunks, int64_t n_chunks, T* plane, int64_t row_step);
+  /// Weight: kernel t has its weights at weight + kernel_step * t, taken in the order `tap`.
+  void (*weight)(const T* weight, int64_t kernel_step, const int64_t* tap, int64_t n, T* points,
+                 int64_t point_step);
+  /// Sums: the way back of weight for its gradient, of kernels without gaps; reads whole vectors of
+  /// points.
+  void (*sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap, T* weight);
+};
+
 template <class T>
 struct ConvKernels {
   int lanes;           // elements of a vector
@@ -146,26 +168,8 @@ struct ConvKernels {
   void (*depthwise_outer)(const DepthwiseTask<T>& task, const T* grad, int64_t channel,
                           T* sums) = nullptr;
 
-  /// The transforms of conv/winograd.h over n tiles side by side, up to a register tile of them,
-  /// whole vectors at a time. Point q of tile t is at q * point_step + t. Chunks are in the order
-  /// of their lanes, of lanes / 4 tiles at most. Null for float64.
-  ///
-  /// From tiles of 6 x 6 elements that overlap by 2, and of 4 x 4 that do not.
-  void (*winograd_input)(const T* plane, int64_t row_step, const TileChunk* chunks,
-                         int64_t n_chunks, int64_t n, T* points, int64_t point_step) = nullptr;
-  void (*winograd_grad)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
-                        int64_t n, T* points, int64_t point_step) = nullptr;
-  /// To tiles of 4 x 4 elements, plus bias, and clamped at 0 if relu. False if one of them is
-  /// infinite or NaN before it is clamped.
-  bool (*winograd_output)(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
-                          const TileChunk* chunks, int64_t n_chunks, T* plane,
-                          int64_t row_step) = nullptr;
-  /// Weight: kernel t is the 9 weights at weight + 9 * t, taken in the order `tap`.
-  void (*winograd_weight)(const T* weight, const int64_t* tap, int64_t n, T* points,
-                          int64_t point_step) = nullptr;
-  /// Sums: the way back of winograd_weight for its gradient; reads whole vectors of points.
-  void (*winograd_sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap,
-                        T* weight) = nullptr;
+  /// For kernels of 2 x 2 and of 3 x 3; null for float64.
+  WinogradLoops<T> winograd[2] = {};
 };
 
 /// The kernels for this machine. T: float, double.

@@ -402,11 +402,8 @@ constexpr ConvKernels<T> kernels() {
                           depthwise_kernel<T>(),
                           depthwise_outer_kernel<T>()};
   if constexpr (sizeof(T) == 4) {
-    found.winograd_input = winograd_read<T, 6>;
-    found.winograd_grad = winograd_read<T, 4>;
-    found.winograd_output = winograd_output<T>;
-    found.winograd_weight = winograd_weight<T>;
-    found.winograd_sums = winograd_sums<T>;
+    found.winograd[0] = winograd_loops<T, 2>();
+    found.winograd[1] = winograd_loops<T, 3>();
   }
   return found;
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <cmath>
 
 #include "kernels/conv/planes.h"
 #include "kernels/gemm/problem.h"
@@ -15,7 +14,6 @@
 namespace flambeau {
 namespace {
 
-constexpr int n_points = 36;
 constexpr int64_t most_points = 6 << 20;  // floats of the transformed tiles kept at once: 24 MiB
 // Targets whose weights are transformed and multiplied together, and how many floats lie between
 // points beyond what they hold: a power of two would let them share sets of the cache.
@@ -25,31 +23,45 @@ constexpr int64_t block_tiles = 144;  // tiles multiplied together: 3 panels of 
 constexpr int64_t slice = 128;
 enum Slot { weight_slot, source_slot, points_slot, rows_slot };
 
-/// One dimension in tiles of 4 results; tile i reads sources 4 i + first ... + 5.
+/// One dimension in tiles of 4 results; tile i reads sources 4 i + first ... + taps + 2.
 struct TiledAxis {
   int64_t n_tiles, first;
   int64_t tap[3];  // kernel index of each tap, in the order of the sources they read
 
   explicit TiledAxis(const CorrelationAxis& axis) {
     n_tiles = ceil_div(axis.count, 4);
-    bool rising = axis.offset[0] < axis.offset[2];
-    first = std::min(axis.offset[0], axis.offset[2]);
-    for (int k = 0; k < 3; ++k) tap[k] = axis.tap[rising ? k : 2 - k];
+    const int taps = static_cast<int>(axis.tap.size());
+    bool rising = axis.offset[0] < axis.offset[taps - 1];
+    first = std::min(axis.offset[0], axis.offset[taps - 1]);
+    for (int k = 0; k < taps; ++k) tap[k] = axis.tap[rising ? k : taps - 1 - k];
   }
 };
 
-/// Index in the 3x3 kernel of each tap, in the order of the sources they read.
-std::array<int64_t, 9> tap_order(const TiledAxis& rows, const TiledAxis& columns) {
+/// Taps of a side of the kernel: 2 or 3.
+int64_t taps_of(const Correlation& c) { return static_cast<int64_t>(c.axis[1].tap.size()); }
+int64_t points_of(const Correlation& c) { return (taps_of(c) + 3) * (taps_of(c) + 3); }
+/// Weights from one kernel to the next.
+int64_t kernel_step(const Correlation& c) { return c.kernel[0] * c.kernel[1] * c.kernel[2]; }
+const WinogradLoops<float>& loops_of(const Correlation& c) {
+  return conv_kernels<float>().winograd[taps_of(c) - 2];
+}
+
+/// Index in the kernel of each tap, in the order of the sources they read.
+std::array<int64_t, 9> tap_order(const Correlation& c) {
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
+  const int64_t taps = taps_of(c);
   std::array<int64_t, 9> order;
-  for (int i = 0; i < 9; ++i) order[i] = rows.tap[i / 3] * 3 + columns.tap[i % 3];
+  for (int i = 0; i < taps * taps; ++i)
+    order[i] = rows.tap[i / taps] * c.kernel[2] + columns.tap[i % taps];
   return order;
 }
 
 bool axis_fits(const CorrelationAxis& axis) {
-  if (axis.tap.size() != 3 || axis.source_step != 1 || axis.target_step != 1 || axis.count < 4)
+  const size_t taps = axis.tap.size();
+  if ((taps != 2 && taps != 3) || axis.source_step != 1 || axis.target_step != 1 || axis.count < 4)
     return false;
   int64_t step = axis.offset[1] - axis.offset[0];
-  return (step == 1 || step == -1) && axis.offset[2] - axis.offset[1] == step;
+  return (step == 1 || step == -1) && axis.offset[taps - 1] - axis.offset[taps - 2] == step;
 }
 
 bool all_finite(const float* values, int64_t n) {
@@ -76,46 +88,19 @@ std::vector<Run> runs_of(int64_t first, int64_t count, int64_t tile_rows, int64_
   return runs;
 }
 
-/// G x for one row or column of a kernel: see conv/winograd.h.
-template <class T>
-void transform_weight(const T& x0, const T& x1, const T& x2, T (&out)[6]) {
-  const float a = std::sqrt(0.5f), b = std::sqrt(2.0f);
-  out[0] = x0;
-  out[1] = (-2.0f / 3) * (x0 + a * x1 + 0.5f * x2);
-  out[2] = (-2.0f / 3) * (x0 - a * x1 + 0.5f * x2);
-  out[3] = (1.0f / 6) * (x0 + b * x1 + 2.0f * x2);
-  out[4] = (1.0f / 6) * (x0 - b * x1 + 2.0f * x2);
-  out[5] = x2;
-}
-
 /// Transformed weights [block of targets][point][source][target].
-const float* pack_weight(const Correlation& c, const TiledAxis& rows, const TiledAxis& columns,
-                         int64_t block_m, const float* weight) {
-  typedef float eight __attribute__((vector_size(32)));
+const float* pack_weight(const Correlation& c, int64_t block_m, const float* weight) {
+  const int64_t n_points = points_of(c), n_blocks = ceil_div(c.n_target, block_m);
   float* packed = Workspace::get<float>(weight_slot, c.groups * c.n_target * c.n_source * n_points);
-  const int64_t n_blocks = ceil_div(c.n_target, block_m);
+  const std::array<int64_t, 9> taps = tap_order(c);
   parallel_for(c.groups * n_blocks, [&](int64_t index) {
     const int64_t group = index / n_blocks, m0 = index % n_blocks * block_m;
     const int64_t m_count = std::min(block_m, c.n_target - m0);
     float* to = packed + (group * c.n_target + m0) * c.n_source * n_points;
     const float* from = weight + group * c.weight_group + m0 * c.weight_target;
-    for (int64_t s = 0; s < c.n_source; ++s) {
-      eight w[3][3] = {};
-      for (int r = 0; r < 3; ++r)
-        for (int k = 0; k < 3; ++k)
-          for (int64_t m = 0; m < m_count; ++m)
-            w[r][k][m] =
-                from[m * c.weight_target + s * c.weight_source + rows.tap[r] * 3 + columns.tap[k]];
-      eight half[3][6];
-      for (int r = 0; r < 3; ++r) transform_weight(w[r][0], w[r][1], w[r][2], half[r]);
-      for (int j = 0; j < 6; ++j) {
-        eight u[6];
-        transform_weight(half[0][j], half[1][j], half[2][j], u);
-        for (int i = 0; i < 6; ++i)
-          std::memcpy(to + ((i * 6 + j) * c.n_source + s) * m_count, &u[i],
-                      m_count * sizeof(float));
-      }
-    }
+    for (int64_t s = 0; s < c.n_source; ++s)
+      loops_of(c).weight(from + s * c.weight_source, c.weight_target, taps.data(), m_count,
+                         to + s * m_count, c.n_source * m_count);
   });
   return packed;
 }
@@ -124,7 +109,7 @@ const float* pack_weight(const Correlation& c, const TiledAxis& rows, const Tile
 struct TiledPlanes {
   int64_t item_step, n_rows, n_columns;  // from an item to the next, and of a plane
   int64_t first_row, first_column;       // of tile 0
-  int height;                            // 6 where tiles overlap by 2, else 4
+  int height;                            // of a tile: 4, and what it has in common with the next
 
   /// The chunks of tiles [first, first + count), in the order of their lanes.
   std::vector<TileChunk> chunks(const std::vector<Run>& runs, int64_t lanes) const {
@@ -151,8 +136,12 @@ struct TiledPlanes {
 
 TiledPlanes source_planes(const Correlation& c, const TiledAxis& rows, const TiledAxis& columns) {
   const int64_t n_rows = c.axis[1].source_size, n_columns = c.axis[2].source_size;
-  return {
-      c.groups * c.n_source * n_rows * n_columns, n_rows, n_columns, rows.first, columns.first, 6};
+  return {c.groups * c.n_source * n_rows * n_columns,
+          n_rows,
+          n_columns,
+          rows.first,
+          columns.first,
+          static_cast<int>(taps_of(c)) + 3};
 }
 TiledPlanes target_planes(const Correlation& c) {
   const int64_t n_rows = c.axis[1].count, n_columns = c.axis[2].count;
@@ -165,12 +154,15 @@ bool winograd_fits(const Correlation& c) {
   const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
   if (depth.tap.size() != 1 || depth.count != 1 || depth.source_size != 1 || depth.target_size != 1)
     return false;
-  if (!axis_fits(rows) || !axis_fits(columns)) return false;
+  if (!axis_fits(rows) || !axis_fits(columns) || rows.tap.size() != columns.tap.size())
+    return false;
   if (rows.target_start != 0 || columns.target_start != 0) return false;
   // Below 16 channels the transforms cost more than the products they save, and with few tiles
   // those of the weights do.
-  const int64_t n_tiles = c.n_items * ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
-  return c.n_source >= 16 && c.n_target >= 16 && n_tiles >= 12;
+  const int64_t tiles = ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
+  if (c.n_source < 16 || c.n_target < 16 || c.n_items * tiles < 12) return false;
+  // Kernels of 2 x 2 save less, of which tiles that are not full leave too little.
+  return taps_of(c) == 3 || tiles * points_of(c) * 10 <= rows.count * columns.count * 4 * 7;
 }
 
 bool outer_winograd_fits(const Correlation& c) {
@@ -250,13 +242,12 @@ class WideWinograd {
   void transform_source(int64_t group, int64_t s, int64_t at) {
     const TileBlock& block = blocks_[at];
     const int64_t s0 = s / slice * slice, n_s = std::min(slice, c_.n_source - s0);
-    float* to = points_ + at * block_step_ + s / slice * n_points * point_step;
+    float* to = points_ + at * block_step_ + s / slice * n_points_ * point_step;
     for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
       const std::vector<TileChunk>& chunks = block.reads[panel];
-      kernels_.winograd_input(
-          source_ + (group * c_.n_source + s) * source_plane_, sources_.n_columns, chunks.data(),
-          static_cast<int64_t>(chunks.size()), block.tiles(panel),
-          to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
+      loops_.input(source_ + (group * c_.n_source + s) * source_plane_, sources_.n_columns,
+                   chunks.data(), static_cast<int64_t>(chunks.size()), block.tiles(panel),
+                   to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
     }
   }
 
@@ -266,20 +257,20 @@ class WideWinograd {
         weight_ + group * c_.weight_group + m0 * c_.weight_target + s0 * c_.weight_source;
     if (by_source_) {
       for (int64_t m = 0; m < m_count; ++m)
-        kernels_.winograd_weight(from + m * c_.weight_target, taps_.data(), n_s, to + m * n_s,
-                                 weight_step);
+        loops_.weight(from + m * c_.weight_target, c_.weight_source, taps_.data(), n_s,
+                      to + m * n_s, weight_step);
     } else {
       for (int64_t s = 0; s < n_s; ++s)
-        kernels_.winograd_weight(from + s * c_.weight_source, taps_.data(), m_count,
-                                 to + s * m_count, weight_step);
+        loops_.weight(from + s * c_.weight_source, c_.weight_target, taps_.data(), m_count,
+                      to + s * m_count, weight_step);
     }
   }
 
   void multiply(int64_t group, int64_t part, int64_t at) {
     const TileBlock& block = blocks_[at];
     const int64_t m0 = part * part_m, m_count = std::min(part_m, c_.n_target - m0);
-    float* weights = Workspace::get<float>(weight_slot, n_points * weight_step);
-    float* products = Workspace::get<float>(rows_slot, n_points * product_step);
+    float* weights = Workspace::get<float>(weight_slot, n_points_ * weight_step);
+    float* products = Workspace::get<float>(rows_slot, n_points_ * product_step);
     for (int64_t s0 = 0; s0 < c_.n_source; s0 += slice) {
       const int64_t n_s = std::min(slice, c_.n_source - s0);
       transform_weights(group, m0, m_count, s0, n_s, weights);
@@ -293,9 +284,9 @@ class WideWinograd {
       product.a_row = by_source_ ? n_s : 1;
       product.a_column = by_source_ ? 1 : m_count;
       product.c_row = block.n_lanes;
-      for (int64_t q = 0; q < n_points; ++q) {
+      for (int64_t q = 0; q < n_points_; ++q) {
         product.a = weights + q * weight_step;
-        product.b = points_ + at * block_step_ + (s0 / slice * n_points + q) * point_step;
+        product.b = points_ + at * block_step_ + (s0 / slice * n_points_ + q) * point_step;
         product.c = products + q * product_step;
         gemm_kernels<float>().block(product);
       }
@@ -307,10 +298,10 @@ class WideWinograd {
   void write(const TileBlock& block, const float* products, int64_t channel) {
     for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
       const std::vector<TileChunk>& chunks = block.writes[panel];
-      if (!kernels_.winograd_output(products + block.begin(panel), product_step, block.tiles(panel),
-                                    bias_ ? bias_[channel] : 0.0f, relu_, chunks.data(),
-                                    static_cast<int64_t>(chunks.size()),
-                                    target_ + channel * target_plane_, targets_.n_columns))
+      if (!loops_.output(products + block.begin(panel), product_step, block.tiles(panel),
+                         bias_ ? bias_[channel] : 0.0f, relu_, chunks.data(),
+                         static_cast<int64_t>(chunks.size()), target_ + channel * target_plane_,
+                         targets_.n_columns))
         finite_ = false;
     }
   }
@@ -323,14 +314,15 @@ class WideWinograd {
   const float *source_, *weight_, *bias_;
   const bool relu_;
   float* target_;
-  const ConvKernels<float>& kernels_ = conv_kernels<float>();
+  const WinogradLoops<float>& loops_ = loops_of(c_);
+  const int64_t n_points_ = points_of(c_);
   const TiledAxis rows_{c_.axis[1]}, columns_{c_.axis[2]};
-  const std::array<int64_t, 9> taps_ = tap_order(rows_, columns_);
+  const std::array<int64_t, 9> taps_ = tap_order(c_);
   const TiledPlanes sources_ = source_planes(c_, rows_, columns_), targets_ = target_planes(c_);
   const int64_t source_plane_ = sources_.n_rows * sources_.n_columns,
                 target_plane_ = targets_.n_rows * targets_.n_columns;
-  const bool by_source_ = c_.weight_source == 9;
-  const int64_t block_step_ = ceil_div(c_.n_source, slice) * n_points * point_step;
+  const bool by_source_ = c_.weight_source == kernel_step(c_);
+  const int64_t block_step_ = ceil_div(c_.n_source, slice) * n_points_ * point_step;
   float* points_ = nullptr;
   std::vector<TileBlock> blocks_;
   std::atomic<bool> finite_ = true;
@@ -344,10 +336,12 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
   if (c.n_source * c.n_target > 96 * 96)
     return WideWinograd(c, source, weight, bias, relu, target).run();
   const ConvKernels<float>& kernels = conv_kernels<float>();
+  const WinogradLoops<float>& loops = loops_of(c);
+  const int64_t n_points = points_of(c);
   const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
   const int64_t block_m = ceil_div(c.n_target, ceil_div(c.n_target, kernels.tile_m));
   const int64_t n_blocks = ceil_div(c.n_target, block_m);
-  const float* packed = pack_weight(c, rows, columns, block_m, weight);
+  const float* packed = pack_weight(c, block_m, weight);
 
   // Lanes are tiles: a block of them is one register tile wide, whatever items and rows they come
   // from.
@@ -384,9 +378,8 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
     const int64_t product_step = block_m * lanes;
     float* products = Workspace::get<float>(rows_slot, kept_blocks * n_points * product_step);
     for (int64_t s = 0; s < c.n_source; ++s)
-      kernels.winograd_input(source + (group * c.n_source + s) * source_plane, sources.n_columns,
-                             reads.data(), static_cast<int64_t>(reads.size()), n_lanes,
-                             points + s * lanes, point_step);
+      loops.input(source + (group * c.n_source + s) * source_plane, sources.n_columns, reads.data(),
+                  static_cast<int64_t>(reads.size()), n_lanes, points + s * lanes, point_step);
 
     const int64_t last = std::min(n_blocks, (part + 1) * part_blocks);
     for (int64_t first = part * part_blocks; first < last; first += kept_blocks) {
@@ -405,10 +398,10 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
         const int64_t m0 = (first + b) * block_m, m_count = std::min(block_m, c.n_target - m0);
         for (int64_t m = 0; m < m_count; ++m) {
           const int64_t channel = group * c.n_target + m0 + m;
-          if (!kernels.winograd_output(products + b * n_points * product_step + m * tile_step,
-                                       product_step, n_lanes, bias ? bias[channel] : 0.0f, relu,
-                                       writes.data(), static_cast<int64_t>(writes.size()),
-                                       target + channel * target_plane, targets.n_columns))
+          if (!loops.output(products + b * n_points * product_step + m * tile_step, product_step,
+                            n_lanes, bias ? bias[channel] : 0.0f, relu, writes.data(),
+                            static_cast<int64_t>(writes.size()), target + channel * target_plane,
+                            targets.n_columns))
             finite = false;
         }
       }
@@ -420,14 +413,16 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
 bool outer_winograd(const Correlation& c, const float* grad, const float* source,
                     float* grad_weight) {
   const ConvKernels<float>& kernels = conv_kernels<float>();
+  const WinogradLoops<float>& loops = loops_of(c);
+  const int64_t n_points = points_of(c), step = kernel_step(c);
   const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
   const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
   const TiledPlanes sources = source_planes(c, rows, columns), grads = target_planes(c);
   const int64_t source_plane = sources.n_rows * sources.n_columns,
                 grad_plane = grads.n_rows * grads.n_columns;
 
-  // Blocks of tiles in turn: transformed into [point][channel][tile], then added to the 36
-  // products.
+  // Blocks of tiles in turn: transformed into [point][channel][tile], then added to the
+  // products of the points.
   const int64_t n_channels = c.n_source + c.n_target;
   int64_t block = std::clamp<int64_t>(most_points / (n_points * n_channels) / 16 * 16, 64, 1024);
   block = std::min(ceil_div(n_tiles, ceil_div(n_tiles, block)), n_tiles);
@@ -437,7 +432,7 @@ bool outer_winograd(const Correlation& c, const float* grad, const float* source
   float* points = Workspace::get<float>(points_slot, n_points * point_step);
   const int64_t product_step = c.n_target * c.n_source + 80;
   float* products = Workspace::get<float>(weight_slot, n_points * product_step);
-  const std::array<int64_t, 9> taps = tap_order(rows, columns);
+  const std::array<int64_t, 9> taps = tap_order(c);
 
   std::atomic<bool> finite = true;
   for (int64_t group = 0; group < c.groups; ++group) {
@@ -457,14 +452,13 @@ bool outer_winograd(const Correlation& c, const float* grad, const float* source
                           n = std::min(part_lanes, count - lane);
             float* to = points + channel * lane_step + lane;
             if (channel < c.n_source)
-              kernels.winograd_input(source + (group * c.n_source + channel) * source_plane,
-                                     sources.n_columns, reads[part].data(),
-                                     static_cast<int64_t>(reads[part].size()), n, to, point_step);
+              loops.input(source + (group * c.n_source + channel) * source_plane, sources.n_columns,
+                          reads[part].data(), static_cast<int64_t>(reads[part].size()), n, to,
+                          point_step);
             else
-              kernels.winograd_grad(grad + (group * c.n_target + channel - c.n_source) * grad_plane,
-                                    grads.n_columns, grad_reads[part].data(),
-                                    static_cast<int64_t>(grad_reads[part].size()), n, to,
-                                    point_step);
+              loops.grad(grad + (group * c.n_target + channel - c.n_source) * grad_plane,
+                         grads.n_columns, grad_reads[part].data(),
+                         static_cast<int64_t>(grad_reads[part].size()), n, to, point_step);
           }
       });
       // Each point is one product of matrices, cut further by targets if these are many.
@@ -486,15 +480,14 @@ bool outer_winograd(const Correlation& c, const float* grad, const float* source
         gemm(product);
       });
     }
-    parallel_ranges(c.n_target, std::max<int64_t>(1, 2048 / c.n_source),
-                    [&](int64_t begin, int64_t end) {
-                      for (int64_t m = begin; m < end; ++m) {
-                        float* sums = grad_weight + group * c.weight_group + m * c.weight_target;
-                        kernels.winograd_sums(products + m * c.n_source, product_step, c.n_source,
-                                              taps.data(), sums);
-                        if (!all_finite(sums, 9 * c.n_source)) finite = false;
-                      }
-                    });
+    parallel_ranges(
+        c.n_target, std::max<int64_t>(1, 2048 / c.n_source), [&](int64_t begin, int64_t end) {
+          for (int64_t m = begin; m < end; ++m) {
+            float* sums = grad_weight + group * c.weight_group + m * c.weight_target;
+            loops.sums(products + m * c.n_source, product_step, c.n_source, taps.data(), sums);
+            if (!all_finite(sums, step * c.n_source)) finite = false;
+          }
+        });
   }
   return finite;
 }

@@ -1,9 +1,13 @@
 // The transforms of conv/winograd.h over vectors, a part of conv/simd_body.h, which includes it. No
 // include guard: each instruction set compiles its own copy.
 
-/// The matrices of conv/winograd.h applied to vectors; `half` and `two` are the roots of 1/2 and 2.
+/// The matrices of conv/winograd.h applied to vectors, by the taps of a kernel along one dimension.
+template <class T, int taps>
+struct Winograd;
+
+/// `half` and `two` are the roots of 1/2 and 2.
 template <class T>
-struct Winograd {
+struct Winograd<T, 3> {
   using vec = typename Vec<T>::type;
   static constexpr T half = static_cast<T>(0.70710678118654752440),
                      two = static_cast<T>(1.41421356237309504880);
@@ -67,14 +71,72 @@ struct Winograd {
   }
 };
 
+/// The points +-a, +-b, infinity.
+template <class T>
+struct Winograd<T, 2> {
+  using vec = typename Vec<T>::type;
+  static constexpr T a = T(0.5), b = T(1.25), a2 = a * a, b2 = b * b;
+  static constexpr T weight_a = 1 / (2 * a * (a2 - b2)), weight_b = 1 / (2 * b * (b2 - a2));
+
+  static inline __attribute__((always_inline)) void input(const vec (&d)[5], vec (&out)[5]) {
+    const vec even_a = multiply_add(splat(-b2), d[0], d[2]),
+              odd_a = multiply_add(splat(-b2), d[1], d[3]);
+    const vec even_b = multiply_add(splat(-a2), d[0], d[2]),
+              odd_b = multiply_add(splat(-a2), d[1], d[3]);
+    out[0] = multiply_add(splat(a), even_a, odd_a);
+    out[1] = multiply_add(splat(-a), even_a, odd_a);
+    out[2] = multiply_add(splat(b), even_b, odd_b);
+    out[3] = multiply_add(splat(-b), even_b, odd_b);
+    out[4] = multiply_add(splat(-a2), even_a, multiply_add(splat(-b2), d[2], d[4]));
+  }
+
+  static inline __attribute__((always_inline)) void grad(const vec (&d)[4], vec (&out)[5]) {
+    const vec even_a = multiply_add(splat(a2), d[2], d[0]),
+              odd_a = multiply_add(splat(a2), d[3], d[1]);
+    const vec even_b = multiply_add(splat(b2), d[2], d[0]),
+              odd_b = multiply_add(splat(b2), d[3], d[1]);
+    out[0] = multiply_add(splat(a), odd_a, even_a);
+    out[1] = multiply_add(splat(-a), odd_a, even_a);
+    out[2] = multiply_add(splat(b), odd_b, even_b);
+    out[3] = multiply_add(splat(-b), odd_b, even_b);
+    out[4] = d[3];
+  }
+
+  static inline __attribute__((always_inline)) void weight(const vec (&w)[2], vec (&out)[5]) {
+    const vec even_a = splat(weight_a) * w[0], odd_a = splat(weight_a * a) * w[1];
+    const vec even_b = splat(weight_b) * w[0], odd_b = splat(weight_b * b) * w[1];
+    out[0] = odd_a + even_a;
+    out[1] = odd_a - even_a;
+    out[2] = odd_b + even_b;
+    out[3] = odd_b - even_b;
+    out[4] = w[1];
+  }
+
+  static inline __attribute__((always_inline)) void sums(const vec (&m)[5], vec (&out)[2]) {
+    out[0] = multiply_add(splat(weight_a), m[0] - m[1], splat(weight_b) * (m[2] - m[3]));
+    out[1] = multiply_add(splat(weight_a * a), m[0] + m[1],
+                          multiply_add(splat(weight_b * b), m[2] + m[3], m[4]));
+  }
+
+  static inline __attribute__((always_inline)) void output(const vec (&m)[5], vec (&out)[4]) {
+    const vec sum_a = m[0] + m[1], sum_b = m[2] + m[3];
+    const vec odd_a = splat(a) * (m[0] - m[1]), odd_b = splat(b) * (m[2] - m[3]);
+    out[0] = sum_a + sum_b;
+    out[1] = odd_a + odd_b;
+    out[2] = multiply_add(splat(b2), sum_b, splat(a2) * sum_a);
+    out[3] = multiply_add(splat(b2), odd_b, multiply_add(splat(a2), odd_a, m[4]));
+  }
+};
+
 /// Rows of tiles lie side by side in a scratch of their own, 4 elements a tile, and a second time
 /// from element 4 on for what tiles share with the next; from there they part into columns.
-template <class T, int height>
+template <class T, int taps, bool of_grad>
 void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
                    int64_t n, T* points, int64_t point_step) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes, most = most_v * lanes;
-  constexpr int copies = height == 6 ? 2 : 1;
+  constexpr int points_a_side = taps + 3, height = of_grad ? 4 : points_a_side;
+  constexpr int copies = of_grad ? 1 : 2;
   alignas(64) T rows[height][copies][4 * most + lanes];
   if (const int64_t last = n / lanes * lanes; last < n)
     for (int i = 0; i < height; ++i)
@@ -101,7 +163,7 @@ void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, in
     }
   }
   for (int64_t t = 0; t < n; t += lanes) {
-    vec half[height][6];  // row i of the tile, its columns transformed
+    vec half[height][points_a_side];  // row i of the tile, its columns transformed
     for (int i = 0; i < height; ++i) {
       vec d[height], part[4];
       for (int copy = 0; copy < copies; ++copy) {
@@ -111,48 +173,50 @@ void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, in
         const vec odd_a = every_other<T, 1>(part[0], part[1]),
                   odd_b = every_other<T, 1>(part[2], part[3]);
         d[4 * copy] = every_other<T, 0>(even_a, even_b);
-        d[4 * copy + 1] = every_other<T, 0>(odd_a, odd_b);
+        if (4 * copy + 1 < height) d[4 * copy + 1] = every_other<T, 0>(odd_a, odd_b);
         if (copy == 0) {
           d[2] = every_other<T, 1>(even_a, even_b);
           d[3] = every_other<T, 1>(odd_a, odd_b);
         }
       }
-      if constexpr (height == 6)
-        Winograd<T>::input(d, half[i]);
+      if constexpr (of_grad)
+        Winograd<T, taps>::grad(d, half[i]);
       else
-        Winograd<T>::grad(d, half[i]);
+        Winograd<T, taps>::input(d, half[i]);
     }
-    for (int j = 0; j < 6; ++j) {
-      vec d[height], out[6];
+    for (int j = 0; j < points_a_side; ++j) {
+      vec d[height], out[points_a_side];
       for (int i = 0; i < height; ++i) d[i] = half[i][j];
-      if constexpr (height == 6)
-        Winograd<T>::input(d, out);
+      if constexpr (of_grad)
+        Winograd<T, taps>::grad(d, out);
       else
-        Winograd<T>::grad(d, out);
-      for (int i = 0; i < 6; ++i) store(points + (i * 6 + j) * point_step + t, out[i]);
+        Winograd<T, taps>::input(d, out);
+      for (int i = 0; i < points_a_side; ++i)
+        store(points + (i * points_a_side + j) * point_step + t, out[i]);
     }
   }
 }
 
-template <class T>
+template <class T, int taps>
 bool winograd_output(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
                      const TileChunk* chunks, int64_t n_chunks, T* plane, int64_t row_step) {
   using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes, most = most_v * lanes;
+  constexpr int lanes = Vec<T>::lanes, most = most_v * lanes, points_a_side = taps + 3;
   alignas(64) T rows[4][4 * most + lanes];
   const vec add = splat(bias);
   for (int64_t t = 0; t < n; t += lanes) {
-    vec half[6][4];
-    for (int i = 0; i < 6; ++i) {
-      vec m[6];
-      for (int j = 0; j < 6; ++j) m[j] = load(points + (i * 6 + j) * point_step + t);
-      Winograd<T>::output(m, half[i]);
+    vec half[points_a_side][4];
+    for (int i = 0; i < points_a_side; ++i) {
+      vec m[points_a_side];
+      for (int j = 0; j < points_a_side; ++j)
+        m[j] = load(points + (i * points_a_side + j) * point_step + t);
+      Winograd<T, taps>::output(m, half[i]);
     }
     vec found[4][4];  // [column][row]
     for (int j = 0; j < 4; ++j) {
-      vec m[6];
-      for (int i = 0; i < 6; ++i) m[i] = half[i][j];
-      Winograd<T>::output(m, found[j]);
+      vec m[points_a_side];
+      for (int i = 0; i < points_a_side; ++i) m[i] = half[i][j];
+      Winograd<T, taps>::output(m, found[j]);
     }
     for (int i = 0; i < 4; ++i) {
       vec d[4];
@@ -228,56 +292,95 @@ inline __attribute__((always_inline)) void gather_kernels(const T* weight, int c
   }
 }
 
+/// gathered[i] = weight `tap[i]` of each of `count` kernels.
+template <class T, int taps>
+inline __attribute__((always_inline)) void gather_weights(
+    const T* weight, int64_t kernel_step, const int64_t* tap, int count,
+    typename Vec<T>::type (&gathered)[taps * taps]) {
+  constexpr int lanes = Vec<T>::lanes, n = taps * taps;
+  if constexpr (taps == 3) {
+    if (kernel_step == n) {
+      alignas(64) T found[n][lanes];
+      gather_kernels(weight, count, found);
+      for (int i = 0; i < n; ++i) gathered[i] = load(found[tap[i]]);
+      return;
+    }
+  }
+  alignas(64) T found[n][lanes] = {};
+  for (int lane = 0; lane < count; ++lane, weight += kernel_step)
+    for (int i = 0; i < n; ++i) found[i][lane] = weight[tap[i]];
+  for (int i = 0; i < n; ++i) gathered[i] = load(found[i]);
+}
+
 template <class T>
-void winograd_weight(const T* weight, const int64_t* tap, int64_t n, T* points,
+inline __attribute__((always_inline)) void store_first(T* to, typename Vec<T>::type value,
+                                                       int count) {
+  if constexpr (has_spans) {
+    store_some(to, value, span_of<T>(0, count));
+  } else {
+    alignas(64) T lanes[Vec<T>::lanes];
+    store(lanes, value);
+    for (int lane = 0; lane < count; ++lane) to[lane] = lanes[lane];
+  }
+}
+
+template <class T, int taps>
+void winograd_weight(const T* weight, int64_t kernel_step, const int64_t* tap, int64_t n, T* points,
                      int64_t point_step) {
   using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes;
-  for (int64_t t = 0; t < n; t += lanes, weight += 9 * lanes) {
+  constexpr int lanes = Vec<T>::lanes, points_a_side = taps + 3;
+  for (int64_t t = 0; t < n; t += lanes, weight += kernel_step * lanes) {
     const int count = static_cast<int>(n - t < lanes ? n - t : lanes);
-    alignas(64) T gathered[9][lanes];
-    gather_kernels(weight, count, gathered);
-    vec half[3][6];
-    for (int r = 0; r < 3; ++r) {
-      vec w[3];
-      for (int k = 0; k < 3; ++k) w[k] = load(gathered[tap[r * 3 + k]]);
-      Winograd<T>::weight(w, half[r]);
+    vec gathered[taps * taps];
+    gather_weights<T, taps>(weight, kernel_step, tap, count, gathered);
+    vec half[taps][points_a_side];
+    for (int r = 0; r < taps; ++r) {
+      vec w[taps];
+      for (int k = 0; k < taps; ++k) w[k] = gathered[r * taps + k];
+      Winograd<T, taps>::weight(w, half[r]);
     }
-    for (int j = 0; j < 6; ++j) {
-      vec w[3], out[6];
-      for (int r = 0; r < 3; ++r) w[r] = half[r][j];
-      Winograd<T>::weight(w, out);
-      for (int i = 0; i < 6; ++i) {
-        T* to = points + (i * 6 + j) * point_step + t;
+    for (int j = 0; j < points_a_side; ++j) {
+      vec w[taps], out[points_a_side];
+      for (int r = 0; r < taps; ++r) w[r] = half[r][j];
+      Winograd<T, taps>::weight(w, out);
+      for (int i = 0; i < points_a_side; ++i) {
+        T* to = points + (i * points_a_side + j) * point_step + t;
         if (count == lanes)
           store(to, out[i]);
         else
-          for (int lane = 0; lane < count; ++lane) to[lane] = out[i][lane];
+          store_first(to, out[i], count);
       }
     }
   }
 }
 
-template <class T>
+template <class T, int taps>
 void winograd_sums(const T* points, int64_t point_step, int64_t n, const int64_t* tap, T* weight) {
   using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes;
-  for (int64_t t = 0; t < n; t += lanes, weight += 9 * lanes) {
-    vec half[6][3];
-    for (int i = 0; i < 6; ++i) {
-      vec m[6];
-      for (int j = 0; j < 6; ++j) m[j] = load(points + (i * 6 + j) * point_step + t);
-      Winograd<T>::sums(m, half[i]);
+  constexpr int lanes = Vec<T>::lanes, points_a_side = taps + 3;
+  for (int64_t t = 0; t < n; t += lanes, weight += taps * taps * lanes) {
+    vec half[points_a_side][taps];
+    for (int i = 0; i < points_a_side; ++i) {
+      vec m[points_a_side];
+      for (int j = 0; j < points_a_side; ++j)
+        m[j] = load(points + (i * points_a_side + j) * point_step + t);
+      Winograd<T, taps>::sums(m, half[i]);
     }
-    T found[9][lanes];
-    for (int k = 0; k < 3; ++k) {
-      vec m[6], out[3];
-      for (int i = 0; i < 6; ++i) m[i] = half[i][k];
-      Winograd<T>::sums(m, out);
-      for (int r = 0; r < 3; ++r) store(found[r * 3 + k], out[r]);
+    T found[taps * taps][lanes];
+    for (int k = 0; k < taps; ++k) {
+      vec m[points_a_side], out[taps];
+      for (int i = 0; i < points_a_side; ++i) m[i] = half[i][k];
+      Winograd<T, taps>::sums(m, out);
+      for (int r = 0; r < taps; ++r) store(found[r * taps + k], out[r]);
     }
     const int count = static_cast<int>(n - t < lanes ? n - t : lanes);
-    for (int k = 0; k < 9; ++k)
-      for (int lane = 0; lane < count; ++lane) weight[9 * lane + tap[k]] = found[k][lane];
+    for (int k = 0; k < taps * taps; ++k)
+      for (int lane = 0; lane < count; ++lane) weight[taps * taps * lane + tap[k]] = found[k][lane];
   }
+}
+
+template <class T, int taps>
+constexpr WinogradLoops<T> winograd_loops() {
+  return {winograd_read<T, taps, false>, winograd_read<T, taps, true>, winograd_output<T, taps>,
+          winograd_weight<T, taps>, winograd_sums<T, taps>};
 }

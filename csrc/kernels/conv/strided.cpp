@@ -1,0 +1,206 @@
+#include "kernels/conv/strided.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "kernels/conv/simd.h"
+#include "kernels/conv/winograd.h"
+#include "runtime/rounding.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+namespace {
+
+/// Elements of the copies of one step.
+constexpr int64_t most_elements = int64_t{4} << 20;
+
+bool is_flat(const CorrelationAxis& depths) {
+  return depths.tap.size() == 1 && depths.source_size == 1 && depths.count == 1 &&
+         depths.target_size == 1;
+}
+
+/// A forward correlation of stride 2 as a dense one over four times as many sources: (row phase,
+/// column phase) of each, where phase r of a dimension holds its elements 2 q + low + r, with zeros
+/// outside.
+class Halves {
+ public:
+  /// None where the kernel or the steps are others.
+  static std::optional<Halves> of(const Correlation& c) {
+    Halves halves;
+    halves.dense = c;
+    halves.taps = static_cast<int64_t>(c.axis[1].tap.size()) / 2;
+    if (!is_flat(c.axis[0]) || (halves.taps != 2 && halves.taps != 3)) return std::nullopt;
+    for (int i : {1, 2}) {
+      const CorrelationAxis& axis = c.axis[i];
+      if (axis.source_step != 2 || axis.target_step != 1 ||
+          static_cast<int64_t>(axis.tap.size()) != 2 * halves.taps)
+        return std::nullopt;
+      for (size_t k = 1; k < axis.offset.size(); ++k)
+        if (axis.offset[k] != axis.offset[0] + static_cast<int64_t>(k)) return std::nullopt;
+      CorrelationAxis& dense = halves.dense.axis[i];
+      dense.source_step = 1;
+      dense.source_size = axis.count + halves.taps - 1;
+      dense.offset.resize(halves.taps);
+      dense.tap.resize(halves.taps);
+      for (int64_t k = 0; k < halves.taps; ++k) dense.offset[k] = dense.tap[k] = k;
+      halves.dense.kernel[i] = halves.taps;
+      halves.low[i - 1] = axis.offset[0];
+    }
+    halves.dense.n_source = 4 * c.n_source;
+    halves.dense.weight_source = halves.taps * halves.taps;
+    halves.dense.weight_target = halves.dense.n_source * halves.dense.weight_source;
+    halves.dense.weight_group = c.n_target * halves.dense.weight_target;
+    return halves;
+  }
+
+  Correlation dense;
+  int64_t taps, low[2];
+
+  /// Elements of the split images of one item.
+  int64_t numel() const { return dense.groups * dense.n_source * plane(); }
+
+  void split(const Correlation& c, int64_t n_items, const float* from, float* to) const {
+    const int64_t height = c.axis[1].source_size, width = c.axis[2].source_size;
+    const int64_t rows = dense.axis[1].source_size, columns = dense.axis[2].source_size;
+    // Elements [begin, end) of phase r lie inside.
+    auto begin_of = [&](int64_t first, int64_t n) {
+      return std::clamp<int64_t>(ceil_div(-first, 2), 0, n);
+    };
+    auto end_of = [&](int64_t first, int64_t begin, int64_t n, int64_t size) {
+      return std::clamp<int64_t>(floor_div(size - 1 - first, 2) + 1, begin, n);
+    };
+    const int64_t grain = std::max<int64_t>(1, 16384 / (4 * plane()));
+    parallel_ranges(n_items * c.groups * c.n_source, grain, [&](int64_t first, int64_t last) {
+      for (int64_t channel = first; channel < last; ++channel)
+        for (int64_t phase = 0; phase < 4; ++phase) {
+          const int64_t y = low[0] + phase / 2, x = low[1] + phase % 2;
+          const int64_t row = begin_of(y, rows), end_row = end_of(y, row, rows, height);
+          const int64_t begin = begin_of(x, columns), end = end_of(x, begin, columns, width);
+          float* image = to + (channel * 4 + phase) * plane();
+          std::fill_n(image, row * columns, 0.0f);
+          conv_kernels<float>().pack_rows(
+              from + channel * height * width + (2 * row + y) * width + 2 * begin + x, 2 * width, 2,
+              end_row - row, begin, end, columns, image + row * columns);
+          std::fill(image + end_row * columns, image + plane(), 0.0f);
+        }
+    });
+  }
+
+  /// Calls move(index of a weight of the kernel, index of the same in a kernel of its phase) for
+  /// all.
+  template <class Move>
+  void each_weight(const Correlation& c, Move&& move) const {
+    parallel_for(c.groups * c.n_target, [&](int64_t index) {
+      const int64_t group = index / c.n_target, m = index % c.n_target;
+      int64_t at = group * dense.weight_group + m * dense.weight_target;
+      for (int64_t s = 0; s < c.n_source; ++s) {
+        const int64_t kernel = group * c.weight_group + m * c.weight_target + s * c.weight_source;
+        for (int64_t phase = 0; phase < 4; ++phase)
+          for (int64_t a = 0; a < taps; ++a)
+            for (int64_t b = 0; b < taps; ++b)
+              move(kernel + c.axis[1].tap[2 * a + phase / 2] * c.kernel[2] +
+                       c.axis[2].tap[2 * b + phase % 2],
+                   at++);
+      }
+    });
+  }
+
+ private:
+  int64_t plane() const { return dense.axis[1].source_size * dense.axis[2].source_size; }
+};
+
+}  // namespace
+
+bool correlate_strided(const Correlation& c, const float* source, const float* weight,
+                       const float* bias, bool relu, float* target) {
+  std::optional<Halves> halves = Halves::of(c);
+  if (!halves || !winograd_fits(halves->dense)) return false;
+  const int64_t at_once = std::clamp<int64_t>(most_elements / halves->numel(), 1, c.n_items);
+  const auto images = std::make_unique_for_overwrite<float[]>(at_once * halves->numel());
+  const auto kernels =
+      std::make_unique_for_overwrite<float[]>(c.groups * halves->dense.weight_group);
+  halves->each_weight(c, [&](int64_t from, int64_t to) { kernels[to] = weight[from]; });
+  const int64_t source_item = c.groups * c.n_source * c.axis[1].source_size * c.axis[2].source_size;
+  const int64_t target_item = c.groups * c.n_target * c.axis[1].count * c.axis[2].count;
+  for (int64_t item = 0; item < c.n_items; item += at_once) {
+    halves->dense.n_items = std::min(at_once, c.n_items - item);
+    halves->split(c, halves->dense.n_items, source + item * source_item, images.get());
+    if (!correlate_winograd(halves->dense, images.get(), kernels.get(), bias, relu,
+                            target + item * target_item))
+      return false;
+  }
+  return true;
+}
+
+bool outer_strided(const Correlation& c, const float* grad, const float* source,
+                   float* grad_weight) {
+  std::optional<Halves> halves = Halves::of(c);
+  if (!halves || !outer_winograd_fits(halves->dense)) return false;
+  if (c.n_items * halves->numel() > 4 * most_elements) return false;
+  const auto images = std::make_unique_for_overwrite<float[]>(c.n_items * halves->numel());
+  const auto sums = std::make_unique_for_overwrite<float[]>(c.groups * halves->dense.weight_group);
+  halves->split(c, c.n_items, source, images.get());
+  if (!outer_winograd(halves->dense, grad, images.get(), sums.get())) return false;
+  halves->each_weight(c, [&](int64_t to, int64_t from) { grad_weight[to] = sums[from]; });
+  return true;
+}
+
+bool correlate_strided(const std::vector<Correlation>& phases, const float* source,
+                       const float* weight, const float* bias, bool relu, float* target) {
+  if (phases.size() != 4) return false;
+  std::vector<Correlation> dense = phases;
+  int64_t place[2][2];     // the phase that begins in row r and column k
+  int64_t offset[5] = {};  // of the images of each phase of one item
+  for (int i = 0; i < 4; ++i) {
+    const CorrelationAxis &rows = phases[i].axis[1], &columns = phases[i].axis[2];
+    if (!is_flat(phases[i].axis[0]) || rows.target_step != 2 || columns.target_step != 2 ||
+        rows.target_start > 1 || columns.target_start > 1)
+      return false;
+    place[rows.target_start][columns.target_start] = i;
+    for (int d : {1, 2}) {
+      CorrelationAxis& axis = dense[i].axis[d];
+      axis.target_size = axis.count;
+      axis.target_start = 0;
+      axis.target_step = 1;
+    }
+    if (!winograd_fits(dense[i])) return false;
+    offset[i + 1] = offset[i] + dense[i].groups * dense[i].n_target * rows.count * columns.count;
+  }
+  const Correlation& c = phases[0];
+  const int64_t channels = c.groups * c.n_target;
+  const int64_t height = c.axis[1].target_size, width = c.axis[2].target_size;
+  const int64_t source_item = c.groups * c.n_source * c.axis[1].source_size * c.axis[2].source_size;
+  const int64_t at_once = std::clamp<int64_t>(most_elements / offset[4], 1, c.n_items);
+  const auto images = std::make_unique_for_overwrite<float[]>(at_once * offset[4]);
+  for (int64_t item = 0; item < c.n_items; item += at_once) {
+    const int64_t n = std::min(at_once, c.n_items - item);
+    for (int i = 0; i < 4; ++i) {
+      dense[i].n_items = n;
+      if (!correlate_winograd(dense[i], source + item * source_item, weight, bias, relu,
+                              images.get() + n * offset[i]))
+        return false;
+    }
+    const int64_t grain = std::max<int64_t>(1, 16384 / (height * width));
+    parallel_ranges(n * channels, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t plane = begin; plane < end; ++plane)
+        for (int64_t row = 0; row < height; ++row) {
+          auto row_of = [&](int64_t column) {
+            const int64_t phase = place[row % 2][column];
+            const int64_t length = dense[phase].axis[2].count, rows = dense[phase].axis[1].count;
+            return images.get() + n * offset[phase] + (plane * rows + row / 2) * length;
+          };
+          const float *even = row_of(0), *odd = row_of(1);
+          float* to = target + ((item * channels + plane) * height + row) * width;
+          for (int64_t j = 0; j < width / 2; ++j) {
+            to[2 * j] = even[j];
+            to[2 * j + 1] = odd[j];
+          }
+          if (width % 2) to[width - 1] = even[width / 2];
+        }
+    });
+  }
+  return true;
+}
+
+}  // namespace flambeau
