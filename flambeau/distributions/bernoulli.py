@@ -48,8 +48,7 @@ class Bernoulli(OneProbability, ExponentialFamily):
     """1 with probability `probs`, else 0.
 
     Example:
-        >>> d = torch.distributions.Bernoulli(0.25)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.Bernoulli(0.25).log_prob(torch.tensor(1.0))
         tensor(-1.3863)
     """
 

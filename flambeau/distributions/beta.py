@@ -12,8 +12,7 @@ class Beta(ExponentialFamily):
     """A density of x**(a - 1) * (1 - x)**(b - 1) on [0, 1], a concentration1 and b concentration0.
 
     Example:
-        >>> d = torch.distributions.Beta(2.0, 3.0)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.Beta(2.0, 3.0).log_prob(torch.tensor(0.5))
         tensor(0.4055)
     """
 

@@ -32,8 +32,7 @@ class Binomial(OfTrials):
     """How many of total_count trials succeed, each with probability `probs`.
 
     Example:
-        >>> d = torch.distributions.Binomial(10, 0.5)
-        >>> d.log_prob(torch.tensor(5.0))
+        >>> torch.distributions.Binomial(10, 0.5).log_prob(torch.tensor(5.0))
         tensor(-1.4020)
     """
 

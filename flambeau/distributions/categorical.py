@@ -5,7 +5,7 @@ import flambeau
 from ..ops.core.arguments import common_shape
 from . import constraints
 from .distribution import Distribution
-from .utils import lazy_property, logits_to_probs, probs_to_logits
+from .utils import borrowed, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Categorical"]
 
@@ -18,8 +18,7 @@ class Categorical(Distribution):
         logits (Tensor): (*B, K), logarithms of unnormalized probabilities; one of both is given.
 
     Example:
-        >>> d = torch.distributions.Categorical(torch.tensor([0.2, 0.8]))
-        >>> d.log_prob(torch.tensor(1))
+        >>> torch.distributions.Categorical(torch.tensor([0.2, 0.8])).log_prob(torch.tensor(1))
         tensor(-0.2231)
     """
 
@@ -119,17 +118,6 @@ class OverCategorical(Distribution):
     def _keep(self, new, batch_shape):
         new._categorical = self._categorical.expand(batch_shape)
 
-    @property
-    def probs(self):
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self):
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._categorical.param_shape
+    probs = borrowed("_categorical", "probs", "The probabilities.")
+    logits = borrowed("_categorical", "logits", "Logarithms of the probabilities.")
+    param_shape = borrowed("_categorical", "param_shape", "The shape of the parameter.")

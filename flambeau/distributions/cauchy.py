@@ -13,8 +13,7 @@ class Cauchy(LocationScale):
     """1 / (pi * scale * (1 + ((x - loc) / scale)**2)); it has no mean and no variance.
 
     Example:
-        >>> d = torch.distributions.Cauchy(0.0, 1.0)
-        >>> d.log_prob(torch.tensor(0.0))
+        >>> torch.distributions.Cauchy(0.0, 1.0).log_prob(torch.tensor(0.0))
         tensor(-1.1447)
     """
 

@@ -12,8 +12,7 @@ class Chi2(Gamma):
     """The sum of `df` squares of standard normal numbers.
 
     Example:
-        >>> d = torch.distributions.Chi2(2.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.Chi2(2.0).log_prob(torch.tensor(1.0))
         tensor(-1.1931)
     """
 

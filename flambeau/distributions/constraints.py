@@ -6,6 +6,8 @@ The classes have names of their own, with an underscore, where registries look c
 
 import flambeau
 
+from .utils import borrowed
+
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",
     "dependent_property", "greater_than", "greater_than_eq", "half_open_interval", "independent",
@@ -333,9 +335,7 @@ class _IndependentConstraint(Constraint):
         self.base_constraint = base_constraint
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
-    @property
-    def is_discrete(self):
-        return self.base_constraint.is_discrete
+    is_discrete = borrowed("base_constraint", "is_discrete")
 
     @property
     def event_dim(self):
@@ -360,13 +360,8 @@ class MixtureSameFamilyConstraint(Constraint):
     def __init__(self, base_constraint):
         self.base_constraint = base_constraint
 
-    @property
-    def is_discrete(self):
-        return self.base_constraint.is_discrete
-
-    @property
-    def event_dim(self):
-        return self.base_constraint.event_dim
+    is_discrete = borrowed("base_constraint", "is_discrete")
+    event_dim = borrowed("base_constraint", "event_dim")
 
     def check(self, value):
         """True where every component's support holds the value."""

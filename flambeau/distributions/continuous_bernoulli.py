@@ -25,8 +25,7 @@ class ContinuousBernoulli(OneProbability, ExponentialFamily):
         lims (tuple of 2 float): where the series begins and ends.
 
     Example:
-        >>> d = torch.distributions.ContinuousBernoulli(0.25)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.ContinuousBernoulli(0.25).log_prob(torch.tensor(0.5))
         tensor(-0.0498)
     """
 

@@ -16,8 +16,7 @@ class Dirichlet(ExponentialFamily):
         concentration (Tensor): (*B, K), positive; events are (K).
 
     Example:
-        >>> d = torch.distributions.Dirichlet(torch.tensor([1.0, 2.0]))
-        >>> d.log_prob(torch.tensor([0.4, 0.6]))
+        >>> torch.distributions.Dirichlet(torch.tensor([1.0, 2.0])).log_prob(torch.tensor([0.4, 0.6]))
         tensor(0.1823)
     """
 

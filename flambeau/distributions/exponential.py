@@ -12,8 +12,7 @@ class Exponential(ExponentialFamily):
     """rate * exp(-rate * x) for x >= 0.
 
     Example:
-        >>> d = torch.distributions.Exponential(2.0)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.Exponential(2.0).log_prob(torch.tensor(0.5))
         tensor(-0.3069)
     """
 

@@ -15,8 +15,7 @@ class FisherSnedecor(Distribution):
     """(c1 / df1) / (c2 / df2), c1 and c2 of Chi2 with df1 and df2.
 
     Example:
-        >>> d = torch.distributions.FisherSnedecor(3.0, 5.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.FisherSnedecor(3.0, 5.0).log_prob(torch.tensor(1.0))
         tensor(-1.0184)
     """
 

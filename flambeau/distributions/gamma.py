@@ -12,8 +12,7 @@ class Gamma(ExponentialFamily):
     """rate**a * x**(a - 1) * exp(-rate * x) / gamma(a) for x >= 0, a the concentration.
 
     Example:
-        >>> d = torch.distributions.Gamma(2.0, 1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.Gamma(2.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.)
     """
 

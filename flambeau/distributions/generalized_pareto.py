@@ -17,8 +17,7 @@ class GeneralizedPareto(Distribution):
     Source: Pickands, Annals of Statistics 3 (1975) 119.
 
     Example:
-        >>> d = torch.distributions.GeneralizedPareto(0.0, 1.0, 0.5)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.GeneralizedPareto(0.0, 1.0, 0.5).log_prob(torch.tensor(1.0))
         tensor(-1.2164)
     """
 

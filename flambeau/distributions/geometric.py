@@ -14,8 +14,7 @@ class Geometric(OneProbability):
     """The number of failures before the first success, which has probability `probs` each time.
 
     Example:
-        >>> d = torch.distributions.Geometric(0.25)
-        >>> d.log_prob(torch.tensor(2.0))
+        >>> torch.distributions.Geometric(0.25).log_prob(torch.tensor(2.0))
         tensor(-1.9617)
     """
 

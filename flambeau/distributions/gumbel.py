@@ -19,8 +19,7 @@ class Gumbel(TransformedDistribution):
     """exp(-(z + exp(-z))) / scale, z = (x - loc) / scale: the largest of many.
 
     Example:
-        >>> d = torch.distributions.Gumbel(0.0, 1.0)
-        >>> d.log_prob(torch.tensor(0.0))
+        >>> torch.distributions.Gumbel(0.0, 1.0).log_prob(torch.tensor(0.0))
         tensor(-1.)
     """
 

@@ -14,8 +14,7 @@ class HalfCauchy(Half):
     """2 / (pi * scale * (1 + (x / scale)**2)) for x >= 0; its mean is infinite.
 
     Example:
-        >>> d = torch.distributions.HalfCauchy(1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.HalfCauchy(1.0).log_prob(torch.tensor(1.0))
         tensor(-1.1447)
     """
 

@@ -54,8 +54,7 @@ class HalfNormal(Half):
     """sqrt(2 / pi) / scale * exp(-(x / scale)**2 / 2) for x >= 0.
 
     Example:
-        >>> d = torch.distributions.HalfNormal(1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.HalfNormal(1.0).log_prob(torch.tensor(1.0))
         tensor(-0.7258)
     """
 

@@ -2,7 +2,7 @@
 
 from . import constraints
 from .distribution import Distribution
-from .utils import sum_rightmost
+from .utils import borrowed, sum_rightmost
 
 __all__ = ["Independent"]
 
@@ -39,10 +39,7 @@ class Independent(Distribution):
         Independent.__init__(new, wider, n, validate_args=self._validate_args)
         return new
 
-    @property
-    def has_rsample(self):
-        """Whether the base can draw with gradients."""
-        return self.base_dist.has_rsample
+    has_rsample = borrowed("base_dist", "has_rsample", "Whether the base can draw with gradients.")
 
     @constraints.dependent_property
     def support(self):
@@ -54,17 +51,9 @@ class Independent(Distribution):
             else self.base_dist.support
         )
 
-    @property
-    def mean(self):
-        return self.base_dist.mean
-
-    @property
-    def mode(self):
-        return self.base_dist.mode
-
-    @property
-    def variance(self):
-        return self.base_dist.variance
+    mean = borrowed("base_dist", "mean")
+    mode = borrowed("base_dist", "mode")
+    variance = borrowed("base_dist", "variance")
 
     def sample(self, sample_shape=()):
         return self.base_dist.sample(sample_shape)

@@ -8,6 +8,7 @@ from . import constraints
 from .gamma import Gamma
 from .transformed_distribution import TransformedDistribution
 from .transforms import PowerTransform
+from .utils import borrowed
 
 __all__ = ["InverseGamma"]
 
@@ -16,8 +17,7 @@ class InverseGamma(TransformedDistribution):
     """1 / x for x of Gamma(concentration, rate).
 
     Example:
-        >>> d = torch.distributions.InverseGamma(2.0, 1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.InverseGamma(2.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.)
     """
 
@@ -30,15 +30,8 @@ class InverseGamma(TransformedDistribution):
         inverse = PowerTransform(-flambeau.ones((), dtype=base.rate.dtype, device=base.rate.device))
         super().__init__(base, inverse, validate_args=validate_args)
 
-    @property
-    def concentration(self):
-        """The gamma distribution's."""
-        return self.base_dist.concentration
-
-    @property
-    def rate(self):
-        """The gamma distribution's."""
-        return self.base_dist.rate
+    concentration = borrowed("base_dist", "concentration", "The gamma distribution's.")
+    rate = borrowed("base_dist", "rate", "The gamma distribution's.")
 
     @property
     def mean(self):

@@ -18,8 +18,7 @@ class Kumaraswamy(TransformedDistribution):
     """a b x**(a - 1) (1 - x**a)**(b - 1) on [0, 1], a concentration1 and b concentration0.
 
     Example:
-        >>> d = torch.distributions.Kumaraswamy(2.0, 3.0)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.Kumaraswamy(2.0, 3.0).log_prob(torch.tensor(0.5))
         tensor(0.5232)
 
     Source: Kumaraswamy, Journal of Hydrology 46 (1980) 79.

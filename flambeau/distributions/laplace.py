@@ -11,8 +11,7 @@ class Laplace(LocationScale):
     """exp(-|x - loc| / scale) / (2 * scale).
 
     Example:
-        >>> d = torch.distributions.Laplace(0.0, 1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.Laplace(0.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.6931)
     """
 

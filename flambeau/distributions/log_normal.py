@@ -4,6 +4,7 @@ from . import constraints
 from .normal import Normal
 from .transformed_distribution import TransformedDistribution
 from .transforms import ExpTransform
+from .utils import borrowed
 
 __all__ = ["LogNormal", "OfNormal"]
 
@@ -14,23 +15,15 @@ class OfNormal(TransformedDistribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     has_rsample = True
 
-    @property
-    def loc(self):
-        """The normal numbers' mean."""
-        return self.base_dist.loc
-
-    @property
-    def scale(self):
-        """The normal numbers' standard deviation."""
-        return self.base_dist.scale
+    loc = borrowed("base_dist", "loc", "The normal numbers' mean.")
+    scale = borrowed("base_dist", "scale", "The normal numbers' standard deviation.")
 
 
 class LogNormal(OfNormal):
     """exp(x) for x of Normal(loc, scale).
 
     Example:
-        >>> d = torch.distributions.LogNormal(0.0, 1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.LogNormal(0.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-0.9189)
     """
 

@@ -24,7 +24,6 @@ class MixtureSameFamily(Distribution):
     """
 
     arg_constraints = {}
-    has_rsample = False
 
     def __init__(self, mixture_distribution, component_distribution, validate_args=None):
         mixture, component = mixture_distribution, component_distribution

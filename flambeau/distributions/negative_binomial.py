@@ -18,8 +18,7 @@ class NegativeBinomial(OfTrials):
         probs, logits (Tensor or float): one of them.
 
     Example:
-        >>> d = torch.distributions.NegativeBinomial(3.0, 0.5)
-        >>> d.log_prob(torch.tensor(2.0))
+        >>> torch.distributions.NegativeBinomial(3.0, 0.5).log_prob(torch.tensor(2.0))
         tensor(-1.6740)
     """
 

@@ -14,8 +14,7 @@ class Normal(LocationScale, ExponentialFamily):
     """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi)).
 
     Example:
-        >>> d = torch.distributions.Normal(0.0, 1.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.Normal(0.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.4189)
     """
 

@@ -13,8 +13,7 @@ class Pareto(TransformedDistribution):
     """alpha * scale**alpha / x**(alpha + 1) for x >= scale.
 
     Example:
-        >>> d = torch.distributions.Pareto(1.0, 2.0)
-        >>> d.log_prob(torch.tensor(2.0))
+        >>> torch.distributions.Pareto(1.0, 2.0).log_prob(torch.tensor(2.0))
         tensor(-1.3863)
     """
 

@@ -13,8 +13,7 @@ class Poisson(ExponentialFamily):
     """rate**k * exp(-rate) / k! for k = 0, 1, 2 ...
 
     Example:
-        >>> d = torch.distributions.Poisson(3.0)
-        >>> d.log_prob(torch.tensor(2.0))
+        >>> torch.distributions.Poisson(3.0).log_prob(torch.tensor(2.0))
         tensor(-1.4959)
     """
 

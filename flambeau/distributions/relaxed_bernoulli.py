@@ -8,7 +8,7 @@ from . import constraints
 from .bernoulli import OneProbability
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
-from .utils import clamp_probs
+from .utils import borrowed, clamp_probs
 
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
@@ -55,28 +55,16 @@ class Relaxed(TransformedDistribution):
 
     has_rsample = True
 
-    @property
-    def temperature(self):
-        """How far from the ends samples lie."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self):
-        """As the base has them."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self):
-        """As the base has them."""
-        return self.base_dist.probs
+    temperature = borrowed("base_dist", "temperature", "How far from the ends samples lie.")
+    logits = borrowed("base_dist", "logits", "As the base has them.")
+    probs = borrowed("base_dist", "probs", "As the base has them.")
 
 
 class RelaxedBernoulli(Relaxed):
     """Numbers in (0, 1), which at temperature 0 would be Bernoulli's.
 
     Example:
-        >>> d = torch.distributions.RelaxedBernoulli(0.5, 0.25)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.RelaxedBernoulli(0.5, 0.25).log_prob(torch.tensor(0.5))
         tensor(-0.9808)
 
     Source: Jang, Gu, Poole, "Categorical reparameterization with Gumbel-softmax", 2017, arXiv:1611.01144.

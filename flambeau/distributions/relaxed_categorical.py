@@ -10,7 +10,7 @@ from .categorical import Categorical
 from .distribution import Distribution
 from .relaxed_bernoulli import Relaxed
 from .transforms import ExpTransform
-from .utils import clamp_probs
+from .utils import borrowed, clamp_probs
 
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
@@ -35,20 +35,9 @@ class ExpRelaxedCategorical(Distribution):
         new.temperature = self.temperature
         new._categorical = self._categorical.expand(batch_shape)
 
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self):
-        """Logarithms of the classes' probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self):
-        """The classes' probabilities."""
-        return self._categorical.probs
+    param_shape = borrowed("_categorical", "param_shape", "The shape of the parameter.")
+    logits = borrowed("_categorical", "logits", "Logarithms of the classes' probabilities.")
+    probs = borrowed("_categorical", "probs", "The classes' probabilities.")
 
     def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)

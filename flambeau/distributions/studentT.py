@@ -15,8 +15,7 @@ class StudentT(Distribution):
     """loc + scale * z / sqrt(c / df), z standard normal and c of Chi2(df).
 
     Example:
-        >>> d = torch.distributions.StudentT(4.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.StudentT(4.0).log_prob(torch.tensor(1.0))
         tensor(-1.5387)
     """
 

@@ -8,7 +8,7 @@ import weakref
 import flambeau
 
 from . import constraints
-from .utils import sum_rightmost
+from .utils import borrowed, sum_rightmost
 
 __all__ = ["ComposeTransform", "IndependentTransform", "ReshapeTransform", "Transform", "identity_transform"]  # fmt: skip
 
@@ -145,13 +145,8 @@ class _InverseTransform(Transform):
     def codomain(self):
         return self._inv.domain
 
-    @property
-    def bijective(self):
-        return self._inv.bijective
-
-    @property
-    def sign(self):
-        return self._inv.sign
+    bijective = borrowed("_inv", "bijective")
+    sign = borrowed("_inv", "sign")
 
     @property
     def inv(self):
@@ -318,13 +313,8 @@ class IndependentTransform(Transform):
     def codomain(self):
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
-    @property
-    def bijective(self):
-        return self.base_transform.bijective
-
-    @property
-    def sign(self):
-        return self.base_transform.sign
+    bijective = borrowed("base_transform", "bijective")
+    sign = borrowed("base_transform", "sign")
 
     def _enough(self, value, constraint):
         if value.dim() < constraint.event_dim:

@@ -13,8 +13,7 @@ class Uniform(Distribution):
     """1 / (high - low) from low up to, but without, high.
 
     Example:
-        >>> d = torch.distributions.Uniform(0.0, 2.0)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.Uniform(0.0, 2.0).log_prob(torch.tensor(0.5))
         tensor(-0.6931)
     """
 

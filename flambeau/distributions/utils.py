@@ -91,6 +91,16 @@ def vec_to_tril_matrix(vec, diag=0):
     return flat.unflatten(-1, (n, n))
 
 
+def borrowed(part, name, doc=None):
+    """A property of the whole that is the property `name` of its attribute `part`."""
+
+    def read(self):
+        return getattr(getattr(self, part), name)
+
+    read.__name__ = name
+    return property(read, doc=doc)
+
+
 class lazy_property:
     """An attribute that is computed from others at its first use, and then kept.
 

@@ -21,14 +21,12 @@ class VonMises(Distribution):
         concentration (Tensor or float): positive.
 
     Example:
-        >>> d = torch.distributions.VonMises(0.0, 1.0)
-        >>> d.log_prob(torch.tensor(0.5))
+        >>> torch.distributions.VonMises(0.0, 1.0).log_prob(torch.tensor(0.5))
         tensor(-1.1962)
     """
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
     support = constraints.real
-    has_rsample = False
 
     def __init__(self, loc, concentration, validate_args=None):
         self._take(validate_args, loc=loc, concentration=concentration)

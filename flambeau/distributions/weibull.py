@@ -16,8 +16,7 @@ class Weibull(TransformedDistribution):
     """k / scale * (x / scale)**(k - 1) * exp(-(x / scale)**k) for x > 0, k the concentration.
 
     Example:
-        >>> d = torch.distributions.Weibull(1.0, 2.0)
-        >>> d.log_prob(torch.tensor(1.0))
+        >>> torch.distributions.Weibull(1.0, 2.0).log_prob(torch.tensor(1.0))
         tensor(-0.3069)
     """
 
