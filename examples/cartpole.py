@@ -6,13 +6,12 @@ The cart is pushed to the left or to the right, fifty times a second, and reward
 still stands. 64 carts run at once. 150 rounds take about twenty seconds.
 """
 
-import argparse
 import math
 import sys
 import time
-from pathlib import Path
 
 import pictures
+import program
 
 import flambeau as torch
 from flambeau import nn
@@ -108,10 +107,8 @@ def train(policy, rounds, count):
     return lengths
 
 
-def picture(path, lengths, states):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, lengths, states):
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4), layout="constrained")
     left.plot(lengths)
     left.set(xlabel="round", ylabel="pushes until a pole falls", ylim=(0, MOST))
@@ -120,19 +117,14 @@ def picture(path, lengths, states):
     right.plot(seconds.numpy(), states[:, 2].rad2deg().numpy(), label="angle of the pole, degrees")
     right.set(xlabel="s")
     right.legend()
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=150)
     parser.add_argument("--carts", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     policy = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 2))
     begin = time.perf_counter()
     lengths = train(policy, args.rounds, args.carts)
@@ -148,10 +140,7 @@ def main():
         f"Mean length of 64 runs: {length:.0f} pushes, of {MOST} at most; {lengths[0]:.0f} before learning."
     )
     picture(args.out / "cartpole.png", lengths, states)
-    if args.rounds >= 150 and length < GOAL:
-        print(f"FAILED: expected at least {GOAL}.")
-        return 1
-    return 0
+    return program.verdict(args.rounds >= 150 and length < GOAL, f"at least {GOAL}")
 
 
 if __name__ == "__main__":

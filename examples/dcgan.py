@@ -6,12 +6,12 @@ FOLDER holds the IDX files, as for fashion_mnist.py. One network draws images fr
 images from real ones. Two epochs of 20,000 images take about a minute.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
 import pictures
+import program
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -119,10 +119,8 @@ def distance(images, others):
     return float(((m - n) ** 2).sum() + A.trace() + B.trace() - 2 * both)
 
 
-def picture(path, images, losses):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, images, losses):
     figure = pyplot.figure(figsize=(12, 5), layout="constrained")
     left, right = figure.subfigures(1, 2)
     axes = left.subplots()
@@ -130,20 +128,15 @@ def picture(path, images, losses):
     pictures.curve(axes, losses[1], "judging", color="tab:orange")
     for axes, drawn in zip(right.subplots(6, 8).flat, images):
         pictures.image(axes, drawn[0])
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=20000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     training, test = (
         FashionMNIST(args.data, train).data.unsqueeze(1) / 255 for train in (True, False)
     )
@@ -163,10 +156,7 @@ def main():
           f"of other real ones: {distance(training[:2000], test):.2f}.")  # fmt: skip
     torch.save({"model": drawing.state_dict()}, args.out / "dcgan.pt")
     picture(args.out / "dcgan.png", drawn, losses)
-    if steps >= 500 and far > GOAL:
-        print(f"FAILED: expected at most {GOAL}.")
-        return 1
-    return 0
+    return program.verdict(steps >= 500 and far > GOAL, f"at most {GOAL}")
 
 
 if __name__ == "__main__":

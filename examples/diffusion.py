@@ -6,13 +6,12 @@ The network learns to tell the noise in points of two spirals that were blurred,
 pure noise and taking away what it sees, it makes new points. 4,000 steps take about twenty seconds.
 """
 
-import argparse
 import math
 import sys
 import time
-from pathlib import Path
 
 import pictures
+import program
 from tqdm import trange
 
 import flambeau as torch
@@ -107,26 +106,19 @@ def share_near(points, others, far=0.15):
     return float((torch.cdist(points, others).amin(1) < far).float().mean())
 
 
-def picture(path, seen):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, seen):
     figure, grid = pyplot.subplots(1, len(seen), figsize=(15, 3.2), layout="constrained")
     for axes, (done, points) in zip(grid, seen.items()):
         axes.scatter(*points.T.numpy(), s=2, alpha=0.5)
         axes.set(title=f"after {done} steps", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     model, noise = Network(), Noise()
     begin = time.perf_counter()
     losses = train(model, noise, args.steps)
@@ -139,10 +131,9 @@ def main():
         f"{100 * share:.1f} % of the new points lie on the spirals; {100 * covered:.1f} % of the spirals are covered."
     )
     picture(args.out / "diffusion.png", seen)
-    if args.steps >= 4000 and min(share, covered) < GOAL:
-        print(f"FAILED: expected at least {100 * GOAL:.0f} %.")
-        return 1
-    return 0
+    return program.verdict(
+        args.steps >= 4000 and min(share, covered) < GOAL, f"at least {100 * GOAL:.0f} %"
+    )
 
 
 if __name__ == "__main__":

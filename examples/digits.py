@@ -4,12 +4,12 @@ Shows a progress bar, draws the loss curve and some predictions into examples/ou
 a checkpoint, loads it in a fresh process and compares what that process predicts.
 """
 
-import argparse
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import program
 from lenet import LeNet
 from training import draw, predict, train
 
@@ -29,18 +29,14 @@ GOAL = 0.97
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--epochs", type=int, default=16)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
     parser.add_argument("--predict", type=Path, help="load this checkpoint, print its predictions")
-    args = parser.parse_args()
+    args = program.started(parser)
     if args.predict:
         print(" ".join(map(str, predictions_of(args.predict).tolist())))
         return 0
 
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(args.seed)
     training, test = Digits(True, TRANSFORM), Digits(False, TRANSFORM)
     print(f"{len(training)} digits to learn from, {len(test)} held out.")
     loader = DataLoader(training, batch_size=32, shuffle=True)
@@ -74,10 +70,9 @@ def main():
         f"Checkpoint: {checkpoint}, loaded by a fresh process in {time.perf_counter() - start:.1f} s; "
         f"its predictions are {'the same' if same else 'NOT the same'}."
     )
-    if not same or accuracy < GOAL:
-        print(f"FAILED: expected the same predictions and at least {100 * GOAL:.0f} %.")
-        return 1
-    return 0
+    return program.verdict(
+        not same or accuracy < GOAL, f"the same predictions and at least {100 * GOAL:.0f} %"
+    )
 
 
 def predictions_of(checkpoint):

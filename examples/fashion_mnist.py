@@ -6,10 +6,10 @@ FOLDER holds the four IDX files, gzipped or not; Debian's package dataset-fashio
 where they are looked for without --data. --download fetches them.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+import program
 from lenet import LeNet
 from training import draw, predict, train
 
@@ -29,17 +29,12 @@ GOAL = 0.88
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
     parser.add_argument("--download", action="store_true")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--samples", type=int, help="train with the first so many only")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     training: Dataset = FashionMNIST(args.data, True, TRANSFORM, download=args.download)
     test = FashionMNIST(args.data, False, TRANSFORM)
     if args.samples:
@@ -62,10 +57,7 @@ def main():
         test.classes,
         f"LeNet on Fashion-MNIST: {100 * accuracy:.2f} % right",
     )
-    if args.samples is None and accuracy < GOAL:
-        print(f"FAILED: expected at least {100 * GOAL:.0f} %.")
-        return 1
-    return 0
+    return program.verdict(args.samples is None and accuracy < GOAL, f"at least {100 * GOAL:.0f} %")
 
 
 if __name__ == "__main__":

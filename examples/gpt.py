@@ -6,13 +6,13 @@ FOLDER holds .txt files. Letters that were seen as pairs only give a loss of abo
 this network, 200,000 parameters, comes below 1.75 in a minute or two.
 """
 
-import argparse
 import math
 import sys
 import time
 from pathlib import Path
 
 import pictures
+import program
 from tqdm import tqdm
 
 import flambeau as torch
@@ -142,30 +142,23 @@ def test(model, text, batches=20):
     return sum(losses) / len(losses)
 
 
-def picture(path, losses, held_out):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, losses, held_out):
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axes.axhline(held_out, color="tab:red", linestyle="--", label="held-out text")
     pictures.curve(axes, losses, "nats a letter")
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument(
         "--data", type=Path, required=True, help="a text, or a folder of .txt files"
     )
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--letters", type=int, default=400, help="how many to write at the end")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     text = Text(args.data)
     model = GPT(len(text.letters))
     count = sum(p.numel() for p in model.parameters())
@@ -184,10 +177,7 @@ def main():
     torch.save({"model": model.state_dict(), "letters": text.letters}, args.out / "gpt.pt")
     print("---")
     print(text.decode(model.write(text.test[:1], args.letters).tolist()))
-    if args.steps >= 2000 and loss > GOAL:
-        print(f"FAILED: expected at most {GOAL}.")
-        return 1
-    return 0
+    return program.verdict(args.steps >= 2000 and loss > GOAL, f"at most {GOAL}")
 
 
 if __name__ == "__main__":

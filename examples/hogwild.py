@@ -6,12 +6,11 @@ The parameters lie in memory that all processes share; each reads and writes the
 few seconds.
 """
 
-import argparse
 import sys
 import time
-from pathlib import Path
 
 import pictures
+import program
 from training import predict
 
 import flambeau as torch
@@ -53,26 +52,19 @@ def train(rank, model, epochs, seed, losses):
             step += 1
 
 
-def picture(path, losses):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, losses):
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     for rank, values in enumerate(losses.tolist()):
         pictures.curve(axes, values, f"process {rank}", color=f"C{rank}")
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     model = network().share_memory()
     steps = args.epochs * len(DataLoader(dataset(True), batch_size=32))
     losses = torch.zeros(args.processes, steps).share_memory_()
@@ -86,10 +78,7 @@ def main():
     right = float((told == held_out.tensors[1]).float().mean())
     print(f"Accuracy on the held-out digits: {100 * right:.2f} %.")
     picture(args.out / "hogwild.png", losses)
-    if args.epochs >= 10 and right < GOAL:
-        print(f"FAILED: expected at least {100 * GOAL:.0f} %.")
-        return 1
-    return 0
+    return program.verdict(args.epochs >= 10 and right < GOAL, f"at least {100 * GOAL:.0f} %")
 
 
 if __name__ == "__main__":

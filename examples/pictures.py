@@ -1,5 +1,7 @@
 """What the examples draw, by matplotlib; without it they say how to get it and go on."""
 
+import functools
+
 from flambeau.train.curves import smooth
 
 
@@ -16,13 +18,20 @@ def pyplot():
     return pyplot
 
 
-def save(figure, path):
-    """Write the figure, close it, and say where it is."""
-    from matplotlib import pyplot
+def drawing(draw):
+    """draw(pyplot, ...), which gives a figure, as draw(path, ...), which writes it there and says so."""
 
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    print(f"picture: {path}")
+    @functools.wraps(draw)
+    def save(path, *what):
+        module = pyplot()
+        if module is None:
+            return
+        figure = draw(module, *what)
+        figure.savefig(path, dpi=110)
+        module.close(figure)
+        print(f"picture: {path}")
+
+    return save
 
 
 def curve(axes, values, label, color="tab:blue", scale="log"):

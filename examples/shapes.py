@@ -6,11 +6,11 @@ Each image has one to three squares and discs. The detector learns where they ar
 draws what it finds into images that it has not seen. 800 steps take about a minute.
 """
 
-import argparse
 import sys
 import time
 from collections import OrderedDict
-from pathlib import Path
+
+import program
 
 import flambeau as torch
 from flambeau import nn
@@ -109,11 +109,9 @@ def picture(model, samples):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    torch.manual_seed(0)
+    args = program.started(parser)
     model = detector()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=args.steps)
@@ -138,7 +136,6 @@ def main():
     try:
         from flambeau.vision.transforms.functional import to_pil_image
 
-        args.out.mkdir(parents=True, exist_ok=True)
         path = args.out / "shapes.png"
         to_pil_image(picture(model, samples[:8])).save(path)
         print(f"picture: {path}")

@@ -7,12 +7,11 @@ which share memory with tensors; filters on the mel scale, as ears have them, ma
 ten seconds, and needs SciPy: pip install 'flambeau[quasirandom]'.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 import pictures
+import program
 from scipy import signal
 from training import predict
 
@@ -79,38 +78,24 @@ def train(model, data, epochs):
     """Returns the loss of each step."""
     loader = DataLoader(data, batch_size=50, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    losses = []
-    for _ in range(epochs):
-        for sounds, labels in loader:
-            loss = F.cross_entropy(model(sounds), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    return losses
+    loss_of = lambda sounds, labels: F.cross_entropy(model(sounds), labels)
+    return program.descend(loss_of, loader, epochs, optimizer)
 
 
-def picture(path, data):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, data):
     figure, grid = pyplot.subplots(1, len(NAMES), figsize=(14, 3), layout="constrained")
     for axes, name, sound in zip(grid, NAMES, data.tensors[0]):
         axes.imshow(sound[0].numpy(), origin="lower", aspect="auto")
         axes.set(title=name, xlabel="time", ylabel="mel band")
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--sounds", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     data, new = dataset(args.sounds, args.seed), dataset(500, args.seed + 1)
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, 1, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
@@ -122,10 +107,7 @@ def main():
     right = float((told == new.tensors[1]).float().mean())
     print(f"{len(losses)} steps; {100 * right:.1f} % of 500 new sounds told right.")
     picture(args.out / "sounds.png", new)
-    if args.sounds >= 2000 and right < GOAL:
-        print(f"FAILED: expected at least {100 * GOAL:.0f} %.")
-        return 1
-    return 0
+    return program.verdict(args.sounds >= 2000 and right < GOAL, f"at least {100 * GOAL:.0f} %")
 
 
 if __name__ == "__main__":

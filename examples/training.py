@@ -43,11 +43,9 @@ def predict(model, loader):
         return torch.cat([model(images).argmax(1) for images, _ in loader])
 
 
-def draw(path, losses, images, predictions, targets, classes, title):
+@pictures.drawing
+def draw(pyplot, losses, images, predictions, targets, classes, title):
     """A picture of the loss curve and of some predictions."""
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
     figure = pyplot.figure(figsize=(12, 5), layout="constrained")
     curve, grid = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.2))[0]
     figure.suptitle(title)
@@ -64,4 +62,4 @@ def draw(path, losses, images, predictions, targets, classes, title):
             color="black" if right else "tab:red",
             fontsize=9,
         )
-    pictures.save(figure, path)
+    return figure

@@ -7,12 +7,12 @@ another is made, whose last layer is new: it learns the five other classes from 
 starts from nothing. It takes about a minute.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
 import pictures
+import program
 from training import predict
 
 import flambeau as torch
@@ -58,16 +58,8 @@ def train(model, dataset, epochs, max_lr, batch_size=64):
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr, epochs=epochs, steps_per_epoch=len(loader)
     )
-    losses = []
-    for _ in range(epochs):
-        for images, labels in loader:
-            loss = F.cross_entropy(model(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-    return losses
+    loss_of = lambda images, labels: F.cross_entropy(model(images), labels)
+    return program.descend(loss_of, loader, epochs, optimizer, schedule)
 
 
 def right_share(model, dataset):
@@ -75,29 +67,22 @@ def right_share(model, dataset):
     return float((told == dataset.tensors[1]).float().mean())
 
 
-def picture(path, shares):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, shares):
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     bars = axes.bar(list(shares), [100 * share for share in shares.values()])
     axes.bar_label(bars, fmt="%.1f %%")
     axes.set(ylabel="% of test images told right", ylim=(0, 100))
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
     parser.add_argument("--each", type=int, default=600, help="images a class to learn from first")
     parser.add_argument("--few", type=int, default=5, help="images a class to learn from then")
     parser.add_argument("--tests", type=int, default=200, help="images a class to test with")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     training, test = (FashionMNIST(args.data, train) for train in (True, False))
     first, others = (0, 2, 5, 7, 8), (1, 3, 4, 6, 9)
     names = ", ".join(training.classes[c] for c in others)
@@ -121,10 +106,7 @@ def main():
         print(f"{names}, {args.few} images each, {name}: {100 * shares[name]:.1f} % right.")
     picture(args.out / "transfer.png", shares)
     gain = shares["from the checkpoint"] - shares["from nothing"]
-    if args.each >= 600 and gain < GOAL:
-        print(f"FAILED: expected {100 * GOAL:.0f} % more.")
-        return 1
-    return 0
+    return program.verdict(args.each >= 600 and gain < GOAL, f"{100 * GOAL:.0f} % more")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ FOLDER holds the IDX files, as for fashion_mnist.py. Each image becomes 16 numbe
 from them; at the end numbers that belong to no image are drawn too. Three epochs take about a minute.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
 import pictures
+import program
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -76,11 +76,9 @@ def train(model, loader, epochs):
 
 
 @torch.no_grad()
-def draw(path, model, images):
+@pictures.drawing
+def draw(pyplot, model, images):
     """A picture of images, the same drawn again, and new ones."""
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
     again = model(images)[0].sigmoid()
     new = model.decode(torch.randn(len(images), model.numbers)).sigmoid()
     rows = {"images": images, "drawn again": again, "new": new}
@@ -89,20 +87,15 @@ def draw(path, model, images):
         axes[0].set_title(title, loc="left", fontsize=10)
         for axis, image in zip(axes, drawn):
             pictures.image(axis, image[0])
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--samples", type=int, help="train with the first so many only")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     training, test = (
         FashionMNIST(args.data, train).data.unsqueeze(1) / 255 for train in (True, False)
     )
@@ -121,10 +114,7 @@ def main():
     print(f"Loss on the {len(test)} test images: {loss:.1f} nats an image.")
     torch.save({"model": model.state_dict()}, args.out / "vae.pt")
     draw(args.out / "vae.png", model, test[:12])
-    if args.samples is None and loss > GOAL:
-        print(f"FAILED: expected at most {GOAL}.")
-        return 1
-    return 0
+    return program.verdict(args.samples is None and loss > GOAL, f"at most {GOAL}")
 
 
 if __name__ == "__main__":

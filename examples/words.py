@@ -6,13 +6,13 @@ FOLDER holds .txt files in which a line "NAME." stands above each speech, as in 
 Python strings, cut by NLTK's tokenizer where it is installed, else by a regular expression. It takes some seconds.
 """
 
-import argparse
 import re
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pictures
+import program
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -83,15 +83,8 @@ def train(model, samples, epochs):
     """Returns the loss of each step."""
     loader = DataLoader(samples, batch_size=32, shuffle=True, collate_fn=batch)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    losses = []
-    for _ in range(epochs):
-        for words, begins, labels in loader:
-            loss = F.cross_entropy(model(words, begins), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    return losses
+    loss_of = lambda words, begins, labels: F.cross_entropy(model(words, begins), labels)
+    return program.descend(loss_of, loader, epochs, optimizer)
 
 
 @torch.no_grad()
@@ -102,30 +95,23 @@ def confusion(model, samples, speakers):
     return torch.bincount(labels * speakers + told, minlength=speakers**2).view(speakers, speakers)
 
 
-def picture(path, counts, names):
-    pyplot = pictures.pyplot()
-    if pyplot is None:
-        return
+@pictures.drawing
+def picture(pyplot, counts, names):
     figure, axes = pyplot.subplots(figsize=(6, 5), layout="constrained")
     shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
     figure.colorbar(axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1))
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="told", ylabel="speaks")
-    pictures.save(figure, path)
+    return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = program.arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--speakers", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(args.seed)
+    args = program.started(parser)
     names, found = speeches(args.data, args.speakers)
     training, held_out = random_split(found, [0.8, 0.2])
     number = Words(words for _, words in training)
@@ -141,10 +127,7 @@ def main():
     print(f"{len(losses)} steps; {100 * right:.1f} % of {len(held_out)} other speeches told right; "
           f"{100 * most:.1f} % are by {names[int(counts.sum(1).argmax())]}.")  # fmt: skip
     picture(args.out / "words.png", counts, names)
-    if args.epochs >= 12 and right < GOAL * most:
-        print(f"FAILED: expected {GOAL} times as many.")
-        return 1
-    return 0
+    return program.verdict(args.epochs >= 12 and right < GOAL * most, f"{GOAL} times as many")
 
 
 if __name__ == "__main__":
