@@ -19,8 +19,8 @@ def training_step(T, parameters, loss_of, optimizer_class=None):
     return step
 
 
-def resnet(T):
-    """ResNet of 8 convolutions, 8 x 3x32x32"""
+def residual_block(T):
+    """The class of blocks of two convolutions beside a shortcut, which is one where sizes change."""
     nn, F = T.nn, T.nn.functional
 
     class Block(nn.Module):
@@ -38,6 +38,12 @@ def resnet(T):
             y = F.relu(self.norm1(self.conv1(x)), inplace=True)
             return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
+    return Block
+
+
+def resnet(T):
+    """ResNet of 8 convolutions, 8 x 3x32x32"""
+    nn, F, Block = T.nn, T.nn.functional, residual_block(T)
     net = nn.Sequential(
         nn.Conv2d(3, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True),
         Block(32, 32, 1), Block(32, 64, 2), Block(64, 128, 2),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..programs import residual_block
 from .case import Row, family, filled, generator, indices
 
 
@@ -65,22 +66,7 @@ def cnn(T):
 
 def resnet18(T):
     """ResNet-18, 4 x 3x64x64"""
-    nn, F = T.nn, T.nn.functional
-
-    class Block(nn.Module):
-        def __init__(self, channels, out, stride):
-            super().__init__()
-            self.conv1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
-            self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
-            self.bn1, self.bn2 = nn.BatchNorm2d(out), nn.BatchNorm2d(out)
-            self.down = None
-            if stride != 1 or channels != out:
-                self.down = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))  # fmt: skip
-
-        def forward(self, x):
-            y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
-            return F.relu(y + (x if self.down is None else self.down(x)), inplace=True)
-
+    nn, F, Block = T.nn, T.nn.functional, residual_block(T)
     layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]  # fmt: skip
     channels = 64
     for out, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):

@@ -197,6 +197,15 @@ struct ProductNode {
   Saved a, b;
 };
 
+/// The factors of a product as two edges of its node; each is kept for the gradient of the other.
+template <class Kept>
+void follow_product(Kept& kept, int first, Tensor& a, Tensor& b) {
+  set_edge(&kept.node, first, &a);
+  set_edge(&kept.node, first + 1, &b);
+  if (kept.node.edges[first].node) kept.b.save(b);
+  if (kept.node.edges[first + 1].node) kept.a.save(a);
+}
+
 /// The gradients of multiply(a, b), a product of matrices or of stacks of them: the engine sums
 /// what was broadcast.
 template <auto multiply>
@@ -398,10 +407,7 @@ TensorRef mm(Tensor& a, Tensor& b, const char* op) {
     static PyTypeObject* types[2] = {node_subtype("MmBackward0"), node_subtype("BmmBackward0")};
     Ref<ProductNode> node = make_node<ProductNode>(types[a.ndim == 3], &mm_kind);
     node->node.set_edges(2);
-    set_edge(&node->node, 0, &a);
-    set_edge(&node->node, 1, &b);
-    if (node->node.edges[0].node) node->b.save(b);
-    if (node->node.edges[1].node) node->a.save(a);
+    follow_product(*node, 0, a, b);
     set_history(*out, &node->node);
   }
   return out;
@@ -505,10 +511,7 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
     static PyTypeObject* type = node_subtype("MatmulBackward0");
     Ref<ProductNode> node = make_node<ProductNode>(type, &batches_kind);
     node->node.set_edges(2);
-    set_edge(&node->node, 0, &a);
-    set_edge(&node->node, 1, &b);
-    if (node->node.edges[0].node) node->b.save(b);
-    if (node->node.edges[1].node) node->a.save(a);
+    follow_product(*node, 0, a, b);
     set_history(*out, &node->node);
   }
   return out;
@@ -563,10 +566,7 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
     node->beta = beta;
     node->node.set_edges(3);
     set_edge(&node->node, 0, &input);
-    set_edge(&node->node, 1, &a);
-    set_edge(&node->node, 2, &b);
-    if (node->node.edges[1].node) node->b.save(b);
-    if (node->node.edges[2].node) node->a.save(a);
+    follow_product(*node, 1, a, b);
     set_history(*out, &node->node);
   }
   return out;

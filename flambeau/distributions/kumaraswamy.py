@@ -5,6 +5,7 @@ import math
 import flambeau
 
 from . import constraints
+from .beta import Beta
 from .gumbel import euler_constant
 from .transformed_distribution import TransformedDistribution
 from .transforms import AffineTransform, PowerTransform
@@ -24,10 +25,7 @@ class Kumaraswamy(TransformedDistribution):
     Source: Kumaraswamy, Journal of Hydrology 46 (1980) 79.
     """
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
+    arg_constraints = Beta.arg_constraints
     support = constraints.unit_interval
     has_rsample = True
 

@@ -1,8 +1,10 @@
 """Where values fall among boundaries: searchsorted, bucketize, bincount, histc, histogram."""
 
+from .. import _core
 from .._core import indexing
 from ..types import listed
 from .core import operators as fl
+from .core.arguments import some
 from .core.declare import composite
 from .core.no_derivative import without_derivative
 from .core.results import result_type
@@ -125,6 +127,8 @@ def _edges(values, bins, low, high):
     """bins + 1 edges from low to high; without bounds, from the least to the greatest value."""
     if low is None and values.is_meta:
         low, high = 0.0, 1.0
+    if low is None and _core._is_batched(values) and values.numel():
+        return _edges_of_slices(values, bins)
     if low is None:
         low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 1.0)
     if not (abs(low) < float("inf") and abs(high) < float("inf")):
@@ -138,6 +142,16 @@ def _edges(values, bins, low, high):
     if low == high:
         low, high = low - 0.5, high + 0.5
     return fl.linspace(low, high, bins + 1, dtype=values.dtype, device=values.device)
+
+
+def _edges_of_slices(values, bins):
+    """The edges under vmap, where each slice has least and greatest values of its own."""
+    low, high = values.min().double(), values.max().double()
+    if some(~(low.isfinite() & high.isfinite())):
+        raise RuntimeError("histogram: the range of a slice is not finite. Give finite bounds.")
+    alike = (low == high).double()
+    ends = low - 0.5 * alike, high + 0.5 * alike
+    return fl.linspace(*ends, bins + 1, dtype=values.dtype, device=values.device)
 
 
 def _bin_of(values, edges):
@@ -238,7 +252,7 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
         fl.zeros(shape, dtype=input.dtype, device="meta")
         if input.is_meta
         else fl.zeros(total, dtype=input.dtype, device=input.device)
-        .index_add(0, cell[inside], weight[inside].to(input.dtype))
+        .index_add(0, cell, fl.where(inside, weight, 0).to(input.dtype))
         .reshape(shape)
     )
     if density:

@@ -5,7 +5,7 @@ import functools
 from ..kernels import maximum, sqrt
 from .elementwise import Elementwise
 from .options import check_betas, check_fused, check_lr, check_not_negative, number, options
-from .rule import Rule, descent
+from .rule import Rule, descent, moved
 
 __all__ = ["Adam", "AdamW"]
 
@@ -19,9 +19,9 @@ def _rule(maximize, decays, decoupled, amsgrad):
     # weight_decay comes times lr where it is decoupled.
     def moments(param, grad, m, v, weight_decay, new1, beta2, new2):
         grad = descent(param, grad, maximize, weight_decay if decays and not decoupled else None)
-        if decays and decoupled:
-            param = param * (1 - weight_decay)
-        return param, m + new1 * (grad - m), beta2 * v + new2 * grad * grad
+        return moved(
+            param, grad, m, v, weight_decay if decays and decoupled else None, new1, beta2, new2
+        )
 
     def adam(
         param, grad, m, v,

@@ -7,7 +7,7 @@ import flambeau
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_adam, count_step, number, options
-from .rule import Rule, descent
+from .rule import Rule, descent, moved
 
 __all__ = ["NAdam"]
 
@@ -19,11 +19,10 @@ def _rule(maximize, decays, decoupled):
         param, grad, m, v,
         *, lr, new1, beta2, new2, eps, weight_decay, correction, grad_factor, momentum_factor,
     ):  # fmt: skip
-        grad = descent(param, grad, maximize, weight_decay if decays and not decoupled else None)
-        if decays and decoupled:
-            param = param * (1 - lr * weight_decay)
-        m = m + new1 * (grad - m)
-        v = beta2 * v + new2 * grad * grad
+        decay = weight_decay if decays and not decoupled else None
+        shrink = lr * weight_decay if decays and decoupled else None
+        grad = descent(param, grad, maximize, decay)
+        param, m, v = moved(param, grad, m, v, shrink, new1, beta2, new2)
         denominator = sqrt(v / correction) + eps
         param = param - grad_factor * grad / denominator
         return param - momentum_factor * m / denominator, m, v

@@ -5,7 +5,7 @@ import functools
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_adam, number, options
-from .rule import Rule, descent
+from .rule import Rule, descent, moved
 
 __all__ = ["RAdam"]
 
@@ -17,11 +17,10 @@ def _rule(maximize, decays, decoupled, adaptive):
         param, grad, m, v,
         *, lr, new1, beta2, new2, eps, weight_decay, correction, rectified,
     ):  # fmt: skip
-        grad = descent(param, grad, maximize, weight_decay if decays and not decoupled else None)
-        if decays and decoupled:
-            param = param * (1 - lr * weight_decay)
-        m = m + new1 * (grad - m)
-        v = beta2 * v + new2 * grad * grad
+        decay = weight_decay if decays and not decoupled else None
+        shrink = lr * weight_decay if decays and decoupled else None
+        grad = descent(param, grad, maximize, decay)
+        param, m, v = moved(param, grad, m, v, shrink, new1, beta2, new2)
         step = lr * (m / correction)
         return param - (step * (rectified / (sqrt(v) + eps)) if adaptive else step), m, v
 

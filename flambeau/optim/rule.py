@@ -18,6 +18,12 @@ def descent(param, grad, maximize, decay):
     return grad if decay is None else grad + decay * param
 
 
+def moved(param, grad, m, v, shrink, new1, beta2, new2):
+    """Before a step of Adam's kind: param shrunk by that share unless it is None, and both moments of grad."""
+    param = param if shrink is None else param * (1 - shrink)
+    return param, m + new1 * (grad - m), beta2 * v + new2 * grad * grad
+
+
 class Rule:
     """A scalar function of the kernel language that updates tensors in place.
 

@@ -97,20 +97,11 @@ def test_forward_mode_and_batches_are_checked():
     assert gradcheck(lambda t: (t.sin() * t, t.cumsum(0)), (x,), **flags)
     assert gradgradcheck(lambda t: t**3, (x,), check_fwd_over_rev=True, check_batched_grad=True)
 
-    class Wrong(Function):
-        @staticmethod
-        def forward(ctx, t):
-            return t * 2
-
-        @staticmethod
-        def backward(ctx, grad):
-            return grad * 3
-
     with pytest.raises(
         GradcheckError,
         match="gradcheck: the forward-mode derivative of output 0 is wrong along one direction",
     ):
-        gradcheck(Wrong.apply, (x,), check_forward_ad=True, check_backward_ad=False)
+        gradcheck(WrongFactor.apply, (x,), check_forward_ad=True, check_backward_ad=False)
 
 
 @pytest.mark.parametrize("fast_mode", [False, True])

@@ -9,14 +9,7 @@ import pytest
 import flambeau as torch
 import flambeau.distributed as dist
 from flambeau import nn
-from flambeau.distributed.tensor import (
-    DTensor,
-    Partial,
-    Replicate,
-    Shard,
-    distribute_module,
-    distribute_tensor,
-)
+from flambeau.distributed import tensor as placed
 from flambeau.distributed.tensor.parallel import (
     ColwiseParallel,
     PrepareModuleInput,
@@ -33,7 +26,7 @@ F = nn.functional
 
 
 def close(got, wanted):
-    got = got.full_tensor() if isinstance(got, DTensor) else got
+    got = got.full_tensor() if isinstance(got, placed.DTensor) else got
     assert got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-5), (got, wanted)
 
 
@@ -45,10 +38,10 @@ def mesh():
 def test_a_product_of_terms_and_a_whole_gives_the_whole_its_gradient():
     m, x, y = mesh(), torch.randn(4, 4), torch.randn(4, 4)
     dist.broadcast(x, 0), dist.broadcast(y, 0)
-    a = distribute_tensor(x.clone().requires_grad_(), m, [Replicate()])
-    b = distribute_tensor(y, m, [Shard(0)])
+    a = placed.distribute_tensor(x.clone().requires_grad_(), m, [placed.Replicate()])
+    b = placed.distribute_tensor(y, m, [placed.Shard(0)])
     terms = a @ b
-    assert terms.placements == (Partial(),)
+    assert terms.placements == (placed.Partial(),)
     (terms @ a).sum().backward()
     whole = x.clone().requires_grad_()
     (whole @ y @ whole).sum().backward()
@@ -58,25 +51,29 @@ def test_a_product_of_terms_and_a_whole_gives_the_whole_its_gradient():
 @in_processes(3)
 def test_moves_between_placements():
     m, whole = mesh(), torch.arange(35.0).view(5, 7)
-    for before in (Replicate(), Shard(0), Shard(1)):
-        for after in (Replicate(), Shard(0), Shard(-1), Partial()):
-            x = distribute_tensor(whole.clone().requires_grad_(), m, [before])
+    for before in (placed.Replicate(), placed.Shard(0), placed.Shard(1)):
+        for after in (placed.Replicate(), placed.Shard(0), placed.Shard(-1), placed.Partial()):
+            x = placed.distribute_tensor(whole.clone().requires_grad_(), m, [before])
             y = x.redistribute(placements=[after])
             close(y, whole)
             (y.full_tensor() * whole).sum().backward()
             close(x.grad, whole)
             assert x.grad.placements == x.placements
-    part = DTensor.from_local(torch.full((2,), m.get_local_rank() + 1.0), m, [Partial()])
-    close(part.redistribute(placements=[Shard(0)]), torch.full((2,), 6.0))
-    close(DTensor.from_local(torch.ones(2), m, [Partial("avg")]), torch.ones(2))
+    part = placed.DTensor.from_local(
+        torch.full((2,), m.get_local_rank() + 1.0), m, [placed.Partial()]
+    )
+    close(part.redistribute(placements=[placed.Shard(0)]), torch.full((2,), 6.0))
+    close(placed.DTensor.from_local(torch.ones(2), m, [placed.Partial("avg")]), torch.ones(2))
     sizes = [1, 3, 0]
     local = torch.ones(sizes[m.get_local_rank()], 2)
-    assert DTensor.from_local(local, m, [Shard(0)], shape=(4, 2), stride=(2, 1)).shape == (4, 2)
+    assert placed.DTensor.from_local(
+        local, m, [placed.Shard(0)], shape=(4, 2), stride=(2, 1)
+    ).shape == (4, 2)
     for call, error in (
-        (lambda: distribute_tensor(whole, m, [Partial()]), ValueError),
+        (lambda: placed.distribute_tensor(whole, m, [placed.Partial()]), ValueError),
         (lambda: x + torch.ones(5, 7), RuntimeError),
         (lambda: x.__reduce_ex__(2), NotImplementedError),
-        (lambda: distribute_tensor(whole, m, ["x"]), ValueError),
+        (lambda: placed.distribute_tensor(whole, m, ["x"]), ValueError),
     ):
         with pytest.raises(error):
             call()
@@ -110,10 +107,10 @@ def test_operators_wherever_their_operands_lie():
         wanted = function(x, y)
         weight = torch.linspace(-1, 1, wanted.numel()).view(wanted.shape).to(wanted.dtype)
         (wanted * weight).sum().backward()
-        for px in (Replicate(), Shard(0), Shard(1)):
-            for py in (Replicate(), Shard(0), Shard(1)):
+        for px in (placed.Replicate(), placed.Shard(0), placed.Shard(1)):
+            for py in (placed.Replicate(), placed.Shard(0), placed.Shard(1)):
                 a, b = (
-                    distribute_tensor(t.clone().requires_grad_(), m, [p])
+                    placed.distribute_tensor(t.clone().requires_grad_(), m, [p])
                     for t, p in zip(whole, (px, py), strict=True)
                 )
                 got = function(a, b)
@@ -136,9 +133,9 @@ def test_linear_layers_wherever_their_operands_lie():
     leaves = [t.clone().requires_grad_() for t in whole]
     y = F.linear(*leaves)
     (y * y).sum().backward()
-    for places in ((px, pw, pb) for px in (Replicate(), Shard(0), Shard(1))
-                   for pw in (Replicate(), Shard(0), Shard(1)) for pb in (Replicate(), Shard(0))):  # fmt: skip
-        made = [distribute_tensor(t.clone().requires_grad_(), m, [p]) for t, p in zip(whole, places, strict=True)]  # fmt: skip
+    for places in ((px, pw, pb) for px in (placed.Replicate(), placed.Shard(0), placed.Shard(1))
+                   for pw in (placed.Replicate(), placed.Shard(0), placed.Shard(1)) for pb in (placed.Replicate(), placed.Shard(0))):  # fmt: skip
+        made = [placed.distribute_tensor(t.clone().requires_grad_(), m, [p]) for t, p in zip(whole, places, strict=True)]  # fmt: skip
         got = F.linear(*made)
         close(got, y)
         (got * got).sum().backward()
@@ -149,11 +146,11 @@ def test_linear_layers_wherever_their_operands_lie():
 @in_processes(2)
 def test_writes_in_place():
     m, whole = mesh(), torch.arange(6.0).view(3, 2)
-    x = distribute_tensor(whole, m, [Shard(0)])
-    y = distribute_tensor(whole, m, [Replicate()])
+    x = placed.distribute_tensor(whole, m, [placed.Shard(0)])
+    y = placed.distribute_tensor(whole, m, [placed.Replicate()])
     x.mul_(2).add_(y)
     close(x, whole * 3)
-    assert x.placements == (Shard(0),)
+    assert x.placements == (placed.Shard(0),)
     x.copy_(whole)
     close(x, whole)
     x.zero_()
@@ -164,10 +161,12 @@ def test_writes_in_place():
     assert torch.equal(*same)
     assert x.sum().item() == 0 and not bool(x.any()) and x.stride() == (2, 1)
     assert copy.deepcopy(x).placements == x.placements and "Shard(dim=0)" in repr(x)
-    ones = dist.tensor.ones(3, 2, device_mesh=m, placements=[Shard(0)])
+    ones = dist.tensor.ones(3, 2, device_mesh=m, placements=[placed.Shard(0)])
     close(ones, torch.ones(3, 2))
     close(torch.zeros_like(ones), torch.zeros(3, 2))
-    assert dist.tensor.randn((4, 2), device_mesh=m, placements=[Shard(1)]).to_local().shape == (
+    assert dist.tensor.randn(
+        (4, 2), device_mesh=m, placements=[placed.Shard(1)]
+    ).to_local().shape == (
         4,
         1,
     )
@@ -187,16 +186,16 @@ class Block(nn.Module):
 
 
 PLANS = {
-    "tensor": lambda: {"embed": ColwiseParallel(output_layouts=Replicate()), "up": ColwiseParallel(),
+    "tensor": lambda: {"embed": ColwiseParallel(output_layouts=placed.Replicate()), "up": ColwiseParallel(),
                        "down": RowwiseParallel()},
     "rows": lambda: {"embed": RowwiseParallel(), "up": ColwiseParallel(), "down": RowwiseParallel()},
     "sequence": lambda: {
-        "embed": RowwiseParallel(output_layouts=Shard(1)), "norm": SequenceParallel(),
-        "up": ColwiseParallel(input_layouts=Shard(1)), "d*n": RowwiseParallel(),
+        "embed": RowwiseParallel(output_layouts=placed.Shard(1)), "norm": SequenceParallel(),
+        "up": ColwiseParallel(input_layouts=placed.Shard(1)), "d*n": RowwiseParallel(),
     },
     "prepared": lambda: {
-        "norm": PrepareModuleInput(input_layouts=Replicate(), desired_input_layouts=Replicate(), use_local_output=True),
-        "down": PrepareModuleOutput(output_layouts=Replicate(), desired_output_layouts=Replicate()),
+        "norm": PrepareModuleInput(input_layouts=placed.Replicate(), desired_input_layouts=placed.Replicate(), use_local_output=True),
+        "down": PrepareModuleOutput(output_layouts=placed.Replicate(), desired_output_layouts=placed.Replicate()),
     },
 }  # fmt: skip
 
@@ -232,15 +231,19 @@ def test_distributed_modules():
 
     def cut(name, module, mesh):
         if isinstance(module, nn.Linear):
-            module.weight = nn.Parameter(distribute_tensor(module.weight, mesh, [Shard(0)]))
+            module.weight = nn.Parameter(
+                placed.distribute_tensor(module.weight, mesh, [placed.Shard(0)])
+            )
 
-    model = distribute_module(
+    model = placed.distribute_module(
         copy.deepcopy(alone), m, cut,
-        lambda module, inputs, mesh: (distribute_tensor(inputs[0], mesh, [Replicate()]),),
+        lambda module, inputs, mesh: (placed.distribute_tensor(inputs[0], mesh, [placed.Replicate()]),),
         lambda module, output, mesh: output.full_tensor(),
     )  # fmt: skip
     close(model(x), alone(x))
-    assert model[0].weight.placements == (Shard(0),) and isinstance(model[0].weight, nn.Parameter)
+    assert model[0].weight.placements == (placed.Shard(0),) and isinstance(
+        model[0].weight, nn.Parameter
+    )
 
 
 @in_processes(4)
@@ -252,7 +255,7 @@ def test_meshes():
     assert two["tp"].get_group().ranks == [rank // 2 * 2, rank // 2 * 2 + 1]
     assert two["dp"].mesh.tolist() == [rank % 2, rank % 2 + 2] and two[("dp", "tp")] is two
     assert two == dist.DeviceMesh("cpu", [[0, 1], [2, 3]], mesh_dim_names=("dp", "tp"))
-    x = distribute_tensor(torch.arange(4.0), two["tp"], [Shard(0)])
+    x = placed.distribute_tensor(torch.arange(4.0), two["tp"], [placed.Shard(0)])
     assert x.to_local().tolist() == [[0.0, 1.0], [2.0, 3.0]][rank % 2]
     one = dist.DeviceMesh.from_group(two.get_group("dp"), "cpu")
     assert one.mesh.tolist() == two["dp"].mesh.tolist()
@@ -260,7 +263,7 @@ def test_meshes():
         (lambda: two["pp"], KeyError, "no dimension is named 'pp'"),
         (lambda: two.get_group(), RuntimeError, "mesh_dim says which"),
         (lambda: dist.init_device_mesh("cpu", (3, 2)), RuntimeError, "needs 6 processes; there are 4"),
-        (lambda: distribute_tensor(torch.ones(2), two, [Shard(0)]), ValueError, "must be 2 of Shard"),
+        (lambda: placed.distribute_tensor(torch.ones(2), two, [placed.Shard(0)]), ValueError, "must be 2 of Shard"),
         (lambda: dist.DeviceMesh("cpu", [0, 0]), RuntimeError, "stands twice"),
     ):  # fmt: skip
         with pytest.raises(error, match=words):

@@ -10,24 +10,16 @@ import pytest
 import flambeau as torch
 import flambeau.distributed as dist
 from flambeau import nn
-from flambeau.distributed.tensor import (
-    DTensor,
-    Partial,
-    Replicate,
-    Shard,
-    distribute_module,
-    distribute_tensor,
-    randn,
-)
+from flambeau.distributed import tensor as placed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from several import in_processes
 
-PLACES = (Replicate(), Shard(0), Shard(1))
+PLACES = (placed.Replicate(), placed.Shard(0), placed.Shard(1))
 
 
 def close(got, wanted):
-    got = got.full_tensor() if isinstance(got, DTensor) else got
+    got = got.full_tensor() if isinstance(got, placed.DTensor) else got
     assert got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-5), (got, wanted)
 
 
@@ -39,8 +31,8 @@ def mesh():
 def test_moves_between_placements():
     m, whole = mesh(), torch.arange(35.0).view(5, 7)
     for before in itertools.product(PLACES, PLACES):
-        for after in itertools.product((*PLACES, Partial()), (*PLACES, Partial())):
-            x = distribute_tensor(whole.clone().requires_grad_(), m, before)
+        for after in itertools.product((*PLACES, placed.Partial()), (*PLACES, placed.Partial())):
+            x = placed.distribute_tensor(whole.clone().requires_grad_(), m, before)
             y = x.redistribute(placements=after)
             assert x.placements == before and y.placements == after
             close(y, whole)
@@ -48,27 +40,33 @@ def test_moves_between_placements():
             close(x.grad, whole)
             assert x.grad.placements == before
     rank = dist.get_rank()
-    x = DTensor.from_local(torch.full((2,), float(rank)), m, [Partial("max"), Partial()])
+    x = placed.DTensor.from_local(
+        torch.full((2,), float(rank)), m, [placed.Partial("max"), placed.Partial()]
+    )
     close(x, torch.full((2,), 5.0))  # the largest of 0 + 1 and 2 + 3
-    x = DTensor.from_local(torch.full((1, 3), float(rank)), m, [Shard(0), Shard(1)])
+    x = placed.DTensor.from_local(
+        torch.full((1, 3), float(rank)), m, [placed.Shard(0), placed.Shard(1)]
+    )
     close(x, torch.tensor([[0.0] * 3 + [1.0] * 3, [2.0] * 3 + [3.0] * 3]))
 
 
 @in_processes(4)
 def test_what_lies_here_is_as_the_dimensions_cut_one_after_the_other():
     m, whole = mesh(), torch.arange(10.0)
-    x = distribute_tensor(whole, m, [Shard(0), Shard(0)])
+    x = placed.distribute_tensor(whole, m, [placed.Shard(0), placed.Shard(0)])
     i, j = m.get_coordinate()
     part = whole.chunk(2)[i].split([3, 2])[j]
     assert torch.equal(x.to_local(), part)
     assert repr(x).startswith(f"DTensor(local_tensor={part!r}")
     assert x.device.type == "cpu" and not x.is_meta and x.is_contiguous()
-    close(x.redistribute(placements=[Replicate(), Shard(0)]), whole)
+    close(x.redistribute(placements=[placed.Replicate(), placed.Shard(0)]), whole)
     assert copy.deepcopy(x).placements == x.placements
     with pytest.raises(ValueError, match="must be 2 of Shard, Replicate and Partial"):
-        x.redistribute(placements=[Shard(0)])
-    terms = distribute_tensor(torch.ones(2, requires_grad=True), m, [Replicate(), Replicate()])
-    local = terms.to_local(grad_placements=[Partial(), Partial()])
+        x.redistribute(placements=[placed.Shard(0)])
+    terms = placed.distribute_tensor(
+        torch.ones(2, requires_grad=True), m, [placed.Replicate(), placed.Replicate()]
+    )
+    local = terms.to_local(grad_placements=[placed.Partial(), placed.Partial()])
     (local * (dist.get_rank() + 1.0)).sum().backward()
     close(terms.grad, torch.full((2,), 10.0))
 
@@ -98,7 +96,7 @@ def test_operators_and_gradients():
         wanted_grads = torch.autograd.grad(wanted.square().sum(), wholes)
         for places in (*zip(ways, ways[5:] + ways[:5]), *zip(ways, ways[::-1])):
             own = [
-                distribute_tensor(w.detach().clone().requires_grad_(), m, p)
+                placed.distribute_tensor(w.detach().clone().requires_grad_(), m, p)
                 for w, p in zip(wholes, places)
             ]
             got = function(*own)
@@ -114,18 +112,18 @@ def test_a_model_cut_by_data_and_by_layers_trains_as_a_whole_one():
     torch.manual_seed(0)
     whole = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.LayerNorm(8), nn.Linear(8, 3))
     own = copy.deepcopy(whole)
-    places = {"0.weight": Shard(0), "0.bias": Shard(0), "3.weight": Shard(1)}
+    places = {"0.weight": placed.Shard(0), "0.bias": placed.Shard(0), "3.weight": placed.Shard(1)}
 
     def cut(name, module, m):
         for key, p in module._parameters.items():
-            at = places.get(f"{name}.{key}", Replicate())
+            at = places.get(f"{name}.{key}", placed.Replicate())
             module.register_parameter(
-                key, nn.Parameter(distribute_tensor(p.detach(), m, [Replicate(), at]))
+                key, nn.Parameter(placed.distribute_tensor(p.detach(), m, [placed.Replicate(), at]))
             )
 
-    distribute_module(own, m, cut)
+    placed.distribute_module(own, m, cut)
     x, y = torch.randn(4, 6), torch.randn(4, 3)
-    rows = [distribute_tensor(t, m, [Shard(0), Replicate()]) for t in (x, y)]
+    rows = [placed.distribute_tensor(t, m, [placed.Shard(0), placed.Replicate()]) for t in (x, y)]
     rules = [torch.optim.AdamW(model.parameters(), 0.1) for model in (whole, own)]
     for _ in range(3):
         losses = []
@@ -144,19 +142,21 @@ def test_a_model_cut_by_data_and_by_layers_trains_as_a_whole_one():
 @in_processes(4)
 def test_random_numbers_agree_where_they_are_replicated():
     m = mesh()
-    x = randn(4, 6, device_mesh=m, placements=[Replicate(), Shard(1)])
-    y = x.redistribute(placements=[Shard(0), Shard(1)])
+    x = placed.randn(4, 6, device_mesh=m, placements=[placed.Replicate(), placed.Shard(1)])
+    y = x.redistribute(placements=[placed.Shard(0), placed.Shard(1)])
     close(x, y.full_tensor())
     x.uniform_()
-    close(x.redistribute(placements=[Shard(0), Replicate()]), x.full_tensor())
+    close(x.redistribute(placements=[placed.Shard(0), placed.Replicate()]), x.full_tensor())
 
 
 @in_processes(4)
 def test_three_dimensions():
     m = dist.init_device_mesh("cpu", (2, 1, 2))
     whole = torch.arange(24.0).view(4, 6)
-    x = distribute_tensor(whole.clone().requires_grad_(), m, [Shard(0), Replicate(), Shard(0)])
-    y = x.redistribute(placements=[Shard(1), Partial(), Replicate()])
+    x = placed.distribute_tensor(
+        whole.clone().requires_grad_(), m, [placed.Shard(0), placed.Replicate(), placed.Shard(0)]
+    )
+    y = x.redistribute(placements=[placed.Shard(1), placed.Partial(), placed.Replicate()])
     close(y @ y.T, whole @ whole.T)
     (y @ y.T).sum().backward()
     wanted = whole.clone().requires_grad_()
@@ -173,12 +173,12 @@ def test_checkpoints():
     m, whole = mesh(), torch.arange(35.0).view(5, 7)
     names = [tempfile.mkdtemp() if dist.get_rank() == 0 else None]
     dist.broadcast_object_list(names)
-    x = distribute_tensor(whole, m, [Shard(0), Shard(1)])
-    y = distribute_tensor(whole, m, [Replicate(), Shard(0)])
+    x = placed.distribute_tensor(whole, m, [placed.Shard(0), placed.Shard(1)])
+    y = placed.distribute_tensor(whole, m, [placed.Replicate(), placed.Shard(0)])
     checkpoint.save({"x": x, "y": y}, checkpoint_id=names[0])
     other = {
-        "x": distribute_tensor(torch.zeros(5, 7), m, [Shard(1), Replicate()]),
-        "y": distribute_tensor(torch.zeros(5, 7), m, [Shard(1), Shard(1)]),
+        "x": placed.distribute_tensor(torch.zeros(5, 7), m, [placed.Shard(1), placed.Replicate()]),
+        "y": placed.distribute_tensor(torch.zeros(5, 7), m, [placed.Shard(1), placed.Shard(1)]),
     }
     checkpoint.load(other, checkpoint_id=names[0])
     close(other["x"], whole)

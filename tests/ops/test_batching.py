@@ -16,8 +16,6 @@ from ..meta_calls import CALLS, operands
 
 TEXTS = [text.strip() for text in CALLS.replace("\n", "|").split("|") if text.strip()]
 
-# Slice by slice, with a warning: rare, and looked at value by value.
-BY_SLICES = ("ctc_loss", "hash_tensor", "histogram", "histogramdd", "linalg.ldl_solve")
 # No result of fixed shape, or running statistics that slices share. Random ones are compared by shape.
 REFUSED = ("nonzero", "masked_select", "unique", "batch_norm(image, c, var, c, c, True")
 RANDOM = re.compile(
@@ -63,7 +61,7 @@ def call_of(text):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_vmap_is_the_stacked_loop(text, tensors):
-    if text.startswith(REFUSED) or any(name in text for name in BY_SLICES):
+    if text.startswith(REFUSED):
         pytest.skip("has a test of its own, or none")
     call = call_of(text)
     names = [name for name in tensors if name in set(re.findall(r"\w+", text))]
@@ -96,7 +94,7 @@ def test_vmap_is_the_stacked_loop(text, tensors):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_gradients_inside_and_outside_of_vmap(text, tensors):
-    if text.startswith(REFUSED) or any(name in text for name in BY_SLICES) or RANDOM.search(text):
+    if text.startswith(REFUSED) or RANDOM.search(text):
         pytest.skip("has a test of its own, or none")
     call = call_of(text)
     names = [name for name in tensors if name in set(re.findall(r"\w+", text))]
@@ -160,23 +158,6 @@ def test_pointwise_operators_under_nested_vmaps(name):
         np.testing.assert_array_equal(got.numpy(), want.numpy())
 
 
-@pytest.mark.parametrize("text", [t for t in TEXTS if any(name in t for name in BY_SLICES)])
-def test_what_has_no_rule_says_so_and_is_right(text, tensors):
-    from flambeau.ops.batching import fallback
-
-    fallback._warned.clear()
-    call = call_of(text)
-    names = [name for name in tensors if name in set(re.findall(r"\w+", text))]
-    parts = {name: slices_of(tensors[name]) for name in names}
-    loop = [call({name: parts[name][k] for name in names}) for k in range(3)]
-    with pytest.warns(UserWarning, match="has no batching rule and is called slice by slice"):
-        got = func.vmap(lambda *slices: call(dict(zip(names, slices, strict=True))))(
-            *(fl.stack(parts[name]) for name in names)
-        )
-    for g, column in zip(got, zip(*loop, strict=True), strict=True):
-        assert_close(g, fl.stack(column), text)
-
-
 @pytest.mark.parametrize("text", ["nonzero(x)", "masked_select(x, b)", "unique(x)"])
 def test_results_whose_shape_depends_on_values_are_refused(text, tensors):
     names = [name for name in ("x", "b") if name in re.findall(r"\w+", text)]
@@ -207,3 +188,82 @@ def test_raw_results_get_the_levels_of_all_operands():
     got = fl.vmap(lambda t: fl.vmap(lambda w: norm(t, w))(weight))(x)
     want = fl.stack([fl.stack([norm(t, w) for w in weight]) for t in x])
     assert_close(got, want, "batch_norm")
+
+
+def stacked_loop(function, *stacks):
+    return fl.stack([function(*slices) for slices in zip(*stacks)])
+
+
+def test_lines_between_ends_of_each_slice():
+    start, end = fl.tensor([0.0, 1.0, 5.0]), fl.tensor([1.0, 1.0, -5.0])
+    for make in (
+        lambda a, b: fl.linspace(a, b, 7),
+        lambda a, b: fl.linspace(a, 3, 1),
+        lambda a, b: fl.linspace(a, b, 5, dtype=fl.int64),
+        lambda a, b: fl.logspace(a, b, 4, base=2.0),
+        lambda a, b: fl.linspace(2, b, 0),
+    ):
+        assert_close(fl.vmap(make)(start, end), stacked_loop(make, start, end), "linspace")
+    with pytest.raises(RuntimeError, match="vmap: linspace: requires_grad= is not taken"):
+        fl.vmap(lambda a: fl.linspace(a, 1, 3, requires_grad=True))(start)
+
+
+def test_counts_have_one_length_in_all_slices():
+    x, weight = fl.tensor([[0, 2, 2], [1, 0, 2]]), fl.rand(2, 3)
+    for count in (fl.bincount, lambda t, w: fl.bincount(t, w), lambda t, w: fl.bincount(t, w, 5)):
+        assert_close(fl.vmap(count)(x, weight), stacked_loop(count, x, weight), "bincount")
+    assert fl.vmap(lambda t: fl.bincount(t, minlength=4))(fl.tensor([[0], [3]])).shape == (2, 4)
+    with pytest.raises(RuntimeError, match="the shape of its result depends on the values"):
+        fl.vmap(fl.bincount)(fl.tensor([[0, 1], [0, 2]]))
+
+
+def test_repeats_of_each_slice_have_one_sum():
+    x, repeats = fl.rand(2, 3, 2), fl.tensor([[1, 0, 3], [2, 2, 0]])
+    for repeat in (
+        lambda t, n: t.repeat_interleave(n, 0),
+        lambda t, n: fl.repeat_interleave(n),
+        lambda t, n: fl.repeat_interleave(n, output_size=4),
+        lambda t, n: t[:, 0].repeat_interleave(n),
+    ):
+        assert_close(fl.vmap(repeat)(x, repeats), stacked_loop(repeat, x, repeats), "repeats")
+    with pytest.raises(RuntimeError, match="the shape of its result depends on the values"):
+        fl.vmap(fl.repeat_interleave)(fl.tensor([[1, 1], [2, 2]]))
+    with pytest.raises(RuntimeError, match="output_size is 3, but the repeats sum to 4"):
+        fl.vmap(lambda n: fl.repeat_interleave(n, output_size=3))(repeats)
+
+
+@pytest.mark.parametrize("reduction", ("none", "sum", "mean"))
+def test_ctc_losses_of_slices_are_samples_of_one_batch(reduction):
+    ctc = fl.nn.functional.ctc_loss
+    scores = fl.randn(2, 6, 3, 5).log_softmax(-1)
+    labels, lengths = fl.tensor([[[1, 2], [3, 4], [1, 1]]] * 2), fl.tensor([[2, 1, 2], [1, 2, 1]])
+    whole = lambda s, t, n: ctc(s, t, (6, 6, 6), n, reduction=reduction)
+    got = fl.vmap(whole)(scores, labels, lengths)
+    assert_close(got, stacked_loop(whole, scores, labels, lengths), "ctc_loss")
+    # Labels one after another, and a single sample.
+    flat = labels.flatten(1)
+    assert_close(
+        fl.vmap(whole)(scores, flat, lengths),
+        stacked_loop(whole, scores, flat, lengths),
+        "ctc_loss of one vector",
+    )
+    single = lambda s: ctc(s[:, 0], labels[0, 0], (6,), (2,), reduction=reduction)
+    assert_close(fl.vmap(single)(scores), stacked_loop(single, scores), "ctc_loss of one")
+    slopes = lambda s: func.grad(lambda t: whole(t, labels[0], lengths[0]).sum())(s)
+    assert_close(fl.vmap(slopes)(scores), stacked_loop(slopes, scores), "gradient of ctc_loss")
+
+
+def test_hashes_and_histograms_along_dims_of_slices():
+    x = fl.randn(3, 4, 5)
+    for make in (
+        lambda t: fl.hash_tensor(t, 1),
+        lambda t: fl.hash_tensor(t, -1, keepdim=True),
+        lambda t: fl.hash_tensor(t[0, 0]),
+        lambda t: fl.histogram(t, 4).hist,
+        lambda t: fl.histogram(t, 4, weight=t.abs(), density=True).bin_edges,
+        lambda t: fl.histogram(t, fl.tensor([-1.0, 0.0, 1.0])).hist,
+        lambda t: fl.histogram(t * 0, 3).bin_edges,
+    ):
+        assert fl.equal(fl.vmap(make)(x), stacked_loop(make, x))
+    with pytest.raises(RuntimeError, match="the range of a slice is not finite"):
+        fl.vmap(lambda t: fl.histogram(t, 2))(x / 0)

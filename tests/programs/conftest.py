@@ -26,6 +26,12 @@ class Start:
         module.load_state_dict(values, strict=False)
         return module
 
+    def step(self, optimizer, loss):
+        """One step of the optimizer down the gradient of the loss."""
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
     def normal(self, *shape):
         return self.T.from_numpy(self.rng.normal(size=shape).astype("f4"))
 

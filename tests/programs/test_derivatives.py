@@ -19,9 +19,7 @@ def physics_informed(T, start):
         edge = T.cat([start.uniform(32, 1), T.zeros(32, 1)], 1)
         loss = (u_t + u * u_x - 0.01 * u_xx).pow(2).mean()
         loss = loss + (net(edge) + T.sin(math.pi * edge[:, :1])).pow(2).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        start.step(optimizer, loss)
         yield loss
 
 
@@ -48,9 +46,7 @@ def learning_to_learn(T, start):
                 weights = [w - 0.1 * g for w, g in zip(weights, grads)]
             output = T.func.functional_call(net, dict(zip(names, weights)), (far,))
             total = total + F.mse_loss(output, height * T.sin(3 * far))
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
+        start.step(optimizer, total)
         yield total
 
 
@@ -100,9 +96,7 @@ def quantized(T, start):
     for _ in range(6):
         x = start.normal(16, 16)
         loss = (net(x) - x[:, :8]).pow(2).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        start.step(optimizer, loss)
         yield loss
         yield from seen
         seen.clear()

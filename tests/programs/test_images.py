@@ -91,9 +91,7 @@ def segmentation(T, start):
         dice = 1 - (2 * both + 1) / (inside.sum((1, 2, 3)) + masks.sum((1, 2, 3)) + 1)
         weight = T.tensor(2.0)
         loss = F.binary_cross_entropy_with_logits(logits, masks, pos_weight=weight) + dice.mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        start.step(optimizer, loss)
         yield loss
 
 

@@ -69,9 +69,7 @@ def translation(T, start):
     for _ in range(8):
         logits = net(source, target[:, :-1])
         loss = entropy(logits.reshape(-1, words), target[:, 1:].reshape(-1))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        start.step(optimizer, loss)
         schedule.step()
         yield loss
 

@@ -42,9 +42,7 @@ def words_in_bags(T, start):
     for _ in range(3):
         for padded, labels in data.DataLoader(texts, batch_size=10, collate_fn=collate):
             loss = F.cross_entropy(output(bags(padded)), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            start.step(optimizer, loss)
             yield loss
 
 
@@ -68,9 +66,7 @@ def averaged_weights(T, start):
     for epoch in range(6):
         for x, y in batches:
             loss = F.mse_loss(net(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            start.step(optimizer, loss)
         moving.update_parameters(net)
         if epoch > 3:
             average.update_parameters(net)
@@ -102,9 +98,7 @@ def interrupted(T, start):
     def steps(net, optimizer, schedule, batches):
         for x, y in batches:
             loss = F.mse_loss(net(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            start.step(optimizer, loss)
             schedule.step()
             yield loss
 
@@ -161,9 +155,7 @@ def graph_attention(T, start):
     for _ in range(8):
         output = net[1](F.elu(net[0](features), inplace=True))
         loss = F.cross_entropy(output[train], labels[train])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        start.step(optimizer, loss)
         yield loss
 
 

@@ -15,6 +15,8 @@ A tile of rows lies in shared memory element by element, four rows side by side:
     tile[e][row]    rows 0 1 2 3 | 4 5 6 7 | ...       a load of 16 bytes gives four rows' element e
 """
 
+import contextlib
+
 from .. import language
 from ..types import DTYPES, compute_dtype
 from .code import Code
@@ -186,6 +188,18 @@ class Kernel:
                 with k.when(k.number(e, "int64") < self.true[width]):
                     array[self.row * of_row + e * of_element] = s.value * factor
 
+    @contextlib.contextmanager
+    def tiles_of_keys(self):
+        """A loop over tiles of keys and values, which are brought to all threads: where each begins."""
+        k = self.k
+        begin, end = self.range_of_others()
+        with k.loop(begin, end, TILE) as start:
+            k.barrier()
+            self.bring("E", "key", start)
+            self.bring("V", "value", start)
+            k.barrier()
+            yield start
+
     # -- the kinds
 
     def write_forward(self):
@@ -193,27 +207,21 @@ class Kernel:
         self.keep("E", "query")
         top, total = k.variable(float("-inf"), self.real), k.variable(0.0, self.real)
         sums = k.variables(self.width["V"], 0.0, self.real)
-        begin, end = self.range_of_others()
-        with k.loop(begin, end, TILE) as start:
-            k.barrier()
-            self.bring("E", "key", start)
-            self.bring("V", "value", start)
-            k.barrier()
-            with k.loop(0, TILE, CHUNK) as chunk:
-                scores = self.scores(start, chunk)
-                higher = top.value
-                for score in scores:
-                    higher = k.larger(higher, score)
-                safe = k.where(higher == float("-inf"), 0.0, higher)
-                shrink = k.of(language.exp, top.value - safe)
-                weights = [k.of(language.exp, score - safe) for score in scores]
-                with k.when(shrink != 1.0):
-                    total.value *= shrink
-                    for s in sums:
-                        s.value *= shrink
-                total.value += (weights[0] + weights[1]) + (weights[2] + weights[3])
-                self.add(sums, weights, "V", chunk)
-                top.value = higher
+        with self.tiles_of_keys() as start, k.loop(0, TILE, CHUNK) as chunk:
+            scores = self.scores(start, chunk)
+            higher = top.value
+            for score in scores:
+                higher = k.larger(higher, score)
+            safe = k.where(higher == float("-inf"), 0.0, higher)
+            shrink = k.of(language.exp, top.value - safe)
+            weights = [k.of(language.exp, score - safe) for score in scores]
+            with k.when(shrink != 1.0):
+                total.value *= shrink
+                for s in sums:
+                    s.value *= shrink
+            total.value += (weights[0] + weights[1]) + (weights[2] + weights[3])
+            self.add(sums, weights, "V", chunk)
+            top.value = higher
         blind = total.value == 0.0
         self.put(sums, "result", "V", k.where(blind, 0.0, 1.0 / k.where(blind, 1.0, total.value)))
         array, of_row, _ = self.of["norms"]
@@ -245,15 +253,9 @@ class Kernel:
         self.keep("V", "grad_output")
         facts = [(self.fact("norms", self.row), self.fact("delta", self.row))] * CHUNK
         sums = k.variables(self.width["E"], 0.0, self.real)
-        begin, end = self.range_of_others()
-        with k.loop(begin, end, TILE) as start:
-            k.barrier()
-            self.bring("E", "key", start)
-            self.bring("V", "value", start)
-            k.barrier()
-            with k.loop(0, TILE, CHUNK) as chunk:
-                weights = self.weights(start, chunk, [norm for norm, _ in facts])
-                self.add(sums, self.slopes(weights, facts, chunk), "E", chunk)
+        with self.tiles_of_keys() as start, k.loop(0, TILE, CHUNK) as chunk:
+            weights = self.weights(start, chunk, [norm for norm, _ in facts])
+            self.add(sums, self.slopes(weights, facts, chunk), "E", chunk)
         self.put(sums, "grad_query", "E", self.scale)
 
     def write_key(self):

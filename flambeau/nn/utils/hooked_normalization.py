@@ -3,14 +3,7 @@
 import flambeau
 
 from ..parameter import Parameter, is_lazy
-from .normalizations import (
-    as_matrix,
-    default_dim,
-    norm_except_dim,
-    power_iterations,
-    start_vectors,
-    weight_of,
-)
+from . import normalizations
 
 
 def _weight_with_shape(module, name, operator):
@@ -33,7 +26,7 @@ class WeightNorm:
 
     def compute_weight(self, module):
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return weight_of(v, g, self.dim)
+        return normalizations.weight_of(v, g, self.dim)
 
     @staticmethod
     def apply(module, name, dim):
@@ -43,7 +36,7 @@ class WeightNorm:
         hook = WeightNorm(name, dim)
         weight = _weight_with_shape(module, name, "weight_norm")
         del module._parameters[name]
-        norms = norm_except_dim(weight.detach(), hook.dim)
+        norms = normalizations.norm_except_dim(weight.detach(), hook.dim)
         module.register_parameter(name + "_g", Parameter(norms))
         module.register_parameter(name + "_v", Parameter(weight.detach()))
         setattr(module, name, hook.compute_weight(module))
@@ -76,9 +69,11 @@ class SpectralNorm:
     def compute_weight(self, module, do_power_iteration):
         weight = getattr(module, self.name + "_orig")
         u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
-        matrix = as_matrix(weight, self.dim)
+        matrix = normalizations.as_matrix(weight, self.dim)
         if do_power_iteration:
-            power_iterations(matrix.detach(), u, v, self.n_power_iterations, self.eps)
+            normalizations.power_iterations(
+                matrix.detach(), u, v, self.n_power_iterations, self.eps
+            )
             u, v = u.clone(), v.clone()
         return weight / u.dot(matrix.mv(v))
 
@@ -90,7 +85,9 @@ class SpectralNorm:
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
         weight = _weight_with_shape(module, name, "spectral_norm")
         with flambeau.no_grad():
-            u, v = start_vectors(as_matrix(weight.detach(), dim), eps, steps=1)
+            u, v = normalizations.start_vectors(
+                normalizations.as_matrix(weight.detach(), dim), eps, steps=1
+            )
         del module._parameters[name]
         module.register_parameter(name + "_orig", weight)
         setattr(module, name, weight.detach())
@@ -118,7 +115,7 @@ class SpectralNorm:
             return
         with flambeau.no_grad():
             original, weight = state_dict[key + "_orig"], state_dict.pop(key)
-            matrix, u = as_matrix(original, self.dim), state_dict[key + "_u"]
+            matrix, u = normalizations.as_matrix(original, self.dim), state_dict[key + "_u"]
             # u is normalize(matrix @ v), and u @ matrix @ v the value that the weight was divided by.
             v = flambeau.linalg.pinv(matrix) @ u
             state_dict[key + "_v"] = v * ((original / weight).mean() / u.dot(matrix.mv(v)))
@@ -155,7 +152,7 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
 
     Source: Miyato et al., 2018, arXiv:1802.05957.
     """
-    dim = default_dim(module) if dim is None else dim
+    dim = normalizations.default_dim(module) if dim is None else dim
     SpectralNorm.apply(module, name, n_power_iterations, dim, eps)
     return module
 

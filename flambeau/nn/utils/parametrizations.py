@@ -3,14 +3,7 @@
 import flambeau
 
 from ..modules.module import Module
-from .normalizations import (
-    as_matrix,
-    default_dim,
-    norm_except_dim,
-    power_iterations,
-    start_vectors,
-    weight_of,
-)
+from . import normalizations
 from .parametrize import register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
@@ -24,10 +17,10 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g, weight_v):
-        return weight_of(weight_v, weight_g, self.dim)
+        return normalizations.weight_of(weight_v, weight_g, self.dim)
 
     def right_inverse(self, weight):
-        return norm_except_dim(weight, self.dim), weight
+        return normalizations.norm_except_dim(weight, self.dim), weight
 
 
 def weight_norm(module, name="weight", dim=0):
@@ -57,16 +50,20 @@ class _SpectralNorm(Module):
         if weight.dim() > 1:
             self.n_power_iterations = n_power_iterations
             with flambeau.no_grad():
-                u, v = start_vectors(as_matrix(weight.detach(), self.dim), eps)
+                u, v = normalizations.start_vectors(
+                    normalizations.as_matrix(weight.detach(), self.dim), eps
+                )
             self.register_buffer("_u", u)
             self.register_buffer("_v", v)
 
     def forward(self, weight):
         if weight.dim() == 1:
             return flambeau.nn.functional.normalize(weight, dim=0, eps=self.eps)
-        matrix = as_matrix(weight, self.dim)
+        matrix = normalizations.as_matrix(weight, self.dim)
         if self.training:
-            power_iterations(matrix.detach(), self._u, self._v, self.n_power_iterations, self.eps)
+            normalizations.power_iterations(
+                matrix.detach(), self._u, self._v, self.n_power_iterations, self.eps
+            )
         # Copies, for the next call changes the vectors that this one's backward needs.
         u, v = self._u.clone(), self._v.clone()
         return weight / u.dot(matrix.mv(v))
@@ -80,7 +77,7 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
 
     Source: Miyato et al., 2018, arXiv:1802.05957.
     """
-    dim = default_dim(module) if dim is None else dim
+    dim = normalizations.default_dim(module) if dim is None else dim
     made = _SpectralNorm(getattr(module, name), n_power_iterations, dim, eps)
     return register_parametrization(module, name, made)
 

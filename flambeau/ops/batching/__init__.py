@@ -10,7 +10,7 @@ each level of vmap in front. While a vmap is active the door of operators looks 
     a composite                                   is called as it is: its parts have rules;
     a primitive                                   is lifted (lift.py): forward and backward are called once,
                                                   with batched tensors; their parts have rules;
-    anything else                                 runs slice by slice and says so once (fallback.py).
+    anything else, which none of ours is,         runs slice by slice and says so once (fallback.py).
 
 Autograd follows the values, so derivatives and vmap nest in any order; a batched gradient that comes into
 a backward of what was not batched goes through the same operators.
@@ -53,9 +53,6 @@ for _name in (
 ).split():
     getattr(_core, _name).batch_rule = True
 
-from .. import ctc, numbers, search  # noqa: E402
-from ..core.declare import NAMESPACES  # noqa: E402
-from ..linalg import factorizations  # noqa: E402
 from . import (  # noqa: E402
     convolutions,  # noqa: F401
     creation,  # noqa: F401
@@ -66,15 +63,3 @@ from . import (  # noqa: E402
     resampling,  # noqa: F401
     rows,  # noqa: F401
 )
-
-fallback.by_slices(
-    ctc.ctc_loss,
-    numbers.hash_tensor,
-    search.histogram,
-    search.histogramdd,
-    NAMESPACES["torch"]["linspace"],
-    NAMESPACES["torch"]["logspace"],
-    NAMESPACES["torch"]["bincount"],
-    factorizations.linalg_ldl_solve,
-)
-fallback.by_slices_of(NAMESPACES["torch"]["repeat_interleave"], "repeats")

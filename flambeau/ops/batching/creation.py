@@ -1,6 +1,8 @@
 """Rules of what makes tensors like others, and of raw maps."""
 
 from ... import _core
+from ...types import strided
+from ..core import operators as fl
 from ..core.declare import METHODS, NAMESPACES, as_operator
 from .levels import sizes
 from .values import (
@@ -116,6 +118,42 @@ def _(operator, input, src, *args, **kwargs):
     return _core._run_inside(
         operator, batched(full(input, levels).contiguous(), levels), src, *args, **kwargs
     )
+
+
+def _line(name, start, end, steps, dtype, device):
+    """`steps` numbers from start to end in float64, or complex128; counted from the nearer end, as linspace does."""
+    wide = _core.complex128 if dtype.is_complex else _core.float64
+    if not (dtype.is_floating_point or dtype.is_complex):
+        start, end = (_core.as_tensor(v, device=device).to(dtype) for v in (start, end))
+    start, end = (_core.as_tensor(v, device=device).to(wide) for v in (start, end))
+    if start.dim() or end.dim():
+        raise RuntimeError(f"{name}: start and end must be numbers or 0-dim tensors.")
+    place = fl.arange(steps, dtype=_core.float64, device=device)
+    step = (end - start) / max(steps - 1, 1)
+    return fl.where(
+        place < max(steps / 2, 1), start + step * place, end - step * (steps - 1 - place)
+    )
+
+
+@rule(NAMESPACES["torch"]["linspace"])
+def _(start, end, steps, *, dtype=None, device=None, **options):
+    """Ends that differ from slice to slice."""
+    _take_no("linspace", options)
+    dtype = dtype or _core.get_default_dtype()
+    return _line("linspace", start, end, steps, dtype, device).to(dtype)
+
+
+@rule(NAMESPACES["torch"]["logspace"])
+def _(start, end, steps, base=10.0, *, dtype=None, device=None, **options):
+    _take_no("logspace", options)
+    dtype = dtype or _core.get_default_dtype()
+    return (base ** _line("logspace", start, end, steps, dtype, device)).to(dtype)
+
+
+def _take_no(name, options):
+    given = [key for key, value in options.items() if value not in (None, False, strided)]
+    if given:
+        raise RuntimeError(f"vmap: {name}: {given[0]}= is not taken inside. Use the result.")
 
 
 def _refuse(name, why):

@@ -1,11 +1,10 @@
 """An operator without a rule: one call for each slice, and a warning that says so once."""
 
-import functools
 import itertools
 
 from ... import _core
 from .levels import sizes
-from .values import Tensor, arguments_of, each, is_batched, joint_levels, outward, unbatched
+from .values import Tensor, each, is_batched, joint_levels, outward, unbatched
 
 _warned = set()
 
@@ -79,24 +78,3 @@ def _stacked(name, results, levels, counts):
             "that could be stacked. Return the tensor from the function, and call it there."
         )
     return first
-
-
-def by_slices(*operators):
-    """Operators that are called slice by slice as a whole: their implementations look at values."""
-    for operator in operators:
-        operator.batch_rule = functools.partial(_call_whole, operator)
-
-
-def by_slices_of(operator, name):
-    """The same of an operator that looks at the values of one argument, where that is batched."""
-
-    def run(*args, **kwargs):
-        if joint_levels(arguments_of(operator, args, kwargs).get(name)):
-            return call(operator, args, kwargs)
-        return _core._run_inside(operator, *args, **kwargs)
-
-    operator.batch_rule = run
-
-
-def _call_whole(operator, *args, **kwargs):
-    return call(operator, args, kwargs)

@@ -9,7 +9,7 @@ import math
 from ... import _core
 from ..._core import indexing
 from ...calls import IndexRangeError
-from .. import masks, search, write
+from .. import masks, move, search, write
 from ..core import operators as fl
 from ..core.arguments import some
 from ..sparse import products
@@ -261,6 +261,54 @@ def _(input, bins=100, min=0, max=0):
     place = fl.where(inside, place, 0).long().clamp(0, bins - 1)
     counts = input.new_zeros(bins)
     return counts.scatter_add(0, place, inside.to(flat.dtype))
+
+
+@rule(indexing.bincount)
+def _(input, weights, minlength):
+    """Of slices whose counts are equally many."""
+    levels = joint_levels(input, weights)
+    places = folded(input, levels)
+    if not places.numel() or some(places < 0):
+        made = indexing.bincount(places.reshape(-1), None, minlength)  # or an error
+        return batched(full(made, levels), levels)
+    lengths = (places.amax(1) + 1).clamp(min=minlength)
+    length = _alike("bincount", lengths)
+    spread = places + _offsets(levels, length, input.device).unsqueeze(1)
+    weights = None if weights is None else folded(weights, levels).reshape(-1)
+    made = indexing.bincount(spread.reshape(-1), weights, length * len(places))
+    return unfolded(made.reshape(-1, length), levels)
+
+
+def _alike(name, sizes_of_slices):
+    """The one number that a vector with an element a slice holds."""
+    low, high = int(sizes_of_slices.min()), int(sizes_of_slices.max())
+    if low != high:
+        _depends_on_data(name)()
+    return low
+
+
+@rule(move.repeat_interleave)
+def _(input, repeats=None, dim=None, *, output_size=None):
+    """Counts that differ from slice to slice must have one sum."""
+    counts = input if repeats is None else repeats
+    if not is_batched(counts):
+        return _core._run_inside(
+            move.repeat_interleave, input, repeats, dim, output_size=output_size
+        )
+    if repeats is not None:
+        if dim is None or not input.dim():
+            input, dim = input.reshape(-1), 0
+        counts = counts.expand(input.size(dim))
+    if counts.dtype not in (fl.int64, fl.int32) or some(counts < 0):
+        raise RuntimeError("repeat_interleave: repeats must be int64 or int32, and 0 or more.")
+    total = _alike("repeat_interleave", unbatched(counts.sum(0))[0])
+    if output_size not in (None, total):
+        raise RuntimeError(
+            f"repeat_interleave: output_size is {output_size}, but the repeats sum to {total}."
+        )
+    places = fl.arange(total, device=counts.device)
+    places = fl.searchsorted(counts.cumsum(0), places, right=True)
+    return places if repeats is None else input.index_select(dim, places)
 
 
 # ------------------------------------------------------------------------------------------ writing

@@ -9,7 +9,7 @@ import contextlib
 
 from ... import _core
 from .levels import Level, sizes
-from .values import Tensor, each, inward, joint_levels, outward, unbatched
+from .values import Tensor, batched, each, inward, joint_levels, outward, rule, unbatched
 
 
 class _Context:
@@ -175,3 +175,19 @@ def _needs(arg):
     if isinstance(arg, Tensor):
         return arg.requires_grad
     return isinstance(arg, (tuple, list)) and any(_needs(item) for item in arg)
+
+
+@rule(_core._inspect_inputs)
+def _(node, args):
+    """What a node hears of are values: its gradients come in with all levels."""
+    return _core._inspect_inputs(node, _values(args))
+
+
+@rule(_core._record_function)
+def _(node, args, result, history):
+    value, levels = unbatched(result)
+    return batched(_core._record_function(node, _values(args), value, history), levels)
+
+
+def _values(args):
+    return tuple(unbatched(arg)[0] if isinstance(arg, Tensor) else arg for arg in args)

@@ -50,6 +50,16 @@ def _(A, atol, rtol, hermitian):
     return batched(singular._pseudo_inverse(full(A, levels), *limits, hermitian), levels)
 
 
+@rule(factorizations.linalg_ldl_solve)
+def _(LD, pivots, B, *, hermitian=False):
+    ndim = max(LD.dim(), B.dim())
+    if min(LD.dim(), B.dim()) < 2:  # refused there
+        return _core._run_inside(factorizations.linalg_ldl_solve, LD, pivots, B)
+    levels = joint_levels(LD, pivots, B)
+    given = full(LD, levels, ndim), full(pivots, levels, ndim - 1), full(B, levels, ndim)
+    return batched(factorizations.linalg_ldl_solve(*given, hermitian=hermitian), levels)
+
+
 @rule(_core._cross)
 def _(input, other, dim):
     levels = joint_levels(input, other)

@@ -1,7 +1,9 @@
 """Rules of losses, embeddings and what else stands for itself."""
 
+from ... import _core
 from .. import cross_entropy, ctc, nll
-from .values import rule
+from ..core import operators as fl
+from .values import folded, joint_levels, rule, unfolded
 
 
 @rule(cross_entropy._loss)
@@ -9,6 +11,37 @@ def _(input, target, ignored, reduction, smoothing):
     """Out of differentiable operators: classes along dim 1 of (N, C), targets (N,)."""
     logs = input.log_softmax(1)
     return _reduced(logs, target, None, ignored, reduction, smoothing)
+
+
+@rule(ctc.ctc_loss)
+def _(
+    log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
+    zero_infinity=False,
+):  # fmt: skip
+    """All slices are samples of one batch."""
+    levels = joint_levels(log_probs, targets, input_lengths, target_lengths)
+    single = log_probs.dim() == 2
+    scores = folded(log_probs.unsqueeze(1) if single else log_probs, levels)  # (B, T, N, C)
+    count, _, samples, _ = scores.shape
+    scores = scores.movedim(0, 1).flatten(1, 2)  # (T, B * N, C)
+    lengths = []
+    for given in (input_lengths, target_lengths):
+        given = _core.as_tensor(given, device="cpu").reshape(-1).expand(samples)
+        lengths.append(folded(given, levels).reshape(-1))
+    labels = folded(targets, levels)
+    if targets.dim() == 1 and not single:  # one sample after another: of each slice what counts
+        of_slices = lengths[1].reshape(count, samples).sum(1).tolist()
+        labels = fl.cat([row[:n] for row, n in zip(labels, of_slices, strict=True)])
+    else:
+        labels = labels.reshape(count * samples, -1)
+    losses = ctc.ctc_loss(scores, labels, *lengths, blank, "none", zero_infinity)
+    losses = unfolded(losses.reshape(count, samples), levels)
+    if reduction == "mean":
+        shares = unfolded(lengths[1].reshape(count, samples), levels).clamp(min=1)
+        return (losses / shares.to(losses)).mean()
+    if reduction == "sum":
+        return losses.sum()
+    return losses.squeeze(0) if single else losses
 
 
 @rule(ctc._ctc_backward)
@@ -25,8 +58,6 @@ def _(input, target, weight, ignored, reduction):
 
 
 def _reduced(logs, target, weight, ignored, reduction, smoothing):
-    from ..core import operators as fl
-
     dim = 1 if logs.dim() > 1 else 0
     kept = target != ignored
     place = fl.where(kept, target, 0)

@@ -1,8 +1,8 @@
 """Rules of reductions, of sorting and of what runs along a dim."""
 
 from ... import _core
-from .. import norms, reduce, scan, sort, stats
-from ..core.arguments import reduced_dims
+from .. import norms, numbers, reduce, scan, sort, stats
+from ..core.arguments import is_left_out, reduced_dims, wrap_dims
 from ..move import _flip, _roll
 from .values import along, batched, front, full, joint_levels, rule, same_for, shifted
 
@@ -57,6 +57,17 @@ def _(operator, input, dim=None, keepdim=False):
         return input.clone()
     levels = joint_levels(input)
     return batched(operator(front(input, levels), shifted(dims, len(levels)), keepdim), levels)
+
+
+@rule(numbers.hash_tensor)
+def _(input, dim=(), *, keepdim=False, mode=0):
+    levels = joint_levels(input)
+    value = full(input, levels)
+    if not input.dim():  # a dim of one element
+        return batched(numbers.hash_tensor(value.unsqueeze(-1), -1, mode=mode), levels)
+    dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), "hash_tensor")
+    places = shifted(list(dims), len(levels))
+    return batched(numbers.hash_tensor(value, places, keepdim=keepdim, mode=mode), levels)
 
 
 @same_for(scan._cumsum, scan._cumprod, scan.logcumsumexp, scan.cummax, scan.cummin, _flip)

@@ -7,16 +7,7 @@ from ..core.attach import attached
 from ..core.declare import composite, primitive
 from ..core.no_derivative import without_derivative
 from ..core.results import lazy_result_type
-from .lapack import (
-    array,
-    check_matrices,
-    check_pivots,
-    check_same_dtype,
-    raise_where,
-    stacked,
-    takes_nothing,
-    tensor,
-)
+from . import lapack
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
 _QrResult = lazy_result_type("linalg_qr", "Q R")
@@ -109,14 +100,14 @@ _NOT_DEFINITE = "the matrix is not positive-definite"
 
 
 def _factor_definite(operator, A, upper):
-    check_matrices(operator, A, square=True)
+    lapack.check_matrices(operator, A, square=True)
     L, info = _cholesky(A, upper)
-    raise_where(operator, info, _NOT_DEFINITE)
+    lapack.raise_where(operator, info, _NOT_DEFINITE)
     return L.mH if upper else L
 
 
 @composite(name="cholesky", namespaces=("linalg",), method=False, out="same", autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     return _factor_definite("linalg.cholesky", A, upper)
@@ -137,13 +128,13 @@ def cholesky(input, upper=False):
 
 
 @composite(name="cholesky_ex", namespaces=("linalg",), method=False, autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
     """(L, info) of `linalg.cholesky`; info is the first minor that is not positive, or 0 where all are."""
-    check_matrices("linalg.cholesky_ex", A, square=True)
+    lapack.check_matrices("linalg.cholesky_ex", A, square=True)
     L, info = _cholesky(A, upper)
     if check_errors:
-        raise_where("linalg.cholesky_ex", info, _NOT_DEFINITE)
+        lapack.raise_where("linalg.cholesky_ex", info, _NOT_DEFINITE)
     return _CholeskyExResult(L.mH if upper else L, info)
 
 
@@ -156,9 +147,9 @@ def cholesky_solve(B, L, upper=False):
         tensor([[ 1.0000,  2.3750],
                 [ 0.0000, -0.1250]])
     """
-    check_matrices("cholesky_solve", L, square=True)
-    check_matrices("cholesky_solve", B)
-    check_same_dtype("cholesky_solve", B=B, L=L)
+    lapack.check_matrices("cholesky_solve", L, square=True)
+    lapack.check_matrices("cholesky_solve", B)
+    lapack.check_same_dtype("cholesky_solve", B=B, L=L)
     if L.size(-1) != B.size(-2):
         raise RuntimeError(
             f"cholesky_solve: B {tuple(B.shape)} and L {tuple(L.shape)} do not fit: it takes (..., "
@@ -178,10 +169,10 @@ def cholesky_inverse(L, upper=False):
         tensor([[ 1.5625, -0.1875],
                 [-0.1875,  0.0625]])
     """
-    check_matrices("cholesky_inverse", L, square=True)
+    lapack.check_matrices("cholesky_inverse", L, square=True)
     zero = L.detach().diagonal(0, -2, -1) == 0
     first = zero.to(fl.int32).argmax(-1).add(1) if zero.size(-1) else zero.sum(-1)
-    raise_where(
+    lapack.raise_where(
         "cholesky_inverse", first * zero.any(-1), "L is singular, with a zero on its diagonal"
     )
     identity = fl.eye(L.size(-1), dtype=L.dtype, device=L.device)
@@ -200,7 +191,7 @@ def linalg_qr(A, mode="reduced"):
         R=tensor([[-3.1623, -4.4272],
                 [ 0.0000, -0.6325]]))
     """
-    check_matrices("linalg.qr", A)
+    lapack.check_matrices("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"linalg.qr: mode is {mode!r}; it must be 'reduced', 'complete' or 'r'.")
     if mode == "complete" and A.size(-2) > A.size(-1):
@@ -251,7 +242,7 @@ def geqrf(input):
     """
     import numpy
 
-    check_matrices("geqrf", input)
+    lapack.check_matrices("geqrf", input)
     if input.is_meta:
         taus = fl.empty(
             (*input.shape[:-2], min(input.shape[-2:])), dtype=input.dtype, device="meta"
@@ -266,8 +257,8 @@ def geqrf(input):
         found = on_device(input.detach())
         if found is not None:
             return _GeqrfResult(*(without_derivative("geqrf", t, input) for t in found))
-    values = array(input)
-    flat = stacked(values)
+    values = lapack.array(input)
+    flat = lapack.stacked(values)
     m, n = values.shape[-2:]
     factors = numpy.empty((len(flat), n, m), values.dtype)
     taus = numpy.empty((len(flat), min(m, n)), values.dtype)
@@ -275,8 +266,8 @@ def geqrf(input):
         factors[i], taus[i] = numpy.linalg.qr(matrix, "raw")
     batch = values.shape[:-2]
     return _GeqrfResult(
-        without_derivative("geqrf", tensor(factors.reshape(*batch, n, m), input).mT, input),
-        without_derivative("geqrf", tensor(taus.reshape(*batch, min(m, n)), input), input),
+        without_derivative("geqrf", lapack.tensor(factors.reshape(*batch, n, m), input).mT, input),
+        without_derivative("geqrf", lapack.tensor(taus.reshape(*batch, min(m, n)), input), input),
     )
 
 
@@ -298,7 +289,7 @@ def _reflections(A, tau):
 
 
 def _check_reflections(operator, A, tau):
-    check_matrices(operator, A)
+    lapack.check_matrices(operator, A)
     if A.size(-1) < tau.size(-1) or A.size(-2) < tau.size(-1):
         raise RuntimeError(
             f"{operator}: {tau.size(-1)} factors in tau are more than the sides of input {tuple(A.shape)}."
@@ -308,7 +299,7 @@ def _check_reflections(operator, A, tau):
             f"{operator}: expected tau of shape (*{tuple(A.shape[:-2])}, k) for input {tuple(A.shape)}, not "
             f"{tuple(tau.shape)}."
         )
-    check_same_dtype(operator, input=A, tau=tau)
+    lapack.check_same_dtype(operator, input=A, tau=tau)
 
 
 @composite(name="householder_product", namespaces=("linalg",), method=False, autocast="float32")
@@ -344,8 +335,8 @@ def orgqr(input, tau):
 def ormqr(input, tau, other, left=True, transpose=False):
     """The product of the Q that `geqrf` gives, or its transpose, with `other`."""
     _check_reflections("ormqr", input, tau)
-    check_matrices("ormqr", other)
-    check_same_dtype("ormqr", input=input, other=other)
+    lapack.check_matrices("ormqr", other)
+    lapack.check_same_dtype("ormqr", input=input, other=other)
     rows = other.size(-2 if left else -1)
     if rows != input.size(-2) or tuple(other.shape[:-2]) != tuple(input.shape[:-2]):
         raise RuntimeError(
@@ -400,13 +391,13 @@ def _between(P, L, U, phi):
 
 
 @composite(name="lu_factor", namespaces=("linalg",), method=False)
-@takes_nothing(integers=True)
+@lapack.takes_nothing(integers=True)
 def linalg_lu_factor(A, *, pivot=True):
     """(LU, pivots): L below and U on and above the diagonal of one matrix, and row swaps, counted from 1."""
-    check_matrices("linalg.lu_factor", A)
+    lapack.check_matrices("linalg.lu_factor", A)
     _need_pivot("linalg.lu_factor", pivot)
     LU, pivots, info = _lu_factor(A)
-    raise_where("linalg.lu_factor", info, _SINGULAR)
+    lapack.raise_where("linalg.lu_factor", info, _SINGULAR)
     return _LuFactorResult(LU, pivots)
 
 
@@ -421,25 +412,25 @@ def _need_pivot(operator, pivot):
 
 
 @composite(name="lu_factor_ex", namespaces=("linalg",), method=False)
-@takes_nothing(integers=True)
+@lapack.takes_nothing(integers=True)
 def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
     """(LU, pivots, info); info is the first zero on U's diagonal, counted from 1, or 0."""
-    check_matrices("linalg.lu_factor_ex", A)
+    lapack.check_matrices("linalg.lu_factor_ex", A)
     _need_pivot("linalg.lu_factor_ex", pivot)
     LU, pivots, info = _lu_factor(A)
     if check_errors:
-        raise_where("linalg.lu_factor_ex", info, _SINGULAR)
+        lapack.raise_where("linalg.lu_factor_ex", info, _SINGULAR)
     return _LuFactorExResult(LU, pivots, info)
 
 
 @composite
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
     """(P, L, U) with A = P @ L @ U from what `linalg.lu_factor` gives."""
-    check_matrices("lu_unpack", LU_data)
+    lapack.check_matrices("lu_unpack", LU_data)
     m, n = LU_data.size(-2), LU_data.size(-1)
     k = min(m, n)
     if unpack_pivots:
-        check_pivots("lu_unpack", LU_pivots, LU_data, k)
+        lapack.check_pivots("lu_unpack", LU_pivots, LU_data, k)
     L = U = P = LU_data.new_empty(0)
     if unpack_data:
         L = LU_data[..., :k].tril(-1) + fl.eye(m, k, dtype=LU_data.dtype, device=LU_data.device)
@@ -460,22 +451,22 @@ def _permutation(pivots, m, like):
         from ..cuda.linalg import permutations
 
         return _core._batch(permutations(pivots, m, like.dtype), levels)
-    swaps = array(pivots)
-    flat = stacked(swaps[..., None])[..., 0]
+    swaps = lapack.array(pivots)
+    flat = lapack.stacked(swaps[..., None])[..., 0]
     matrices = numpy.zeros((len(flat), m, m), str(like.dtype).partition(".")[2])
     for matrix, row_swaps in zip(matrices, flat):
         order = numpy.arange(m)
         for i, other in enumerate(row_swaps):
             order[[i, other - 1]] = order[[other - 1, i]]
         matrix[order, numpy.arange(m)] = 1
-    return _core._batch(tensor(matrices.reshape(*swaps.shape[:-1], m, m), like), levels)
+    return _core._batch(lapack.tensor(matrices.reshape(*swaps.shape[:-1], m, m), like), levels)
 
 
 @composite(name="lu", namespaces=("linalg",), method=False)
-@takes_nothing(integers=True)
+@lapack.takes_nothing(integers=True)
 def linalg_lu(A, *, pivot=True):
     """(P, L, U) with A = P @ L @ U, P a permutation."""
-    check_matrices("linalg.lu", A)
+    lapack.check_matrices("linalg.lu", A)
     _need_pivot("linalg.lu", pivot)
     return _LuResult(*lu_unpack(*_lu_factor(A)[:2]))
 
@@ -486,18 +477,18 @@ def lu_compact(A, pivot=True, get_infos=False) -> object:
     factors = linalg_lu_factor_ex(A, pivot=pivot)
     if get_infos:
         return _LuCompactResult(*factors)
-    raise_where("lu", factors.info, _SINGULAR)
+    lapack.raise_where("lu", factors.info, _SINGULAR)
     return _LuFactorResult(factors.LU, factors.pivots)
 
 
 @composite(name="lu_solve", namespaces=("linalg",), method=False, out="same")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B with left=False), given `linalg.lu_factor` of A, or of its adjoint."""
-    check_matrices("linalg.lu_solve", LU, square=True)
-    check_matrices("linalg.lu_solve", B)
-    check_same_dtype("linalg.lu_solve", LU=LU, B=B)
-    check_pivots("linalg.lu_solve", pivots, LU, LU.size(-1))
+    lapack.check_matrices("linalg.lu_solve", LU, square=True)
+    lapack.check_matrices("linalg.lu_solve", B)
+    lapack.check_same_dtype("linalg.lu_solve", LU=LU, B=B)
+    lapack.check_pivots("linalg.lu_solve", pivots, LU, LU.size(-1))
     if LU.size(-1) != B.size(-2 if left else -1):
         raise RuntimeError(
             f"linalg.lu_solve: B {tuple(B.shape)} does not fit to factors {tuple(LU.shape)} with left={left}."
@@ -519,26 +510,26 @@ def lu_solve(b, LU_data, LU_pivots):
 
 
 @composite(name="ldl_factor_ex", namespaces=("linalg",), method=False)
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     """(LD, pivots, info): L and block-diagonal D of symmetric (or Hermitian) A = L D L^T in one matrix."""
     from . import lapack_calls
 
-    check_matrices("linalg.ldl_factor_ex", A, square=True)
+    lapack.check_matrices("linalg.ldl_factor_ex", A, square=True)
     if A.is_meta:
         pivots = fl.empty(A.shape[:-1], dtype=fl.int32, device="meta")
         info = fl.empty(A.shape[:-2], dtype=fl.int32, device="meta")
         LD = fl.empty(A.shape, dtype=A.dtype, device="meta")
         return _LdlFactorExResult(without_derivative("linalg.ldl_factor_ex", LD, A), pivots, info)
-    values = array(A)
-    LD, pivots, info = lapack_calls.ldl_factor(stacked(values), hermitian)
+    values = lapack.array(A)
+    LD, pivots, info = lapack_calls.ldl_factor(lapack.stacked(values), hermitian)
     batch = values.shape[:-2]
     if check_errors and info.any():
         raise RuntimeError("linalg.ldl_factor_ex: the matrix is singular, and so is D.")
     return _LdlFactorExResult(
-        without_derivative("linalg.ldl_factor_ex", tensor(LD.reshape(values.shape), A), A),
-        tensor(pivots.reshape(values.shape[:-1]), A),
-        tensor(info.reshape(batch), A),
+        without_derivative("linalg.ldl_factor_ex", lapack.tensor(LD.reshape(values.shape), A), A),
+        lapack.tensor(pivots.reshape(values.shape[:-1]), A),
+        lapack.tensor(info.reshape(batch), A),
     )
 
 
@@ -554,7 +545,7 @@ def linalg_ldl_factor(A, *, hermitian=False):
         pivots=tensor([2, 2], dtype=torch.int32))
     """
     LD, pivots, info = linalg_ldl_factor_ex(A, hermitian=hermitian)
-    raise_where(
+    lapack.raise_where(
         "linalg.ldl_factor", info, "D is singular; linalg.ldl_factor_ex takes such a matrix"
     )
     return _LdlFactorResult(LD, pivots)
@@ -565,10 +556,10 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     """X with A @ X = B, given `linalg.ldl_factor` of A."""
     from . import lapack_calls
 
-    check_matrices("linalg.ldl_solve", LD, square=True)
-    check_matrices("linalg.ldl_solve", B)
-    check_same_dtype("linalg.ldl_solve", LD=LD, B=B)
-    check_pivots("linalg.ldl_solve", pivots, LD, LD.size(-1), smallest=-LD.size(-1))
+    lapack.check_matrices("linalg.ldl_solve", LD, square=True)
+    lapack.check_matrices("linalg.ldl_solve", B)
+    lapack.check_same_dtype("linalg.ldl_solve", LD=LD, B=B)
+    lapack.check_pivots("linalg.ldl_solve", pivots, LD, LD.size(-1), smallest=-LD.size(-1))
     if LD.size(-1) != B.size(-2):
         raise RuntimeError(
             f"linalg.ldl_solve: B {tuple(B.shape)} does not fit to factors {tuple(LD.shape)}."
@@ -577,10 +568,13 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     if LD.is_meta:
         X = fl.empty((*batch, *B.shape[-2:]), dtype=B.dtype, device="meta")
         return without_derivative("linalg.ldl_solve", X, LD, B)
-    factors = array(LD.expand(*batch, *LD.shape[-2:]))
-    swaps = array(pivots.expand(*batch, pivots.size(-1)))
-    right = array(B.expand(*batch, *B.shape[-2:]))
+    factors = lapack.array(LD.expand(*batch, *LD.shape[-2:]))
+    swaps = lapack.array(pivots.expand(*batch, pivots.size(-1)))
+    right = lapack.array(B.expand(*batch, *B.shape[-2:]))
     X = lapack_calls.ldl_solve(
-        stacked(factors), stacked(swaps[..., None])[..., 0], stacked(right), hermitian
+        lapack.stacked(factors),
+        lapack.stacked(swaps[..., None])[..., 0],
+        lapack.stacked(right),
+        hermitian,
     )
-    return without_derivative("linalg.ldl_solve", tensor(X.reshape(right.shape), B), LD, B)
+    return without_derivative("linalg.ldl_solve", lapack.tensor(X.reshape(right.shape), B), LD, B)

@@ -7,13 +7,7 @@ from ..core import operators as fl
 from ..core.arguments import common_shape, every, some
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
-from .lapack import (
-    check_matrices,
-    check_same_dtype,
-    of_first_batch,
-    raise_where,
-    takes_nothing,
-)
+from . import lapack
 from .spectra import (
     _NO_CONVERGENCE,
     _any_nonzero,
@@ -34,11 +28,11 @@ def _decomposed(operator, A, full=False, vectors=True):
     finite = A.isfinite()
     if every(finite):
         U, S, Vh, info = _core._svd(A, full, vectors)
-        raise_where(operator, info, _NO_CONVERGENCE)
+        lapack.raise_where(operator, info, _NO_CONVERGENCE)
         return U, S, Vh
     if some(A.isnan()):
         failed = A.isnan().any(-1).any(-1).to(fl.int32)
-        raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
+        lapack.raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
     good = finite.all(-1).all(-1).unsqueeze(-1)
     parts = _decomposed(operator, fl.where(good.unsqueeze(-1), A, fl.zeros_like(A)), full, vectors)
     return [
@@ -144,29 +138,29 @@ def _check_driver(operator, driver):
 
 
 @composite(name="svd", namespaces=("linalg",), method=False, autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_svd(A, full_matrices=True, *, driver=None):
     """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
-    check_matrices("linalg.svd", A)
+    lapack.check_matrices("linalg.svd", A)
     _check_driver("linalg.svd", driver)
     square = A.size(-2) == A.size(-1)
     return _SvdResult(*(_full_svd(A) if full_matrices and not square else _svd(A)))
 
 
 @composite(name="svdvals", namespaces=("linalg",), method=False, out="same", autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_svdvals(A, *, driver=None):
     """The singular values of matrices, descending."""
-    check_matrices("linalg.svdvals", A)
+    lapack.check_matrices("linalg.svdvals", A)
     _check_driver("linalg.svdvals", driver)
     return _singular_values(A)
 
 
 @composite(autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def svd(input, some=True, compute_uv=True):
     """(U, S, V) with input = U @ diag(S) @ V.mH; some=False makes U and V square."""
-    check_matrices("svd", input)
+    lapack.check_matrices("svd", input)
     if not compute_uv:
         m, n = input.size(-2), input.size(-1)
         zeros = [input.new_zeros(*input.shape[:-2], size, size) for size in (m, n)]
@@ -208,7 +202,7 @@ def linalg_matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """
     if A.numel() == 0 and not A.dtype.is_complex:  # of rank 0, whatever its sizes and dtype are
         A, hermitian = A.to(fl.float32), False
-    check_matrices("linalg.matrix_rank", A, square=hermitian)
+    lapack.check_matrices("linalg.matrix_rank", A, square=hermitian)
     _check_tolerances("linalg.matrix_rank", tol=tol, atol=atol, rtol=rtol)
     if tol is not None:
         atol, rtol = tol, 0.0
@@ -226,7 +220,7 @@ def _pseudo_inverse(ctx, A, atol, rtol, hermitian):
     dX = -X dA X + X X^H dA^H (I - A X) + (I - X A) dA^H X^H X."""
     if hermitian:
         w, V, info = _core._eigh(A, False)
-        raise_where("linalg.pinv", info, _NO_CONVERGENCE)
+        lapack.raise_where("linalg.pinv", info, _NO_CONVERGENCE)
         U, S, Vh = V * w.sign().unsqueeze(-2), w.abs(), V.mH
     else:
         U, S, Vh = _decomposed("linalg.pinv", A)
@@ -281,7 +275,7 @@ def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
                 [ 1.5000, -0.5000]])
     """
     hermitian = hermitian and A.numel() > 0
-    check_matrices("linalg.pinv", A, square=hermitian)
+    lapack.check_matrices("linalg.pinv", A, square=hermitian)
     _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
     if rcond is not None:
         rtol = rcond
@@ -301,17 +295,17 @@ def pinverse(input, rcond=1e-15):
 
 
 @composite(name="cond", namespaces=("linalg",), method=False, autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_cond(A, p=None):
     """The condition number of matrices: norm(A, p) * norm(inv(A), p), by default from singular values."""
-    check_matrices("linalg.cond", A)
+    lapack.check_matrices("linalg.cond", A)
     if p is None or p in (2, -2):
         values = linalg_svdvals(A)
         if values.size(-1) == 0:
             return values.new_zeros(values.shape[:-1])
         largest, smallest = values[..., 0], values[..., -1]
         return smallest / largest if p == -2 else largest / smallest
-    check_matrices(f"linalg.cond with p={p}", A, square=True)
+    lapack.check_matrices(f"linalg.cond with p={p}", A, square=True)
     if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
         raise RuntimeError(
             f"linalg.cond: p={p!r} is no norm of matrices; use None, 'fro', 'nuc', 1, 2, inf or one of these negative."
@@ -348,12 +342,12 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     residuals are squared norms, empty for systems without full column rank or with no surplus rows;
     rank is empty for driver "gels", singular_values for all but "gelsd" and "gelss".
     """
-    check_matrices("linalg.lstsq", A)
+    lapack.check_matrices("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(
             f"linalg.lstsq: driver is {driver!r}; it must be 'gels', 'gelsy', 'gelsd' or 'gelss'."
         )
-    check_same_dtype("linalg.lstsq", A=A, B=B)
+    lapack.check_same_dtype("linalg.lstsq", A=A, B=B)
     if not 0 <= A.dim() - B.dim() <= 1:
         raise RuntimeError(
             f"linalg.lstsq: A has {A.dim()} dims and B {B.dim()}; B must have as many, or one less for vectors."
@@ -380,7 +374,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         if driver == "gels" and right.size(-1):
             # As LAPACK has it: zeros alone have zeros for a solution.
             failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1) & finite).to(fl.int32)
-            raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
+            lapack.raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
         values = solution.detach().abs()
     if power is not None:
         solution = solution * power
@@ -400,8 +394,10 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         residuals,
         fl.empty(0, dtype=fl.int64, device=A.device)
         if driver == "gels"
-        else of_first_batch(rank, own),
-        of_first_batch(values, own, 1) if driver in ("gelsd", "gelss") else values.new_empty(0),
+        else lapack.of_first_batch(rank, own),
+        lapack.of_first_batch(values, own, 1)
+        if driver in ("gelsd", "gelss")
+        else values.new_empty(0),
     )
 
 
@@ -439,7 +435,7 @@ def svd_lowrank(A, q=6, niter=2, M=None) -> tuple:
         >>> torch.svd_lowrank(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
         (tensor([], size=(2, 0)), tensor([]), tensor([], size=(2, 0)))
     """
-    check_matrices("svd_lowrank", A)
+    lapack.check_matrices("svd_lowrank", A)
     m, n = A.size(-2), A.size(-1)
     if M is not None:
         M = M.expand(A.shape)
@@ -460,7 +456,7 @@ def pca_lowrank(A, q=None, center: object = True, niter=2) -> tuple:
         >>> torch.pca_lowrank(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
         (tensor([], size=(2, 0)), tensor([]), tensor([], size=(2, 0)))
     """
-    check_matrices("pca_lowrank", A)
+    lapack.check_matrices("pca_lowrank", A)
     m, n = A.size(-2), A.size(-1)
     if q is None:
         q = min(6, m, n)

@@ -7,15 +7,7 @@ from ..core import operators as fl
 from ..core.arguments import common_shape, some, wrap_dims
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
-from .lapack import (
-    array,
-    check_matrices,
-    check_same_dtype,
-    of_first_batch,
-    raise_where,
-    takes_nothing,
-    tensor,
-)
+from . import lapack
 
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
 _SolveExResult = lazy_result_type("linalg_solve_ex", "result info")
@@ -107,14 +99,14 @@ def _adjugate(A):
         return fl.empty(A.shape, dtype=A.dtype, device="meta")
     import numpy
 
-    values = array(A)
+    values = lapack.array(A)
     unknown = ~numpy.isfinite(values).all((-1, -2), keepdims=True)
     U, S, Vh = numpy.linalg.svd(numpy.where(unknown, 0, values))
     others = numpy.stack([numpy.delete(S, i, -1).prod(-1) for i in range(S.shape[-1])], -1)
     phase = numpy.linalg.det(U) * numpy.linalg.det(Vh)
     V, Uh = Vh.conj().swapaxes(-1, -2), U.conj().swapaxes(-1, -2)
     adjugate = phase[..., None, None] * (V * others[..., None, :]) @ Uh
-    return tensor(numpy.where(unknown, math.nan, adjugate).astype(values.dtype), A)
+    return lapack.tensor(numpy.where(unknown, math.nan, adjugate).astype(values.dtype), A)
 
 
 @primitive(method=False, function=False)
@@ -147,9 +139,9 @@ _NOT_INVERTIBLE = "the matrix is singular and has no inverse"
 
 
 def _inverted(operator, A):
-    check_matrices(operator, A, square=True)
+    lapack.check_matrices(operator, A, square=True)
     X, info = _inverse(A)
-    raise_where(operator, info, _NOT_INVERTIBLE)
+    lapack.raise_where(operator, info, _NOT_INVERTIBLE)
     return X
 
 
@@ -188,7 +180,7 @@ def linalg_inv_ex(A, *, check_errors=False):
                 [ 1.5000, -0.5000]]),
         info=tensor(0, dtype=torch.int32))
     """
-    check_matrices("linalg.inv_ex", A, square=True)
+    lapack.check_matrices("linalg.inv_ex", A, square=True)
     X, info = _inverse(A)
     return _InvExResult(_checked("linalg.inv_ex", X, info, check_errors, _NOT_INVERTIBLE), info)
 
@@ -196,7 +188,7 @@ def linalg_inv_ex(A, *, check_errors=False):
 def _checked(operator, X, info, check_errors, sentence):
     """X, with NaN for the matrices that info names; or an error."""
     if check_errors:
-        raise_where(operator, info, sentence)
+        lapack.raise_where(operator, info, sentence)
         return X
     failed = info != 0
     return X.masked_fill(failed[..., None, None], math.nan) if some(failed) else X
@@ -207,8 +199,8 @@ def _is_vector(A, B):
 
 
 def _solve_equation(operator, A, B, left):
-    check_matrices(operator, A, square=True)
-    check_same_dtype(operator, A=A, B=B)
+    lapack.check_matrices(operator, A, square=True)
+    lapack.check_same_dtype(operator, A=A, B=B)
     vector = _is_vector(A, B)
     if vector and not left:
         raise RuntimeError(
@@ -227,7 +219,7 @@ def _solve_equation(operator, A, B, left):
             f"matrices must be B's number of {'rows' if left else 'columns'}."
         )
     X, info = _solve(*_one_batch(operator, A, B))
-    info = of_first_batch(info, A.shape[:-2])
+    info = lapack.of_first_batch(info, A.shape[:-2])
     X = X if left else X.mT
     return X.squeeze(-1) if vector else X, info
 
@@ -240,32 +232,32 @@ def _one_batch(operator, A, B):
 
 
 @composite(name="solve", namespaces=("linalg",), method=False, out="same", autocast="float32")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B, or X @ A = B with left=False."""
     X, info = _solve_equation("linalg.solve", A, B, left)
-    raise_where("linalg.solve", info, _SINGULAR)
+    lapack.raise_where("linalg.solve", info, _SINGULAR)
     return X
 
 
 @composite(name="solve_ex", namespaces=("linalg",), method=False)
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_solve_ex(A, B, *, left=True, check_errors=False):
     """(result, info) of `linalg.solve`; info is the first zero pivot, counted from 1, or 0."""
     X, info = _solve_equation("linalg.solve_ex", A, B, left)
     if check_errors:
-        raise_where("linalg.solve_ex", info, _SINGULAR)
+        lapack.raise_where("linalg.solve_ex", info, _SINGULAR)
     return _SolveExResult(X, info)
 
 
 @composite(name="solve_triangular", namespaces=("linalg",), method=False, out="same")
 def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A @ X = B, where A counts only on and above (upper) or below its diagonal."""
-    check_matrices("linalg.solve_triangular", A, square=True)
+    lapack.check_matrices("linalg.solve_triangular", A, square=True)
     if B.numel() == 0:
         B = B.to(A.dtype)  # nothing is computed in it
-    check_matrices("linalg.solve_triangular", B)
-    check_same_dtype("linalg.solve_triangular", A=A, B=B)
+    lapack.check_matrices("linalg.solve_triangular", B)
+    lapack.check_same_dtype("linalg.solve_triangular", A=A, B=B)
     if not left:
         return linalg_solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
     if A.size(-1) != B.size(-2):
@@ -289,9 +281,9 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
         cloned_coefficient=tensor([[1., 2.],
                 [3., 4.]]))
     """
-    check_matrices("triangular_solve", A, square=True)
-    check_matrices("triangular_solve", b)
-    check_same_dtype("triangular_solve", b=b, A=A)
+    lapack.check_matrices("triangular_solve", A, square=True)
+    lapack.check_matrices("triangular_solve", b)
+    lapack.check_same_dtype("triangular_solve", b=b, A=A)
     matrix = A.mT if transpose else A
     solution = linalg_solve_triangular(
         matrix, b, upper=upper != transpose, unitriangular=unitriangular
@@ -300,19 +292,19 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
 
 
 def _det(operator, A):
-    check_matrices(operator, A, square=True)
+    lapack.check_matrices(operator, A, square=True)
     return _determinant(A)
 
 
 @composite(name="det", namespaces=("linalg",), method=False, out="same")
-@takes_nothing()
+@lapack.takes_nothing()
 def linalg_det(A):
     """The determinant of square matrices."""
     return _det("linalg.det", A)
 
 
 @composite(out=False)
-@takes_nothing()
+@lapack.takes_nothing()
 def det(input):
     """The determinant of square matrices."""
     return _det("det", input)
@@ -328,7 +320,7 @@ def linalg_slogdet(A):
         sign=tensor(-1.),
         logabsdet=tensor(0.6931))
     """
-    check_matrices("linalg.slogdet", A, square=True)
+    lapack.check_matrices("linalg.slogdet", A, square=True)
     return _SlogdetResult(*_sign_and_log(A))
 
 
@@ -353,7 +345,7 @@ def logdet(input):
         >>> torch.logdet(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor(nan)
     """
-    check_matrices("logdet", input, square=True)
+    lapack.check_matrices("logdet", input, square=True)
     sign, logarithm = _sign_and_log(input)
     if input.dtype.is_complex:
         return logarithm + sign.log()
@@ -406,5 +398,5 @@ def linalg_tensorsolve(A, B, dims=None):
         )
     matrix = A.reshape(B.numel(), shape.numel())
     X, info = _solve_equation("linalg.tensorsolve", matrix, B.reshape(-1), True)
-    raise_where("linalg.tensorsolve", info, _SINGULAR)
+    lapack.raise_where("linalg.tensorsolve", info, _SINGULAR)
     return X.reshape(shape)

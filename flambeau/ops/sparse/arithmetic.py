@@ -4,25 +4,14 @@ from ... import _core
 from ..core import operators as fl
 from ..core.arguments import common_shape, operand, some
 from . import coalesce as sums
+from . import frame as frames
 from .convert import sum_at, to_coo, to_dense, to_layout
-from .frame import (
-    COO,
-    Frame,
-    entries,
-    flat_index,
-    frame_and_entries,
-    frame_of,
-    is_sparse,
-    layout_name,
-    number_of,
-    same_places,
-)
 from .pointwise import on_values
 from .rules import in_place, rule
 
 
 def _is_number(value):
-    return not isinstance(value, _core.Tensor) or (not is_sparse(value) and value.dim() == 0)
+    return not isinstance(value, _core.Tensor) or (not frames.is_sparse(value) and value.dim() == 0)
 
 
 # ------------------------------------------------------------------------------------------------ sums
@@ -31,24 +20,24 @@ def _is_number(value):
 @rule("add")
 def add(input, other, *, alpha=1):
     """input + alpha * other: of two sparse tensors a sparse one, of a strided and a sparse one a strided one."""
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         return _add_to_dense(input, other, alpha, "add")
-    if not is_sparse(other):
-        if number_of(input) == COO or _is_number(other):
+    if not frames.is_sparse(other):
+        if frames.number_of(input) == frames.COO or _is_number(other):
             raise RuntimeError(
-                f"add: a {layout_name(input)} tensor takes no strided summand. Write add(strided, sparse), or use "
+                f"add: a {frames.layout_name(input)} tensor takes no strided summand. Write add(strided, sparse), or use "
                 "to_dense()."
             )
         return _add_to_dense(other if alpha == 1 else other * alpha, input, 1, "add")
-    here = number_of(input)
-    if here == COO and number_of(other) == COO:
+    here = frames.number_of(input)
+    if here == frames.COO and frames.number_of(other) == frames.COO:
         return sums.add(input, other, alpha)
-    frame = frame_of(input)
-    if same_places(frame, frame_of(other)):
-        return frame.assemble(fl.add(entries(input), entries(other), alpha=alpha))
+    frame = frames.frame_of(input)
+    if frames.same_places(frame, frames.frame_of(other)):
+        return frame.assemble(fl.add(frames.entries(input), frames.entries(other), alpha=alpha))
     blocks = frame.block_size(_core._sparse_parts(input)[3]) if frame.blocked else None
     total = sums.coalesce(sums.add(to_coo(input), to_coo(other), alpha))
-    return total if here == COO else to_layout(total, here, blocksize=blocks)
+    return total if here == frames.COO else to_layout(total, here, blocksize=blocks)
 
 
 def _add_to_dense(input, other, alpha, name):
@@ -61,7 +50,7 @@ def _add_to_dense(input, other, alpha, name):
             f"{name}: the strided tensor is {tuple(input.shape)} and the sparse one {tuple(other.shape)}. They must "
             "be alike."
         )
-    frame, values = frame_and_entries(other)
+    frame, values = frames.frame_and_entries(other)
     flat = frame.flat(values)
     dtype = fl.result_type(input, values)
     flat = flat.to(dtype) if alpha == 1 else flat.to(dtype) * alpha
@@ -70,13 +59,13 @@ def _add_to_dense(input, other, alpha, name):
     rows = input.to(dtype).reshape(-1, *frame.dense_size) if input.numel() else input.to(dtype)
     if not input.numel():
         return rows.clone()
-    index = flat_index(frame.places(values.shape), frame.sparse_size)
+    index = frames.flat_index(frame.places(values.shape), frame.sparse_size)
     return sum_at(rows, index, flat).reshape(frame.size)
 
 
 @rule("add_")
 def add_(input, other, *, alpha=1):
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         return _add_into_dense(input, other, alpha)
     return _sparse_add_(input, other, alpha=alpha)
 
@@ -92,7 +81,7 @@ def _add_into_dense(input, other, alpha):
             f"add_: the strided tensor is {tuple(input.shape)} and the sparse one {tuple(other.shape)}. They must be "
             "alike."
         )
-    frame, values = frame_and_entries(other)
+    frame, values = frames.frame_and_entries(other)
     if not _core.can_cast(fl.result_type(input, values), input.dtype):
         raise RuntimeError(
             f"add_: the sum is {fl.result_type(input, values)}, which cannot be written into {input.dtype}."
@@ -105,7 +94,7 @@ def _add_into_dense(input, other, alpha):
     places = frame.places(values.shape)
     if input.is_contiguous():
         rows = input.view(-1, *frame.dense_size)
-        return _index_add(input, rows, flat_index(places, frame.sparse_size), flat, alpha)
+        return _index_add(input, rows, frames.flat_index(places, frame.sparse_size), flat, alpha)
     if frame.sparse_dim == 1:
         return _index_add(input, input, places[0], flat, alpha)
     input.index_put_(tuple(places), flat if alpha == 1 else flat * alpha, accumulate=True)
@@ -138,21 +127,21 @@ def rsub(input, other, *, alpha=1):
 @rule("mul", "multiply")
 def mul(input, other):
     """The product, sparse: entries where both have some."""
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         input, other = other, input
     if _is_number(other):
         return on_values(input, lambda values: fl.mul(values, other), linear=True)
-    if is_sparse(other) and not other.dim():
+    if frames.is_sparse(other) and not other.dim():
         return mul(input, to_dense(other))
-    if is_sparse(other) and not input.dim():
+    if frames.is_sparse(other) and not input.dim():
         return mul(other, to_dense(input))
-    if is_sparse(other):
+    if frames.is_sparse(other):
         return _product_of_two(input, other)
     return _product_with_dense(input, other)
 
 
 def _product_with_dense(input, other):
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     shape = tuple(common_shape("mul", frame.size, other.shape))
     if shape != frame.size:
         from .shapes import broadcast_to
@@ -167,11 +156,11 @@ def _product_with_dense(input, other):
 
 
 def _product_of_two(input, other):
-    a, b = frame_of(input), frame_of(other)
+    a, b = frames.frame_of(input), frames.frame_of(other)
     here = a.layout
-    if same_places(a, b) and (here != COO or a.coalesced):
-        return a.assemble(entries(input) * entries(other))
-    if a.size != b.size and here == COO == b.layout:
+    if frames.same_places(a, b) and (here != frames.COO or a.coalesced):
+        return a.assemble(frames.entries(input) * frames.entries(other))
+    if a.size != b.size and here == frames.COO == b.layout:
         from .shapes import broadcast_to
 
         size = common_shape("mul", a.size, b.size)
@@ -182,17 +171,17 @@ def _product_of_two(input, other):
         )
     blocks = a.block_size(_core._sparse_parts(input)[3]) if a.blocked else None
     x, y = sums.coalesce(to_coo(input)), sums.coalesce(to_coo(other))
-    a, b = frame_of(x), frame_of(y)
+    a, b = frames.frame_of(x), frames.frame_of(y)
     if a.sparse_dim != b.sparse_dim:
         raise RuntimeError(
             f"mul: input has {a.sparse_dim} sparse dims and other {b.sparse_dim}. They must be alike."
         )
     kept, at = _common(a, b)
-    values = entries(x).index_select(0, kept) * entries(y).index_select(0, at)
-    made = Frame(COO, None, a.indices.index_select(1, kept), a.size, a.dense_dim, True).assemble(
-        values
-    )
-    return made if here == COO else to_layout(made, here, blocksize=blocks)
+    values = frames.entries(x).index_select(0, kept) * frames.entries(y).index_select(0, at)
+    made = frames.Frame(
+        frames.COO, None, a.indices.index_select(1, kept), a.size, a.dense_dim, True
+    ).assemble(values)
+    return made if here == frames.COO else to_layout(made, here, blocksize=blocks)
 
 
 def _common(a, b):
@@ -206,7 +195,7 @@ def _common(a, b):
         zero = fl.zeros(1, dtype=_core.int64, device=device)
         return zero, zero
     return _core.sparse.common(
-        flat_index(a.indices, a.sparse_size), flat_index(b.indices, b.sparse_size)
+        frames.flat_index(a.indices, a.sparse_size), frames.flat_index(b.indices, b.sparse_size)
     )
 
 
@@ -217,10 +206,10 @@ _mul_into_sparse = in_place("mul", mul)
 
 @rule("mul_", "multiply_")
 def mul_(input, other):
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         return input.mul_(to_dense(other))
     if (
-        is_sparse(input)
+        frames.is_sparse(input)
         and _is_number(other)
         and not (input.requires_grad and _core.is_grad_enabled())
     ):
@@ -240,7 +229,7 @@ def mul_(input, other):
 @rule("div", "divide", "true_divide")
 def div(input, other, *, rounding_mode=None):
     """A sparse tensor divided by a number."""
-    if not is_sparse(input) or not _is_number(other):
+    if not frames.is_sparse(input) or not _is_number(other):
         raise RuntimeError(
             "div: a sparse tensor is divided by a number or a 0-dim tensor alone: elsewhere 0 / 0 would stand."
         )
@@ -252,7 +241,7 @@ def div(input, other, *, rounding_mode=None):
 
 @rule("floor_divide")
 def floor_divide(input, other):
-    if not is_sparse(input) or not _is_number(other):
+    if not frames.is_sparse(input) or not _is_number(other):
         raise RuntimeError(
             "floor_divide: a sparse tensor is divided by a number or a 0-dim tensor alone."
         )
@@ -270,18 +259,22 @@ in_place("floor_divide", floor_divide)
 @rule("equal")
 def equal(input, other):
     """Whether two tensors of one layout have the same sizes and elements."""
-    if not is_sparse(input) or not is_sparse(other) or number_of(input) != number_of(other):
+    if (
+        not frames.is_sparse(input)
+        or not frames.is_sparse(other)
+        or frames.number_of(input) != frames.number_of(other)
+    ):
         raise RuntimeError(
-            f"equal: the tensors are {layout_name(input)} and {layout_name(other)}. They must be alike."
+            f"equal: the tensors are {frames.layout_name(input)} and {frames.layout_name(other)}. They must be alike."
         )
     if input.shape != other.shape:
         return False
     difference = sums.coalesce(sums.add(to_coo(input).detach(), to_coo(other).detach(), -1))
-    return not some(entries(difference) != 0)
+    return not some(frames.entries(difference) != 0)
 
 
 @rule("allclose")
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """allclose() of the elements, entries that are not there being 0."""
-    dense = [to_dense(each) if is_sparse(each) else each for each in (input, other)]
+    dense = [to_dense(each) if frames.is_sparse(each) else each for each in (input, other)]
     return fl.allclose(*dense, rtol, atol, equal_nan)

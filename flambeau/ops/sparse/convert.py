@@ -7,36 +7,21 @@ from ...types import layout as layout_type
 from ..core import operators as fl
 from ..core.arguments import some
 from ..core.declare import primitive
+from . import frame as frames
 from .coalesce import coalesce
-from .frame import (
-    BSC,
-    BSR,
-    COO,
-    CSR,
-    NAMES,
-    NUMBERS,
-    STRIDED,
-    Frame,
-    flat_index,
-    frame_and_entries,
-    frame_of,
-    is_sparse,
-    layout_name,
-    number_of,
-)
 
 
 def to_coo(input):
     """Any sparse tensor as COO; blocks are taken apart, zeros in them too."""
-    frame, values = frame_and_entries(input)
-    if frame.layout == COO:
+    frame, values = frames.frame_and_entries(input)
+    if frame.layout == frames.COO:
         return input
     places = frame.places(values.shape)
     flat = frame.flat(values)
-    if frame.layout != CSR:
-        order, _ = _core.sparse.order(flat_index(places, frame.sparse_size))
+    if frame.layout != frames.CSR:
+        order, _ = _core.sparse.order(frames.flat_index(places, frame.sparse_size))
         places, flat = places.index_select(1, order), flat.index_select(0, order)
-    return Frame(COO, None, places, frame.size, frame.dense_dim, True).assemble(flat)
+    return frames.Frame(frames.COO, None, places, frame.size, frame.dense_dim, True).assemble(flat)
 
 
 def to_dense(input, masked=True):
@@ -48,7 +33,7 @@ def to_dense(input, masked=True):
     """
     if not masked and input.requires_grad and _core.is_grad_enabled():
         return _to_dense_unmasked(input)
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     flat = frame.flat(values)
     rows = math.prod(frame.sparse_size)
     out = fl.zeros((rows, *frame.dense_size), dtype=values.dtype, device=values.device)
@@ -56,8 +41,8 @@ def to_dense(input, masked=True):
         return out.reshape(frame.size)
     if frame.sparse_dim == 0:
         return (out + flat.sum(0).to(out.dtype)).reshape(frame.size)
-    index = flat_index(frame.places(values.shape), frame.sparse_size)
-    single = frame.layout != COO or frame.coalesced
+    index = frames.flat_index(frame.places(values.shape), frame.sparse_size)
+    single = frame.layout != frames.COO or frame.coalesced
     if single:
         return out.index_copy(0, index, flat).reshape(frame.size)
     return sum_at(out, index, flat).reshape(frame.size)
@@ -72,7 +57,7 @@ def sum_at(out, index, values):
 
 @primitive(method=False, function=False)
 def _to_dense_unmasked(ctx, input):
-    frame = frame_of(input)
+    frame = frames.frame_of(input)
     ctx.layout, ctx.sparse_dim, ctx.dense_dim = frame.layout, frame.sparse_dim, frame.dense_dim
     values = _core._sparse_parts(input)[3]
     ctx.block = frame.block_size(values) if frame.blocked else None
@@ -81,7 +66,7 @@ def _to_dense_unmasked(ctx, input):
 
 @_to_dense_unmasked.derivative
 def _(ctx, grad_output):
-    if ctx.layout == COO:
+    if ctx.layout == frames.COO:
         return dense_to_coo(grad_output, ctx.sparse_dim)
     return dense_to_compressed(grad_output, ctx.layout, ctx.block, ctx.dense_dim)
 
@@ -97,7 +82,7 @@ def to_dtype_of(input, other):
 def to_dtype(input, dtype):
     if input.dtype == dtype:
         return input
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     return frame.assemble(values.to(dtype))
 
 
@@ -118,7 +103,7 @@ def _converted(ctx, input, convert, options):
 
 @_converted.derivative
 def _(ctx, grad_output):
-    return (to_dense(grad_output) if is_sparse(grad_output) else grad_output), None, None
+    return (to_dense(grad_output) if frames.is_sparse(grad_output) else grad_output), None, None
 
 
 _converted.sparse = True
@@ -134,24 +119,28 @@ def dense_to_coo(input, sparse_dim):
             )
         present = int(not input.is_meta and bool(input != 0))
         indices = fl.empty((0, present), dtype=_core.int64, device=input.device)
-        return Frame(COO, None, indices, (), 0, True).assemble(input.reshape(1)[:present])
+        return frames.Frame(frames.COO, None, indices, (), 0, True).assemble(
+            input.reshape(1)[:present]
+        )
     filled = input.detach() != 0
     if dense:
         filled = filled.reshape(*sparse, math.prod(dense)).any(-1)
     if input.is_meta:
         indices = fl.empty((sparse_dim, 0), dtype=_core.int64, device=input.device)
-        return Frame(COO, None, indices, input.shape, len(dense), True).assemble(
+        return frames.Frame(frames.COO, None, indices, input.shape, len(dense), True).assemble(
             input.new_empty((0, *dense))
         )
     indices = fl.nonzero(filled).t().contiguous()
-    values = input.reshape(math.prod(sparse), *dense).index_select(0, flat_index(indices, sparse))
-    return Frame(COO, None, indices, input.shape, len(dense), True).assemble(values)
+    values = input.reshape(math.prod(sparse), *dense).index_select(
+        0, frames.flat_index(indices, sparse)
+    )
+    return frames.Frame(frames.COO, None, indices, input.shape, len(dense), True).assemble(values)
 
 
 def dense_to_compressed(input, layout, block=None, dense_dim=None):
     """The same compressed; what stands before the matrix is a batch, whose matrices have as many entries each."""
     dense_dim = dense_dim or 0
-    name = f"to_{NAMES[layout]}"
+    name = f"to_{frames.NAMES[layout]}"
     batch = input.dim() - dense_dim - 2
     if dense_dim < 0 or batch < 0:
         raise RuntimeError(
@@ -168,7 +157,7 @@ def dense_to_compressed(input, layout, block=None, dense_dim=None):
     split = split.transpose(2, 3)
     filled = split.detach() != 0
     filled = filled.reshape(count, down, across, math.prod(split.shape[3:])).any(-1)
-    by_rows = layout in (CSR, BSR)
+    by_rows = layout in (frames.CSR, frames.BSR)
     places = fl.nonzero(filled if by_rows else filled.transpose(1, 2))
     each = len(places) // max(count, 1)
     per_matrix = fl.bincount(places[:, 0], minlength=count) if batch else None
@@ -181,13 +170,13 @@ def dense_to_compressed(input, layout, block=None, dense_dim=None):
     extent = down if by_rows else across
     r, c = (outer, inner) if by_rows else (inner, outer)
     compressed = pointers(number * extent + outer, count, extent).reshape(*size[:batch], extent + 1)
-    flat = flat_index((number, r, c), (count, down, across))
+    flat = frames.flat_index((number, r, c), (count, down, across))
     flat_values = split.reshape(count * down * across, *split.shape[3:]).index_select(0, flat)
     if not block:
         flat_values = flat_values.reshape(len(places), *size[batch + 2 :])
     values = flat_values.reshape(*size[:batch], each, *flat_values.shape[1:])
     indices = inner.reshape(*size[:batch], each)
-    return Frame(layout, compressed, indices, size, dense_dim, False).assemble(values)
+    return frames.Frame(layout, compressed, indices, size, dense_dim, False).assemble(values)
 
 
 def check_blocks(name, block, rows, columns):
@@ -222,14 +211,14 @@ def pointers(ordered, count, extent):
 
 def compress(input, layout, block=None):
     """A COO tensor of two sparse dims in a compressed layout."""
-    name = f"to_{NAMES[layout]}"
-    frame, values = frame_and_entries(input)
+    name = f"to_{frames.NAMES[layout]}"
+    frame, values = frames.frame_and_entries(input)
     if frame.sparse_dim != 2:
         raise RuntimeError(
             f"{name}: takes a tensor of 2 sparse dims, not of {frame.sparse_dim}, {frame.size}."
         )
     if not frame.coalesced:
-        frame, values = frame_and_entries(coalesce(input))
+        frame, values = frames.frame_and_entries(coalesce(input))
     rows, columns = frame.size[:2]
     r, c = frame.indices.unbind(0)
     dense = values.shape[1:]
@@ -242,14 +231,14 @@ def compress(input, layout, block=None):
         cells = values.new_zeros((len(blocks) * height * width, *dense))
         values = cells.index_copy(0, within, values).reshape(len(blocks), height, width, *dense)
         r, c, rows, columns = blocks // max(across, 1), blocks % max(across, 1), down, across
-    if layout in (CSR, BSR):
+    if layout in (frames.CSR, frames.BSR):
         outer, inner, extent = r, c, rows
     else:
         order, _ = _core.sparse.order(c)
         outer, inner, extent = c.index_select(0, order), r.index_select(0, order), columns
         values = values.index_select(0, order)
     compressed = pointers(outer, 1, extent).reshape(extent + 1)
-    return Frame(
+    return frames.Frame(
         layout, compressed, inner.contiguous(), frame.size, frame.dense_dim, False
     ).assemble(values)
 
@@ -259,39 +248,39 @@ def compress(input, layout, block=None):
 
 def to_layout(input, layout, *, sparse_dim=None, blocksize=None, dense_dim=None, name="to_sparse"):
     """input, dense or sparse, in the layout of that number."""
-    here = number_of(input)
+    here = frames.number_of(input)
     blocksize = checked_block(name, layout, blocksize)
-    if dense_dim is not None and here != STRIDED:
+    if dense_dim is not None and here != frames.STRIDED:
         raise RuntimeError(
-            f"{name}: dense_dim is for strided tensors; this one is {layout_name(input)}."
+            f"{name}: dense_dim is for strided tensors; this one is {frames.layout_name(input)}."
         )
-    if layout == STRIDED:
+    if layout == frames.STRIDED:
         return to_dense(input) if here else input
-    if layout == COO:
+    if layout == frames.COO:
         return _to_coo(input, sparse_dim, dense_dim, name)
     if here == layout and (blocksize is None or blocksize == _block_of(input)):
         return input
-    if here == STRIDED:
+    if here == frames.STRIDED:
         return _from_strided(input, dense_to_compressed, layout, blocksize, dense_dim)
-    frame = frame_of(input)
-    if here != COO and frame.batch_dim:
+    frame = frames.frame_of(input)
+    if here != frames.COO and frame.batch_dim:
         kept = dense_to_compressed(to_dense(input), layout, blocksize, frame.dense_dim)
         return kept
-    if blocksize is None and layout in (BSR, BSC):
+    if blocksize is None and layout in (frames.BSR, frames.BSC):
         blocksize = _block_of(input)
     return compress(to_coo(input), layout, blocksize)
 
 
 def _block_of(input):
-    frame = frame_of(input)
+    frame = frames.frame_of(input)
     return frame.block_size(_core._sparse_parts(input)[3]) if frame.blocked else None
 
 
 def checked_block(name, layout, blocksize):
-    if layout not in (BSR, BSC):
+    if layout not in (frames.BSR, frames.BSC):
         if blocksize is not None:
             raise RuntimeError(
-                f"{name}: blocksize is for the layouts of blocks, not for {NAMES[layout]}."
+                f"{name}: blocksize is for the layouts of blocks, not for {frames.NAMES[layout]}."
             )
         return None
     if blocksize is None:
@@ -304,14 +293,14 @@ def checked_block(name, layout, blocksize):
 
 
 def _to_coo(input, sparse_dim, dense_dim, name):
-    if number_of(input) != STRIDED:
+    if frames.number_of(input) != frames.STRIDED:
         if (
             sparse_dim is not None
-            and sparse_dim != frame_of(input).sparse_dim
-            and number_of(input) == COO
+            and sparse_dim != frames.frame_of(input).sparse_dim
+            and frames.number_of(input) == frames.COO
         ):
             raise RuntimeError(
-                f"{name}: sparse_dim is {sparse_dim}, but the tensor has {frame_of(input).sparse_dim} sparse dims "
+                f"{name}: sparse_dim is {sparse_dim}, but the tensor has {frames.frame_of(input).sparse_dim} sparse dims "
                 "already. Convert it with .to_dense() first."
             )
         return to_coo(input)
@@ -342,11 +331,11 @@ def to_sparse(input, *args, layout=None, sparse_dim=None, blocksize=None, dense_
     if layout is not None and sparse_dim is not None:
         raise RuntimeError("to_sparse: takes layout= or sparse_dim, not both.")
     if layout is None:
-        number = COO if blocksize is None else BSR
+        number = frames.COO if blocksize is None else frames.BSR
     else:
-        number = NUMBERS[layout]
-    if number == STRIDED:
+        number = frames.NUMBERS[layout]
+    if number == frames.STRIDED:
         raise RuntimeError("to_sparse: strided is no sparse layout. Use to_dense().")
-    if number in (BSR, BSC) and blocksize is None and not is_sparse(input):
-        raise RuntimeError(f"to_sparse: {NAMES[number]} needs blocksize=(rows, columns).")
+    if number in (frames.BSR, frames.BSC) and blocksize is None and not frames.is_sparse(input):
+        raise RuntimeError(f"to_sparse: {frames.NAMES[number]} needs blocksize=(rows, columns).")
     return to_layout(input, number, sparse_dim=sparse_dim, blocksize=blocksize, dense_dim=dense_dim)

@@ -3,21 +3,9 @@
 from ... import _core, types
 from ..core import operators as fl
 from . import construct
+from . import frame as frames
 from .coalesce import clone, need_coo
 from .convert import to_dtype
-from .frame import (
-    COO,
-    NAMES,
-    Frame,
-    entries,
-    frame_and_entries,
-    frame_of,
-    is_sparse,
-    layout_name,
-    number_of,
-    same_places,
-    split,
-)
 from .places import values_at
 from .rules import operators_called, replace, rule
 
@@ -26,7 +14,7 @@ from .rules import operators_called, replace, rule
 def _(input, *, memory_format=None):
     if memory_format not in (None, types.preserve_format):
         raise RuntimeError(
-            f"clone: memory_format {memory_format} is for strided tensors, not for {layout_name(input)}."
+            f"clone: memory_format {memory_format} is for strided tensors, not for {frames.layout_name(input)}."
         )
     return clone(input)
 
@@ -34,7 +22,7 @@ def _(input, *, memory_format=None):
 @rule("contiguous")
 def _(input, memory_format=None):
     if memory_format not in (None, types.preserve_format):
-        raise RuntimeError(f"contiguous: {layout_name(input)} tensors are in no such order.")
+        raise RuntimeError(f"contiguous: {frames.layout_name(input)} tensors are in no such order.")
     return input
 
 
@@ -47,7 +35,7 @@ def to(input, *args, **kwargs):
     memory_format = kwargs.pop("memory_format", None)
     if memory_format not in (None, types.preserve_format):
         raise RuntimeError(
-            f"to: memory_format {memory_format} is for strided tensors, not for {layout_name(input)}."
+            f"to: memory_format {memory_format} is for strided tensors, not for {frames.layout_name(input)}."
         )
     flags = 0
     for value in (*args, *kwargs.values()):
@@ -62,13 +50,13 @@ def to(input, *args, **kwargs):
             device = types.device(value)
         else:
             dtype = _core.empty(0, dtype=value, device=device).dtype
-    made = to_dtype(input, dtype) if is_sparse(input) else input.to(dtype)
+    made = to_dtype(input, dtype) if frames.is_sparse(input) else input.to(dtype)
     if device != input.device:
-        frame, values = frame_and_entries(made)
+        frame, values = frames.frame_and_entries(made)
         if device.type == "meta":
             return construct.empty_like(made.detach(), device=device)
         compressed = None if frame.compressed is None else frame.compressed.to(device)
-        frame = Frame(
+        frame = frames.Frame(
             frame.layout,
             compressed,
             frame.indices.to(device),
@@ -85,27 +73,27 @@ def copy_(input, src, non_blocking=False):
     """The entries of another sparse tensor; a strided tensor takes its elements."""
     from .convert import to_dense
 
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         return input.copy_(to_dense(src))
-    if not is_sparse(src):
+    if not frames.is_sparse(src):
         raise RuntimeError("copy_: a sparse tensor takes no strided source. Use src.to_sparse().")
     if input.shape != src.shape:
         raise RuntimeError(
             f"copy_: the source is {tuple(src.shape)} and the destination {tuple(input.shape)}. Sparse tensors do not "
             "broadcast."
         )
-    if number_of(input) != number_of(src):
+    if frames.number_of(input) != frames.number_of(src):
         raise RuntimeError(
-            f"copy_: the source is {layout_name(src)} and the destination {layout_name(input)}."
+            f"copy_: the source is {frames.layout_name(src)} and the destination {frames.layout_name(input)}."
         )
     return replace(input, to_dtype(clone(src), input.dtype), "copy_")
 
 
 @rule("zero_")
 def zero_(input):
-    if number_of(input) == COO:
+    if frames.number_of(input) == frames.COO:
         return replace(input, construct.empty_like(input), "zero_")
-    frame, values = split(input)
+    frame, values = frames.split(input)
     return replace(input, frame.make(fl.zeros_like(values)), "zero_")
 
 
@@ -131,18 +119,18 @@ def _alike(name, fill):
                     tuple(input.shape), dtype=dtype_, device=device_, requires_grad=requires_grad
                 )
             raise NotImplementedError(
-                f"{name}: layout {layout} of a {layout_name(input)} tensor is not made."
+                f"{name}: layout {layout} of a {frames.layout_name(input)} tensor is not made."
             )
         if pin_memory:
             raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
         if memory_format is not None:
             raise RuntimeError(
-                f"{name}: memory_format is for strided tensors, not for {layout_name(input)}."
+                f"{name}: memory_format is for strided tensors, not for {frames.layout_name(input)}."
             )
-        if fill is None or number_of(input) == COO:
+        if fill is None or frames.number_of(input) == frames.COO:
             made = construct.empty_like(input, dtype, device)
         else:
-            frame, values = split(input.to(device or input.device))
+            frame, values = frames.split(input.to(device or input.device))
             made = frame.make(fl.full_like(values, fill, dtype=dtype or input.dtype))
         return made.requires_grad_() if requires_grad else made
 
@@ -165,18 +153,18 @@ def full_like(input, fill_value, **options):
 
 def _filled(name, input, value, *, dtype=None, device=None, requires_grad=False):
     """A compressed tensor with `value` for each entry."""
-    if number_of(input) == COO:
+    if frames.number_of(input) == frames.COO:
         raise NotImplementedError(
             f"{name}: a sparse_coo tensor has no entry for each element. Use to_dense() first."
         )
-    frame, values = split(input.detach().to(device or input.device))
+    frame, values = frames.split(input.detach().to(device or input.device))
     made = frame.make(fl.full_like(values, value, dtype=dtype or input.dtype))
     return made.requires_grad_() if requires_grad else made
 
 
 def _into(name):
     def factory(*size, out=None, dtype=None, device=None, requires_grad=False, **options):
-        if out is None or not is_sparse(out) or options:
+        if out is None or not frames.is_sparse(out) or options:
             raise NotImplementedError(
                 f"{name}: with a sparse out it takes sizes, dtype, device and requires_grad alone."
             )
@@ -186,7 +174,7 @@ def _into(name):
                     f"{name}: {what} is {given}, but out has {own}. Leave {what} away."
                 )
         size = size[0] if len(size) == 1 and not hasattr(size[0], "__index__") else size
-        made = construct.empty(size, number_of(out), dtype=out.dtype, device=out.device)
+        made = construct.empty(size, frames.number_of(out), dtype=out.dtype, device=out.device)
         replace(out, made, name)
         return out.requires_grad_() if requires_grad else out
 
@@ -204,7 +192,7 @@ def _new(name):
     ):
         if len(size) == 1 and not hasattr(size[0], "__index__"):
             size = tuple(size[0])
-        layout = number_of(input) if layout is None else types.LAYOUTS.index(layout)
+        layout = frames.number_of(input) if layout is None else types.LAYOUTS.index(layout)
         options = {
             "dtype": dtype or input.dtype,
             "device": device or input.device,
@@ -232,7 +220,7 @@ def new(input, *args, device=None):
         indices, values, *size = args
         return construct.sparse_coo_tensor(indices, values.to(input.dtype), *size, device=device)
     size = args[0] if len(args) == 1 and not hasattr(args[0], "__index__") else args
-    return construct.empty(tuple(size), COO, dtype=input.dtype, device=device)
+    return construct.empty(tuple(size), frames.COO, dtype=input.dtype, device=device)
 
 
 @rule("new_tensor")
@@ -248,21 +236,21 @@ def new_tensor(input, data, *, dtype=None, device=None, requires_grad=False):
 def sparse_mask(input, mask):
     """What input, dense or sparse, has where mask has entries."""
 
-    if not is_sparse(mask):
+    if not frames.is_sparse(mask):
         raise RuntimeError("sparse_mask: mask must be a sparse tensor, not a strided one.")
     if input.shape != mask.shape:
         raise RuntimeError(
             f"sparse_mask: input is {tuple(input.shape)} and mask {tuple(mask.shape)}. They must be alike."
         )
-    frame, values = split(mask)
-    if is_sparse(input) and same_places(frame_of(input), frame):
-        return frame.assemble(entries(input))
+    frame, values = frames.split(mask)
+    if frames.is_sparse(input) and frames.same_places(frames.frame_of(input), frame):
+        return frame.assemble(frames.entries(input))
     return frame.assemble(values_at(input, frame, values.shape))
 
 
 def _resized(name, input, size, sparse_dim, dense_dim, clear):
-    if number_of(input) != COO:
-        raise RuntimeError(f"{name}: takes a sparse_coo tensor, not {layout_name(input)}.")
+    if frames.number_of(input) != frames.COO:
+        raise RuntimeError(f"{name}: takes a sparse_coo tensor, not {frames.layout_name(input)}.")
     if input.requires_grad:
         raise RuntimeError(
             f"{name}: the tensor requires grad, and autograd does not follow a resize. Use detach()."
@@ -274,10 +262,10 @@ def _resized(name, input, size, sparse_dim, dense_dim, clear):
         )
     if any(extent < 0 for extent in size):
         raise RuntimeError(f"{name}: size {size} has a negative extent.")
-    frame, values = split(input)
+    frame, values = frames.split(input)
     if clear or not frame.indices.shape[1]:
         made = construct.empty(
-            size, COO, dtype=input.dtype, device=input.device, dense_dim=dense_dim
+            size, frames.COO, dtype=input.dtype, device=input.device, dense_dim=dense_dim
         )
         return _core._sparse_take(input, made, name)
     if sparse_dim != frame.sparse_dim or dense_dim != frame.dense_dim:
@@ -306,13 +294,13 @@ def sparse_resize_and_clear_(input, size, sparse_dim, dense_dim):
 
 @rule("resize_as_")
 def resize_as_(input, other, *, memory_format=None):
-    if number_of(input) != number_of(other):
+    if frames.number_of(input) != frames.number_of(other):
         raise RuntimeError(
-            f"resize_as_: the tensors are {layout_name(input)} and {layout_name(other)}."
+            f"resize_as_: the tensors are {frames.layout_name(input)} and {frames.layout_name(other)}."
         )
-    if number_of(input) != COO:
+    if frames.number_of(input) != frames.COO:
         return _core._sparse_take(input, construct.empty_like(other), "resize_as_")
-    frame, own = frame_of(other), frame_of(input)
+    frame, own = frames.frame_of(other), frames.frame_of(input)
     if (frame.size, frame.sparse_dim) == (own.size, own.sparse_dim):
         return input
     return sparse_resize_(input, frame.size, frame.sparse_dim, frame.dense_dim)
@@ -321,5 +309,5 @@ def resize_as_(input, other, *, memory_format=None):
 @rule("resize_")
 def resize_(input, *size, memory_format=None):
     raise RuntimeError(
-        f"resize_: is for strided tensors, not for {NAMES[number_of(input)]}. Use sparse_resize_."
+        f"resize_: is for strided tensors, not for {frames.NAMES[frames.number_of(input)]}. Use sparse_resize_."
     )

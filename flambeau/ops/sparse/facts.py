@@ -1,21 +1,9 @@
 """What a sparse tensor is asked for: its parts, their number, what is true of it."""
 
 from ... import _core
+from . import frame as frames
 from .coalesce import need_coo
 from .convert import to_dense
-from .frame import (
-    BSC,
-    BSR,
-    COO,
-    CSC,
-    CSR,
-    frame_and_entries,
-    frame_of,
-    is_sparse,
-    layout_name,
-    number_of,
-    split,
-)
 from .rules import as_it_is, rule
 
 as_it_is(
@@ -32,10 +20,10 @@ as_it_is(
 
 @rule("stride")
 def stride(input, dim=None):
-    if number_of(input) == COO:  # as PyTorch says of them
+    if frames.number_of(input) == frames.COO:  # as PyTorch says of them
         return 0 if dim is not None else (0,) * input.dim()
     raise RuntimeError(
-        f"stride: {layout_name(input)} tensors have no strides. Ask its values() for theirs."
+        f"stride: {frames.layout_name(input)} tensors have no strides. Ask its values() for theirs."
     )
 
 
@@ -52,7 +40,7 @@ def is_contiguous(input, memory_format=None):
 @rule("data_ptr", "storage", "untyped_storage", "typed_storage")
 def data_ptr(input):
     raise NotImplementedError(
-        f"storage: {layout_name(input)} tensors have no memory of their own. Ask indices() and values()."
+        f"storage: {frames.layout_name(input)} tensors have no memory of their own. Ask indices() and values()."
     )
 
 
@@ -60,7 +48,7 @@ def data_ptr(input):
 def item(input):
     if input.numel() != 1:
         raise RuntimeError(
-            f"item: a {layout_name(input)} tensor {tuple(input.shape)} has {input.numel()} elements; it gives the "
+            f"item: a {frames.layout_name(input)} tensor {tuple(input.shape)} has {input.numel()} elements; it gives the "
             "value of one."
         )
     return to_dense(input).item()
@@ -74,25 +62,27 @@ def is_nonzero(input):
 @rule("tolist")
 def tolist(input):
     raise RuntimeError(
-        f"tolist: a {layout_name(input)} tensor is no list of numbers. Use to_dense() first."
+        f"tolist: a {frames.layout_name(input)} tensor is no list of numbers. Use to_dense() first."
     )
 
 
 @rule("numpy", "__array__")
 def numpy(input, *args, **kwargs):
-    raise TypeError(f"numpy: a {layout_name(input)} tensor is no array. Use tensor.to_dense().")
+    raise TypeError(
+        f"numpy: a {frames.layout_name(input)} tensor is no array. Use tensor.to_dense()."
+    )
 
 
 # ------------------------------------------------------------------------------------------- parts
 
 
 def _need_coalesced(name, input):
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         raise RuntimeError(
             f"{name}: takes a sparse tensor, not a strided one, {tuple(input.shape)}."
         )
-    frame = frame_of(input)
-    if frame.layout == COO and not frame.coalesced:
+    frame = frames.frame_of(input)
+    if frame.layout == frames.COO and not frame.coalesced:
         raise RuntimeError(
             f"{name}: the tensor may hold an index twice. Call coalesce() first, or read _{name}()."
         )
@@ -102,7 +92,7 @@ def _need_coalesced(name, input):
 def values(input):
     """The values, part of the graph."""
     _need_coalesced("values", input)
-    return frame_and_entries(input)[1]
+    return frames.frame_and_entries(input)[1]
 
 
 def indices(input):
@@ -111,30 +101,36 @@ def indices(input):
 
 
 def _values(input):
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         raise NotImplementedError(
             f"_values: takes a sparse tensor, not a strided one, {tuple(input.shape)}."
         )
-    return split(input)[1]
+    return frames.split(input)[1]
 
 
 def _indices(input):
     need_coo("_indices", input)
-    return frame_of(input).indices
+    return frames.frame_of(input).indices
 
 
 def part(name):
     """The function that gives one of the indices of the layouts that have it."""
-    layouts = (CSR, BSR) if name in ("crow_indices", "col_indices") else (CSC, BSC)
+    layouts = (
+        (frames.CSR, frames.BSR)
+        if name in ("crow_indices", "col_indices")
+        else (frames.CSC, frames.BSC)
+    )
     compressed = name in ("crow_indices", "ccol_indices")
 
     def read(input):
-        if number_of(input) not in layouts:
-            wanted = "sparse_csr or sparse_bsr" if CSR in layouts else "sparse_csc or sparse_bsc"
-            raise RuntimeError(
-                f"{name}: takes a {wanted} tensor, not {layout_name(input)}, {tuple(input.shape)}."
+        if frames.number_of(input) not in layouts:
+            wanted = (
+                "sparse_csr or sparse_bsr" if frames.CSR in layouts else "sparse_csc or sparse_bsc"
             )
-        frame = frame_of(input)
+            raise RuntimeError(
+                f"{name}: takes a {wanted} tensor, not {frames.layout_name(input)}, {tuple(input.shape)}."
+            )
+        frame = frames.frame_of(input)
         return frame.compressed if compressed else frame.indices
 
     return read
@@ -146,23 +142,23 @@ crow_indices, col_indices, ccol_indices, row_indices = map(
 
 
 def _nnz(input):
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         raise NotImplementedError(
             f"_nnz: takes a sparse tensor, not a strided one, {tuple(input.shape)}."
         )
-    frame = frame_of(input)
+    frame = frames.frame_of(input)
     return frame.indices.shape[-1]
 
 
 def sparse_dim(input):
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         return 0
-    frame = frame_of(input)
-    return frame.sparse_dim if frame.layout == COO else 2
+    frame = frames.frame_of(input)
+    return frame.sparse_dim if frame.layout == frames.COO else 2
 
 
 def dense_dim(input):
-    return frame_of(input).dense_dim if is_sparse(input) else input.dim()
+    return frames.frame_of(input).dense_dim if frames.is_sparse(input) else input.dim()
 
 
 def coalesced_(input, coalesced):
@@ -180,7 +176,11 @@ def type_(input, dtype=None, non_blocking=False, **options):
     if dtype is None:
         from ..layout import type_name
 
-        home = "torch.sparse." if number_of(input) == COO else f"torch.{layout_name(input)}."
+        home = (
+            "torch.sparse."
+            if frames.number_of(input) == frames.COO
+            else f"torch.{frames.layout_name(input)}."
+        )
         return home + type_name(input.dtype).removeprefix("torch.")
     if isinstance(dtype, str):
         from ... import types

@@ -11,23 +11,8 @@ from ..core import operators as fl
 from ..core.arguments import common_shape
 from ..core.declare import primitive
 from . import coalesce as sums
+from . import frame as frames
 from .convert import compress, to_coo, to_layout
-from .frame import (
-    BSC,
-    BSR,
-    COO,
-    CSR,
-    Frame,
-    entries,
-    expand_compressed,
-    flat_index,
-    frame_and_entries,
-    frame_of,
-    is_sparse,
-    layout_name,
-    number_of,
-    split,
-)
 from .rules import rule
 
 
@@ -49,7 +34,7 @@ class Rows:
     def rows(self):
         """The row of each entry, as the values stand."""
         if self._rows is None:
-            rows = expand_compressed(self.pointers, self.columns.shape[0])
+            rows = frames.expand_compressed(self.pointers, self.columns.shape[0])
             if self.order is not None:
                 rows = fl.empty_like(rows).index_copy(0, self.order.to(_core.int64), rows)
             self._rows = rows
@@ -70,11 +55,11 @@ def by_rows(rows, columns, size):
 
 def matrix_rows(input):
     """(Rows, values): a sparse matrix as products want it; duplicates and any order will do."""
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     size = frame.size
-    if frame.layout == CSR:
+    if frame.layout == frames.CSR:
         return Rows(frame.compressed, frame.indices, None, size), values
-    if frame.layout == COO:
+    if frame.layout == frames.COO:
         rows, columns = frame.indices[0], frame.indices[1]
         if frame.coalesced:
             return Rows(_core.sparse.pointers(rows, size[0]), columns, None, size, rows), values
@@ -140,7 +125,7 @@ def _check_matrices(name, input, other):
 
 
 def _need_sparse_matrix(name, input):
-    frame = frame_of(input)
+    frame = frames.frame_of(input)
     if frame.dense_dim:
         raise RuntimeError(
             f"{name}: a sparse matrix with dense dims, {frame.size}, is not multiplied."
@@ -154,11 +139,11 @@ def mm(input, mat2, out_dtype=None):
         raise NotImplementedError("mm: out_dtype is not supported for sparse matrices.")
     _check_matrices("mm", input, mat2)
     for each in (input, mat2):
-        if is_sparse(each):
+        if frames.is_sparse(each):
             _need_sparse_matrix("mm", each)
-    if is_sparse(input) and is_sparse(mat2):
+    if frames.is_sparse(input) and frames.is_sparse(mat2):
         return _product_of_two(input, mat2)
-    if is_sparse(input):
+    if frames.is_sparse(input):
         rows, values = matrix_rows(input)
         return rows_times_dense(values, mat2, rows)
     rows, values = matrix_rows(mat2)
@@ -176,16 +161,16 @@ def _product_of_two(input, other):
     )
     if recorded:
         values = _values_of_product(a, x, b, y, pointers, columns, size)
-    made = Frame(CSR, pointers, columns, size, 0, False).assemble(values)
-    layouts = {number_of(input), number_of(other)}
-    return to_coo(made) if COO in layouts else made
+    made = frames.Frame(frames.CSR, pointers, columns, size, 0, False).assemble(values)
+    layouts = {frames.number_of(input), frames.number_of(other)}
+    return to_coo(made) if frames.COO in layouts else made
 
 
 def _like(made, input):
-    number = number_of(input)
+    number = frames.number_of(input)
     blocks = None
-    if number in (BSR, BSC):
-        frame, values = split(input)
+    if number in (frames.BSR, frames.BSC):
+        frame, values = frames.split(input)
         blocks = frame.block_size(values)
         if made.shape[0] % blocks[0] or made.shape[1] % blocks[1]:
             return made
@@ -220,7 +205,7 @@ def _values_of_product(a, x, b, y, pointers, columns, size):
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
     product = mm(mat1, mat2)
-    if not is_sparse(product) and not is_sparse(input):
+    if not frames.is_sparse(product) and not frames.is_sparse(input):
         shape = tuple(product.shape)
         if tuple(common_shape("addmm", input.shape, shape)) != shape:
             raise RuntimeError(
@@ -229,9 +214,9 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     product = _scaled(product, alpha)
     if beta == 0:
         return product
-    if is_sparse(input) and not is_sparse(product):
+    if frames.is_sparse(input) and not frames.is_sparse(product):
         return fl.add(product, _scaled(input, beta))
-    if is_sparse(input) and number_of(input) != number_of(product):
+    if frames.is_sparse(input) and frames.number_of(input) != frames.number_of(product):
         product = _like(product, input)
     return fl.add(_scaled(input, beta), product)
 
@@ -244,7 +229,7 @@ def _scaled(input, factor):
 @rule("addmm_")
 def addmm_(input, mat1, mat2, *, beta=1, alpha=1):
     made = addmm(input, mat1, mat2, beta=beta, alpha=alpha)
-    if is_sparse(input):
+    if frames.is_sparse(input):
         from .rules import replace
 
         return replace(input, made, "addmm_")
@@ -254,7 +239,7 @@ def addmm_(input, mat1, mat2, *, beta=1, alpha=1):
 @rule("mv")
 def mv(input, vec):
     """A sparse matrix times a strided vector."""
-    if not is_sparse(input) or is_sparse(vec):
+    if not frames.is_sparse(input) or frames.is_sparse(vec):
         raise NotImplementedError(
             "mv: takes a sparse matrix and a strided vector. Use to_dense() on the vector."
         )
@@ -276,9 +261,9 @@ def bmm(input, mat2, out_dtype=None):
     """A product of each of two stacks of matrices, the first of them sparse."""
     if out_dtype is not None:
         raise NotImplementedError("bmm: out_dtype is not supported for sparse matrices.")
-    if is_sparse(mat2) and not is_sparse(input):
+    if frames.is_sparse(mat2) and not frames.is_sparse(input):
         return bmm(fl.transpose(mat2, 1, 2), input.transpose(1, 2)).transpose(1, 2)
-    if is_sparse(mat2):
+    if frames.is_sparse(mat2):
         raise NotImplementedError("bmm: takes one sparse stack of matrices, not two.")
     if input.dim() != 3 or mat2.dim() != 3:
         raise RuntimeError(
@@ -293,7 +278,7 @@ def bmm(input, mat2, out_dtype=None):
         raise RuntimeError(
             f"bmm: the stacks are {input.dtype} and {mat2.dtype}. Convert one of them with .to()."
         )
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     if frame.dense_dim or frame.sparse_dim != 3:
         raise RuntimeError(f"bmm: a sparse stack has 3 sparse dims, not {frame.sparse_dim}.")
     number, r, c = frame.places(values.shape)
@@ -326,7 +311,7 @@ def matmul(input, other):
     if dims == (3, 3):
         return bmm(input, other)
     raise NotImplementedError(
-        f"matmul: {layout_name(input)} {tuple(input.shape)} @ {layout_name(other)} {tuple(other.shape)} is not "
+        f"matmul: {frames.layout_name(input)} {tuple(input.shape)} @ {frames.layout_name(other)} {tuple(other.shape)} is not "
         "offered. Use mm, mv or bmm."
     )
 
@@ -334,15 +319,15 @@ def matmul(input, other):
 @rule("dot", "inner", "vdot")
 def dot(input, other):
     """The sum of the products of two vectors."""
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         input, other = other, input
-    return entries(to_coo(fl.mul(input, other))).sum()
+    return frames.entries(to_coo(fl.mul(input, other))).sum()
 
 
 @rule("linear")
 def linear(input, weight, bias=None):
     """input @ weight.T + bias, with a sparse weight."""
-    if is_sparse(input):
+    if frames.is_sparse(input):
         product = mm(input, fl.t(weight))
     else:
         rows = input.unsqueeze(0).flatten(0, -2)
@@ -382,12 +367,16 @@ def sparse_mm(mat1, mat2, reduce=None):
     Raises:
         RuntimeError: sizes or dtypes do not fit together.
     """
-    if not is_sparse(mat1) and not is_sparse(mat2):
+    if not frames.is_sparse(mat1) and not frames.is_sparse(mat2):
         raise RuntimeError(
             "sparse.mm: takes at least one sparse matrix. Use torch.mm for two strided ones."
         )
     if reduce is not None:
-        if not is_sparse(mat1) or number_of(mat1) != CSR or is_sparse(mat2):
+        if (
+            not frames.is_sparse(mat1)
+            or frames.number_of(mat1) != frames.CSR
+            or frames.is_sparse(mat2)
+        ):
             raise RuntimeError("sparse.mm: reduce needs a sparse_csr mat1 and a strided mat2.")
         _check_matrices("sparse.mm", mat1, mat2)
         return _reduced("sparse.mm", mat1, mat2, reduce)
@@ -414,9 +403,9 @@ def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
         RuntimeError: layouts, sizes or dtypes do not fit together.
     """
     name = "sampled_addmm"
-    if not is_sparse(input) or number_of(input) not in (CSR, COO):
-        raise RuntimeError(f"{name}: input must be sparse_csr, not {layout_name(input)}.")
-    if is_sparse(mat1) or is_sparse(mat2):
+    if not frames.is_sparse(input) or frames.number_of(input) not in (frames.CSR, frames.COO):
+        raise RuntimeError(f"{name}: input must be sparse_csr, not {frames.layout_name(input)}.")
+    if frames.is_sparse(mat1) or frames.is_sparse(mat2):
         raise RuntimeError(f"{name}: mat1 and mat2 must be strided.")
     if mat1.dim() < 2 or mat1.dim() != mat2.dim() or mat1.dim() != input.dim():
         raise RuntimeError(
@@ -429,16 +418,16 @@ def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
         )
     if not input.dtype == mat1.dtype == mat2.dtype:
         raise RuntimeError(f"{name}: dtypes differ: {input.dtype}, {mat1.dtype}, {mat2.dtype}.")
-    if number_of(input) == COO:
-        input = compress(input, CSR)
-    frame, values = frame_and_entries(input)
+    if frames.number_of(input) == frames.COO:
+        input = compress(input, frames.CSR)
+    frame, values = frames.frame_and_entries(input)
     places = frame.places(values.shape)
     batch = frame.batch_dim
     m, n, k = mat1.shape[-2], mat2.shape[-1], mat1.shape[-1]
     count = math.prod(mat1.shape[:-2])
     x, y = mat1.reshape(count * m, k), mat2.transpose(-1, -2).reshape(count * n, k)
     if batch:
-        number = flat_index(places[:batch], frame.size[:batch])
+        number = frames.flat_index(places[:batch], frame.size[:batch])
         rows, columns = number * m + places[batch], number * n + places[batch + 1]
     else:
         rows, columns = places[0], places[1]
@@ -464,34 +453,34 @@ def hspmm(mat1, mat2):
     """The product of a sparse and a strided matrix, of which the rows without entries are left out."""
     sums.need_coo("hspmm", mat1)
     product = mm(mat1, mat2)
-    rows = fl.unique(frame_of(mat1).indices[0])
-    frame = Frame(COO, None, rows.unsqueeze(0), product.shape, 1, True)
+    rows = fl.unique(frames.frame_of(mat1).indices[0])
+    frame = frames.Frame(frames.COO, None, rows.unsqueeze(0), product.shape, 1, True)
     return frame.assemble(product.index_select(0, rows))
 
 
 def _nothing(mat1, mat2):
     from .construct import empty
 
-    return empty((mat1.shape[0], mat2.shape[1]), COO, dtype=mat1.dtype, device=mat1.device)
+    return empty((mat1.shape[0], mat2.shape[1]), frames.COO, dtype=mat1.dtype, device=mat1.device)
 
 
 @rule("sspaddmm")
 def sspaddmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2), sparse: of the product, the rows in which mat1 has entries."""
-    if number_of(mat1) != COO or number_of(input) != COO:
+    if frames.number_of(mat1) != frames.COO or frames.number_of(input) != frames.COO:
         raise RuntimeError("sspaddmm: input and mat1 must be sparse_coo.")
     product = mm(sums.coalesce(mat1), mat2)
     if tuple(input.shape) != tuple(product.shape):
         raise RuntimeError(
             f"sspaddmm: input is {tuple(input.shape)} and the product {tuple(product.shape)}."
         )
-    rows = fl.unique(frame_of(mat1).indices[0])
+    rows = fl.unique(frames.frame_of(mat1).indices[0])
     width = product.shape[1]
     indices = fl.stack(
         [rows.repeat_interleave(width), fl.arange(width, device=rows.device).repeat(len(rows))]
     )
     values = product.index_select(0, rows).reshape(-1) * alpha
-    made = Frame(COO, None, indices, product.shape, 0, True).assemble(values)
+    made = frames.Frame(frames.COO, None, indices, product.shape, 0, True).assemble(values)
     return sums.add(input if beta == 1 else fl.mul(input, beta), made)
 
 

@@ -5,18 +5,8 @@ from ..core import operators as fl
 from ..core.arguments import wrap_dim, wrap_dims
 from ..core.declare import primitive
 from . import coalesce as sums
+from . import frame as frames
 from .convert import to_coo, to_layout
-from .frame import (
-    COO,
-    Frame,
-    entries,
-    flat_index,
-    frame_and_entries,
-    frame_of,
-    is_sparse,
-    layout_name,
-    number_of,
-)
 from .rules import rule
 
 
@@ -29,9 +19,11 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
         dtype = _core.int64
     made = sum_over(input, dim, keepdim, dtype, "sum")
-    if not is_sparse(made) or number_of(made) == number_of(input):
+    if not frames.is_sparse(made) or frames.number_of(made) == frames.number_of(input):
         return made
-    return to_layout(made, number_of(input)) if frame_of(made).sparse_dim == 2 else made
+    return (
+        to_layout(made, frames.number_of(input)) if frames.frame_of(made).sparse_dim == 2 else made
+    )
 
 
 @primitive(method=False, function=False)
@@ -52,7 +44,7 @@ def sum_over(input, dim, keepdim=False, dtype=None, name="sparse.sum"):
     """The sum over dims: COO while sparse dims are left, strided where none is."""
     dims = wrap_dims(dim, input.dim(), name)
     input = to_coo(input)
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     sparse = frame.sparse_dim
     in_dense = [d - sparse + 1 for d in dims if d >= sparse]
     if in_dense:
@@ -67,8 +59,8 @@ def sum_over(input, dim, keepdim=False, dtype=None, name="sparse.sum"):
         return total
     size = [size for d, size in enumerate(frame.size) if d not in dims]
     indices = frame.indices if len(kept) == sparse else fl.stack([frame.indices[d] for d in kept])
-    made = Frame(
-        COO, None, indices, size, values.dim() - 1, frame.coalesced and len(kept) == sparse
+    made = frames.Frame(
+        frames.COO, None, indices, size, values.dim() - 1, frame.coalesced and len(kept) == sparse
     ).assemble(values)
     made = sums.coalesce(made) if len(kept) < sparse else made
     if keepdim:
@@ -88,14 +80,14 @@ def sparse_sum(input, dim=None, dtype=None):
     Returns:
         Tensor: strided where nothing sparse is left, else sparse.
     """
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         raise RuntimeError(
             f"sparse.sum: takes a sparse tensor, not a strided one, {tuple(input.shape)}."
         )
-    if number_of(input) == COO and input.dtype is _core.bool:
+    if frames.number_of(input) == frames.COO and input.dtype is _core.bool:
         input = sums.coalesce(input)
     if dim is None:
-        return entries(input).sum(dtype=dtype)
+        return frames.entries(input).sum(dtype=dtype)
     return sum_over(input, dim, False, dtype)
 
 
@@ -114,13 +106,13 @@ def any(input, dim=None, keepdim=False):
         raise NotImplementedError(
             "any: of a sparse tensor it is not offered over dims. Use to_dense() first."
         )
-    return entries(input).any()
+    return frames.entries(input).any()
 
 
 def _values_for_norm(input):
-    if number_of(input) == COO:
+    if frames.number_of(input) == frames.COO:
         input = sums.coalesce(input)
-    return entries(input)
+    return frames.entries(input)
 
 
 @rule("norm")
@@ -153,8 +145,10 @@ def native_norm(input, p=2):
 
 
 def _softmax(input, dim, dtype, logarithm, name):
-    if number_of(input) != COO:
-        raise NotImplementedError(f"{name}: takes sparse_coo tensors, not {layout_name(input)}.")
+    if frames.number_of(input) != frames.COO:
+        raise NotImplementedError(
+            f"{name}: takes sparse_coo tensors, not {frames.layout_name(input)}."
+        )
     dim = wrap_dim(dim, input.dim(), name)
     if dtype is not None:
         input = input.to(dtype)
@@ -163,7 +157,7 @@ def _softmax(input, dim, dtype, logarithm, name):
             f"{name}: input is {input.dtype}; it must be floating. Pass dtype=."
         )
     input = sums.coalesce(input)
-    frame, values = frame_and_entries(input)
+    frame, values = frames.frame_and_entries(input)
     function = fl.log_softmax if logarithm else fl.softmax
     if dim >= frame.sparse_dim:
         return frame.assemble(function(values, dim - frame.sparse_dim + 1))
@@ -172,7 +166,7 @@ def _softmax(input, dim, dtype, logarithm, name):
     # Entries that differ in this dim alone make up one row of the softmax.
     others = [d for d in range(frame.sparse_dim) if d != dim]
     if others:
-        keys = flat_index(frame.indices[others], [frame.size[d] for d in others])
+        keys = frames.flat_index(frame.indices[others], [frame.size[d] for d in others])
     else:
         keys = fl.zeros(values.shape[0], dtype=_core.int64, device=values.device)
     order, starts = _core.sparse.order(keys)
@@ -238,7 +232,7 @@ def sparse_softmax(input, dim, *, dtype=None):
     Returns:
         Tensor: sparse_coo, coalesced, of the entries of input.
     """
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         raise RuntimeError(
             f"sparse.softmax: takes a sparse_coo tensor, not a strided one, {tuple(input.shape)}."
         )
@@ -247,7 +241,7 @@ def sparse_softmax(input, dim, *, dtype=None):
 
 def sparse_log_softmax(input, dim, *, dtype=None):
     """The logarithm of `sparse.softmax`, computed without its loss of precision."""
-    if not is_sparse(input):
+    if not frames.is_sparse(input):
         raise RuntimeError(
             f"sparse.log_softmax: takes a sparse_coo tensor, not a strided one, {tuple(input.shape)}."
         )

@@ -176,6 +176,21 @@ def test_an_operator_of_rows(declared):
     assert torch.centre_rows(x.to("meta")).shape == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "call", ("tent(1.0)", "sum_of_cubes(1)", "centre_rows()", "sum_of_cubes(0, True)")
+)
+def test_backward_on_meta_and_vmap_of_gradients(declared, call):
+    function = eval(f"lambda x: x.{call}")
+    nowhere = torch.ones(2, 3, device="meta", requires_grad=True)
+    function(nowhere).sum().backward()
+    assert nowhere.grad.is_meta and nowhere.grad.shape == (2, 3)
+    x = torch.rand(4, 2, 3) + 0.1
+    slope = torch.func.grad(
+        lambda t: (function(t) * torch.arange(3.0)[: function(t).size(-1)]).sum()
+    )
+    torch.testing.assert_close(torch.func.vmap(slope)(x), torch.stack([slope(t) for t in x]))
+
+
 def test_an_optimizer(declared):
     parameter = torch.nn.Parameter(torch.tensor([1.0, -1.0]))
     optimizer = declared.SignDescent([parameter], lr=0.5)
@@ -183,6 +198,24 @@ def test_an_optimizer(declared):
     optimizer.step()
     assert parameter.tolist() == [0.5, -0.5]
     assert optimizer.state_dict()["param_groups"][0]["lr"] == 0.5
+    again = declared.SignDescent([parameter])
+    again.load_state_dict(optimizer.state_dict())
+    again.step(), again.zero_grad()
+    assert parameter.tolist() == [0.0, 0.0] and parameter.grad is None
+    assert str(inspect.signature(declared.SignDescent)) == "(params, lr=0.1)"
+    assert "param -= lr * sign(grad)." in pydoc.plain(pydoc.render_doc(declared.SignDescent))
+
+
+def test_an_optimizer_takes_any_dtype_and_steps_on_meta(declared):
+    for dtype in (torch.float64, torch.bfloat16):
+        parameter = torch.ones(3, dtype=dtype, requires_grad=True)
+        parameter.grad = torch.tensor([1.0, 0.0, -1.0], dtype=dtype)
+        declared.SignDescent([parameter], lr=0.5).step()
+        assert parameter.tolist() == [0.5, 1.0, 1.5]
+    nowhere = torch.nn.Linear(2, 3, device="meta")
+    nowhere(torch.ones(1, 2, device="meta")).sum().backward()
+    declared.SignDescent(nowhere.parameters()).step()
+    assert nowhere.weight.is_meta
 
 
 @pytest.mark.parametrize("name", OPERATORS)
