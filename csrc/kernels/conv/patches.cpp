@@ -6,6 +6,7 @@
 #include "kernels/conv/product.h"
 #include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
+#include "kernels/gemm/simd.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
@@ -16,7 +17,8 @@ namespace {
 
 enum Slot { patches_slot, results_slot, bias_slot };
 
-/// Bytes of the rows that are multiplied at once: more would leave the last-level cache.
+/// Bytes of the rows that are multiplied at once: more would leave the
+/// last-level cache.
 constexpr int64_t chunk_bytes = 4 << 20;
 /// Elements copied in a task.
 constexpr int64_t task_elements = 1 << 14;
@@ -53,7 +55,8 @@ class Patches {
     });
   }
 
-  /// Rows (n, O) to planes (N, O, per_image) from row `first` on, or from these.
+  /// Rows (n, O) to planes (N, O, per_image) from row `first` on, or from
+  /// these.
   void to_planes(int64_t first, int64_t n, const void* from, void* planes) const {
     turn(first, n, [&]<class Item>(int64_t in_row, int64_t in_plane) {
       static_cast<Item*>(planes)[in_plane] = static_cast<const Item*>(from)[in_row];
@@ -66,7 +69,8 @@ class Patches {
   }
 
  private:
-  /// piece(offset in the images, offset in the rows, bytes) for each run of a kernel's last dim.
+  /// piece(offset in the images, offset in the rows, bytes) for each run of a
+  /// kernel's last dim.
   template <class Piece>
   void each_piece(int64_t first, int64_t n, Piece&& piece) const {
     const int64_t* k = s.kernel;
@@ -122,18 +126,63 @@ bool fits_patches(const ConvShape& s) {
   return fits;
 }
 
+namespace {
+
+/// Rows of patches that a thread reads, multiplies and writes while they are in
+/// its cache: what one thread writes takes another as long to read as from
+/// memory.
+constexpr int64_t task_rows = 64, task_bytes = 384 << 10;
+/// Depth of the panels of weights that are multiplied at once.
+constexpr int64_t most_depth = 256;
+
+template <class T>
+void forward(const Patches& patches, const T* input, const T* weight, const T* bias, bool relu,
+             T* output) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const int64_t O = patches.s.O, K = patches.length;
+  const Spread slices(K, most_depth), panels(ceil_div(O, kernels.lanes), kernels.panel);
+  const int64_t width = round_up(O, kernels.lanes);
+  T* weights = Workspace::get<T>(bias_slot, K * width);
+  parallel_for(slices.n_parts * panels.n_parts, [&](int64_t task) {
+    const int64_t slice = task / panels.n_parts, panel = task % panels.n_parts;
+    kernels.pack_b_columns(slices.length(slice), O, weight + slices.begin(slice), K, panel,
+                           panel + 1, weights + slices.begin(slice) * width);
+  });
+  const int64_t in_cache = task_bytes / (K * static_cast<int64_t>(sizeof(T)));
+  const Spread tasks =
+      Spread::shared(patches.rows, std::clamp<int64_t>(in_cache, kernels.panel_rows, task_rows));
+  parallel_for(tasks.n_parts, [&](int64_t task) {
+    const int64_t first = tasks.begin(task), n = tasks.length(task);
+    T* rows = Workspace::get<T>(patches_slot, n * K);
+    T* results = Workspace::get<T>(results_slot, n * O);
+    patches.read(first, n, input, rows);
+    for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+      const bool last = slice + 1 == slices.n_parts;
+      GemmBlock<T> g = {};
+      g.M = n, g.N = O, g.K = slices.length(slice);
+      g.a = rows + slices.begin(slice), g.a_row = K, g.a_column = 1;
+      g.b = weights + slices.begin(slice) * width;
+      g.packed_b = true;
+      g.c = results, g.c_row = O;
+      g.alpha = T(1), g.beta = T(slice > 0);
+      g.column_bias = last ? bias : nullptr;
+      g.relu = last && relu;
+      kernels.block(g);
+    }
+    patches.to_planes(first, n, results, output);
+  });
+}
+
+}  // namespace
+
 void patches_forward(const ConvShape& s, const void* input, const void* weight, const void* bias,
                      bool relu, void* output) {
   const Patches patches(s);
-  patches.each_chunk([&](int64_t first, int64_t n) {
-    char* rows = Workspace::get<char>(patches_slot, n * patches.length * patches.item);
-    char* results = Workspace::get<char>(results_slot, n * s.O * patches.item);
-    patches.read(first, n, input, rows);
-    AnyGemm g = product(s, n, s.O, patches.length, rows, false, weight, true, results);
-    g.epilogue = {bias, false, relu};
-    gemm(g);
-    patches.to_planes(first, n, results, output);
-  });
+  auto run = [&]<class T>() {
+    forward<T>(patches, static_cast<const T*>(input), static_cast<const T*>(weight),
+               static_cast<const T*>(bias), relu, static_cast<T*>(output));
+  };
+  s.dtype == DType::float32 ? run.template operator()<float>() : run.template operator()<double>();
 }
 
 bool patches_leave_gaps(const ConvShape& s) {

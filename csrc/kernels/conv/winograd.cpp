@@ -410,86 +410,145 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
   return finite;
 }
 
-bool outer_winograd(const Correlation& c, const float* grad, const float* source,
-                    float* grad_weight) {
-  const ConvKernels<float>& kernels = conv_kernels<float>();
-  const WinogradLoops<float>& loops = loops_of(c);
-  const int64_t n_points = points_of(c), step = kernel_step(c);
-  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
-  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
-  const TiledPlanes sources = source_planes(c, rows, columns), grads = target_planes(c);
-  const int64_t source_plane = sources.n_rows * sources.n_columns,
-                grad_plane = grads.n_rows * grads.n_columns;
+namespace {
 
-  // Blocks of tiles in turn: transformed into [point][channel][tile], then added to the
-  // products of the points.
-  const int64_t n_channels = c.n_source + c.n_target;
-  int64_t block = std::clamp<int64_t>(most_points / (n_points * n_channels) / 16 * 16, 64, 1024);
-  block = std::min(ceil_div(n_tiles, ceil_div(n_tiles, block)), n_tiles);
-  const int64_t part_lanes = kernels.tile_v * kernels.lanes;  // what a transform takes at a time
-  const int64_t lane_step = ceil_div(block, kernels.lanes) * kernels.lanes + 16;
-  const int64_t point_step = n_channels * lane_step + 80;
-  float* points = Workspace::get<float>(points_slot, n_points * point_step);
-  const int64_t product_step = c.n_target * c.n_source + 80;
-  float* products = Workspace::get<float>(weight_slot, n_points * product_step);
-  const std::array<int64_t, 9> taps = tap_order(c);
+/// The sums of a gradient for the kernel, over ranges of tiles.
+class OuterWinograd {
+ public:
+  OuterWinograd(const Correlation& c, const float* grad, const float* source)
+      : c_(c), grad_(grad), source_(source) {}
 
-  std::atomic<bool> finite = true;
-  for (int64_t group = 0; group < c.groups; ++group) {
-    for (int64_t first = 0; first < n_tiles; first += block) {
-      const int64_t count = std::min(block, n_tiles - first);
+  /// False where a result is not finite.
+  bool run(float* grad_weight) {
+    // Sums of few weights stay in the cache of a thread, and so does what it transforms: read by
+    // another it would take as long as from memory.
+    const Spread ranges(n_tiles_, ceil_div(n_tiles_, n_ranges()));
+    const int64_t n_weights = c_.groups * c_.weight_group;
+    float* partial = ranges.n_parts == 1
+                         ? grad_weight
+                         : Workspace::get<float>(rows_slot, ranges.n_parts * n_weights);
+    auto unit = [&](int64_t index) {
+      const int64_t group = index / ranges.n_parts, range = index % ranges.n_parts;
+      add(group, ranges.begin(range), ranges.begin(range + 1), few() ? unit_points : most_points,
+          partial + range * n_weights);
+    };
+    const int64_t n_units = c_.groups * ranges.n_parts;
+    if (few())
+      parallel_for(n_units, unit);
+    else
+      for (int64_t index = 0; index < n_units; ++index) unit(index);
+    add_ranges(partial, ranges.n_parts, n_weights, grad_weight);
+    return finite_;
+  }
+
+ private:
+  /// Floats of the transformed tiles that a unit keeps at once, and those of the sums of all points
+  /// that leave room for them in a cache of 1 MiB.
+  static constexpr int64_t unit_points = 512 << 10, most_sums = 192 << 10;
+  /// Tiles and products that are worth a unit.
+  static constexpr int64_t least_tiles = 64, least_products = 1 << 20, wanted_units = 8;
+
+  bool few() const { return n_points_ * c_.n_source * c_.n_target <= most_sums; }
+
+  int64_t n_ranges() const {
+    const int64_t products = n_points_ * c_.n_source * c_.n_target * n_tiles_;
+    if (!few()) return 1;
+    return std::clamp<int64_t>(std::min(n_tiles_ / least_tiles, products / least_products), 1,
+                               ceil_div(wanted_units, c_.groups));
+  }
+
+  /// sums = those of one group over tiles [begin, end): blocks of them in turn are transformed into
+  /// [point][channel][tile], then added to the products of the points.
+  void add(int64_t group, int64_t begin, int64_t end, int64_t at_once, float* sums) {
+    const int64_t n_channels = c_.n_source + c_.n_target, n_tiles = end - begin;
+    int64_t block = std::clamp<int64_t>(at_once / (n_points_ * n_channels) / 16 * 16, 64, 1024);
+    block = std::min(ceil_div(n_tiles, ceil_div(n_tiles, block)), n_tiles);
+    const int64_t part_lanes =
+        kernels_.tile_v * kernels_.lanes;  // what a transform takes at a time
+    const int64_t lane_step = ceil_div(block, kernels_.lanes) * kernels_.lanes + 16;
+    const int64_t point_step = n_channels * lane_step + 80;
+    float* points = Workspace::get<float>(points_slot, n_points_ * point_step);
+    const int64_t product_step = c_.n_target * c_.n_source + 80;
+    float* products = Workspace::get<float>(weight_slot, n_points_ * product_step);
+    for (int64_t first = begin; first < end; first += block) {
+      const int64_t count = std::min(block, end - first);
       std::vector<std::vector<TileChunk>> reads, grad_reads;
       for (int64_t lane = 0; lane < count; lane += part_lanes) {
         const std::vector<Run> runs = runs_of(first + lane, std::min(part_lanes, count - lane),
-                                              rows.n_tiles, columns.n_tiles);
-        reads.push_back(sources.chunks(runs, kernels.lanes));
-        grad_reads.push_back(grads.chunks(runs, kernels.lanes));
+                                              rows_.n_tiles, columns_.n_tiles);
+        reads.push_back(sources_.chunks(runs, kernels_.lanes));
+        grad_reads.push_back(grads_.chunks(runs, kernels_.lanes));
       }
-      parallel_ranges(n_channels, 4, [&](int64_t begin, int64_t end) {
-        for (int64_t channel = begin; channel < end; ++channel)
+      parallel_ranges(n_channels, 4, [&](int64_t from, int64_t to) {
+        for (int64_t channel = from; channel < to; ++channel)
           for (size_t part = 0; part < reads.size(); ++part) {
-            const int64_t lane = static_cast<int64_t>(part) * part_lanes,
-                          n = std::min(part_lanes, count - lane);
-            float* to = points + channel * lane_step + lane;
-            if (channel < c.n_source)
-              loops.input(source + (group * c.n_source + channel) * source_plane, sources.n_columns,
-                          reads[part].data(), static_cast<int64_t>(reads[part].size()), n, to,
-                          point_step);
-            else
-              loops.grad(grad + (group * c.n_target + channel - c.n_source) * grad_plane,
-                         grads.n_columns, grad_reads[part].data(),
-                         static_cast<int64_t>(grad_reads[part].size()), n, to, point_step);
+            const int64_t lane = static_cast<int64_t>(part) * part_lanes;
+            transform(group, channel, reads[part], grad_reads[part],
+                      std::min(part_lanes, count - lane), points + channel * lane_step + lane,
+                      point_step);
           }
       });
       // Each point is one product of matrices, cut further by targets if these are many.
-      const int64_t part_m = std::min<int64_t>(c.n_target, 128),
-                    n_parts = ceil_div(c.n_target, part_m);
-      parallel_for(n_points * n_parts, [&](int64_t index) {
+      const int64_t part_m = std::min<int64_t>(c_.n_target, 128),
+                    n_parts = ceil_div(c_.n_target, part_m);
+      parallel_for(n_points_ * n_parts, [&](int64_t index) {
         const int64_t q = index / n_parts, m0 = index % n_parts * part_m;
         Gemm<float> product;
-        product.M = std::min(part_m, c.n_target - m0);
-        product.N = c.n_source;
+        product.M = std::min(part_m, c_.n_target - m0);
+        product.N = c_.n_source;
         product.K = count;
-        product.a = points + q * point_step + (c.n_source + m0) * lane_step;
+        product.a = points + q * point_step + (c_.n_source + m0) * lane_step;
         product.b = points + q * point_step;
         product.lda = product.ldb = lane_step;
         product.trans_b = true;
-        product.c = products + q * product_step + m0 * c.n_source;
-        product.ldc = c.n_source;
-        product.beta = first == 0 ? 0.0f : 1.0f;
+        product.c = products + q * product_step + m0 * c_.n_source;
+        product.ldc = c_.n_source;
+        product.beta = first == begin ? 0.0f : 1.0f;
         gemm(product);
       });
     }
     parallel_ranges(
-        c.n_target, std::max<int64_t>(1, 2048 / c.n_source), [&](int64_t begin, int64_t end) {
-          for (int64_t m = begin; m < end; ++m) {
-            float* sums = grad_weight + group * c.weight_group + m * c.weight_target;
-            loops.sums(products + m * c.n_source, product_step, c.n_source, taps.data(), sums);
-            if (!all_finite(sums, step * c.n_source)) finite = false;
+        c_.n_target, std::max<int64_t>(1, 2048 / c_.n_source), [&](int64_t from, int64_t to) {
+          for (int64_t m = from; m < to; ++m) {
+            float* own = sums + group * c_.weight_group + m * c_.weight_target;
+            loops_.sums(products + m * c_.n_source, product_step, c_.n_source, taps_.data(), own);
+            if (!all_finite(own, kernel_step(c_) * c_.n_source)) finite_ = false;
           }
         });
   }
-  return finite;
+
+  /// n tiles of a source, or of a grad behind them.
+  void transform(int64_t group, int64_t channel, const std::vector<TileChunk>& reads,
+                 const std::vector<TileChunk>& grad_reads, int64_t n, float* to,
+                 int64_t point_step) const {
+    if (channel < c_.n_source)
+      loops_.input(source_ + (group * c_.n_source + channel) * sources_.n_rows * sources_.n_columns,
+                   sources_.n_columns, reads.data(), static_cast<int64_t>(reads.size()), n, to,
+                   point_step);
+    else
+      loops_.grad(
+          grad_ + (group * c_.n_target + channel - c_.n_source) * grads_.n_rows * grads_.n_columns,
+          grads_.n_columns, grad_reads.data(), static_cast<int64_t>(grad_reads.size()), n, to,
+          point_step);
+  }
+
+  const Correlation& c_;
+  const float *grad_, *source_;
+  const ConvKernels<float>& kernels_ = conv_kernels<float>();
+  const WinogradLoops<float>& loops_ = loops_of(c_);
+  const int64_t n_points_ = points_of(c_);
+  const TiledAxis rows_{c_.axis[1]}, columns_{c_.axis[2]};
+  const std::array<int64_t, 9> taps_ = tap_order(c_);
+  const TiledPlanes sources_ = source_planes(c_, rows_, columns_), grads_ = target_planes(c_);
+  const int64_t n_tiles_ = c_.n_items * rows_.n_tiles * columns_.n_tiles;
+  std::atomic<bool> finite_ = true;
+};
+
+}  // namespace
+
+bool outer_winograd(const Correlation& c, const float* grad, const float* source,
+                    float* grad_weight) {
+  return OuterWinograd(c, grad, source).run(grad_weight);
 }
 
 }  // namespace flambeau
