@@ -168,7 +168,7 @@ def report(only=None):
             timed.append(calls(theirs, make, n, backward, False))
             timed += _compiled(theirs, make, n, backward)
         taken = cpu_time(timed)
-        text = "".join(f"{harness.in_units(t):>10}" for t in taken) + " " * 10 * (4 - len(taken))
+        text = harness.columns(taken)
         if len(taken) > 2:
             ratios.append(taken[2] / taken[0])
             text += f"  {ratios[-1]:.2f}x"

@@ -58,7 +58,7 @@ def report(only=None):
                 made.append(_made(theirs, make, True))
         taken = least_times([step for step, *_ in made], n_threads)
         same = "same" if made[0][1] == made[1][1] else "other"
-        text = "".join(f"{harness.in_units(t):>10}" for t in taken) + " " * 10 * (4 - len(taken))
+        text = harness.columns(taken)
         text += f"  {harness.in_units(made[0][2])}, {same}"
         if len(taken) > 2:
             ratios.append(taken[2] / taken[0])

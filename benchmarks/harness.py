@@ -157,3 +157,8 @@ def in_units(seconds):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds * 1e9:.3g} ns"
+
+
+def columns(times):
+    """Up to four times beside each other; of those that are missing, room."""
+    return "".join(f"{in_units(t):>10}" for t in times) + " " * 10 * (4 - len(times))

@@ -11,7 +11,7 @@ import time
 
 import pictures
 import program
-from training import predict
+from training import right_share
 
 import flambeau as torch
 import flambeau.multiprocessing as mp
@@ -73,9 +73,7 @@ def main():
     print(
         f"{args.processes} processes, {steps} steps each, in {time.perf_counter() - begin:.1f} s."
     )
-    held_out = dataset(False)
-    told = predict(model, DataLoader(held_out, batch_size=256))
-    right = float((told == held_out.tensors[1]).float().mean())
+    right = right_share(model, dataset(False))
     print(f"Accuracy on the held-out digits: {100 * right:.2f} %.")
     picture(args.out / "hogwild.png", losses)
     return program.verdict(args.epochs >= 10 and right < GOAL, f"at least {100 * GOAL:.0f} %")

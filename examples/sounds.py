@@ -13,7 +13,7 @@ import numpy as np
 import pictures
 import program
 from scipy import signal
-from training import predict
+from training import right_share
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -103,8 +103,7 @@ def main():
         nn.AdaptiveAvgPool2d((4, 2)), nn.Flatten(), nn.Linear(32 * 8, len(NAMES)),
     )  # fmt: skip
     losses = train(model, data, args.epochs)
-    told = predict(model, DataLoader(new, batch_size=250))
-    right = float((told == new.tensors[1]).float().mean())
+    right = right_share(model, new)
     print(f"{len(losses)} steps; {100 * right:.1f} % of 500 new sounds told right.")
     picture(args.out / "sounds.png", new)
     return program.verdict(args.sounds >= 2000 and right < GOAL, f"at least {100 * GOAL:.0f} %")

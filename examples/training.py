@@ -7,6 +7,7 @@ import pictures
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau.train import Callback, Trainer
+from flambeau.utils.data import DataLoader
 
 
 class Losses(Callback):
@@ -41,6 +42,12 @@ def predict(model, loader):
     model.eval()
     with torch.no_grad():
         return torch.cat([model(images).argmax(1) for images, _ in loader])
+
+
+def right_share(model, dataset, batch_size=500):
+    """How many samples of a TensorDataset (images, classes) are predicted right, from 0 to 1."""
+    told = predict(model, DataLoader(dataset, batch_size=batch_size))
+    return float((told == dataset.tensors[1]).float().mean())
 
 
 @pictures.drawing

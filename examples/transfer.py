@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pictures
 import program
-from training import predict
+from training import right_share
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -60,11 +60,6 @@ def train(model, dataset, epochs, max_lr, batch_size=64):
     )
     loss_of = lambda images, labels: F.cross_entropy(model(images), labels)
     return program.descend(loss_of, loader, epochs, optimizer, schedule)
-
-
-def right_share(model, dataset):
-    told = predict(model, DataLoader(dataset, batch_size=500))
-    return float((told == dataset.tensors[1]).float().mean())
 
 
 @pictures.drawing

@@ -24,6 +24,11 @@ def speed(make):
     return make
 
 
+def named(make, name):
+    make.__name__ = name
+    return make
+
+
 def size(large, small):
     """A size of a row; in a trial on the simulated driver the small one."""
     return small if SMALL else large
@@ -99,8 +104,7 @@ def _of_square(name, run, passes=1):
         x = _square(torch)
         return lambda: run(x), 4 * passes * x.numel(), "GB/s"
 
-    make.__name__ = name
-    speed(make)
+    speed(named(make, name))
 
 
 _of_square("sum_columns_8192", lambda x: x.sum(0))
@@ -134,24 +138,14 @@ def _product(torch, n, dtype, tf32=False):
     return lambda: a @ b, 2 * n**3, "GFLOP/s"
 
 
-@speed
-def matmul_float32_4096(torch):
-    return _product(torch, 4096, "float32")
+def _speed_of_product(name, *what):
+    speed(named(lambda torch: _product(torch, *what), name))
 
 
-@speed
-def matmul_tf32_4096(torch):
-    return _product(torch, 4096, "float32", tf32=True)
-
-
-@speed
-def matmul_bfloat16_4096(torch):
-    return _product(torch, 4096, "bfloat16")
-
-
-@speed
-def matmul_bfloat16_8192(torch):
-    return _product(torch, 8192, "bfloat16")
+_speed_of_product("matmul_float32_4096", 4096, "float32")
+_speed_of_product("matmul_tf32_4096", 4096, "float32", True)
+_speed_of_product("matmul_bfloat16_4096", 4096, "bfloat16")
+_speed_of_product("matmul_bfloat16_8192", 8192, "bfloat16")
 
 
 @speed

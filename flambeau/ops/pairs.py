@@ -97,14 +97,19 @@ def _share(grad_output, own, other, result, exp):
     return k.where(k.real(result) == float("-inf"), 0, share)
 
 
-@logaddexp.derivative("input")
-def _(grad_output, input, other, result):
-    return _share(grad_output, input, other, result, k.exp)
+def _shares_of(operator, exp):
+    """The derivatives of a sum of exponentials by its two terms."""
+
+    @operator.derivative("input")
+    def _(grad_output, input, other, result):
+        return _share(grad_output, input, other, result, exp)
+
+    @operator.derivative("other")
+    def _(grad_output, input, other, result):
+        return _share(grad_output, other, input, result, exp)
 
 
-@logaddexp.derivative("other")
-def _(grad_output, input, other, result):
-    return _share(grad_output, other, input, result, k.exp)
+_shares_of(logaddexp, k.exp)
 
 
 @pointwise(compute="floating", inplace=False, tensors=("input", "other"), rounds=True)
@@ -122,11 +127,4 @@ def logaddexp2(input, other):
     )
 
 
-@logaddexp2.derivative("input")
-def _(grad_output, input, other, result):
-    return _share(grad_output, input, other, result, k.exp2)
-
-
-@logaddexp2.derivative("other")
-def _(grad_output, input, other, result):
-    return _share(grad_output, other, input, result, k.exp2)
+_shares_of(logaddexp2, k.exp2)

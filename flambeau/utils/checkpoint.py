@@ -228,11 +228,7 @@ class _Part:
             return tensor
 
         with contextlib.ExitStack() as stack:
-            if self.random_state is not None:
-                stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
-                flambeau.set_rng_state(self.random_state)
-            stack.enter_context(flambeau.enable_grad())
-            stack.enter_context(_autocast(self.autocast))
+            _as_at_first(stack, self.random_state, self.autocast)
             stack.enter_context(_saving(keep, lambda tensor: tensor))
             stack.enter_context(contextlib.suppress(_Enough))
             stack.enter_context(self.context)
@@ -251,6 +247,15 @@ class _Part:
                 f"checkpoint: the function saved tensor {place.number} as {place.description} when "
                 f"it ran first, and as {found} when it ran again. It must do the same both times."
             )
+
+
+def _as_at_first(stack, random_state, autocast):
+    """Until the stack is left: gradients, and the numbers and casts that the function had when it ran first."""
+    if random_state is not None:
+        stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
+        flambeau.set_rng_state(random_state)
+    stack.enter_context(flambeau.enable_grad())
+    stack.enter_context(_autocast(autocast))
 
 
 class CheckpointFunction(Function):
@@ -278,11 +283,7 @@ class CheckpointFunction(Function):
         for place, tensor in zip(ctx.tensor_places, ctx.saved_tensors, strict=True):
             inputs[place] = tensor.detach().requires_grad_(tensor.requires_grad)
         with contextlib.ExitStack() as stack:
-            if ctx.random_state is not None:
-                stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
-                flambeau.set_rng_state(ctx.random_state)
-            stack.enter_context(flambeau.enable_grad())
-            stack.enter_context(_autocast(ctx.autocast))
+            _as_at_first(stack, ctx.random_state, ctx.autocast)
             outputs = ctx.run_function(*inputs)
         outputs = (outputs,) if isinstance(outputs, flambeau.Tensor) else tuple(outputs)
         paired = [

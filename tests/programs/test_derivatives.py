@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 
 def physics_informed(T, start):
     """Burgers' equation u_t + u u_x = 0.01 u_xx, from derivatives of the network with respect to its input."""
@@ -21,11 +23,6 @@ def physics_informed(T, start):
         loss = loss + (net(edge) + T.sin(math.pi * edge[:, :1])).pow(2).mean()
         start.step(optimizer, loss)
         yield loss
-
-
-def test_physics_informed(follow):
-    losses = follow(physics_informed)
-    assert losses[-1] < 0.9 * losses[0]
 
 
 def learning_to_learn(T, start):
@@ -48,11 +45,6 @@ def learning_to_learn(T, start):
             total = total + F.mse_loss(output, height * T.sin(3 * far))
         start.step(optimizer, total)
         yield total
-
-
-def test_learning_to_learn(follow):
-    losses = follow(learning_to_learn)
-    assert losses[-1] < losses[0]
 
 
 def quantized(T, start):
@@ -106,3 +98,15 @@ def quantized(T, start):
 
 def test_quantized(follow):
     follow(quantized)
+
+
+@pytest.mark.parametrize(
+    ("program", "share"),
+    [
+        (physics_informed, 0.9),
+        (learning_to_learn, 1),
+    ],
+)
+def test_the_loss_falls_to_a_share(follow, program, share):
+    losses = follow(program)
+    assert losses[-1] < share * losses[0]

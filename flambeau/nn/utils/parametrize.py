@@ -185,10 +185,14 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
     original = getattr(module, tensor_name)
     chain = ParametrizationList([parametrization], original, unsafe=unsafe)
     delattr(module, tensor_name)
+    return _with_chain(module, tensor_name, chain)
+
+
+def _with_chain(module, name, chain):
     if not is_parametrized(module):
         _make_parametrized(module)
-    setattr(type(module), tensor_name, _property(tensor_name))
-    module.parametrizations[tensor_name] = chain
+    setattr(type(module), name, _property(name))
+    module.parametrizations[name] = chain
     return module
 
 
@@ -238,8 +242,5 @@ def transfer_parametrizations_and_params(from_module, to_module, tensor_name=Non
         chain = copy.deepcopy(from_module.parametrizations[name])
         if hasattr(to_module, name) and not is_parametrized(to_module, name):
             delattr(to_module, name)
-        if not is_parametrized(to_module):
-            _make_parametrized(to_module)
-        setattr(type(to_module), name, _property(name))
-        to_module.parametrizations[name] = chain
+        _with_chain(to_module, name, chain)
     return to_module

@@ -67,6 +67,14 @@ def _columns(input, out, kernel, window):
     return columns.view(groups, C // groups * _numel(kernel), N * _numel(out))
 
 
+def _fill(kind, own, result, moving, still, sizes, window):
+    """Fills the result by cuDNN where that is there and quicker than own(result, moving, still, window)."""
+    run = lambda to: own(to, moving, still, window)
+    pair = (moving, still) if kind == "forward" else (still, moving)
+    if not cudnn.runs(kind, result, *pair, sizes, window, run):
+        run(result)
+
+
 @rule("_conv_forward")
 def conv_forward(input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False):
     out_sizes = list(out_sizes)
@@ -78,9 +86,7 @@ def conv_forward(input, weight, bias, out_sizes, stride, padding, dilation, grou
         return out
     window = list(stride), list(padding), list(dilation), groups
     sizes = input.shape, weight.shape, out.shape
-    own = lambda to: _forward(to, input, weight, window)
-    if not cudnn.runs("forward", out, input, weight, sizes, window, own):
-        own(out)
+    _fill("forward", _forward, out, input, weight, sizes, window)
     if bias is not None:
         out.add_(bias.reshape(-1, *[1] * len(out_sizes)))
     return out.relu_() if relu else out
@@ -119,9 +125,7 @@ def conv_backward_input(grad_output, weight, bias, in_sizes, stride, padding, di
         return result
     window = list(stride), list(padding), list(dilation), groups
     sizes = result.shape, weight.shape, grad_output.shape
-    own = lambda to: _backward_input(to, grad_output, weight, window)
-    if not cudnn.runs("input", result, weight, grad_output, sizes, window, own):
-        own(result)
+    _fill("input", _backward_input, result, grad_output, weight, sizes, window)
     if bias is not None:
         result.add_(bias.reshape(-1, *[1] * len(in_sizes)))
     return result
@@ -187,9 +191,7 @@ def conv_backward_weight(grad_output, input, kernel_sizes, stride, padding, dila
         return result.zero_()
     window = list(stride), list(padding), list(dilation), groups
     sizes = input.shape, result.shape, grad_output.shape
-    own = lambda to: _backward_weight(to, grad_output, input, window)
-    if not cudnn.runs("weight", result, input, grad_output, sizes, window, own):
-        own(result)
+    _fill("weight", _backward_weight, result, grad_output, input, sizes, window)
     return result
 
 

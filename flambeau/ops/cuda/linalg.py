@@ -66,6 +66,20 @@ def of_matrices(name):
     return register
 
 
+def of_factors(name):
+    """of_matrices(name) of a function(A, size) of what some library or loop of ours factors; size: of our loop, or 0."""
+
+    def register(function):
+        @of_matrices(name)
+        def found(A):
+            size = _size(A)
+            return function(A, size) if size or cusolver.takes(A) else NotImplemented
+
+        return found
+
+    return register
+
+
 @of_matrices("_cholesky")
 def cholesky(A):
     size = _size(A)
@@ -107,11 +121,8 @@ def _factors(A, size):
     return LU, pivots, order, info
 
 
-@of_matrices("_lu")
-def lu(A):
-    size = _size(A)
-    if not size and not cusolver.takes(A):
-        return NotImplemented
+@of_factors("_lu")
+def lu(A, size):
     LU, pivots, _, info = _factors(A, size)
     return LU, pivots, info
 
@@ -192,11 +203,8 @@ def solve_transposed(LU, pivots, B):
     return _core.empty_like(found).scatter_(-2, places, found)
 
 
-@of_matrices("_inverse")
-def inverse(A):
-    size = _size(A)
-    if not size and not cusolver.takes(A):
-        return NotImplemented
+@of_factors("_inverse")
+def inverse(A, _):
     identity = fl.eye(A.shape[-1], dtype=A.dtype, device=A.device)
     return solve(A, identity.expand(A.shape))[:2]
 
@@ -207,20 +215,14 @@ def _signs(order):
     return 1 - 2 * (fl.triu(pairs, 1).sum((-2, -1)) % 2)
 
 
-@of_matrices("_det")
-def det(A):
-    size = _size(A)
-    if not size and not cusolver.takes(A):
-        return NotImplemented
+@of_factors("_det")
+def det(A, size):
     LU, _, order, _ = _factors(A, size)
     return LU.diagonal(0, -2, -1).prod(-1) * _signs(order)
 
 
-@of_matrices("_slogdet")
-def slogdet(A):
-    size = _size(A)
-    if not size and not cusolver.takes(A):
-        return NotImplemented
+@of_factors("_slogdet")
+def slogdet(A, size):
     LU, _, order, _ = _factors(A, size)
     diagonal = LU.diagonal(0, -2, -1)
     return diagonal.sign().prod(-1) * _signs(order), diagonal.abs().log().sum(-1)

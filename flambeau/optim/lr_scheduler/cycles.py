@@ -6,6 +6,14 @@ from copy import deepcopy
 from .scheduler import LRScheduler, set_option
 
 
+def _need_momentum(schedule, optimizer):
+    if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+        raise ValueError(
+            f"{type(schedule).__name__}: {type(optimizer).__name__} has neither momentum nor betas to cycle. "
+            "Pass cycle_momentum=False."
+        )
+
+
 def _each_group(name, optimizer, value):
     """`value` as a list with one element a group."""
     groups = len(optimizer.param_groups)
@@ -75,11 +83,7 @@ class CyclicLR(LRScheduler):
         self.scale_mode = "iterations" if scale_fn is None and mode == "exp_range" else scale_mode
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
-                raise ValueError(
-                    f"CyclicLR: {type(optimizer).__name__} has neither momentum nor betas to "
-                    "cycle. Pass cycle_momentum=False."
-                )
+            _need_momentum(self, optimizer)
             self.base_momentums = _each_group("base_momentum", optimizer, base_momentum)
             self.max_momentums = _each_group("max_momentum", optimizer, max_momentum)
             if last_epoch == -1:
@@ -197,11 +201,7 @@ class OneCycleLR(LRScheduler):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
-                raise ValueError(
-                    f"OneCycleLR: {type(optimizer).__name__} has neither momentum nor betas to "
-                    "cycle. Pass cycle_momentum=False."
-                )
+            _need_momentum(self, optimizer)
             self.use_beta1 = "betas" in optimizer.defaults
             highs = _each_group("max_momentum", optimizer, max_momentum)
             lows = _each_group("base_momentum", optimizer, base_momentum)
