@@ -36,6 +36,47 @@ def test_named_files_and_folders_are_there():
     assert not gone
 
 
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+
+
+def test_named_sources_are_there():
+    """Also where only the last part of a path is written."""
+    here = {path.name for path in ROOT.glob("csrc/**/*")} | {
+        path.name for path in ROOT.rglob("*.py")
+    }
+    name = re.compile(r"`(?:[\w.*{},]+/)*(\w+\.(?:cpp|h|py))`")
+    theirs = {"program.py", "train.py", "file.py"}  # a reader's own
+    gone = {
+        f"{page.parent.name}/{page.name}: {found}"
+        for page in PAGES
+        for found in name.findall(page.read_text())
+        if found not in here | theirs
+    }
+    assert not gone
+
+
+def test_named_commands_are_there():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = {path.stem.replace("_", "-") for path in ROOT.glob("flambeau/commands/*.py")}
+    gone = set()
+    for page in PAGES:
+        text = page.read_text()
+        gone |= {f"make {name}" for name in re.findall(r"`make ([a-z-]+)", text)} - {
+            f"make {name}" for name in targets
+        }
+        for names in re.findall(r"python -m benchmarks ((?:[a-z_]+ ?)*)", text):
+            gone |= {
+                name
+                for name in names.split()
+                if not list((ROOT / "benchmarks").glob(f"{name}.py"))
+                and not (ROOT / "benchmarks" / name).is_dir()
+            }
+        for name in re.findall(r"python -m flambeau ([a-z][a-z-]*)(?=[ `])", text):
+            if name not in commands:
+                gone.add(f"python -m flambeau {name}")
+    assert not gone
+
+
 def test_add_an_operator_fits_one_page():
     assert len((ROOT / "docs" / "add-an-operator.md").read_text().splitlines()) <= 100
 
