@@ -16,7 +16,9 @@ PACKAGES = [
     "flambeau.func",
     "flambeau.utils.data",
     "flambeau.vision.ops",
+    "flambeau.autograd.anomaly_mode",
     "flambeau.autograd.differentiate",
+    "flambeau.autograd.grad_mode",
     "flambeau.autograd.gradcheck",
     "flambeau.legacy",
     "flambeau.train",
@@ -57,16 +59,16 @@ def test_examples(name):
 
 # How many public classes and functions of a namespace may lack an example: who writes one lowers it.
 LACKING = {
-    "nn": 20,
-    "optim": 2,
-    "optim.lr_scheduler": 3,
-    "utils.data": 15,
-    "distributions": 3,
-    "autograd": 11,
-    "nn.utils": 9,
+    "nn": 18,
+    "optim": 0,
+    "optim.lr_scheduler": 0,
+    "utils.data": 11,
+    "distributions": 1,
+    "autograd": 5,
+    "nn.utils": 3,
     "nn.init": 11,
-    "func": 3,
-    "vision.ops": 6,
+    "func": 0,
+    "vision.ops": 0,
 }
 
 

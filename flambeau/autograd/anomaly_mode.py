@@ -25,6 +25,11 @@ class set_detect_anomaly:
 
     While it is on, every operator remembers the line that called it, an error in backward shows that
     line, and, with check_nan, a gradient that holds a NaN is an error. It slows programs down.
+
+    Example:
+        >>> with torch.autograd.set_detect_anomaly(True):
+        ...     torch.is_anomaly_enabled()
+        True
     """
 
     def __init__(self, mode, check_nan=True):
@@ -39,7 +44,14 @@ class set_detect_anomaly:
 
 
 class detect_anomaly:
-    """Anomaly detection for the length of a with statement; see `set_detect_anomaly`."""
+    """Anomaly detection for the length of a with statement; it warns, `set_detect_anomaly` does not.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(action="ignore"), torch.autograd.detect_anomaly():
+        ...     torch.is_anomaly_enabled()
+        True
+    """
 
     def __init__(self, check_nan=True):
         _core._warn(

@@ -96,7 +96,14 @@ class _PlainMode(_Mode):
 
 
 class no_grad(_PlainMode):
-    """Operators inside record nothing: their results do not require grad."""
+    """Operators inside record nothing: their results do not require grad.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.no_grad():
+        ...     (x * 2).requires_grad
+        False
+    """
 
     def __enter__(self):
         self.previous = _core._set_grad_enabled(False)
@@ -106,7 +113,14 @@ class no_grad(_PlainMode):
 
 
 class enable_grad(_PlainMode):
-    """Operators inside record, also within `no_grad`."""
+    """Operators inside record, also within `no_grad`.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.no_grad(), torch.enable_grad():
+        ...     (x * 2).requires_grad
+        True
+    """
 
     def __enter__(self):
         self.previous = _core._set_grad_enabled(True)
@@ -116,7 +130,14 @@ class enable_grad(_PlainMode):
 
 
 class set_grad_enabled(_Mode):
-    """Recording on or off from the moment of the call; as a context, until its end."""
+    """Recording on or off from the moment of the call; as a context, until its end.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.set_grad_enabled(False):
+        ...     (x * 2).requires_grad
+        False
+    """
 
     def __init__(self, mode):
         if not isinstance(mode, bool):
@@ -146,7 +167,15 @@ is_inference_mode_enabled = _core.is_inference_mode_enabled
 
 
 class inference_mode(_Mode):
-    """`no_grad`, said for good. mode=False switches recording back on inside."""
+    """`no_grad`, said for good. mode=False switches recording back on inside.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.inference_mode():
+        ...     y = x * 2
+        >>> y.requires_grad, y.is_inference()
+        (False, True)
+    """
 
     def __new__(cls, mode=True):
         if isinstance(mode, bool):

@@ -19,6 +19,22 @@ class Distribution:
     Args:
         batch_shape, event_shape (Size): of the distribution.
         validate_args (bool, optional): check parameters and samples; True unless Python runs with -O.
+
+    Example:
+        >>> from flambeau.distributions import Distribution, constraints
+        >>> class Coin(Distribution):
+        ...     arg_constraints = {"p": constraints.unit_interval}
+        ...     support = constraints.boolean
+        ...
+        ...     def __init__(self, p):
+        ...         self.p = torch.as_tensor(p)
+        ...         super().__init__(self.p.shape)
+        ...
+        ...     def log_prob(self, value):
+        ...         self._validate_sample(value)
+        ...         return torch.where(value == 1, self.p, 1 - self.p).log()
+        >>> Coin(0.25).log_prob(torch.tensor(1.0)).exp()
+        tensor(0.2500)
     """
 
     has_rsample = False

@@ -269,6 +269,12 @@ def debug_unwrap(tensor, *, recurse=True):
         recurse (bool): also through outer vmaps; else the innermost one's slices alone are shown.
 
     For looking at values while a function is debugged: what is computed from it is not mapped.
+
+    Example:
+        >>> seen = []
+        >>> _ = torch.vmap(lambda x: (seen.append(torch.func.debug_unwrap(x)), x * 2)[1])(torch.arange(3))
+        >>> seen
+        [tensor([0, 1, 2])]
     """
     value, levels = _core._unbatch(tensor)
     if recurse or len(levels) < 2:

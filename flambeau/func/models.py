@@ -36,6 +36,10 @@ def functionalize(func, *, remove="mutations"):
     """func itself: derivatives and vmap follow writes in place, so none needs rewriting.
 
     remove="mutations_and_views" is the same.
+
+    Example:
+        >>> torch.func.functionalize(lambda x: x.clone().add_(1))(torch.zeros(2))
+        tensor([1., 1.])
     """
     if remove not in ("mutations", "mutations_and_views"):
         raise RuntimeError(
@@ -83,7 +87,13 @@ def stack_module_state(models):
 
 
 def replace_all_batch_norm_modules_(root):
-    """root with running statistics taken out of its batch normalizations."""
+    """root with running statistics taken out of its batch normalizations.
+
+    Example:
+        >>> model = torch.func.replace_all_batch_norm_modules_(nn.Sequential(nn.BatchNorm1d(2)))
+        >>> model[0].running_mean is None
+        True
+    """
     for module in root.modules():
         if isinstance(module, flambeau.nn.modules.batchnorm._BatchNorm):
             module.running_mean = module.running_var = module.num_batches_tracked = None

@@ -24,6 +24,18 @@ class LBFGS(Optimizer):
 
     step(closure) needs the closure, which computes loss and gradients again.
     Source: Nocedal, Wright, "Numerical Optimization", algorithm 7.4.
+
+    Example:
+        >>> x = torch.tensor([3.0, -2.0], requires_grad=True)
+        >>> optimizer = torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
+        >>> def closure():
+        ...     optimizer.zero_grad()
+        ...     loss = ((x - 1) ** 2).sum()
+        ...     loss.backward()
+        ...     return loss
+        >>> _ = optimizer.step(closure)
+        >>> x.detach()
+        tensor([1.0000, 1.0000])
     """
 
     def __init__(

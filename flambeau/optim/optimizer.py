@@ -78,6 +78,16 @@ class Optimizer:
         defaults (dict): the options of groups that do not give their own.
 
     A subclass defines step(), or update(group), which step() calls for each group without recording.
+
+    Example:
+        >>> class Halving(torch.optim.Optimizer):
+        ...     def update(self, group):
+        ...         for parameter in group["params"]:
+        ...             parameter.mul_(group["factor"])
+        >>> x = torch.tensor([4.0], requires_grad=True)
+        >>> Halving([x], {"factor": 0.5}).step()
+        >>> x.item()
+        2.0
     """
 
     def __init__(self, params, defaults):

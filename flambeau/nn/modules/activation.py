@@ -265,7 +265,12 @@ class PReLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Example:
+        >>> nn.Sigmoid()(torch.tensor([0.0]))
+        tensor([0.5000])
+    """
 
     def forward(self, input):
         return input.sigmoid()

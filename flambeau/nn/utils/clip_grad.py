@@ -44,7 +44,15 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
 
 
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
-    """Scale all gradients by max_norm / total_norm if that is below 1."""
+    """Scale all gradients by max_norm / total_norm if that is below 1.
+
+    Example:
+        >>> x = torch.zeros(2, requires_grad=True)
+        >>> x.grad = torch.tensor([3.0, 4.0])
+        >>> nn.utils.clip_grads_with_norm_(x, 1.0, nn.utils.get_total_norm([x.grad]))
+        >>> x.grad
+        tensor([0.6000, 0.8000])
+    """
     grads = _gradients(parameters)
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     with flambeau.no_grad():

@@ -27,7 +27,17 @@ def fuse_conv_bn_eval(conv, bn, transpose=False):
 
 
 def fuse_conv_bn_weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, transpose=False):
-    """(weight, bias) of that convolution."""
+    """(weight, bias) of that convolution.
+
+    Example:
+        >>> conv, norm = nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2).eval()
+        >>> weight, bias = nn.utils.fuse_conv_bn_weights(
+        ...     conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        ... )
+        >>> x = torch.rand(1, 1, 3, 3)
+        >>> torch.allclose(F.conv2d(x, weight, bias), norm(conv(x)), atol=1e-6)
+        True
+    """
     if transpose:
         shape = [1, -1] + [1] * (conv_w.dim() - 2)
     else:
@@ -59,7 +69,17 @@ def fuse_linear_bn_eval(linear, bn):
 
 
 def fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b):
-    """(weight, bias) of that linear layer."""
+    """(weight, bias) of that linear layer.
+
+    Example:
+        >>> linear, norm = nn.Linear(3, 2), nn.BatchNorm1d(2).eval()
+        >>> weight, bias = nn.utils.fuse_linear_bn_weights(
+        ...     linear.weight, linear.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        ... )
+        >>> x = torch.rand(4, 3)
+        >>> torch.allclose(F.linear(x, weight, bias), norm(linear(x)), atol=1e-6)
+        True
+    """
     return _fused(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, [-1, 1])
 
 

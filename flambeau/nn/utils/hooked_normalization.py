@@ -137,13 +137,24 @@ def weight_norm(module, name="weight", dim=0):
     """Let the weight's norm along `dim` and its direction be learned apart; returns the module.
 
     Source: Salimans, Kingma, 2016, arXiv:1602.07868.
+
+    Example:
+        >>> layer = nn.utils.weight_norm(nn.Linear(2, 3))
+        >>> sorted(name for name, _ in layer.named_parameters())
+        ['bias', 'weight_g', 'weight_v']
     """
     WeightNorm.apply(module, name, dim)
     return module
 
 
 def remove_weight_norm(module, name="weight"):
-    """Make the weight an ordinary parameter again."""
+    """Make the weight an ordinary parameter again.
+
+    Example:
+        >>> layer = nn.utils.remove_weight_norm(nn.utils.weight_norm(nn.Linear(2, 3)))
+        >>> sorted(name for name, _ in layer.named_parameters())
+        ['bias', 'weight']
+    """
     return _remove(module, name, WeightNorm, "weight_norm")
 
 
@@ -151,6 +162,12 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
     """Divide the weight by its largest singular value; returns the module.
 
     Source: Miyato et al., 2018, arXiv:1802.05957.
+
+    Example:
+        >>> layer = nn.utils.spectral_norm(nn.Linear(2, 2), n_power_iterations=20)
+        >>> _ = layer(torch.ones(2))
+        >>> bool((torch.linalg.matrix_norm(layer.weight, 2) - 1).abs() < 1e-3)
+        True
     """
     dim = normalizations.default_dim(module) if dim is None else dim
     SpectralNorm.apply(module, name, n_power_iterations, dim, eps)

@@ -51,7 +51,15 @@ class _Composed(LRScheduler):
 
 
 class SequentialLR(_Composed):
-    """schedulers[i] from epoch milestones[i - 1] to milestones[i], each from its own beginning."""
+    """schedulers[i] from epoch milestones[i - 1] to milestones[i], each from its own beginning.
+
+    Example:
+        >>> from flambeau.optim.lr_scheduler import ConstantLR, ExponentialLR, SequentialLR
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> first, then = ConstantLR(optimizer, 0.5), ExponentialLR(optimizer, 0.1)
+        >>> SequentialLR(optimizer, [first, then], [2]).get_last_lr()
+        [0.5]
+    """
 
     def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
         if not isinstance(optimizer, Optimizer):
@@ -105,7 +113,14 @@ def _take_back(scheduler):
 
 
 class ChainedScheduler(_Composed):
-    """All schedules at once: their factors multiply."""
+    """All schedules at once: their factors multiply.
+
+    Example:
+        >>> from flambeau.optim.lr_scheduler import ChainedScheduler, ConstantLR
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> ChainedScheduler([ConstantLR(optimizer, 0.5), ConstantLR(optimizer, 0.5)]).get_last_lr()
+        [0.25]
+    """
 
     def __init__(self, schedulers, optimizer=None):
         if len(schedulers) < 1:

@@ -40,6 +40,17 @@ class LRScheduler:
         last_epoch (int): -1 to begin; otherwise the epoch to go on from, last_epoch + 1 being the
             first. The rates are then those of the optimizer's checkpoint; one that still is its
             initial rate is brought to where the schedule is by now.
+
+    Example:
+        >>> class Halves(torch.optim.lr_scheduler.LRScheduler):
+        ...     def get_lr(self):
+        ...         return [rate * 0.5**self.last_epoch for rate in self.base_lrs]
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = Halves(optimizer)
+        >>> optimizer.step(), schedule.step()
+        (None, None)
+        >>> schedule.get_last_lr()
+        [0.5]
     """
 
     _inside_step = False

@@ -21,7 +21,18 @@ T = TypeVar("T")
 
 
 class Dataset(Generic[T_co]):
-    """Samples found by index: subclasses define __getitem__, and __len__ where it is known."""
+    """Samples found by index: subclasses define __getitem__, and __len__ where it is known.
+
+    Example:
+        >>> class Squares(torch.utils.data.Dataset):
+        ...     def __len__(self):
+        ...         return 3
+        ...
+        ...     def __getitem__(self, index):
+        ...         return index**2
+        >>> [batch.tolist() for batch in torch.utils.data.DataLoader(Squares(), batch_size=2)]
+        [[0, 1], [4]]
+    """
 
     def __getitem__(self, index) -> T_co:
         raise NotImplementedError(
@@ -34,7 +45,15 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co], Iterable[T_co]):
-    """Samples that come in a stream: subclasses define __iter__."""
+    """Samples that come in a stream: subclasses define __iter__.
+
+    Example:
+        >>> class Letters(torch.utils.data.IterableDataset):
+        ...     def __iter__(self):
+        ...         return iter("abc")
+        >>> list(torch.utils.data.DataLoader(Letters(), batch_size=2))
+        [['a', 'b'], ['c']]
+    """
 
     def __add__(self, other):
         return ChainDataset([self, other])
@@ -167,7 +186,15 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class ChainDataset(IterableDataset):
-    """Several streams one after the other."""
+    """Several streams one after the other.
+
+    Example:
+        >>> class Count(torch.utils.data.IterableDataset):
+        ...     def __iter__(self):
+        ...         return iter(range(2))
+        >>> list(torch.utils.data.ChainDataset([Count(), Count()]))
+        [0, 1, 0, 1]
+    """
 
     def __init__(self, datasets):
         super().__init__()

@@ -35,7 +35,15 @@ def _distinct(n, count, generator):
 
 
 class Sampler(Generic[T_co]):
-    """An iterable over indices, or over lists of them; __len__ where it is known."""
+    """An iterable over indices, or over lists of them; __len__ where it is known.
+
+    Example:
+        >>> class Backwards(torch.utils.data.Sampler):
+        ...     def __iter__(self):
+        ...         return iter([2, 1, 0])
+        >>> list(torch.utils.data.DataLoader("abc", batch_size=None, sampler=Backwards()))
+        ['c', 'b', 'a']
+    """
 
     def __init__(self, data_source=None):
         if data_source is not None:

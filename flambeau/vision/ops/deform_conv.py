@@ -138,7 +138,13 @@ def deform_conv2d(
 
 
 class DeformConv2d(nn.Module):
-    """deform_conv2d with its weight and bias; forward(input, offset, mask=None)."""
+    """deform_conv2d with its weight and bias; forward(input, offset, mask=None).
+
+    Example:
+        >>> layer = ops.DeformConv2d(1, 4, 3)
+        >>> layer(torch.rand(2, 1, 5, 5), torch.zeros(2, 2 * 3 * 3, 3, 3)).shape
+        torch.Size([2, 4, 3, 3])
+    """
 
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,

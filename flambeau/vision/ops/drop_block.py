@@ -54,7 +54,12 @@ def drop_block3d(input, p, block_size, inplace=False, eps=1e-06, training=True):
 
 
 class DropBlock2d(nn.Module):
-    """drop_block2d as a layer."""
+    """drop_block2d as a layer.
+
+    Example:
+        >>> ops.DropBlock2d(0.5, 3).eval()(torch.ones(1, 1, 4, 4)).sum()
+        tensor(16.)
+    """
 
     def __init__(self, p, block_size, inplace=False, eps=1e-06):
         super().__init__()
@@ -71,7 +76,12 @@ class DropBlock2d(nn.Module):
 
 
 class DropBlock3d(DropBlock2d):
-    """drop_block3d as a layer."""
+    """drop_block3d as a layer.
+
+    Example:
+        >>> ops.DropBlock3d(0.5, 3).eval()(torch.ones(1, 1, 4, 4, 4)).sum()
+        tensor(64.)
+    """
 
     def forward(self, input):
         return drop_block3d(input, self.p, self.block_size, self.inplace, self.eps, self.training)

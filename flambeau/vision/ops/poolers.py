@@ -70,6 +70,12 @@ class MultiScaleRoIAlign(nn.Module):
     featmap_names: the features to use, fine to coarse. A box as large as canonical_scale is read from
     canonical_level, the power of two by which that level is smaller than the image.
     forward(x, boxes, image_shapes): an ordered dict of features, a list of boxes (L, 4) and of (height, width).
+
+    Example:
+        >>> pool = ops.MultiScaleRoIAlign(["fine", "coarse"], 3, 2)
+        >>> features = {"fine": torch.rand(1, 5, 16, 16), "coarse": torch.rand(1, 5, 8, 8)}
+        >>> pool(features, [torch.tensor([[0.0, 0.0, 30.0, 30.0]])], [(64, 64)]).shape
+        torch.Size([1, 5, 3, 3])
     """
 
     def __init__(

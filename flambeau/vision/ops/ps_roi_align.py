@@ -23,7 +23,13 @@ def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1
 
 
 class PSRoIAlign(nn.Module):
-    """ps_roi_align as a layer."""
+    """ps_roi_align as a layer.
+
+    Example:
+        >>> layer = ops.PSRoIAlign(2, 1.0, -1)
+        >>> layer(torch.rand(1, 8, 6, 6), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]).shape
+        torch.Size([1, 2, 2, 2])
+    """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio):
         super().__init__()

@@ -24,7 +24,13 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
 
 
 class PSRoIPool(RoIPool):
-    """ps_roi_pool as a layer."""
+    """ps_roi_pool as a layer.
+
+    Example:
+        >>> layer = ops.PSRoIPool(2, 1.0)
+        >>> layer(torch.rand(1, 8, 6, 6), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]).shape
+        torch.Size([1, 2, 2, 2])
+    """
 
     def forward(self, input, rois):
         return ps_roi_pool(input, rois, self.output_size, self.spatial_scale)
