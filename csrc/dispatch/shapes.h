@@ -41,10 +41,6 @@ inline TensorRef slice_of(Tensor& t, int64_t dim, std::optional<int64_t> start,
 inline TensorRef squeeze_of(Tensor& t, const std::optional<Dims>& dims) {
   return dims ? squeeze(t, *dims) : squeeze(t);
 }
-inline TensorRef as_strided_of(Tensor& t, const Dims& sizes, const Dims& strides,
-                               std::optional<int64_t> offset) {
-  return as_strided(t, sizes, strides, offset.value_or(t.offset));
-}
 
 inline constexpr std::tuple view_functions{
     both(declare<transpose>("transpose", "input, dim0, dim1",
@@ -60,8 +56,6 @@ inline constexpr std::tuple view_functions{
                             "A view with a new dimension of size 1 at dim.")),
     both(declare<squeeze_of>("squeeze", "input, dim=None",
                              "A view without the dimensions of size 1.")),
-    both(declare<as_strided_of>("as_strided", "input, size, stride, storage_offset=None",
-                                "A view with the given sizes, strides and storage offset.")),
     both(declare<diagonal>("diagonal", "input, offset=0, dim1=0, dim2=1",
                            "A view of the diagonal of two dimensions, as the last dimension.")),
     method(declare<unfold>("unfold", "input, dimension, size, step",

@@ -20,8 +20,14 @@ def _(ctx, grad_output):
     return _flip(grad_output, ctx.dims)
 
 
-@composite(out=False)
-def flip(input, *args, dims: tuple | None = None):
+@composite(method=False, out=False)
+def flip(input, dims: tuple):
+    """A copy with each of dims reversed."""
+    return _flip(input, wrap_dims(dims, input.dim(), "flip"))
+
+
+@composite(name="flip", function=False, out=False)
+def _flip_method(input, *args, dims: tuple | None = None):
     """A copy with each of dims reversed: flip(0, 1), flip((0, 1)) or flip(dims=(0, 1))."""
     if dims is None:
         if not args:
@@ -32,7 +38,12 @@ def flip(input, *args, dims: tuple | None = None):
     return _flip(input, wrap_dims(dims, input.dim(), "flip"))
 
 
-native_way(flip, "flip", lambda grad, shape, dims: flip(grad, dims))
+def _flip_backward(grad, shape, dims):
+    return flip(grad, dims)
+
+
+native_way(flip, "flip", _flip_backward)
+native_way(_flip_method, "flip_method", _flip_backward)
 
 
 @private(keeps_format=True)

@@ -129,11 +129,22 @@ def repeat(input, *repeats):
     return _repeat("repeat", input, sequence(*repeats[:1], repeats[1:]) if repeats else ())
 
 
-@composite(out=False)
-def tile(input, *dims):
-    """`repeat`; dims that are left out in front count as 1."""
-    dims = sequence(*dims[:1], dims[1:]) if dims else ()
+def _tile(input, dims):
     return _repeat("tile", input, (1,) * (input.dim() - len(dims)) + tuple(dims))
+
+
+@composite(method=False, out=False)
+def tile(input, dims: tuple):
+    """`repeat`; dims that are left out in front count as 1."""
+    return _tile(input, dims)
+
+
+@composite(name="tile", function=False, out=False)
+def _tile_method(input, *args, dims: tuple | None = None):
+    """`repeat`; dims that are left out in front count as 1: tile(2, 3), tile((2, 3)) or tile(dims=(2, 3))."""
+    if dims is None:
+        dims = sequence(*args[:1], args[1:]) if args else ()
+    return _tile(input, dims)
 
 
 @composite(out=False)

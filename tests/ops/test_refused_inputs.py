@@ -238,3 +238,30 @@ def test_numbers_and_shapes_that_mean_nothing():
 def test_what_may_be_left_out_is_not_none(call, message):
     with pytest.raises(TypeError, match=message):
         call(torch.ones(3))
+
+
+SEQUENCES = {
+    "flip": lambda x: torch.flip(x, 0),
+    "flip of a name": lambda x: x.flip(dims=0),
+    "reshape": lambda x: torch.reshape(x, -1),
+    "permute": lambda x: torch.permute(x, 0),
+    "tile": lambda x: torch.tile(x, 2),
+    "as_strided": lambda x: x.as_strided(2, (1,)),
+    "as_strided of a stride": lambda x: torch.as_strided(x, (2,), 1),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_one_int_is_no_sequence(name):
+    with pytest.raises(TypeError, match=f"{name.split()[0]}: .*takes a sequence of ints"):
+        SEQUENCES[name](torch.ones(3))
+
+
+def test_methods_take_ints_by_position():
+    x = torch.arange(3)
+    assert x.flip(0).tolist() == torch.flip(x, (0,)).tolist() == x.flip(dims=(0,)).tolist()
+    assert x.tile(2).tolist() == torch.tile(x, (2,)).tolist() == x.tile(dims=(2,)).tolist()
+    assert x.permute(0).equal(x) and torch.permute(x, dims=[0]).equal(x)
+    assert x.reshape(3, 1).equal(torch.reshape(x, shape=(3, 1)))
+    mapped = torch.vmap(lambda x: torch.permute(torch.reshape(x, (3, 1)), (1, 0)))(x.expand(2, 3))
+    assert mapped.equal(x.expand(2, 1, 3))

@@ -71,11 +71,17 @@ struct FunctionalEmbedding : Moved {
   WayBackward sparse_backward_;
 };
 
-/// flip(input, dim, ...) or flip(input, dims)
+/// flip(input, dims)
 struct Flip : Moved {
-  static constexpr const char* takes[] = {"*"};
+  static constexpr const char* takes[] = {"dims"};
   Flip(const char* name, PyObject* backward) : Moved(name, backward, {"shape", "dims"}) {}
   TensorRef take(Tensor& input, const Dims& dims);
+};
+/// x.flip(dim, ...) or x.flip(dims)
+struct FlipMethod : Flip {
+  static constexpr const char* takes[] = {"*"};
+  using Flip::Flip;
+  TensorRef take(Tensor& input, const Dims& dims) { return Flip::take(input, dims); }
 };
 /// roll of one dim
 struct Roll : Moved {

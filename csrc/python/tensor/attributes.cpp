@@ -84,7 +84,8 @@ int write(PyObject* o, PyObject* value, void* context) {
 template <auto get, auto put = nullptr, bool gives_tensor = false>
 constexpr PyGetSetDef attribute(const char* name, const char* doc) {
   setter written = nullptr;
-  if constexpr (put != nullptr) written = write<put>;
+  // By its type: with sanitizers comparing a function's address is no constant.
+  if constexpr (!std::is_null_pointer_v<decltype(put)>) written = write<put>;
   return {name, read<get, gives_tensor>, written, doc, const_cast<char*>(name)};
 }
 template <auto get, auto put = nullptr>

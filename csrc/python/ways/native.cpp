@@ -147,6 +147,7 @@ const NativeEntry entries[] = {
     bind<lead<ways::FunctionalEmbedding, PyObject*, PyObject*>>(
         "_functional_embedding_way", "operation, backward, sparse_backward"),
     bind<lead<ways::Flip, PyObject*>>("_flip_way", "operation, backward"),
+    bind<lead<ways::FlipMethod, PyObject*>>("_flip_method_way", "operation, backward"),
     bind<lead<ways::Roll, PyObject*>>("_roll_way", "operation, backward"),
     bind<lead<ways::Triangle<false>, PyObject*>>("_tril_way", "operation, backward"),
     bind<lead<ways::Triangle<true>, PyObject*>>("_triu_way", "operation, backward"),

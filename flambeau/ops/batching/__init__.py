@@ -52,6 +52,8 @@ for _name in (
     "_run_backward _gradient_edge _is_dense _is_sparse _layout_of _storage_is_shared _is_array_scalar _storage_id _unbatch"
 ).split():
     getattr(_core, _name).batch_rule = True
+for _name in ("reshape", "permute"):  # whose functions take one sequence, their methods ints too
+    _core._functions[_name].batch_rule = True
 
 from . import (  # noqa: E402
     convolutions,  # noqa: F401
