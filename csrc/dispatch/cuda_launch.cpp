@@ -41,7 +41,7 @@ static std::string name_in(std::string_view ptx) {
   return std::string(ptx.substr(start, ptx.find('(', start) - start));
 }
 
-Handle load_function(const char* ptx, int index) {
+Handle load_function(const char* ptx, int index, int shared_bytes) {
   const std::string name = name_in(ptx);
   const Driver& d = enter(index);
   Handle module, function;
@@ -53,6 +53,9 @@ Handle load_function(const char* ptx, int index) {
     throw Error(message("cuda: the driver refuses the kernel ", name, ": ", log));
   checked(r, "loading a kernel");
   checked(d.module_function(&function, module, name.c_str()), "finding a kernel");
+  if (shared_bytes > usual_shared_bytes)
+    checked(d.function_set(function, attribute::dynamic_shared_bytes, shared_bytes),
+            "asking for shared memory");
   return function;
 }
 

@@ -12,8 +12,8 @@ namespace flambeau::cuda {
 /// (up to 24) choose among its forms, as flambeau/kernels/gpu tells. Compiled when first asked for.
 Handle kernel_of(const void* address, std::string_view letters, int index);
 
-/// The kernel of a PTX text, loaded on a device.
-Handle load_function(const char* ptx, int index);
+/// The kernel of a PTX text, loaded on a device; `shared_bytes`: the most that a launch asks for.
+Handle load_function(const char* ptx, int index, int shared_bytes = 0);
 
 struct Shape {
   int64_t blocks = 1, rows_of_blocks = 1;

@@ -83,7 +83,7 @@ const NativeEntry entries[] = {
     fact(bind<cuda::blocks_of>("_cuda_blocks", "index")),
     fact(bind<cuda::pinned>("_pinned", "nbytes")),
     fact(bind<cuda::is_pinned>("_is_pinned", "input")),
-    fact(bind<cuda::load_function>("_cuda_function", "ptx, index")),
+    fact(bind<cuda::load_function>("_cuda_function", "ptx, index, shared_bytes=0")),
     fact(bind<launch>("_cuda_launch",
                       "function, name, index, blocks, threads, shared_bytes, arguments")),
     fact(bind<cuda::blocks_for>("_cuda_blocks_for", "n, threads, index")),

@@ -98,6 +98,12 @@ inline constexpr int max_threads = 1, multiprocessors = 16, clock_khz = 13, l2_b
                      pci_bus = 33, pci_device = 34, pci_domain = 50, compute_mode = 20;
 }
 
+namespace attribute {
+inline constexpr int dynamic_shared_bytes = 8;  // of a function
+}
+/// Shared memory that a launch may ask for without that attribute.
+inline constexpr int usual_shared_bytes = 48 << 10;
+
 /// What opening came to: a driver with at least one device, or the sentence that says why not.
 struct Opened {
   const Driver* driver = nullptr;

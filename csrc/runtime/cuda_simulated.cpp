@@ -51,7 +51,7 @@ Result get_attribute(int* value, int which, DeviceNumber) {
     case attribute::multiprocessors: *value = 4; break;
     case attribute::capability_major: *value = 8; break;
     case attribute::shared_bytes: *value = 48 << 10; break;
-    case attribute::shared_bytes_optin: *value = 96 << 10; break;
+    case attribute::shared_bytes_optin: *value = most_shared_bytes; break;
     case attribute::warp: *value = 32; break;
     case attribute::threads_per_multiprocessor: *value = 2048; break;
     case attribute::registers: *value = 65536; break;

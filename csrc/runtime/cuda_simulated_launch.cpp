@@ -16,6 +16,7 @@ struct Module {
 struct Function {
   Object object;                                      // ... .Function
   std::vector<std::pair<size_t, size_t>> parameters;  // (size, place) of each
+  unsigned shared_bytes = usual_shared_bytes;         // the most of a launch
 };
 
 void fault_from_python() {
@@ -82,7 +83,12 @@ Result function_attribute(int* value, int, Handle) {
   *value = 0;
   return result::success;
 }
-Result function_set(Handle, int, int) { return result::success; }
+Result function_set(Handle function, int which, int value) {
+  if (which != attribute::dynamic_shared_bytes) return result::success;
+  if (value < 0 || value > most_shared_bytes) return result::invalid_value;
+  static_cast<Function*>(function)->shared_bytes = static_cast<unsigned>(value);
+  return result::success;
+}
 
 /// The live ranges of a device's memory as (start, end) pairs of int64 in bytes, kept until they
 /// change.
@@ -120,7 +126,8 @@ Result launch(Handle function, unsigned gx, unsigned gy, unsigned gz, unsigned b
               unsigned bz, unsigned shared, Handle stream, void** parameters, void**) {
   Locked locked;
   auto* f = static_cast<Function*>(function);
-  if (!gx || !gy || !gz || !bx || !by || !bz || bx * by * bz > 1024 || gy > 65535 || gz > 65535)
+  if (!gx || !gy || !gz || !bx || !by || !bz || bx * by * bz > 1024 || gy > 65535 || gz > 65535 ||
+      shared > f->shared_bytes)
     return result::invalid_value;
   std::string bytes;
   for (size_t i = 0; i < f->parameters.size(); ++i) {

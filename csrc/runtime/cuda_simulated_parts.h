@@ -15,6 +15,9 @@
 
 namespace flambeau::cuda::simulated {
 
+/// Shared memory that a block can have: that of the largest devices.
+inline constexpr int most_shared_bytes = 227 << 10;
+
 constexpr size_t default_bytes = size_t{4} << 30;
 
 struct Locked {

@@ -11,6 +11,7 @@ from flambeau.kernels import language as k
 from flambeau.kernels.gpu import (
     attention,
     attention_cores,
+    attention_hopper,
     boxes,
     ctc,
     gamma,
@@ -165,10 +166,19 @@ def test_ptxas_takes_attention_on_tensor_cores(kind, dtype, tmp_path):
     assemble(text, ARCHITECTURES[1:], tmp_path)
 
 
+@pytest.mark.parametrize("E, V", [(128, 64), (32, 128)])
+@pytest.mark.parametrize("kind", attention.POINTERS)
+def test_ptxas_takes_attention_on_hopper(kind, E, V, tmp_path):
+    text = ptx.emit(attention_hopper.write(kind, "bfloat16", E > V, E, V), "sm_90a", kind)
+    assert "wgmma.mma_async" in text and "cp.async.cg" in text
+    assemble(text, ["sm_90a"], tmp_path)
+
+
 @pytest.mark.parametrize("left, right", ["kr", "rk"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_ptxas_takes_products_on_hopper(dtype, left, right, tmp_path):
-    text = ptx.emit(hopper.write(dtype, left, right, True, (True, True)), "sm_90a", "matmul")
+    scaled = left == "k"
+    text = ptx.emit(hopper.write(dtype, left, right, scaled, not scaled), "sm_90a", "matmul")
     assert text.count("wgmma.mma_async") == 4 and "fence.proxy.async" in text
     assemble(text, ["sm_90a"], tmp_path)
 
@@ -186,3 +196,5 @@ def assemble(text, architectures, tmp_path):
             text=True,
         )
         assert done.returncode == 0, f"{architecture}: {done.stderr}"
+        # ptxas says so where products would wait for each other.
+        assert "serialized" not in done.stdout + done.stderr

@@ -1,8 +1,10 @@
 """Attention on GPUs without its matrix of weights, forwards and backwards."""
 
 from ... import _core
-from .launch import function, has_tensor_cores
+from .launch import function, has_tensor_cores, is_hopper
 from .rules import rule
+
+_MANY_ROWS = 64  # from which on tiles of 128 rows are worth it
 
 
 def fits(query, value):
@@ -17,6 +19,12 @@ def _matrices(tensor):
     while tensor.dim() < 4:
         tensor = tensor.unsqueeze(0)
     return tensor if tensor.dim() == 4 else tensor.flatten(0, -4)
+
+
+def _in_vectors(tensor):
+    """Whether rows lie in memory as vectors of 16 bytes."""
+    *further, step = tensor.stride()
+    return step == 1 and not (tensor.data_ptr() % 16 or any(s % 8 for s in further))
 
 
 class _Call:
@@ -45,6 +53,9 @@ class _Call:
         index = self.query.device.index
         by_cores = dtype in ("float16", "bfloat16") and has_tensor_cores(index)
         by_cores = by_cores and attention_cores.rows_of(E, V) > 0
+        if by_cores and is_hopper(index) and self.suits_hopper(named):
+            self.launch_on_hopper(kind, named, strides)
+            return
         step = 16 if by_cores else 8
         wide = [-(-n // step) * step for n in (E, V)]
         shown = None if mask is None else mask.dtype.name
@@ -59,6 +70,35 @@ class _Call:
         arguments = [self.sizes, [0 if t is None else t for t in named], strides, float(self.scale)]
         _core._cuda_launch(found, "attention", index, blocks, rows * step // 8, 0, arguments)
 
+    def suits_hopper(self, named):
+        """Whether the kernels of attention_hopper take it: many rows, no mask, vectors of 16 bytes."""
+        from ...kernels.gpu import attention_hopper
+
+        _, T, S, E, V = self.sizes
+        widths = [attention_hopper.width_of(n) for n in (E, V)]
+        halves = [t for t in named if t is not None and t.dtype is self.query.dtype]
+        return (
+            all(widths) and self.of["mask"] is None and self.scale > 0
+            and min(T, S) >= _MANY_ROWS and all(map(_in_vectors, halves))
+        )  # fmt: skip
+
+    def launch_on_hopper(self, kind, named, strides):
+        from ...kernels.gpu import attention_hopper as kernels
+
+        _, T, S, E, V = self.sizes
+        index = self.query.device.index
+        widths = kernels.width_of(E), kernels.width_of(V)
+        shared = kernels.shared_bytes(kind, *widths)
+        key = (kind, self.query.dtype.name, self.causal, *widths)
+        write = lambda: kernels.write(*key)
+        name = f"attention_{kind}"
+        found = function(name, ("attention_hopper", *key), write, index, "sm_90a", shared)
+        blocks = -(-(T if kind in ("forward", "query") else S) // kernels.TILE), self.heads
+        arguments = [self.sizes, [0 if t is None else t for t in named], strides, float(self.scale)]
+        _core._cuda_launch(
+            found, "attention", index, blocks, kernels.THREADS, shared, arguments
+        )
+
 
 @rule("_attend")
 def attend(query, key, value, mask, causal, scale):
@@ -72,6 +112,8 @@ def attend(query, key, value, mask, causal, scale):
 @rule("_attend_backward")
 def attend_backward(query, key, value, mask, causal, scale, result, norms, grad_output):
     call = _Call(query, key, value, mask, causal, scale)
+    if not _in_vectors(grad_output):  # one number for all, say
+        grad_output = grad_output.contiguous()
     delta = (grad_output.to(call.real) * result.to(call.real)).sum(-1, keepdim=True)
     facts = {"grad_output": grad_output, "norms": norms, "delta": delta}
     made = []

@@ -7,14 +7,14 @@ from ... import _core
 _functions = {}
 
 
-def function(name, key, write, index, arch=None):
-    """The function of a kernel on device `index`, compiled when first asked for."""
+def function(name, key, write, index, arch=None, shared_bytes=0):
+    """The function of a kernel on device `index`, compiled when first asked for; `shared_bytes`: the most of a launch."""
     found = _functions.get((key, index))
     if found is None:
         from ...kernels import gpu
 
         text = gpu.text_of(name, "\n".join(map(str, key)), write, arch or gpu.ARCH)
-        found = _functions[key, index] = _core._cuda_function(text, index)
+        found = _functions[key, index] = _core._cuda_function(text, index, shared_bytes)
     return found
 
 

@@ -33,18 +33,25 @@ def _multiply(out, a, b, alpha, beta):
     left = "k" if abs(strides[5]) <= size else "r"
     right = "k" if abs(strides[7]) <= size < abs(strides[8]) else "r"
     scaled = alpha != 1 or beta != 0
-    dtype, tile, threads, arch = out.dtype.name, _TILE, 256, None
+    dtype, threads, arch, shared = out.dtype.name, 256, None, 0
+    tile = _TILE, _TILE
     if _on_tensor_cores(out.dtype, index):
         from ...kernels.gpu import tensor_cores as kernels
 
-        tile = 128 if count * M * N >= _LARGE and min(M, N) >= 128 else 64
+        side = 128 if count * M * N >= _LARGE and min(M, N) >= 128 else 64
+        tile = side, side
         vectors = _vectors(a, strides[3:6], left == "k"), _vectors(b, strides[6:9], right == "r")
-        threads, arch = kernels.threads(tile), "sm_80"
-        key = ("tensor_cores", dtype, left, right, scaled, tile, vectors)
-        if tile == 128 and all(vectors) and K >= 64 and size == 2 and is_hopper(index):
+        threads, arch = kernels.threads(side), "sm_80"
+        key = ("tensor_cores", dtype, left, right, scaled, side, vectors)
+        if side == 128 and all(vectors) and 64 <= K < 1 << 30 and size == 2 and is_hopper(index):
             from ...kernels.gpu import hopper as kernels
 
-            key, arch = ("hopper", dtype, left, right, scaled, vectors), "sm_90a"
+            # Two results of a line, of an even number of them, at once.
+            paired = not scaled and strides[2] == size and not (out.data_ptr() % 4 or N % 2)
+            paired = paired and not (strides[1] % 4 or strides[0] % 4)
+            key, arch = ("hopper", dtype, left, right, scaled, paired), "sm_90a"
+            threads, shared = kernels.THREADS, kernels.SHARED
+            tile = kernels.ROWS, kernels.COLUMNS
         write = lambda: kernels.write(*key[1:])
     else:
         key = ("product", dtype, left, right, scaled)
@@ -54,10 +61,11 @@ def _multiply(out, a, b, alpha, beta):
 
             return product.write(*key[1:])
 
-    tiles = -(-M // tile) * -(-N // tile)
-    found = function("matmul", key, write, index, arch)
+    tiles = -(-M // tile[0]) * -(-N // tile[1])
+    found = function("matmul", key, write, index, arch, shared)
     arguments = [[M, N, K, count], [out, a, b], strides, [float(alpha), float(beta)]]
-    _core._cuda_launch(found, "matmul", index, (tiles, min(count, 65535)), threads, 0, arguments)
+    grid = tiles, min(count, 65535)
+    _core._cuda_launch(found, "matmul", index, grid, threads, shared, arguments)
 
 
 @rule("_cross")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import fragments, memory, order, parse, warpgroups
+from . import fragments, memory, on_the_way, order, parse
 from .memory import LOCAL, SHARED, TABLES, Fault
 from .translate import Translator
 
@@ -47,7 +47,10 @@ class Module:
                 ("param", 0, function.parameters),
             ):
                 end = base
-                for entry, nbytes, alignment in entries:
+                # What a launch asks for, of no bytes here, lies behind all others.
+                for entry, nbytes, alignment in sorted(
+                    entries, key=lambda e: space == "shared" and not e[1]
+                ):
                     end = _aligned(end, alignment)
                     symbols[entry] = end
                     end += nbytes
@@ -91,7 +94,7 @@ class Function:
         everything.finish()
 
 
-class Machine:
+class Machine(on_the_way.Operations):
     """Some threads of a launch, and what instructions ask of them."""
 
     END = 1 << 30
@@ -120,6 +123,7 @@ class Machine:
         self.specials = {}
         self.waiting = {}
         self.results = {}
+        self.copies, self.products = on_the_way.Groups(), on_the_way.Groups()
         self.arguments = None  # of a function: its parameters' bytes, a row for each thread
 
     # -- control ------------------------------------------------------------------------------------
@@ -470,31 +474,6 @@ class Machine:
         except KeyError:
             raise Fault(
                 f"kernel {self.name}, line {line}: mma {shape} of {kind} is not known to the interpreter."
-            ) from None
-
-    def show_to_tiles(self, i):
-        """fence.proxy.async of all threads: what they have written to shared memory wgmma may read."""
-        if self.shared is not None and self.count(i) == self.n:
-            self.shared.hidden = False
-
-    def multiply_tiles(self, shape, kind, sums, left, right, adds, line, i):
-        """wgmma: the sums of each group of four warps, as its threads hold them."""
-        here = np.arange(self.n) if i is None else i
-        in_order = self.thread[here] % 128 == np.arange(here.size) % 128
-        if here.size % 128 or not in_order.all() or not np.all(adds):
-            raise Fault(
-                f"kernel {self.name}, line {line}: not all threads of four warps take part in their product."
-            )
-        if self.shared.hidden:
-            raise Fault(
-                f"kernel {self.name}, line {line}: wgmma reads shared memory that was written without "
-                "fence.proxy.async behind it."
-            )
-        try:
-            return warpgroups.multiply(self, shape, kind, sums, left, right, line, here)
-        except (KeyError, ValueError) as error:
-            raise Fault(
-                f"kernel {self.name}, line {line}: wgmma {shape} of {kind}: {error}."
             ) from None
 
     # -- functions ----------------------------------------------------------------------------------

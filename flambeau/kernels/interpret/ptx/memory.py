@@ -117,7 +117,8 @@ class Shared:
         self.bytes = np.full(self.nbytes * blocks, 0xFF, np.uint8)
         self.writer = np.full(self.bytes.size, -1, np.int64)
         self.reader = np.full(self.bytes.size, -1, np.int64)  # -2: several
-        self.hidden = False  # whether something written is not yet visible to the async proxy
+        # Of each block, whether something written is not yet visible to the async proxy.
+        self.hidden = np.zeros(blocks, bool)
 
     def barrier(self):
         self.writer.fill(-1)
@@ -163,8 +164,29 @@ class Shared:
                 f"kernel {self.name}, line {line}: two threads write one place of shared memory, and nothing orders them."
             )
         self.writer[at] = lanes
-        self.hidden = True
+        self.hidden[blocks] = True
         self.bytes.view(values.dtype)[at // size] = values
+
+    def expect(self, offset, size, line, blocks, lanes):
+        """Places that a copy on its way will write: until it is there nobody, its own thread neither, may touch them."""
+        at = self.places(offset, size, line, blocks, lanes)
+        every = at[:, None] + np.arange(size)
+        writer, reader = self.writer[every], self.reader[every]
+        mine = lanes[:, None]
+        clash = ((writer >= 0) & (writer != mine)) | ((reader != -1) & (reader != mine))
+        if clash.any():
+            bad = int(np.argmax(clash.any(1)))
+            others = np.where(writer[bad] >= 0, writer[bad], reader[bad])
+            self.race(line, bad, np.full(lanes.size, others.max()), lanes, "writes")
+        self.writer[every] = mine
+        self.bytes[every] = 0xFF
+        return every
+
+    def arrive(self, every, values, blocks, lanes):
+        """What was on its way is there."""
+        self.writer[every] = lanes[:, None]
+        self.hidden[blocks] = True
+        self.bytes[every] = values
 
     def race(self, line, bad, other, lanes, does):
         raise Fault(

@@ -98,7 +98,10 @@ def _table(made, text):
     width, name = _WIDTHS[match["type"][1:]], match["name"]
     align = int(match["align"] or width)
     if match["space"] == "shared":
-        made.shared.append((name, width * int(match["count"] or 1), align))
+        count = (
+            0 if match["count"] == "" else int(match["count"] or 1)
+        )  # [] is what a launch asks for
+        made.shared.append((name, width * count, align))
         return
     value = (match["value"] or "0").strip("{} \n")
     items = [int(v, 0) for v in value.split(",")]

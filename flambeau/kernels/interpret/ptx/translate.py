@@ -13,7 +13,7 @@ import struct
 import numpy as np
 
 from ...expression import COMPARISONS
-from . import operations
+from . import on_the_way, operations
 from .memory import Fault
 
 _DTYPES = {
@@ -47,7 +47,7 @@ _NAMES = {name: getattr(operations, name) for name in dir(operations) if not nam
 _ROUNDINGS = frozenset("rn rz rm rp rni rzi rmi rpi".split())
 
 
-class Translator:
+class Translator(on_the_way.Instructions):
     """Translates the blocks of one function."""
 
     def __init__(self, function, symbols, functions):
@@ -61,11 +61,12 @@ class Translator:
         self.read_first = []
         self.end = None
         self.line = 0
-        self.fenced, self.in_flight = False, set()
+        self.fenced, self.in_flight = False, set(self.arriving[block.number])
+        self.summed = set(self.in_flight)  # those that wait_group gives new values
         for instruction in block.instructions:
             self.line = instruction.line
             self.one(instruction)
-        if self.in_flight:
+        if self.in_flight and self.end is not None and "X.END" in self.end:
             raise Fault(f"PTX, line {self.line}: sums of wgmma are not waited for.")
         following = block.number + 1
         if self.end is None:
@@ -526,40 +527,6 @@ class Translator:
         for e, register in enumerate(self.parts(operands[0])):
             self.assign(register, f"m{self.fresh}[{e}]", "f32", condition)
 
-    def check_waited(self, operands):
-        """Sums of wgmma are nobody's until they are waited for."""
-        named = {r for o in operands for r in re.findall(r"%\w+", o)}
-        if named & self.in_flight:
-            raise Fault(
-                f"PTX, line {self.line}: {min(named & self.in_flight)} is used before wgmma's sums are waited for."
-            )
-
-    def do_wgmma(self, opcode, operands, condition):
-        """wgmma.mma_async of tiles in shared memory; its sums are there when a later wait_group 0 says so."""
-        kind = opcode[1]
-        if kind == "fence":
-            self.fenced = True
-        elif kind == "wait_group" and operands[0] == "0":
-            self.fenced, self.in_flight = False, set()
-        elif kind == "mma_async" and opcode[5] == "f32" and operands[-4:] == ("1", "1", "0", "0"):
-            if not self.fenced:
-                raise Fault(f"PTX, line {self.line}: wgmma without wgmma.fence before it.")
-            names = self.parts(operands[0])
-            sums = ", ".join(f"X.spread({self.operand(n, 'b32')}, i)" for n in names)
-            tiles = ", ".join(f"X.spread({self.operand(o, 'b64')}, i)" for o in operands[1:3])
-            adds = self.operand(operands[3], "pred")
-            self.fresh += 1
-            self.say(
-                f"m{self.fresh} = X.multiply_tiles({opcode[4]!r}, {opcode[6]!r}, [{sums}], {tiles}, {adds}, {self.line}, i)"
-            )
-            for e, name in enumerate(names):
-                self.assign(name, f"m{self.fresh}[{e}]", "f32", condition)
-            self.in_flight |= set(names)
-        elif kind != "commit_group":
-            raise Fault(
-                f"PTX, line {self.line}: {'.'.join(opcode)} is not known to the interpreter."
-            )
-
     def do_membar(self, opcode, operands, condition):
         if "proxy" in opcode and "async" in opcode:
             self.say("X.show_to_tiles(i)")
@@ -590,6 +557,7 @@ class Translator:
     def whole(self):
         """All blocks of the function, translated."""
         made = []
+        self.arriving = self.sums_on_their_way()
         for block in self.function.blocks:
             self.number_of_block = block.number
             self.arguments, self.call_values = {}, {}

@@ -11,8 +11,10 @@ _ROWS = _THREAD // 32 * 16 + _THREAD % 32 // 4  # and the one 8 further
 _COLUMNS = 2 * (_THREAD % 4)
 
 
-def _tile(machine, descriptors, rows, line, lanes):
-    """Halves (groups, rows, 16) of tiles with the depth innermost, not swizzled: cores of 8 rows by 16 bytes."""
+def _tile(machine, descriptors, rows, turned, line, lanes):
+    """Halves (groups, rows, 16) of tiles that are not swizzled: cores of 8 lines of 16 bytes, the depth innermost, or
+    (`turned`) the rows.
+    """
     per_group = descriptors.reshape(-1, 128)
     if (per_group != per_group[:, :1]).any():
         raise ValueError("the threads of a group name different tiles")
@@ -23,7 +25,8 @@ def _tile(machine, descriptors, rows, line, lanes):
     start, leading, stride = (field(at)[:, None, None] for at in (0, 16, 32))
     row, depth = np.arange(rows, dtype=np.uint64)[:, None], np.arange(16, dtype=np.uint64)[None]
     eight = np.uint64(8)
-    inside = row % eight * np.uint64(16) + depth % eight * np.uint64(2)
+    across, along = (depth, row) if turned else (row, depth)
+    inside = across % eight * np.uint64(16) + along % eight * np.uint64(2)
     address = start + depth // eight * leading + row // eight * stride + inside
     first = lanes[::128]
     spread = lambda values: np.repeat(values, rows * 16)
@@ -37,16 +40,29 @@ def _tile(machine, descriptors, rows, line, lanes):
     return read.reshape(address.shape)
 
 
-def multiply(machine, shape, kind, sums, left, right, line, lanes):
-    """The words of sums + A B, a list of registers with a word for each thread."""
+def _fragments(words, kind):
+    """(groups, 64, 16) of what each thread holds of the left side."""
+    made = np.zeros((words[0].size // 128, 64, 16), np.float32)
+    for register, values in enumerate(elements(words, kind)):
+        for e, of_one in enumerate(np.moveaxis(values.reshape(-1, 128, 2), -1, 0)):
+            rows, columns = _ROWS + 8 * (register % 2), _COLUMNS + 8 * (register // 2) + e
+            made[:, rows, columns] = of_one
+    return made
+
+
+def multiply(machine, shape, kind, sums, left, right, turned, line, lanes):
+    """The words of sums + A B, a list of registers with a word for each thread; left: one descriptor, or four words."""
     width = int(re.fullmatch(r"m64n(\d+)k16", shape)[1])
     if kind not in ("f16", "bf16") or len(sums) != width // 2:
         raise KeyError(shape)
     values = lambda bits: elements([np.ascontiguousarray(bits).view(np.uint32)], kind).reshape(
         bits.shape
     )
-    a = values(_tile(machine, left, 64, line, lanes))
-    b = values(_tile(machine, right, width, line, lanes))
+    if len(left) == 1:
+        a = values(_tile(machine, left[0], 64, turned[0], line, lanes))
+    else:
+        a = _fragments(left, kind)
+    b = values(_tile(machine, right, width, turned[1], line, lanes))
     product = a.astype(np.float64) @ b.astype(np.float64).swapaxes(1, 2)  # (groups, 64, width)
     made = []
     for e, words in enumerate(sums):
