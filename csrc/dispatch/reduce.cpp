@@ -58,6 +58,8 @@ ReduceKernel known_kernel(Reduction& r, ReduceKey key) {
   return nullptr;
 }
 
+}  // namespace
+
 ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins,
                          const std::vector<DType>& outs, char mode, const char* stage) {
   ReduceKey key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), mode, stage);
@@ -91,6 +93,8 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
   return r.states->back().dtypes;
 }
 
+namespace {
+
 /// Reductions of so few elements that lanes across them are quicker than lanes along one.
 bool is_tiny(int64_t count, int64_t outputs, DType input) {
   return count <= 8 && outputs >= 16 && itemsize(input) >= 4;
@@ -111,10 +115,6 @@ void over_kept(const Plan& plan, char* const* base, int64_t first, int64_t last,
     body(ptrs);
   }
 }
-
-constexpr int64_t chunk_elements = 32768;            // of a reduction that is split for threads
-constexpr int64_t least_split = 8 * chunk_elements;  // shorter ones take under 10 us on one thread
-constexpr int64_t none[max_streams] = {};
 
 void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
   static constexpr Axis unit = {1, {}};
@@ -454,109 +454,6 @@ void reduce_one(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, const D
                                               {out_dtypes, out_dtypes + n_results}, parameters);
   for (int i = 0; i < n_results; ++i) results[i] = std::move(made[static_cast<size_t>(i)]);
 }
-
-namespace {
-
-/// Memory of a thread for a piece of what waits, kept for the next.
-char* piece_memory(int64_t nbytes) {
-  struct Free {
-    void operator()(char* p) const { std::free(p); }
-  };
-  static thread_local std::unique_ptr<char, Free> memory;
-  static thread_local int64_t size = 0;
-  if (size < nbytes) {
-    size = (nbytes + 4095) / 4096 * 4096;
-    memory.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>(size))));
-    if (!memory) {
-      size = 0;
-      throw std::bad_alloc();
-    }
-  }
-  return memory.get();
-}
-
-/// How many results the last dims of t give, each of `count` elements; false where other dims are
-/// reduced.
-bool are_last(const Tensor& t, const Dims& dims, int64_t& outputs, int64_t& count) {
-  bool reduced[max_ndim] = {};
-  for (int i = 0; i < dims.n; ++i) reduced[dims[i]] = true;
-  outputs = count = 1;
-  for (int d = t.ndim - 1; d >= 0; --d) {
-    if (t.sizes[d] == 1) continue;
-    if (reduced[d] && outputs > 1) return false;
-    (reduced[d] ? count : outputs) *= t.sizes[d];
-  }
-  return true;
-}
-
-constexpr int64_t longest_row = 2048;  // whose 64 fit into a nearer cache
-
-/// reduce_one of a result that waits and that nobody else reads: chunk by chunk, as it is computed.
-/// The chunks, and so the bits, are those of run_split and run_whole. False where it has to be
-/// stored first.
-bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keepdim, DType out,
-                      TensorRef& result) {
-  int64_t outputs, count;
-  if (!are_last(t, dims, outputs, count)) return false;
-  const bool whole = outputs == 1 && count >= least_split;
-  if (!whole && (count <= 8 || count > longest_row || outputs < 2)) return false;
-  if (!waiting::waits_for_last_reader(t)) return false;
-  const std::vector<DType> ins = {t.dtype}, outs = {out};
-  const std::vector<DType> states = whole ? state_dtypes(r, ins, outs) : outs;
-  ReduceKernel part = find_kernel(r, ins, states, 'r', whole ? "partial" : "full");
-  ReduceKernel combine = whole ? find_kernel(r, ins, outs, 'r', "combine") : nullptr;
-  Dims sizes;
-  for (int d = 0; d < t.ndim; ++d) {
-    bool reduced = std::find(dims.v, dims.v + dims.n, d) != dims.v + dims.n;
-    if (!reduced || keepdim) sizes.push(reduced ? 1 : t.sizes[d]);
-  }
-  result = empty(sizes, out);
-  const int64_t size = itemsize(t.dtype);
-  // Elements of a chunk, and how many chunks there are.
-  int64_t rows = std::max<int64_t>(1, chunk_elements / count);
-  if (outputs > rows) rows = (rows + 63) / 64 * 64;
-  const int64_t step = whole ? chunk_elements : rows * count;
-  const int64_t chunks = (t.numel + step - 1) / step;
-  std::vector<TensorRef> memory;
-  if (whole)
-    for (DType d : states) memory.push_back(empty({1, chunks}, d));
-  const int n_states = static_cast<int>(states.size());
-  waiting::Pieces pieces(t);
-  if (!pieces) {
-    result = {};
-    return false;
-  }
-  LongWork unlocked(true);
-  parallel_for(chunks, [&](int64_t chunk) {
-    const int64_t begin = chunk * step, end = std::min(t.numel, begin + step);
-    char* piece = piece_memory(step * size);
-    pieces.compute(begin, end, piece);
-    char* streams[max_streams];
-    int64_t from_row[max_streams] = {}, along[max_streams] = {};
-    for (int s = 0; s < n_states; ++s) {
-      streams[s] = whole ? memory[static_cast<size_t>(s)]->as<char>() + chunk * itemsize(states[s])
-                         : result->as<char>() + begin / count * itemsize(out);
-      from_row[s] = whole ? 0 : itemsize(out);
-    }
-    streams[n_states] = piece;
-    from_row[n_states] = whole ? 0 : count * size;
-    along[n_states] = size;
-    part(whole ? 1 : (end - begin) / count, 1, whole ? end - begin : count, streams, from_row, none,
-         along, whole ? begin : 0);
-  });
-  if (whole) {
-    char* streams[max_streams] = {result->as<char>()};
-    int64_t steps[max_streams] = {};
-    for (int s = 0; s < n_states; ++s) {
-      streams[1 + s] = memory[static_cast<size_t>(s)]->as<char>();
-      steps[1 + s] = itemsize(states[s]);
-    }
-    combine(1, 1, chunks, streams, none, none, steps, 0);
-  }
-  return true;
-}
-
-}  // namespace
 
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor) {

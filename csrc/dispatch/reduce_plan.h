@@ -1,5 +1,5 @@
-// What a reduction is to do once its dimensions are sorted and merged; for reduce.cpp and
-// reduce_cuda.cpp.
+// What a reduction is to do once its dimensions are sorted and merged; for reduce.cpp,
+// reduce_in_pieces.cpp and reduce_cuda.cpp.
 #pragma once
 #include <functional>
 #include <vector>
@@ -23,6 +23,20 @@ struct Plan {
   int n_params = 0;        // single values behind the inputs
   int64_t outputs, count;  // how many results, of how many elements each
 };
+
+constexpr int64_t chunk_elements = 32768;            // of a reduction that is split for threads
+constexpr int64_t least_split = 8 * chunk_elements;  // shorter ones take under 10 us on one thread
+constexpr int64_t none[max_streams] = {};
+
+ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins,
+                         const std::vector<DType>& outs, char mode, const char* stage);
+/// The dtypes of what a split reduction keeps of each chunk.
+const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& ins,
+                                       const std::vector<DType>& outs);
+/// reduce_one of a result that waits and that nobody else reads: chunk by chunk, as it is computed.
+/// The chunks, and so the bits, are those of a result that is stored. False where it has to be.
+bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keepdim, DType out,
+                      TensorRef& result);
 
 /// A reduction on a GPU: at most two kept and two reduced axes.
 struct DeviceReduction {

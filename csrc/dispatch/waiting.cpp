@@ -308,7 +308,7 @@ TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType 
   const uint16_t place = foresees ? foresight.arrive(record, args, sizes) : 0;
   if (foresees && foresight.is_alone(place) && all_there(record, args)) {
     TensorRef result = compute_now(record, args, sizes, compute, dtype, flat);
-    foresight.computed(place, result->storage, flat);
+    foresight.computed(place, result->storage);
     ++counted.alone;
     return result;
   }

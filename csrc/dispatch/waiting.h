@@ -67,20 +67,27 @@ bool waits_for_last_reader(const Tensor& t);
 /// stored, and waits on. Others who come for what its group holds wait for the end.
 class Pieces {
  public:
-  /// False as a condition where the tensor has to be stored.
-  explicit Pieces(const Tensor& t);
+  /// False as a condition where the tensor has to be stored. width: of its rows, where columns will
+  /// be asked for.
+  explicit Pieces(const Tensor& t, int64_t width = 0);
   ~Pieces();
   Pieces(const Pieces&) = delete;
   Pieces& operator=(const Pieces&) = delete;
   explicit operator bool() const { return group_ >= 0; }
   /// Elements [begin, end) to `to`. Any thread, without the GIL.
   void compute(int64_t begin, int64_t end, char* to) const;
+  /// Columns [begin, end) of all rows to `to`, one row behind the other.
+  void compute_columns(int64_t begin, int64_t end, char* to) const;
 
  private:
+  bool lay_out(const Loop& loop, int64_t width);
+  void compute_block(int64_t row, int64_t rows, int64_t column, int64_t columns, char* to) const;
   int group_ = -1, n_ = 0;
   MapKernel kernel_ = nullptr;
+  int64_t itemsize_ = 0, rows_ = 1, width_ = 0;
   char* data_[most_operands];
-  int64_t steps_[most_operands];  // bytes from one element to the next
+  // Bytes from one element to the next, and from one row.
+  int64_t steps_[most_operands], row_steps_[most_operands];
 };
 
 /// Runs all that wait.

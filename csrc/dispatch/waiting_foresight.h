@@ -14,7 +14,7 @@ class Foresight {
   /// The place of an operator that is called now.
   uint16_t arrive(const Pointwise& record, const Arg* args, const Dims& sizes) {
     for (int i = 0; i < record.n_args; ++i)
-      if (args[i].tensor) read(args[i].tensor->storage, false);
+      if (args[i].tensor) read(args[i].tensor->storage);
     // Eleven bits each of the last three operators.
     uint32_t mixed = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&record) >> 4) +
                      static_cast<uint32_t>(sizes.product()) * 2246822519u;
@@ -22,10 +22,9 @@ class Foresight {
     return static_cast<uint16_t>(path_ * 2654435761u >> 20);
   }
   /// What was computed at once and is read by what would have joined it should have waited.
-  /// flat: only if its operands were all contiguous and of its sizes.
-  void read(const Storage* storage, bool flat) {
+  void read(const Storage* storage) {
     for (Early& early : early_)
-      if (early.storage == storage && (early.flat || !flat)) {
+      if (early.storage == storage) {
         joined(early.place);
         early.storage = nullptr;
       }
@@ -34,8 +33,8 @@ class Foresight {
   void alone(uint16_t place) { times_[place] = std::min<uint8_t>(enough, times_[place] + 1); }
   void joined(uint16_t place) { times_[place] = 0; }
   /// The result of an operator that did not wait.
-  void computed(uint16_t place, const Storage* storage, bool flat) {
-    early_[next_++ % std::size(early_)] = {storage, place, flat};
+  void computed(uint16_t place, const Storage* storage) {
+    early_[next_++ % std::size(early_)] = {storage, place};
   }
 
  private:
@@ -43,7 +42,6 @@ class Foresight {
   struct Early {
     const Storage* storage = nullptr;
     uint16_t place = 0;
-    bool flat = false;
   };
   uint8_t times_[4096] = {};  // how often in a row nothing joined the operator of a place
   Early early_[4];

@@ -222,7 +222,7 @@ struct Plan {
   MapKernel kernel = nullptr;  // null: operator by operator, and all that somebody holds is stored
   bool stored[most_nodes] = {};
   Operands operands;
-  int n_nodes = 0, n_out = 0;
+  int n_nodes = 0, n_out = 0, calls = 0;  // calls: of maths functions, in the kernel
   bool streamed = false;
   char modes[most_operands + 1] = {};
   // Places of the group's inputs, numbers and nodes among those of the kernel, -1: not part of it.
@@ -362,6 +362,7 @@ bool make_plan(Group& group, const Storage* wanted_result, Plan& plan) {
     Compiled& known = kernels()[key];
     if (known.kernel && (patience == 0 || pays(group, plan, known.calls)))
       plan.kernel = known.kernel;
+    plan.calls = known.calls;
     if (!known.kernel && !known.asked && ++known.seen > patience) {
       known.asked = true;
       if (patience == 0) {
@@ -399,11 +400,11 @@ void finish(Group& group) {
 bool waits_for_last_reader(const Tensor& t) {
   const Storage& s = *t.storage;
   if (t.numel < least_numel || s.version.references != 1 || !t.contiguous) return false;
-  if (foresees && !s.waiting) foresight.read(&s, true);
+  if (foresees && !s.waiting) foresight.read(&s);
   return s.waiting_node >= 0 && Py_REFCNT(const_cast<Tensor&>(t).py()) == 1;
 }
 
-Pieces::Pieces(const Tensor& t) {
+Pieces::Pieces(const Tensor& t, int64_t width) {
   Storage* s = t.storage;
   Plan plan;
   int g;
@@ -411,7 +412,7 @@ Pieces::Pieces(const Tensor& t) {
     if (s->waiting_node < 0) return;
     g = bit(s->waiting);
     const Group& group = groups[g];
-    if (group.running || !group.flat || group.numel != t.numel || t.offset ||
+    if (group.running || group.numel != t.numel || t.offset ||
         t.dtype != group.nodes[s->waiting_node].dtype)
       return;
     foresight.joined(group.nodes[0].place);
@@ -421,13 +422,33 @@ Pieces::Pieces(const Tensor& t) {
   if (!plan.kernel) return;
   kernel_ = plan.kernel;
   n_ = plan.operands.n;
+  itemsize_ = itemsize(t.dtype);
+  width_ = width ? width : t.numel;
+  rows_ = t.numel / width_;
   for (int k = 0; k < n_; ++k) {
     data_[k] = plan.operands.data[k];
     steps_[k] = plan.operands.number[k] ? 0 : plan.operands.itemsizes[k];
+    row_steps_[k] = steps_[k] * width_;
   }
+  // Rows of norms and the like: backward reads them too, and would compute the functions again.
+  if (!groups[g].flat && (plan.calls > 0 || !lay_out(loop_over(groups[g], plan.operands), width)))
+    return;
   ++counted.runs, ++counted.fused, ++counted.in_pieces;
   groups[g].running = true;
   group_ = g;
+}
+
+/// False where the loop is not one over rows, of this width if it is given.
+bool Pieces::lay_out(const Loop& loop, int64_t width) {
+  const bool rows = loop.ndim() == 2;
+  if (loop.ndim() > 2 || loop.stride(0, 0) != itemsize_ || (rows && width && loop.size(0) != width))
+    return false;
+  if (rows) width_ = loop.size(0), rows_ = loop.size(1);
+  for (int k = 0; k < n_; ++k) {
+    steps_[k] = loop.stride(0, k);
+    row_steps_[k] = rows ? loop.stride(1, k) : steps_[k] * width_;
+  }
+  return true;
 }
 
 Pieces::~Pieces() {
@@ -438,11 +459,32 @@ Pieces::~Pieces() {
 }
 
 void Pieces::compute(int64_t begin, int64_t end, char* to) const {
-  static constexpr int64_t none[most_operands] = {};
+  while (begin < end) {
+    const int64_t row = begin / width_, column = begin % width_;
+    const int64_t rows = column ? 0 : (end - begin) / width_;
+    const int64_t columns = rows ? width_ : std::min(width_ - column, end - begin);
+    compute_block(row, std::max<int64_t>(rows, 1), column, columns, to);
+    const int64_t done = std::max<int64_t>(rows, 1) * columns;
+    begin += done;
+    to += done * itemsize_;
+  }
+}
+
+void Pieces::compute_columns(int64_t begin, int64_t end, char* to) const {
+  compute_block(0, rows_, begin, end - begin, to);
+}
+
+void Pieces::compute_block(int64_t row, int64_t rows, int64_t column, int64_t columns,
+                           char* to) const {
   char* at[most_operands];
+  int64_t row_steps[most_operands];
   at[0] = to;
-  for (int k = 1; k < n_; ++k) at[k] = data_[k] + begin * steps_[k];
-  kernel_(end - begin, 1, begin, at, steps_, none);
+  row_steps[0] = columns * itemsize_;
+  for (int k = 1; k < n_; ++k) {
+    at[k] = data_[k] + row * row_steps_[k] + column * steps_[k];
+    row_steps[k] = row_steps_[k];
+  }
+  kernel_(columns, rows, row * width_ + column, at, steps_, row_steps);
 }
 
 void run_group(int g, const Storage* wanted_result) {
