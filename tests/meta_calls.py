@@ -137,7 +137,7 @@ linalg.tensorinv(s.reshape(3, 3), ind=1) | linalg.tensorsolve(s, v[:3]) | fft.ff
 fft.ifftn(x) | fft.fft2(image) | fft.ifft2(x) | fft.rfft(x) | fft.irfft(z) | fft.rfftn(x) | fft.irfftn(z) | fft.rfft2(x)
 fft.irfft2(z) | fft.hfft(z) | fft.ihfft(x) | fft.hfftn(z) | fft.ihfftn(x) | fft.hfft2(z) | fft.ihfft2(x)
 fft.fftshift(x) | fft.ifftshift(x) | nn.functional.gelu(x) | nn.functional.linear(x, m.t(), v[:3])
-nn.functional.embedding_bag(ii, emb) | nn.functional.adaptive_avg_pool2d(image, 3)
+nn.functional.embedding_bag(ii, emb) | nn.functional.embedding_bag(ii, emb, mode="sum", per_sample_weights=p[:, :3]) | nn.functional.adaptive_avg_pool2d(image, 3)
 nn.functional.adaptive_avg_pool3d(block, 2) | nn.functional.adaptive_max_pool2d(image, 3)
 nn.functional.adaptive_max_pool3d(block, 2) | nn.functional.affine_grid(grid[:, :2, :3, 0], (2, 1, 4, 4))
 nn.functional.alpha_dropout(x) | nn.functional.avg_pool2d(image, 2) | nn.functional.avg_pool3d(block, 2)

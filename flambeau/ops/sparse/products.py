@@ -93,6 +93,8 @@ def _sampled(ctx, x, y, rows):
     """x[row] . y[column] of each entry."""
     ctx.save_for_backward(x, y)
     ctx.rows = rows
+    if x.is_meta or y.is_meta:
+        return x.new_empty(rows.columns.shape[0])
     return _core.sparse.sampled(rows.rows, rows.columns, x, y)
 
 
