@@ -25,7 +25,7 @@ GOAL = 1.5  # times as many speeches are told right as by always naming the one 
 def tokens(text):
     """The words and signs of a text, in small letters."""
     try:
-        from nltk.tokenize import wordpunct_tokenize
+        from nltk.tokenize import wordpunct_tokenize  # type: ignore[import-not-found]
     except ImportError:
         return re.findall(r"\w+|[^\w\s]+", text.lower())
     return wordpunct_tokenize(text.lower())

@@ -7,6 +7,8 @@ A DTensor knows the first dimension of its mesh. Where there are more, its local
 operators compute on it goes by the rules again, so no rule knows of several dimensions.
 """
 
+from operator import attrgetter
+
 import flambeau
 
 from ..._C import DisableTorchFunctionSubclass
@@ -170,9 +172,9 @@ class DTensor(flambeau.Tensor):
 
     # -- what a tensor is asked
 
-    @property
-    def device(self):
-        return self._local_tensor.device
+    device = property(attrgetter("_local_tensor.device"))
+    is_leaf = property(attrgetter("_local_tensor.is_leaf"))
+    grad_fn = property(attrgetter("_local_tensor.grad_fn"))
 
     @property
     def requires_grad(self):
@@ -185,14 +187,6 @@ class DTensor(flambeau.Tensor):
     def requires_grad_(self, requires_grad=True):
         self._local_tensor.requires_grad_(requires_grad)
         return self
-
-    @property
-    def is_leaf(self):
-        return self._local_tensor.is_leaf
-
-    @property
-    def grad_fn(self):
-        return self._local_tensor.grad_fn
 
     @property
     def grad(self):

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import statistics
 import textwrap
+from operator import attrgetter
 
 import flambeau as torch
 
@@ -162,9 +163,10 @@ class Measurement:
         """Whether the interquartile range is below this part of the median."""
         return self.iqr < threshold * self.median
 
-    @property
-    def title(self):
-        return self.task_spec.title
+    title, stmt, setup, label, sub_label, description, num_threads = (
+        property(attrgetter(f"task_spec.{name}"))
+        for name in ("title", "stmt", "setup", "label", "sub_label", "description", "num_threads")
+    )
 
     @property
     def env(self):
@@ -174,30 +176,6 @@ class Measurement:
     @property
     def as_row_name(self):
         return self.task_spec.sub_label or self.task_spec.stmt or "[Unknown]"
-
-    @property
-    def stmt(self):
-        return self.task_spec.stmt
-
-    @property
-    def setup(self):
-        return self.task_spec.setup
-
-    @property
-    def label(self):
-        return self.task_spec.label
-
-    @property
-    def sub_label(self):
-        return self.task_spec.sub_label
-
-    @property
-    def description(self):
-        return self.task_spec.description
-
-    @property
-    def num_threads(self):
-        return self.task_spec.num_threads
 
     def __repr__(self):
         unit, length = select_unit(self.median)

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from urllib.error import URLError
 
@@ -115,17 +116,9 @@ class WeightsEnum(enum.Enum):
 
     __str__ = __repr__
 
-    @property
-    def url(self):
-        return self.value.url
-
-    @property
-    def transforms(self):
-        return self.value.transforms
-
-    @property
-    def meta(self):
-        return self.value.meta
+    url = property(attrgetter("value.url"))
+    transforms = property(attrgetter("value.transforms"))
+    meta = property(attrgetter("value.meta"))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import math
 from collections import OrderedDict
+from typing import Any
 
 from .... import Tensor, arange, cat, exp, log, nn, no_grad, randperm, where, zeros, zeros_like
 from ....nn import functional as F
@@ -256,5 +257,6 @@ class Detector(nn.Module):
             features = OrderedDict([("0", features)])
         return images, targets, first_sizes, features
 
-    def eager_outputs(self, losses, detections):
+    def eager_outputs(self, losses, detections) -> Any:
+        """Losses by name while it trains, else detections, a dict for each image."""
         return losses if self.training else detections
