@@ -164,9 +164,7 @@ def test_data_is_assigned_and_written():
     assert x.shape == (5,) and x.requires_grad
     with pytest.raises(TypeError, match="data: takes a Tensor, not NoneType"):
         x.data = None
-    with pytest.raises(
-        RuntimeError, match=r"data: cannot be deleted"
-    ):
+    with pytest.raises(RuntimeError, match=r"data: cannot be deleted"):
         del x.data
     with pytest.raises(RuntimeError, match="cannot take data of dtype int64"):
         x.data = torch.ones(1, dtype=torch.int64)

@@ -120,12 +120,15 @@ class Words {
     int64_t a_row = p_.lda / group;
     if (!in_place) {
       Word* packed = Workspace::get<Word>(packed_a_slot, p_.M * n_words_);
-      if (pack_a)
-        parallel_ranges(p_.M, std::max(task_rows, ceil_div(packed_words, n_words_)),
-                        [&](int64_t begin, int64_t end) {
-                          for (int64_t i = begin; i < end; i += task_rows)
-                            pack_rows(i, std::min(end, i + task_rows), packed);
-                        });
+      if (pack_a) {
+        const Spread tasks =
+            Spread::shared(p_.M, std::max(task_rows, packed_words / (n_words_ + row_words)));
+        parallel_for(tasks.n_parts, [&](int64_t task) {
+          const int64_t end = tasks.begin(task + 1);
+          for (int64_t i = tasks.begin(task); i < end; i += task_rows)
+            pack_rows(i, std::min(end, i + task_rows), packed);
+        });
+      }
       a = packed;
       a_row = n_words_;
     }
@@ -147,11 +150,14 @@ class Words {
                         for (int64_t panel = begin; panel < end; ++panel) pack_panel(panel, b);
                       });
     // A panel of B stays in the second-level cache while the rows of a task pass by.
-    parallel_ranges(panels_.n_parts * row_tasks_.n_parts,
-                    ceil_div(task_work, panel_words * task_rows), [&](int64_t begin, int64_t end) {
-                      for (int64_t task = begin; task < end; ++task)
-                        multiply(task / row_tasks_.n_parts, task % row_tasks_.n_parts, a, a_row, b);
-                    });
+    const int64_t element_words = kernels_.vectors * kernels_.lanes * finish_words;
+    const Spread tasks =
+        Spread::shared(panels_.n_parts * row_tasks_.n_parts,
+                       ceil_div(task_work, (panel_words + element_words) * task_rows));
+    parallel_for(tasks.n_parts, [&](int64_t task) {
+      for (int64_t i = tasks.begin(task); i < tasks.begin(task + 1); ++i)
+        multiply(i / row_tasks_.n_parts, i % row_tasks_.n_parts, a, a_row, b);
+    });
   }
 
  private:
@@ -159,8 +165,10 @@ class Words {
   /// Whether neighbours in memory are a word.
   static constexpr bool lies_as_words =
       bits == 8 * sizeof(Bits) && std::endian::native == std::endian::little;
-  /// Words that are worth a thread: to pack, and times rows to multiply.
+  /// Words that are worth a thread: to pack, and times rows to multiply; and as how many of them a
+  /// row counts that is packed, and an element that is finished.
   static constexpr int64_t packed_words = 1 << 15, task_work = 1 << 18;
+  static constexpr int64_t row_words = 8, finish_words = 8;
 
   /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
   static Word word_at(const Bits* from, int64_t step, int n) {
@@ -199,6 +207,16 @@ class Words {
   /// At most task_rows rows of A.
   void pack_rows(int64_t begin, int64_t end, Word* a) const {
     if (!p_.trans_a) {
+      const int64_t whole = p_.K / group, rest = p_.K % group;
+      if (whole < 16) {
+        Word* to = a + begin * n_words_;
+        for (int64_t i = begin; i < end; ++i) {
+          const Bits* from = a_ + i * p_.lda;
+          for (int64_t w = 0; w < whole; ++w) *to++ = word_at(from + w * group, 1, group);
+          if (rest) *to++ = word_at(from + whole * group, 1, static_cast<int>(rest));
+        }
+        return;
+      }
       for (int64_t i = begin; i < end; ++i)
         pack_run(a_ + i * p_.lda, 0, n_words_, a + i * n_words_, 1);
       return;

@@ -338,3 +338,11 @@ def test_addmm_of_complex_numbers_has_conjugated_gradients():
         ]
         scaled = lambda x, a, b: operator(x, a, b, beta=0.5, alpha=2.0)
         assert gradcheck(scaled, operands)
+
+
+def test_bfloat16_results_keep_denormal_numbers():
+    """The instruction that rounds makes them 0."""
+    bias = flambeau.tensor([1e-40, -1e-39, 0.0, 2.0, 1.5] * 14).bfloat16()
+    none = flambeau.zeros(70, 70).bfloat16()
+    found = flambeau.nn.functional.linear(none, none, bias)
+    assert found.equal(bias.expand(70, 70)) and (found[:, :2] != 0).all()
