@@ -387,8 +387,10 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
         gesdd(job, &M, &N, a + b * m * n, &M, s, u, &M, vt, &H, work, length, iwork, bad,
               one_letter);
     };
-    run(0, &size, &query, nullptr, nullptr, &ignored);
-    Int length = length_of(size);
+    // What small ones need at least is what they would ask for.
+    const bool small = !is_complex_v<T> && longer <= by_steps;
+    if (!small) run(0, &size, &query, nullptr, nullptr, &ignored);
+    Int length = small ? static_cast<Int>(4 * k * k + 10 * k + 2 * longer) : length_of(size);
     each_matrix(count, 20 * m * n * k, [&](int64_t b) {
       std::vector<T> work(length);
       std::vector<R> rwork(is_complex_v<T> ? reals : 0);
@@ -449,9 +451,9 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
     if (X->numel == 0 || m == 0) return std::tuple{X, rank};
     TensorRef factors = copy_by_columns<T>(A), right = copy_by_columns<T>(B);
     Routine<T> gelsy("gelsy");
-    Int M = m, N = n, K = k, H = high, query = -1, ignored, found;
+    Int M = m, N = n, K = k, H = high, query = -1;
     R limit = static_cast<R>(rcond);
-    T size(0), *a = elements<T>(factors), *x = elements<T>(X);
+    T *a = elements<T>(factors), *x = elements<T>(X);
     const T* b = elements<T>(right);
     auto run = [&](T* matrix, T* solution, Int* order, Int* r, T* work, Int* length, R* reals) {
       Int info = 0;
@@ -460,8 +462,6 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
       else
         gelsy(&M, &N, &K, matrix, &M, solution, &H, order, &limit, r, work, length, &info);
     };
-    run(a, x, &ignored, &found, &size, &query, nullptr);
-    Int length = length_of(size);
     auto put = [&](int64_t i, const std::vector<T>& solution, int64_t r) {
       rank->template as<int64_t>()[i] = r;
       for (int64_t row = 0; row < n; ++row)
@@ -484,7 +484,12 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
     };
     each_matrix(count, 2 * m * n * (std::min(m, n) + k), [&](int64_t i) {
       if (plain(i)) return;
-      std::vector<T> work(length), solution(high * k);
+      Int ignored, found;
+      T size(0);
+      std::vector<T> solution(high * k);
+      run(a + i * m * n, solution.data(), &ignored, &found, &size, &query, nullptr);
+      Int length = length_of(size);
+      std::vector<T> work(length);
       std::vector<R> reals(2 * n);
       std::vector<Int> order(n, 0);
       for (int64_t j = 0; j < k; ++j)

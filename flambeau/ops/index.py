@@ -10,6 +10,7 @@ from .core import operators as fl
 from .core.arguments import common_shape, some, wrap_dim
 from .core.declare import composite, operator, primitive
 from .core.ways import native_way
+from .core.zeros import into_zeros
 
 
 @primitive(out="exact")
@@ -30,8 +31,7 @@ def gather(ctx, input, dim, index, *, sparse_grad=False):
 
 
 def _gather_backward(grad_output, shape, dim, index):
-    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
-    return fl.scatter_add(zeros, dim, index, grad_output)
+    return into_zeros("scatter_add", shape, grad_output, dim, index, grad_output)
 
 
 @gather.derivative
@@ -63,10 +63,9 @@ def index_select(ctx, input, dim, index):
 
 
 def _index_select_backward(grad_output, shape, dim, index):
-    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
     if not shape:
-        return zeros + grad_output.sum()
-    return fl.index_add(zeros, dim, index.reshape(-1), grad_output)
+        return grad_output.sum()
+    return into_zeros("index_add", shape, grad_output, dim, index.reshape(-1), grad_output)
 
 
 @index_select.derivative
@@ -94,7 +93,7 @@ def _embedding_backward(grad_output, shape, indices, padding_idx=-1, scale=False
         rows = rows / counts.index_select(0, flat).unsqueeze(1)
     if padding_idx >= 0:
         rows = rows.masked_fill((flat == padding_idx).unsqueeze(1), 0)
-    return fl.index_add(fl.zeros(shape, dtype=rows.dtype, device=rows.device), 0, flat, rows)
+    return into_zeros("index_add", shape, rows, 0, flat, rows)
 
 
 def _sparse_embedding_backward(grad_output, shape, indices, padding_idx=-1):
@@ -135,7 +134,6 @@ def bag_sums(ctx, weight, index, offsets, mean):
 @bag_sums.derivative
 def _(ctx, grad_output):
     index, offsets = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device)
     if offsets is None:
         if ctx.mean:
             grad_output = grad_output / max(index.size(1), 1)
@@ -145,7 +143,8 @@ def _(ctx, grad_output):
         if ctx.mean:
             grad_output = grad_output / counts.clamp(min=1).unsqueeze(1)
         rows = grad_output.index_select(0, fl.repeat_interleave(counts))
-    return fl.index_put(zeros, (index,), rows, accumulate=True), None, None, None
+    grad = into_zeros("index_put", ctx.shape, rows, (index,), rows, accumulate=True)
+    return grad, None, None, None
 
 
 @primitive(out="exact")
@@ -171,12 +170,7 @@ def _check_places(operator, index):
 @take.derivative
 def _(ctx, grad_output):
     (index,) = ctx.saved
-    return fl.put(
-        fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device),
-        index,
-        grad_output,
-        accumulate=True,
-    )
+    return into_zeros("put", ctx.shape, grad_output, index, grad_output, accumulate=True)
 
 
 @composite(out="exact")
@@ -227,11 +221,8 @@ def index_cells(ctx, input, indices):
 
 @index_cells.derivative
 def _(ctx, grad_output):
-    return fl.index_put(
-        fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device),
-        ctx.saved,
-        grad_output,
-        accumulate=True,
+    return into_zeros(
+        "index_put", ctx.shape, grad_output, tuple(ctx.saved), grad_output, accumulate=True
     )
 
 
@@ -379,10 +370,9 @@ index_get.__name__ = "index"  # as its node is called
 
 
 def _index_backward(grad_output, shape, *indices):
-    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
     if is_whole_mask(indices, shape):
-        return fl.masked_scatter(zeros, indices[0], grad_output)
-    return fl.index_put(zeros, indices, grad_output, accumulate=True)
+        return into_zeros("masked_scatter", shape, grad_output, indices[0], grad_output)
+    return into_zeros("index_put", shape, grad_output, indices, grad_output, accumulate=True)
 
 
 native_way(index_get, "index", _index_backward)

@@ -5,6 +5,7 @@ from .._core import indexing
 from .core import operators as fl
 from .core.arguments import common_shape
 from .core.declare import composite, primitive
+from .core.zeros import into_zeros
 from .scatter import in_place, private
 
 
@@ -74,8 +75,8 @@ def masked_select(ctx, input, mask):
 def _(ctx, grad_output):
     (mask,) = ctx.saved
     shape = fl.broadcast_shapes(ctx.shape, mask.shape)
-    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
-    return fl.masked_scatter(zeros, mask.expand(shape), grad_output).sum_to_size(ctx.shape)
+    whole = into_zeros("masked_scatter", shape, grad_output, mask.expand(shape), grad_output)
+    return whole.sum_to_size(ctx.shape)
 
 
 @private

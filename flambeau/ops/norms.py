@@ -152,7 +152,8 @@ def _largest(values, dim, keepdim=False):
 
 def _singular_values_norm(x, dims, ord, keepdim):
     """The norms of matrices that need their singular values: "nuc", 2 and -2."""
-    values = fl.linalg.svdvals(fl.movedim(x, dims, (-2, -1)))
+    last = dims == (x.dim() - 2, x.dim() - 1)
+    values = fl.linalg.svdvals(x if last else fl.movedim(x, dims, (-2, -1)))
     result = (
         values.sum(-1) if ord == "nuc" else _largest(values, -1) if ord == 2 else values.amin(-1)
     )

@@ -5,6 +5,7 @@ from .core import operators as fl
 from .core.arguments import some, wrap_dim
 from .core.declare import composite, primitive
 from .core.results import result_type
+from .core.zeros import into_zeros
 from .scatter import private
 
 
@@ -155,11 +156,12 @@ def _keep_places(ctx, input, dim, result):
 
 def _to_places(ctx, grad_values):
     (indices,) = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype, device=grad_values.device)
     if grad_values.dtype in (fl.float16, fl.bfloat16):  # a sum of ones would stay at 2048 or 256
-        wide = fl.scatter_add(zeros.float(), ctx.dim, indices, grad_values.float())
-        return wide.to(grad_values.dtype)
-    return fl.scatter_add(zeros, ctx.dim, indices, grad_values)
+        wide = grad_values.float()
+        return into_zeros("scatter_add", ctx.shape, wide, ctx.dim, indices, wide).to(
+            grad_values.dtype
+        )
+    return into_zeros("scatter_add", ctx.shape, grad_values, ctx.dim, indices, grad_values)
 
 
 Cummax = result_type("cummax", "values indices")

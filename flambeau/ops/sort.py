@@ -9,16 +9,16 @@ from .core import operators as fl
 from .core.declare import composite, primitive
 from .core.results import result_type
 from .core.ways import native_way
+from .core.zeros import into_zeros
 from .scatter import private
 
 
 def _give_back(ctx, grad_values):
     """grad_values, put where the values were taken from."""
     (indices,) = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype, device=grad_values.device)
     if ctx.shape and grad_values.dim() < len(ctx.shape):
         grad_values, indices = grad_values.unsqueeze(ctx.dim), indices.unsqueeze(ctx.dim)
-    return fl.scatter(zeros, ctx.dim, indices, grad_values)
+    return into_zeros("scatter", ctx.shape, grad_values, ctx.dim, indices, grad_values)
 
 
 def _keep(ctx, input, dim, result):

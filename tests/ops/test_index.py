@@ -317,3 +317,34 @@ def test_two_indices_with_a_whole_dim_between():
         x[:, :, :, i]
     with pytest.raises(IndexError):
         x[:, fl.tensor([3])]
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x[x > 0],
+        lambda x, i: x.gather(0, i.unsqueeze(1).expand(-1, 4)),
+        lambda x, i: x.index_select(0, i),
+        lambda x, i: x.take(i),
+        lambda x, i: x.masked_select(x > 0),
+        lambda x, i: x.sort(0)[0],
+        lambda x, i: x.cummax(0)[0],
+        lambda x, i: fl.nn.functional.embedding(i, x),
+        lambda x, i: fl.nn.functional.embedding_bag(i.view(1, -1), x, mode="sum"),
+    ],
+)
+def test_gradients_of_picks_recorded_or_not(pick):
+    """Written in place where nothing is recorded, out of place where something is: the same bits."""
+    x = fl.from_numpy(np.random.default_rng(3).standard_normal((5, 4)).astype("float32"))
+    x.requires_grad_()
+    i = fl.tensor([1, 3, 1, 0])
+    result = pick(x, i)
+    grad = fl.from_numpy(np.random.default_rng(4).standard_normal(result.shape).astype("float32"))
+    (plain,) = fl.autograd.grad(result, x, grad, retain_graph=True)
+    (recorded,) = fl.autograd.grad(result, x, grad.requires_grad_(), create_graph=True)
+    assert recorded.requires_grad and not plain.requires_grad
+    assert fl.equal(plain, recorded)
+    grads = fl.stack([grad.detach(), 2 * grad.detach()])
+    (stacked,) = fl.autograd.grad(result, x, grads, is_grads_batched=True)
+    assert fl.equal(stacked, fl.stack([plain, 2 * plain]))

@@ -12,9 +12,9 @@ namespace flambeau {
 
 namespace {
 
-/// So many integers are shuffled where they stand; more are first dealt into piles for the
-/// first-level cache.
-constexpr int64_t most_at_once = int64_t{1} << 15, pile = int64_t{1} << 12;
+/// So many integers, which the nearer caches hold, are shuffled where they stand in less time than
+/// dealing takes; more are first dealt into piles for the first-level cache.
+constexpr int64_t most_at_once = int64_t{1} << 18, pile = int64_t{1} << 12;
 constexpr int64_t most_piles = 4096;
 /// Integers dealt from one stream of random numbers.
 constexpr int64_t chunk = int64_t{1} << 16;

@@ -348,6 +348,43 @@ void grid_backward_group(const GridTask<T>& task) {
   }
 }
 
+/// The nearest pixels of points [begin, begin + count) of images: the one behind the last stands
+/// for those outside in seen, the last one in places. Whether there are such.
+template <class T>
+bool nearest_pixels(const GridShape& shape, const T* grid, int64_t begin, int count, int32_t* seen,
+                    int32_t* places) {
+  using C = Coordinates<T>;
+  using V = typename C::V;
+  typedef typename Group<int32_t, C::lanes>::unaligned Stored;
+  const auto outside = static_cast<int32_t>(shape.pixels());
+  const auto width = static_cast<int32_t>(shape.sizes[1]);
+  typename C::Places missing = {};
+  for (int first = 0; first < count; first += C::lanes) {
+    V point[2];
+    load_points<T, 2>(grid + (begin + first) * 2, count - first, point);
+    typename C::Places place[2];
+#pragma GCC unroll 2
+    for (int d = 0; d < 2; ++d) {
+      const T size = static_cast<T>(shape.sizes[d]);
+      V at = shape.corners ? (point[d] + 1) / 2 * (size - 1) : ((point[d] + 1) * size - 1) / 2;
+      V no_slope = {};
+      C::bring_inside(shape, size, at, no_slope);
+      // What no integer holds, NaN too, becomes -1, which is outside.
+      const V near = nearest_whole(at);
+      place[d] = __builtin_convertvector((near >= 0) & (near < size) ? near : splat(T(-1)),
+                                         typename C::Places);
+    }
+    const auto gone = (place[0] | place[1]) < 0;
+    const typename C::Places pixel = place[0] * width + place[1];
+    *reinterpret_cast<Stored*>(seen + first) = gone ? outside - typename C::Places{} : pixel;
+    *reinterpret_cast<Stored*>(places + first) = gone ? outside - 1 - typename C::Places{} : pixel;
+    missing |= gone;
+  }
+  int32_t any = 0;
+  for (int i = 0; i < C::lanes; ++i) any |= missing[i];
+  return any != 0;
+}
+
 /// The nearest pixels of all points, plane by plane: one stays in the nearest cache while many
 /// points are read from it.
 template <class T>
@@ -355,7 +392,6 @@ void grid_nearest_few(const GridTask<T>& task) {
   constexpr int many = 32 * grid_block;
   const int64_t pixels = task.shape->pixels(), points = task.shape->points;
   const auto outside = static_cast<int32_t>(pixels);
-  Located<T> at = {};
   // Where the points are, and what is read there: of those outside the last pixel, for the time.
   int32_t seen[many], places[many];
   bool has_outside[many / grid_block];
@@ -363,15 +399,21 @@ void grid_nearest_few(const GridTask<T>& task) {
     const int count = static_cast<int>(task.end - begin < many ? task.end - begin : many);
     for (int first = 0; first < count; first += grid_block) {
       const int n = count - first < grid_block ? count - first : grid_block;
-      locate(*task.shape, task.grid, begin + first, n, false, at);
-      int32_t missing = 0;
-      for (int i = 0; i < grid_block; ++i) {
-        const int32_t pixel = at.pixel[0][i];
-        seen[first + i] = pixel;
-        places[first + i] = pixel == outside ? outside - 1 : pixel;
-        missing |= i < n && pixel == outside ? -1 : 0;
+      bool missing = false;
+      if (task.shape->ndim == 2) {
+        missing =
+            nearest_pixels(*task.shape, task.grid, begin + first, n, seen + first, places + first);
+      } else {
+        Located<T> at;
+        locate(*task.shape, task.grid, begin + first, n, false, at);
+        for (int i = 0; i < n; ++i) {
+          const int32_t pixel = at.pixel[0][i];
+          seen[first + i] = pixel;
+          places[first + i] = pixel == outside ? outside - 1 : pixel;
+          missing |= pixel == outside;
+        }
       }
-      has_outside[first / grid_block] = missing != 0;
+      has_outside[first / grid_block] = missing;
     }
     for (int64_t c = 0; c < task.channels; ++c) {
       const T* plane = task.packed + c * pixels;

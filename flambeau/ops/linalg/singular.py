@@ -362,8 +362,12 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
     own = A.shape[:-2]
     batch = common_shape("linalg.lstsq", own, right.shape[:-2], what="batch")
-    A, right = A.expand(*batch, m, n), right.expand(*batch, *right.shape[-2:])
-    finite = _finite(A) & _finite(right)
+    if own != batch:
+        A = A.expand(*batch, m, n)
+    if right.shape[:-2] != batch:
+        right = right.expand(*batch, *right.shape[-2:])
+    all_finite = every(A.isfinite()) and every(right.isfinite())
+    finite = None if all_finite else _finite(A) & _finite(right)
     scaled, power = _within_range(right)
     if driver in ("gelsd", "gelss"):
         solution = linalg_pinv(A, rtol=rtol) @ scaled
@@ -373,14 +377,18 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         solution, rank = _least_squares(A, scaled, float(rtol), driver == "gels")
         if driver == "gels" and right.size(-1):
             # As LAPACK has it: zeros alone have zeros for a solution.
-            failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1) & finite).to(fl.int32)
-            lapack.raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
-        values = solution.detach().abs()
+            failed = (rank < min(m, n)) & (A != 0).any(-1).any(-1)
+            failed = failed if all_finite else failed & finite
+            lapack.raise_where(
+                "linalg.lstsq", failed.to(fl.int32), "driver 'gels' needs a matrix of full rank"
+            )
+        values = None
     if power is not None:
         solution = solution * power
-    if not every(finite):  # which the library takes for zeros
+    if not all_finite:  # which the library takes for zeros
         solution = solution + fl.where(finite, 0, math.nan)[..., None, None].to(A.dtype)
-    residuals = solution.abs().reshape(-1)[:0]
+    nothing = fl.empty(0, dtype=A.dtype.to_real(), device=A.device)
+    residuals = nothing
     if (
         m > n
         and (driver == "gels" or every(rank == n))
@@ -395,9 +403,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         fl.empty(0, dtype=fl.int64, device=A.device)
         if driver == "gels"
         else lapack.of_first_batch(rank, own),
-        lapack.of_first_batch(values, own, 1)
-        if driver in ("gelsd", "gelss")
-        else values.new_empty(0),
+        nothing.clone() if values is None else lapack.of_first_batch(values, own, 1),
     )
 
 
