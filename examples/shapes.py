@@ -119,7 +119,7 @@ def main():
     for step in range(1, args.steps + 1):
         images, targets = zip(*(made_image() for _ in range(8)))
         losses = model.train()(list(images), list(targets))
-        loss = sum(losses.values())
+        loss = torch.stack(list(losses.values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

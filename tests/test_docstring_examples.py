@@ -18,6 +18,7 @@ PACKAGES = [
     "flambeau.vision.ops",
     "flambeau.autograd.anomaly_mode",
     "flambeau.autograd.differentiate",
+    "flambeau.autograd.function",
     "flambeau.autograd.grad_mode",
     "flambeau.autograd.gradcheck",
     "flambeau.legacy",
@@ -59,13 +60,13 @@ def test_examples(name):
 
 # How many public classes and functions of a namespace may lack an example: who writes one lowers it.
 LACKING = {
-    "nn": 18,
+    "nn": 6,
     "optim": 0,
     "optim.lr_scheduler": 0,
-    "utils.data": 11,
+    "utils.data": 5,
     "distributions": 1,
-    "autograd": 5,
-    "nn.utils": 3,
+    "autograd": 4,
+    "nn.utils": 1,
     "nn.init": 11,
     "func": 0,
     "vision.ops": 0,

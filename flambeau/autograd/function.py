@@ -39,21 +39,24 @@ FunctionCtx.saved_variables = property(_saved_variables)
 class Function:
     """The base of operators with a backward of their own.
 
-    class Cube(Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x**3
-
-        @staticmethod
-        def backward(ctx, grad_output):
-            (x,) = ctx.saved_tensors
-            return 3 * x**2 * grad_output
-
-    y = Cube.apply(x)
-
     backward gets one gradient for each output and returns one, or None, for each argument of forward.
     Alternatively forward takes no ctx, and setup_context(ctx, inputs, output) saves what is needed.
+
+    Example:
+        >>> class Cube(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x**3
+        ...
+        ...     @staticmethod
+        ...     def backward(ctx, grad_output):
+        ...         (x,) = ctx.saved_tensors
+        ...         return 3 * x**2 * grad_output
+        >>> x = torch.tensor(2.0, requires_grad=True)
+        >>> Cube.apply(x).backward()
+        >>> x.grad
+        tensor(12.)
     """
 
     _backward_cls = FunctionCtx

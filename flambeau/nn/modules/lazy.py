@@ -149,15 +149,23 @@ class _LazyConv(LazyModuleMixin):
         self.reset_parameters()
 
 
-def _lazy(base, mixin, learned, **members):
-    """`base` whose number `learned` comes from the first input."""
-    doc = f"{base.__name__} with {learned} from its first input."
+def _lazy(base, mixin, learned, given, **members):
+    """`base` whose number `learned` comes from the first input; given: the arguments of an example, as text."""
+    sizes = ", ".join("5" * int(base.__name__[-2]))
+    doc = f"""{base.__name__} with {learned} from its first input.
+
+    Example:
+        >>> layer = nn.Lazy{base.__name__}({given})
+        >>> _ = layer(torch.rand(2, 3, {sizes}))
+        >>> type(layer) is nn.{base.__name__}, layer.{learned}
+        (True, 3)
+    """
     members |= {"cls_to_become": base, "__doc__": doc, "__module__": __name__}
     return type("Lazy" + base.__name__, (mixin, base), members)
 
 
 def _lazy_convs(transposed, *bases):
-    return [_lazy(base, _LazyConv, "in_channels", _transposed=transposed) for base in bases]
+    return [_lazy(base, _LazyConv, "in_channels", "4, 3", _transposed=transposed) for base in bases]
 
 
 LazyConv1d, LazyConv2d, LazyConv3d = _lazy_convs(False, Conv1d, Conv2d, Conv3d)
@@ -211,7 +219,7 @@ class _LazyNorm(LazyModuleMixin):
 
 
 def _lazy_norms(batch, *bases):
-    return [_lazy(b, _LazyNorm, "num_features", _affine=batch, _track=batch) for b in bases]
+    return [_lazy(b, _LazyNorm, "num_features", "", _affine=batch, _track=batch) for b in bases]
 
 
 LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = _lazy_norms(

@@ -29,5 +29,11 @@ def convert_conv2d_weight_memory_format(module, memory_format):
 
 
 def convert_conv3d_weight_memory_format(module, memory_format):
-    """The same of Conv3d and ConvTranspose3d, for torch.channels_last_3d."""
+    """The same of Conv3d and ConvTranspose3d, for torch.channels_last_3d.
+
+    Example:
+        >>> layer = nn.utils.convert_conv3d_weight_memory_format(nn.Conv3d(2, 3, 2), torch.channels_last_3d)
+        >>> layer.weight.is_contiguous(memory_format=torch.channels_last_3d)
+        True
+    """
     return _convert(module, (Conv3d, ConvTranspose3d), memory_format)

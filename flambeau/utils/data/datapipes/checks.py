@@ -27,7 +27,20 @@ class _Switch:
 
 
 class guaranteed_datapipes_determinism(_Switch):
-    """A block in which pipes marked non_deterministic cannot be made."""
+    """A block in which pipes marked non_deterministic cannot be made.
+
+    Example:
+        >>> from flambeau.utils.data import IterDataPipe, guaranteed_datapipes_determinism, non_deterministic
+        >>> @non_deterministic
+        ... class Noise(IterDataPipe):
+        ...     pass
+        >>> try:
+        ...     with guaranteed_datapipes_determinism():
+        ...         Noise()
+        ... except TypeError:
+        ...     print("refused")
+        refused
+    """
 
     _name, _value = "determinism", True
 
@@ -88,6 +101,17 @@ def argument_validation(f):
 
     Raises:
         TypeError: in a call, of an argument that is none.
+
+    Example:
+        >>> from flambeau.utils.data import IterDataPipe, argument_validation
+        >>> @argument_validation
+        ... def first(pipe: IterDataPipe):
+        ...     return next(iter(pipe))
+        >>> try:
+        ...     first([1])
+        ... except TypeError:
+        ...     print("refused")
+        refused
     """
     import inspect
     import typing

@@ -37,7 +37,16 @@ class _Named:
 
 
 class IterDataPipe(_Named, IterableDataset):
-    """A step that gives samples in a stream: subclasses define __iter__."""
+    """A step that gives samples in a stream: subclasses define __iter__.
+
+    Example:
+        >>> from flambeau.utils.data import IterDataPipe
+        >>> class Count(IterDataPipe):
+        ...     def __iter__(self):
+        ...         return iter(range(4))
+        >>> list(Count().map(lambda x: x * 10).batch(2))
+        [[0, 10], [20, 30]]
+    """
 
     functions = {}
 
@@ -49,7 +58,19 @@ class IterDataPipe(_Named, IterableDataset):
 
 
 class MapDataPipe(_Named, Dataset):
-    """A step that gives samples by index: subclasses define __getitem__ and __len__."""
+    """A step that gives samples by index: subclasses define __getitem__ and __len__.
+
+    Example:
+        >>> from flambeau.utils.data import MapDataPipe
+        >>> class Squares(MapDataPipe):
+        ...     def __getitem__(self, index):
+        ...         return index**2
+        ...
+        ...     def __len__(self):
+        ...         return 3
+        >>> Squares().map(lambda x: -x)[2]
+        -4
+    """
 
     functions = {}
 
@@ -69,6 +90,19 @@ class functional_datapipe:
 
     Args:
         name (str): of the method.
+
+    Example:
+        >>> from flambeau.utils.data import IterDataPipe, functional_datapipe
+        >>> @functional_datapipe("twice_each")
+        ... class Twice(IterDataPipe):
+        ...     def __init__(self, source):
+        ...         self.source = source
+        ...
+        ...     def __iter__(self):
+        ...         return (sample for sample in self.source for _ in range(2))
+        >>> from flambeau.utils.data.datapipes.iter import IterableWrapper
+        >>> list(IterableWrapper("ab").twice_each())
+        ['a', 'a', 'b', 'b']
     """
 
     def __init__(self, name, enable_df_api_tracing=False):
@@ -84,7 +118,14 @@ class functional_datapipe:
 
 
 class DataChunk(list):
-    """A batch of samples, still a list."""
+    """A batch of samples, still a list.
+
+    Example:
+        >>> from flambeau.utils.data import DataChunk
+        >>> chunk = DataChunk([1, 2])
+        >>> chunk, isinstance(chunk, list)
+        ([1, 2], True)
+    """
 
     def __init__(self, items):
         super().__init__(items)
