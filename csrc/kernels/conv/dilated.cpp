@@ -2,18 +2,20 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 
 #include "kernels/conv/winograd.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 namespace {
 
+enum Slot { results_slot = 1, images_slot = 7 };  // which winograd.cpp leaves alone
+
 /// Elements of the copies of one step.
-constexpr int64_t most_elements = int64_t{16} << 20;
+constexpr int64_t most_elements = int64_t{4} << 20;
 
 /// The images of every d-th row and column.
 struct Images {
@@ -124,15 +126,15 @@ bool correlate_dilated(const Correlation& c, const float* source, const float* w
   images.dense.n_items = at_once * images.rows * images.columns;
   if (!winograd_fits(images.dense)) return false;
   const Planes in = source_planes(images, c, at_once), out = target_planes(images, c, at_once);
-  const auto from = std::make_unique_for_overwrite<float[]>(in.numel(images));
-  const auto to = std::make_unique_for_overwrite<float[]>(out.numel(images));
+  float* from = Workspace::get<float>(images_slot, in.numel(images));
+  float* to = Workspace::get<float>(results_slot, out.numel(images));
   for (int64_t item = 0; item < c.n_items; item += at_once) {
     const int64_t n = std::min(at_once, c.n_items - item);
     const Planes part_in = source_planes(images, c, n), part_out = target_planes(images, c, n);
     images.dense.n_items = n * images.rows * images.columns;
-    part_in.split(images, source + item * in.channels * in.height * in.width, from.get());
-    if (!correlate_winograd(images.dense, from.get(), weight, bias, relu, to.get())) return false;
-    part_out.join(images, to.get(), target + item * out.channels * out.height * out.width);
+    part_in.split(images, source + item * in.channels * in.height * in.width, from);
+    if (!correlate_winograd(images.dense, from, weight, bias, relu, to)) return false;
+    part_out.join(images, to, target + item * out.channels * out.height * out.width);
   }
   return true;
 }
@@ -143,14 +145,14 @@ bool outer_dilated(const Correlation& c, const float* grad, const float* source,
   if (!found) return false;
   Images& images = *found;
   const Planes in = source_planes(images, c, c.n_items), out = target_planes(images, c, c.n_items);
-  if (in.numel(images) + out.numel(images) > most_elements) return false;
+  if (in.numel(images) + out.numel(images) > 4 * most_elements) return false;
   images.dense.n_items = c.n_items * images.rows * images.columns;
   if (!outer_winograd_fits(images.dense)) return false;
-  const auto from = std::make_unique_for_overwrite<float[]>(in.numel(images));
-  const auto grads = std::make_unique_for_overwrite<float[]>(out.numel(images));
-  in.split(images, source, from.get());
-  out.split(images, grad, grads.get());
-  return outer_winograd(images.dense, grads.get(), from.get(), grad_weight);
+  float* from = Workspace::get<float>(images_slot, in.numel(images));
+  float* grads = Workspace::get<float>(results_slot, out.numel(images));
+  in.split(images, source, from);
+  out.split(images, grad, grads);
+  return outer_winograd(images.dense, grads, from, grad_weight);
 }
 
 }  // namespace flambeau

@@ -147,7 +147,7 @@ std::pair<int64_t, int64_t> taps_of(const Correlation& c, int64_t first, int64_t
 template <class T>
 int tile_vectors(const ConvKernels<T>& kernels, int m, int64_t wanted) {
   if (m == 1 && wanted >= 4) return wanted >= 6 ? 6 : 4;
-  return static_cast<int>(std::min<int64_t>(kernels.tile_v, wanted));
+  return static_cast<int>(balanced(wanted, kernels.tile_v));
 }
 
 }  // namespace
@@ -180,6 +180,9 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
     for (int64_t r : rows.offset)
       for (int64_t k : columns.offset) offset.push_back(r * row_length + k);
   }
+  // Vectors run across the ends of rows, unless whole ones fill a row better.
+  const bool by_rows =
+      columns.count >= 2 * kernels.lanes && round_up(columns.count, kernels.lanes) <= row_length;
   const TileTarget place{row_length, columns.count, rows.target_step * columns.target_size,
                          columns.target_step, target_channel};
 
@@ -210,19 +213,21 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
       const T* w = packed_weight + (group * c.n_target + m0) * n_planes * n_taps;
       const T* add = bias ? bias + group * c.n_target + m0 : nullptr;
       for (int64_t p0 = 0; p0 < n_pixels;) {
-        int64_t left = n_pixels - p0;
+        const int64_t row = p0 / row_length, row_end = row * row_length + columns.count;
+        int64_t left = (by_rows ? row_end : n_pixels) - p0;
         const int v = tile_vectors(kernels, m, ceil_div(left, kernels.lanes));
         int64_t covered = std::min<int64_t>(left, v * kernels.lanes);
         // In place, the last tile starts early enough not to read past the tensor (and, in a short
         // last band, in the rows above it).
         int64_t start = plan.in_place ? std::min(p0, n_pixels - v * kernels.lanes) : p0;
         const auto [first_tap, end_tap] =
-            taps_of(c, row0 + p0 / row_length, row0 + (p0 + covered - 1) / row_length);
+            taps_of(c, row0 + row, row0 + (p0 + covered - 1) / row_length);
         kernels.correlate(m, v, w + first_tap * m, n_taps * m, planes + start, n_planes,
                           source_step, offset.data() + first_tap, end_tap - first_tap, tile);
         kernels.store_tile(m, p0, covered, tile + (p0 - start), v * kernels.lanes, add, relu,
                            out + m0 * target_channel, place);
         p0 += covered;
+        if (by_rows && p0 == row_end) p0 = (row + 1) * row_length;
       }
     }
   };

@@ -1,19 +1,25 @@
 #include "kernels/conv/strided.h"
 
 #include <algorithm>
-#include <memory>
+#include <atomic>
 #include <optional>
 
 #include "kernels/conv/simd.h"
 #include "kernels/conv/winograd.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 namespace {
 
+enum Slot { weights_slot = 1, images_slot = 7 };  // which winograd.cpp leaves alone
+
 /// Elements of the copies of one step.
 constexpr int64_t most_elements = int64_t{4} << 20;
+
+/// Targets of whose phases each is worth a task of its own.
+constexpr int64_t most_pixels = 16384;
 
 bool is_flat(const CorrelationAxis& depths) {
   return depths.tap.size() == 1 && depths.source_size == 1 && depths.count == 1 &&
@@ -117,16 +123,15 @@ bool correlate_strided(const Correlation& c, const float* source, const float* w
   std::optional<Halves> halves = Halves::of(c);
   if (!halves || !winograd_fits(halves->dense)) return false;
   const int64_t at_once = std::clamp<int64_t>(most_elements / halves->numel(), 1, c.n_items);
-  const auto images = std::make_unique_for_overwrite<float[]>(at_once * halves->numel());
-  const auto kernels =
-      std::make_unique_for_overwrite<float[]>(c.groups * halves->dense.weight_group);
+  float* images = Workspace::get<float>(images_slot, at_once * halves->numel());
+  float* kernels = Workspace::get<float>(weights_slot, c.groups * halves->dense.weight_group);
   halves->each_weight(c, [&](int64_t from, int64_t to) { kernels[to] = weight[from]; });
   const int64_t source_item = c.groups * c.n_source * c.axis[1].source_size * c.axis[2].source_size;
   const int64_t target_item = c.groups * c.n_target * c.axis[1].count * c.axis[2].count;
   for (int64_t item = 0; item < c.n_items; item += at_once) {
     halves->dense.n_items = std::min(at_once, c.n_items - item);
-    halves->split(c, halves->dense.n_items, source + item * source_item, images.get());
-    if (!correlate_winograd(halves->dense, images.get(), kernels.get(), bias, relu,
+    halves->split(c, halves->dense.n_items, source + item * source_item, images);
+    if (!correlate_winograd(halves->dense, images, kernels, bias, relu,
                             target + item * target_item))
       return false;
   }
@@ -138,10 +143,10 @@ bool outer_strided(const Correlation& c, const float* grad, const float* source,
   std::optional<Halves> halves = Halves::of(c);
   if (!halves || !outer_winograd_fits(halves->dense)) return false;
   if (c.n_items * halves->numel() > 4 * most_elements) return false;
-  const auto images = std::make_unique_for_overwrite<float[]>(c.n_items * halves->numel());
-  const auto sums = std::make_unique_for_overwrite<float[]>(c.groups * halves->dense.weight_group);
-  halves->split(c, c.n_items, source, images.get());
-  if (!outer_winograd(halves->dense, grad, images.get(), sums.get())) return false;
+  float* images = Workspace::get<float>(images_slot, c.n_items * halves->numel());
+  float* sums = Workspace::get<float>(weights_slot, c.groups * halves->dense.weight_group);
+  halves->split(c, c.n_items, source, images);
+  if (!outer_winograd(halves->dense, grad, images, sums)) return false;
   halves->each_weight(c, [&](int64_t to, int64_t from) { grad_weight[to] = sums[from]; });
   return true;
 }
@@ -172,15 +177,22 @@ bool correlate_strided(const std::vector<Correlation>& phases, const float* sour
   const int64_t height = c.axis[1].target_size, width = c.axis[2].target_size;
   const int64_t source_item = c.groups * c.n_source * c.axis[1].source_size * c.axis[2].source_size;
   const int64_t at_once = std::clamp<int64_t>(most_elements / offset[4], 1, c.n_items);
-  const auto images = std::make_unique_for_overwrite<float[]>(at_once * offset[4]);
+  float* images = Workspace::get<float>(images_slot, at_once * offset[4]);
   for (int64_t item = 0; item < c.n_items; item += at_once) {
     const int64_t n = std::min(at_once, c.n_items - item);
-    for (int i = 0; i < 4; ++i) {
+    std::atomic<bool> finite = true;
+    auto phase = [&](int64_t i) {
       dense[i].n_items = n;
       if (!correlate_winograd(dense[i], source + item * source_item, weight, bias, relu,
-                              images.get() + n * offset[i]))
-        return false;
-    }
+                              images + n * offset[i]))
+        finite = false;
+    };
+    // Few pixels leave a thread nothing to share but whole phases.
+    if (n * height * width <= most_pixels)
+      parallel_for(4, phase);
+    else
+      for (int i = 0; i < 4; ++i) phase(i);
+    if (!finite) return false;
     const int64_t grain = std::max<int64_t>(1, 16384 / (height * width));
     parallel_ranges(n * channels, grain, [&](int64_t begin, int64_t end) {
       for (int64_t plane = begin; plane < end; ++plane)
@@ -188,7 +200,7 @@ bool correlate_strided(const std::vector<Correlation>& phases, const float* sour
           auto row_of = [&](int64_t column) {
             const int64_t phase = place[row % 2][column];
             const int64_t length = dense[phase].axis[2].count, rows = dense[phase].axis[1].count;
-            return images.get() + n * offset[phase] + (plane * rows + row / 2) * length;
+            return images + n * offset[phase] + (plane * rows + row / 2) * length;
           };
           const float *even = row_of(0), *odd = row_of(1);
           float* to = target + ((item * channels + plane) * height + row) * width;

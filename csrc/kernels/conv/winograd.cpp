@@ -21,7 +21,7 @@ constexpr int64_t part_m = 64, apart = 80;
 constexpr int64_t block_tiles = 144;  // tiles multiplied together: 3 panels of 48
 // Sums of this many sources are added up: one long sum over 512 would lose twice as much.
 constexpr int64_t slice = 128;
-enum Slot { weight_slot, source_slot, points_slot, rows_slot };
+enum Slot { weight_slot = 0, points_slot = 2, rows_slot = 3 };  // the others are the callers'
 
 /// One dimension in tiles of 4 results; tile i reads sources 4 i + first ... + taps + 2.
 struct TiledAxis {
@@ -160,9 +160,10 @@ bool winograd_fits(const Correlation& c) {
   // Below 16 channels the transforms cost more than the products they save, and with few tiles
   // those of the weights do.
   const int64_t tiles = ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
-  if (c.n_source < 16 || c.n_target < 16 || c.n_items * tiles < 12) return false;
+  const bool wide = taps_of(c) == 3;
+  if (c.n_source < 16 || c.n_target < 16 || c.n_items * tiles < (wide ? 12 : 32)) return false;
   // Kernels of 2 x 2 save less, of which tiles that are not full leave too little.
-  return taps_of(c) == 3 || tiles * points_of(c) * 10 <= rows.count * columns.count * 4 * 7;
+  return wide || tiles * points_of(c) * 10 <= rows.count * columns.count * 4 * 7;
 }
 
 bool outer_winograd_fits(const Correlation& c) {
@@ -343,11 +344,12 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
   const int64_t n_blocks = ceil_div(c.n_target, block_m);
   const float* packed = pack_weight(c, block_m, weight);
 
-  // Lanes are tiles: a block of them is one register tile wide, whatever items and rows they come
-  // from.
+  // Lanes are tiles: a block of them is at most a register tile wide, whatever items and rows they
+  // come from.
   const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles,
                 lanes = kernels.tile_v * kernels.lanes;
-  const int64_t n_tile_blocks = ceil_div(n_tiles, lanes);
+  const Spread tile_blocks = Spread::shared(ceil_div(n_tiles, kernels.lanes), kernels.tile_v);
+  const int64_t n_tile_blocks = tile_blocks.n_parts;
   // Few tiles: the targets are shared out too, each part transforming the source again.
   int64_t part_blocks = n_blocks;
   while (n_tile_blocks * c.groups * ceil_div(n_blocks, part_blocks) < 16 &&
@@ -366,9 +368,11 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
   parallel_for(n_tile_blocks * c.groups * n_parts, [&](int64_t index) {
     const int64_t part = index % n_parts, group = index / n_parts % c.groups,
                   block = index / n_parts / c.groups;
-    const int64_t n_lanes = std::min(lanes, n_tiles - block * lanes);
+    const int64_t first_tile = tile_blocks.begin(block) * kernels.lanes,
+                  n_lanes =
+                      std::min(tile_blocks.length(block) * kernels.lanes, n_tiles - first_tile);
     const int n_vectors = static_cast<int>(ceil_div(n_lanes, kernels.lanes));
-    const std::vector<Run> runs = runs_of(block * lanes, n_lanes, rows.n_tiles, columns.n_tiles);
+    const std::vector<Run> runs = runs_of(first_tile, n_lanes, rows.n_tiles, columns.n_tiles);
 
     const std::vector<TileChunk> reads = sources.chunks(runs, kernels.lanes),
                                  writes = targets.chunks(runs, kernels.lanes);
@@ -444,7 +448,7 @@ class OuterWinograd {
  private:
   /// Floats of the transformed tiles that a unit keeps at once, and those of the sums of all points
   /// that leave room for them in a cache of 1 MiB.
-  static constexpr int64_t unit_points = 512 << 10, most_sums = 192 << 10;
+  static constexpr int64_t unit_points = 1 << 20, most_sums = 256 << 10;
   /// Tiles and products that are worth a unit.
   static constexpr int64_t least_tiles = 64, least_products = 1 << 20, wanted_units = 8;
 
