@@ -76,6 +76,43 @@ def test_what_goes_by_values_is_refused(function, message):
         torch.vmap(function)(X.clone())
 
 
+@pytest.mark.parametrize(
+    "write",
+    (
+        lambda t: t.t_(), lambda t: t.transpose_(0, 1), lambda t: t.unsqueeze_(1), lambda t: t[:, :1].squeeze_(1),
+        lambda t: t.as_strided_((2,), (3,)), lambda t: t.swapaxes_(0, 1),
+    ),
+)  # fmt: skip
+def test_views_in_place(write):
+    def f(x):
+        made = x * 2
+        view = write(made[:])
+        view.add_(1)  # reaches what it is a view of
+        return view, made
+
+    x = torch.arange(12.0).reshape(2, 2, 3)
+    for got, want in zip(torch.vmap(f)(x), zip(*(f(t) for t in x))):
+        assert torch.equal(got, torch.stack(want))
+
+    def same(x):
+        made = x * 1
+        assert write(made) is made or made.shape == (2, 3)
+        return made
+
+    assert torch.equal(torch.vmap(same)(x), torch.stack([same(t) for t in x]))
+    loss = lambda x: (write((x * x)[:]) ** 2).sum()
+    slope = torch.vmap(func.grad(loss))(x)
+    assert torch.equal(slope, torch.stack([func.grad(loss)(t) for t in x]))
+
+
+def test_index_fill_in_place():
+    fill = lambda x, value: (x * 1).index_fill_(0, torch.tensor([1]), value)
+    got = torch.vmap(fill)(X, torch.arange(3.0))
+    assert torch.equal(got, torch.stack([fill(x, v) for x, v in zip(X, torch.arange(3.0))]))
+    with pytest.raises(RuntimeError, match="the shape of its result depends on the values"):
+        torch.vmap(torch.unique_consecutive)(X)
+
+
 def test_backward_inside_is_refused():
     x = X.clone().requires_grad_()
     with pytest.raises(RuntimeError, match="backward: inside vmap gradients do not add up"):

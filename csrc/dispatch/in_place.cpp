@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "autograd/batch.h"
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
@@ -83,6 +84,11 @@ Tensor& resize_(Tensor& t, const Dims& sizes, Format format) {
 }
 
 Tensor& take_layout(Tensor& t, Tensor& view) {
+  if (t.batched) {  // what it stands for is the view's from now on
+    batch_in(t) = batch_in(view);
+    set_layout(t, sizes_of(view), strides_of(view), 0);
+    return t;
+  }
   check_inplace(t, "in-place view");
   set_layout(t, sizes_of(view), strides_of(view), view.offset);
   t.bump_version("in-place view");

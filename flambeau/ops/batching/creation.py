@@ -90,6 +90,12 @@ for _name in ("new_empty", "new_zeros", "new_ones", "new_full"):
     _new(as_operator(METHODS[_name]))
 
 
+@rule(_core._check_out)
+def _(out, dtype, inputs, name):
+    inputs = tuple(unbatched(t)[0] if is_batched(t) else t for t in inputs)
+    _core._check_out(unbatched(out)[0], dtype, inputs, name)
+
+
 @rule(_core.as_strided)
 def _(input, size, stride, storage_offset=None):
     """Of each slice as if it lay alone: offsets count from where it begins."""

@@ -38,7 +38,7 @@ def _depends_on_data(name):
     return refuse
 
 
-for _name in ("nonzero", "unique", "bincount"):
+for _name in ("nonzero", "unique", "without_repeats", "bincount"):
     getattr(indexing, _name).batch_rule = _depends_on_data(_name)
 
 
