@@ -106,7 +106,7 @@ def _slices_of(operator, input, dim, index, value):
                 f"{operator}_: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim. "
                 "index_copy_ takes many values."
             )
-        if value.requires_grad or value.is_meta:
+        if value.requires_grad or value.is_meta or _core._is_batched(value):
             return index, value.to(input.dtype).expand(shape)
         value = value.item()
     if isinstance(value, complex) and not input.dtype.is_complex:
