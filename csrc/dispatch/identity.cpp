@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "autograd/assign.h"
 #include "autograd/meta.h"
 #include "dispatch/views.h"
 
@@ -26,6 +27,12 @@ TensorRef as_subclass(Tensor& t, PyTypeObject* type) {
   std::swap(made->autograd, plain->autograd);
   std::swap(made->version_override, plain->version_override);
   made->inference = plain->inference;
+  return made;
+}
+
+TensorRef subclass_over(PyTypeObject* type, Tensor& t, bool requires_grad, bool require_grad) {
+  TensorRef made = retype(t, type);
+  if (requires_grad || require_grad) set_requires_grad(*made, true);
   return made;
 }
 

@@ -34,7 +34,10 @@ inline Tensor& resize_to_sizes(Tensor& t, const RestDims& sizes, Format format) 
   return resize_(t, sizes, format);
 }
 
+inline void note_write(Tensor& t) { t.bump_version("an in-place operator"); }
+
 inline constexpr std::tuple in_place_functions{
+    declare<note_write>("_bump_version", "input"),
     method(declare<copy_into>("copy_", "input, src, non_blocking=False",
                               "Copies src into the tensor, broadcast and converted.", Mixing::all)),
     method(declare<resize_to_sizes>("resize_", "input, *size, memory_format=None",

@@ -7,6 +7,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/out.h"
+#include "dispatch/overlap.h"
 #include "dispatch/promotion.h"
 #include "kernels/elements/copy.h"
 
@@ -208,6 +209,22 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tenso
   if (direct) return out;
   record(*out, tensors, std::vector<int64_t>(tensors.size(), 1), dim, true);
   return finish_out(out, given, "stack");
+}
+
+static void check_apart_from_all(const std::vector<TensorRef>& tensors, Tensor* out,
+                                 const char* op) {
+  if (!out) return;
+  for (const TensorRef& t : tensors) check_apart(*t, *out, op);
+}
+
+TensorRef cat_into(Called op, const std::vector<TensorRef>& tensors, int64_t dim, Tensor* out) {
+  check_apart_from_all(tensors, out, op);
+  return cat(tensors, dim, out);
+}
+
+TensorRef stack_into(Called op, const std::vector<TensorRef>& tensors, int64_t dim, Tensor* out) {
+  check_apart_from_all(tensors, out, op);
+  return stack(tensors, dim, out);
 }
 
 }  // namespace flambeau

@@ -69,6 +69,14 @@ inline bool read_as(As<bool>, Reader& r) { return r.args.truth(r.at++); }
 inline double read_as(As<double>, Reader& r) { return real_of(r.next()); }
 /// The low 64 bits of an int.
 inline uint64_t read_as(As<uint64_t>, Reader& r) { return low_bits_of(r.next()); }
+/// A class that derives from Tensor.
+inline PyTypeObject* read_as(As<PyTypeObject*>, Reader& r) {
+  PyObject* o = r.next();
+  auto* type = reinterpret_cast<PyTypeObject*>(o);
+  check<TypeError>(PyType_Check(o) && PyType_IsSubtype(type, tensor_type),
+                   [&] { return message(r.op(), ": cls must derive from Tensor."); });
+  return type;
+}
 /// An address, or what a driver names things by.
 inline void* read_as(As<void*>, Reader& r) {
   void* value = PyLong_AsVoidPtr(r.next());

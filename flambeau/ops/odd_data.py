@@ -9,6 +9,21 @@ from .. import _core
 MOST_DIMS = 128
 # Elements beyond which memory is asked for before lists are read that may hold each other many times.
 MANY = 1 << 26
+# A sequence of another kind than list and tuple may claim any length.
+MOST_LISTED = 1 << 20
+
+
+def listed(data):
+    """The items of a sequence that is neither list nor tuple, where sizes or tensors are listed; the core calls it."""
+    if isinstance(data, dict) or not hasattr(type(data), "__getitem__"):
+        raise TypeError(f"expected a sequence, not {type(data).__name__}.")
+    n = len(data)
+    if n > MOST_LISTED:
+        raise RuntimeError(
+            f"{type(data).__name__} claims {n} items, more than the {MOST_LISTED} that are read where sizes or "
+            "tensors are listed. Give a list or a tuple."
+        )
+    return [data[i] for i in range(n)]
 
 
 def read(data, dtype, copy, function):

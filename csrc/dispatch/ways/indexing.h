@@ -144,4 +144,21 @@ struct Mode : Sorted {
   }
 };
 
+inline constexpr std::tuple moving_ways{
+    way<AlongDim<raw::gather>, PyObject*>("_gather_way", "operation, backward"),
+    way<AlongDim<raw::index_select>, PyObject*>("_index_select_way", "operation, backward"),
+    way<ByIndices, PyObject*>("_index_way", "operation, backward"),
+    way<Embedding, PyObject*>("_embedding_way", "operation, backward"),
+    way<FunctionalEmbedding, PyObject*, PyObject*>("_functional_embedding_way",
+                                                   "operation, backward, sparse_backward"),
+    way<Flip, PyObject*>("_flip_way", "operation, backward"),
+    way<FlipMethod, PyObject*>("_flip_method_way", "operation, backward"),
+    way<Roll, PyObject*>("_roll_way", "operation, backward"),
+    way<Triangle<false>, PyObject*>("_tril_way", "operation, backward"),
+    way<Triangle<true>, PyObject*>("_triu_way", "operation, backward"),
+    way<Sort>("_sort_way", "operation, result_type"),
+    way<TopK>("_topk_way", "operation, result_type"),
+    way<KthValue>("_kthvalue_way", "operation, result_type"),
+    way<Mode>("_mode_way", "operation, result_type")};
+
 }  // namespace flambeau::ways

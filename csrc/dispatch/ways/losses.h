@@ -53,4 +53,11 @@ class MeanSquares {
   WayBackward backward_;
 };
 
+inline constexpr std::tuple loss_ways{
+    way<CrossEntropyLoss, PyObject*, PyObject*>("_cross_entropy_way",
+                                                "operation, compile, backward"),
+    way<NllLoss, PyObject*>("_nll_loss_way", "operation, backward"),
+    way<MeanSquares, Reduction&, Reduction&, PyObject*>("_mse_loss_way",
+                                                        "operation, mean, sum, backward")};
+
 }  // namespace flambeau::ways

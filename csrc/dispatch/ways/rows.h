@@ -64,4 +64,10 @@ class GroupNorm {
   WayBackward backward_;
 };
 
+inline constexpr std::tuple row_ways{
+    way<Softmax, PyObject*, PyObject*>("_softmax_way", "operation, compile, backward"),
+    way<LayerNorm, PyObject*, PyObject*>("_layer_norm_way", "operation, compile, backward"),
+    way<RmsNorm, PyObject*, PyObject*>("_rms_norm_way", "operation, compile, backward"),
+    way<GroupNorm, PyObject*>("_group_norm_way", "operation, backward")};
+
 }  // namespace flambeau::ways

@@ -37,6 +37,15 @@ struct Any {};
 /// A result and, of some operators, its places.
 using Pair = std::array<TensorRef, 2>;
 
+/// A line of a table of ways, which stands in a std::tuple behind them: by which name
+/// flambeau/ops/core/ways.py gives an operator a W, and which parts it is made of.
+template <class W, class... Parts>
+struct DeclaredWay : Declaration {};
+template <class W, class... Parts>
+consteval DeclaredWay<W, Parts...> way(const char* name, const char* parts) {
+  return {{name, parts}};
+}
+
 /// dim counted from the front; false where there is none such.
 inline bool wrap(int64_t& dim, int ndim) {
   if (dim < 0) dim += ndim;

@@ -27,36 +27,31 @@ Object hooks_of(Tensor& t) {
   return Object::borrow(t.autograd && t.autograd->*table ? (t.autograd->*table).get() : Py_None);
 }
 
-/// What is assigned to the attribute `name`, null where that is to be deleted.
+/// What is assigned to the attribute `name`, null where that is to be deleted. Of a Tensor* None
+/// and nothing are null.
 template <class T>
-struct Assigned {
-  static T read(PyObject* value, const char* name) {
-    check(value != nullptr,
-          [&] { return message(name, ": cannot be deleted. Assign another value."); });
-    if constexpr (std::is_same_v<T, PyObject*>) {
-      return value;
-    } else if constexpr (std::is_same_v<T, bool>) {
-      check(PyBool_Check(value), [&] { return message(name, ": takes True or False."); });
-      return value == Py_True;
-    } else {
-      check<TypeError>(is_tensor(value), [&] {
-        return message(name, ": takes a Tensor, not ", Py_TYPE(value)->tp_name, ".");
-      });
-      return *as_tensor(value);
-    }
-  }
-};
-/// None and nothing are null.
-template <>
-struct Assigned<Tensor*> {
-  static Tensor* read(PyObject* value, const char* name) {
+T assigned(PyObject* value, const char* name) {
+  constexpr bool or_none = std::is_same_v<T, Tensor*>;
+  if constexpr (or_none)
     if (!value || value == Py_None) return nullptr;
+  check(value != nullptr,
+        [&] { return message(name, ": cannot be deleted. Assign another value."); });
+  if constexpr (std::is_same_v<T, PyObject*>) {
+    return value;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    check(PyBool_Check(value), [&] { return message(name, ": takes True or False."); });
+    return value == Py_True;
+  } else {
     check<TypeError>(is_tensor(value), [&] {
-      return message(name, ": takes a Tensor or None, not ", Py_TYPE(value)->tp_name, ".");
+      return message(name, ": takes a Tensor", or_none ? " or None" : "", ", not ",
+                     Py_TYPE(value)->tp_name, ".");
     });
-    return as_tensor(value);
+    if constexpr (or_none)
+      return as_tensor(value);
+    else
+      return *as_tensor(value);
   }
-};
+}
 
 /// Most attributes are no tensors: of a subclass that only inherits __torch_function__ they can be
 /// read without asking it. What gives a tensor is to be of the tensor's own class.
@@ -76,7 +71,7 @@ int write(PyObject* o, PyObject* value, void* context) {
   const char* name = static_cast<const char*>(context);
   if (asks(o, false)) return call_setter_override(name, o, value);
   return guarded([&] {
-    [&]<class T>(void (*)(Tensor&, T)) { put(self_of(o), Assigned<T>::read(value, name)); }(put);
+    [&]<class T>(void (*)(Tensor&, T)) { put(self_of(o), assigned<T>(value, name)); }(put);
     return 0;
   });
 }

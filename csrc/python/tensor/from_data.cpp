@@ -75,8 +75,10 @@ class Elements {
   char* to_ = nullptr;
 };
 
-/// A number that is read without code of the program's, which could change what is being read.
+/// A number, or a tensor of no dims, that is read without code of the program's, which could change
+/// what is being read.
 bool is_safe_number(PyObject* o) {
+  if (is_tensor(o)) return as_tensor(o)->ndim == 0;
   return is_number(o) && !PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
 }
 

@@ -26,7 +26,6 @@ auto of_value(DTypeObject& o) {
   return fn(o.value);
 }
 PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(value_of(o))); }
-PyObject* dtype_same(PyObject* o, PyObject*) { return Py_NewRef(o); }
 
 PyGetSetDef dtype_attributes[] = {
     getter<of_value<[](DType d) { return int64_t{itemsize(d)}; }>>("itemsize",
@@ -41,9 +40,8 @@ PyGetSetDef dtype_attributes[] = {
     {}};
 PyMethodDef dtype_methods[] = {method_by<of_value<complex_of>>("to_complex"),
                                method_by<of_value<[](DType d) { return to_real(d); }>>("to_real"),
+                               // By its name: copies are itself.
                                method_by<of_value<[](DType d) { return name(d); }>>("__reduce__"),
-                               {"__copy__", dtype_same, METH_NOARGS, nullptr},
-                               {"__deepcopy__", dtype_same, METH_O, nullptr},
                                {}};
 
 /// Which Python classes stand for sizes, devices and memory errors.
@@ -208,45 +206,26 @@ int64_t to_integer(PyObject* o, const char* function) {
   return value_of_int(owned(PyNumber_Index(o)).get(), function);
 }
 
-/// A sequence of another kind than list and tuple may claim any length.
-static constexpr Py_ssize_t most_listed = 1 << 20;
-
 Object listed(PyObject* o) {
-  if (PyList_Check(o) || PyTuple_Check(o)) return Object::borrow(o);
+  if (is_list(o)) return Object::borrow(o);
   if (is_tensor(o)) return Object::steal(PySequence_List(o));
-  Py_ssize_t n = PySequence_Check(o) ? PySequence_Size(o) : -1;
-  if (n < 0) {
-    if (!PyErr_Occurred())
-      PyErr_Format(PyExc_TypeError, "expected a sequence, not %s.", Py_TYPE(o)->tp_name);
-    return nullptr;
-  }
-  if (n > most_listed) {
-    PyErr_Format(PyExc_RuntimeError,
-                 "%s claims %zd items, more than the %zd that are read where sizes or tensors are "
-                 "listed. Give a list or a tuple.",
-                 Py_TYPE(o)->tp_name, n, most_listed);
-    return nullptr;
-  }
-  Object list = Object::steal(PyList_New(n));
-  for (Py_ssize_t i = 0; list && i < n; ++i) {
-    PyObject* item = PySequence_GetItem(o, i);
-    if (!item) return nullptr;
-    PyList_SET_ITEM(list.get(), i, item);
-  }
-  return list;
+  return Object::steal(PyObject_CallOneArg(imported<"flambeau.ops.odd_data", "listed">(), o));
+}
+
+/// listed(o), or a TypeError of the function's own that says what it `takes`.
+static Object listed_for(PyObject* o, const char* function, const char* takes) {
+  Object items = listed(o);
+  if (items) return items;
+  if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError();
+  PyErr_Clear();
+  throw TypeError(message(function, ": takes ", takes, ", not ", Py_TYPE(o)->tp_name, "."));
 }
 
 std::vector<TensorRef> to_tensors(PyObject* o, const char* function, bool or_none) {
   check<TypeError>(!is_tensor(o), [&] {
     return message(function, ": takes a list or tuple of Tensors, not one Tensor.");
   });
-  Object items = listed(o);
-  if (!items && PyErr_ExceptionMatches(PyExc_TypeError)) {
-    PyErr_Clear();
-    throw TypeError(
-        message(function, ": takes a list or tuple of Tensors, not ", Py_TYPE(o)->tp_name, "."));
-  }
-  if (!items) throw PythonError();
+  Object items = listed_for(o, function, "a list or tuple of Tensors");
   std::vector<TensorRef> tensors;
   tensors.reserve(static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())));
   for (PyObject* item : Items(items.get())) {
@@ -287,14 +266,7 @@ static void each_integer(PyObject* o, const char* function, Take&& take) {
     take(to_integer(o, function));
     return;
   }
-  Object list = listed(o);
-  if (!list) {
-    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError();
-    PyErr_Clear();
-    throw TypeError(
-        message(function, ": takes ints or one sequence of ints, not ", Py_TYPE(o)->tp_name, "."));
-  }
-  each_integer(list.get(), function, take);
+  each_integer(listed_for(o, function, "ints or one sequence of ints").get(), function, take);
 }
 
 Dims to_dims(PyObject* o, const char* function) {

@@ -156,20 +156,6 @@ TensorRef shared_data(PyObject* data, std::optional<DType> dtype, std::optional<
   return from_data_on(device, data, dtype, false, "as_tensor");
 }
 
-PyTypeObject* tensor_class(const char* op, PyObject* cls) {
-  auto* type = reinterpret_cast<PyTypeObject*>(cls);
-  check<TypeError>(PyType_Check(cls) && PyType_IsSubtype(type, tensor_type),
-                   [&] { return message(op, ": cls must derive from Tensor."); });
-  return type;
-}
-/// data's memory as an instance of a Tensor subclass; its older name of requires_grad is another.
-TensorRef make_subclass(Called op, PyObject* cls, Tensor& data, bool requires_grad,
-                        bool require_grad) {
-  TensorRef t = retype(data, tensor_class(op, cls));
-  if (requires_grad || require_grad) set_requires_grad(*t, true);
-  return t;
-}
-
 const NativeEntry entries[] = {
     function(
         sized<empty_of>("empty",
@@ -211,13 +197,10 @@ const NativeEntry entries[] = {
     function(bind<from_array>(
         "from_numpy", "ndarray",
         "A tensor over the memory of a NumPy array; both see each other's writes.")),
-    bind<[](Called op, Tensor& data, PyObject* cls) {
-      return as_subclass(data, tensor_class(op, cls));
-    }>("_as_subclass", "data, cls", "A view of a tensor as an instance of a subclass."),
-    bind<make_subclass>("_make_subclass", "cls, data, requires_grad=False, require_grad=False"),
     {}};
 
-const Functions functions(entries), typed(entries_of<creation_functions>.data());
+const Functions functions(entries),
+    typed(entries_of<creation_functions, identity_functions>.data());
 
 }  // namespace
 

@@ -98,14 +98,22 @@ bool share_device(PyObject* const* args, Py_ssize_t n) {
 
 namespace {
 
-/// Gives the operator a way W, made of its name and the other arguments.
-template <class W, class... Given>
-void lead(Operator& self, Given... given) {
-  add_way(self, new NativeWay<W>(self, nullptr, name_of(self), given...));
+/// Gives the operator a way W, made of its name and the parts; one of a pair has none, and its
+/// type.
+template <class W, class... Parts>
+void lead(Operator& self, Parts... parts) {
+  add_way(self, new NativeWay<W>(self, nullptr, name_of(self), parts...));
 }
 template <class W>
 void lead_to_pair(Operator& self, PyObject* result_type) {
   add_way(self, new NativeWay<W>(self, result_type, name_of(self)));
+}
+template <class W, class... Parts>
+constexpr NativeEntry bound_way(const ways::DeclaredWay<W, Parts...>& way) {
+  if constexpr (sizeof...(Parts) == 0)
+    return bound(Declared<lead_to_pair<W>>{way});
+  else
+    return bound(Declared<lead<W, Parts...>>{way});
 }
 
 void lead_to_reduction(Operator& self, Reduction& reduction, const char* results,
@@ -124,39 +132,16 @@ void lead_to_reduction(Operator& self, Reduction& reduction, const char* results
                                             std::move(of_all), accepts, parameter));
 }
 
-const NativeEntry entries[] = {
-    bind<lead_to_reduction>("_reduction_way",
-                            "operation, reduction, results, accepts, whole, result_type, "
-                            "parameter, backward, whole_backward"),
-    bind<lead<ways::Softmax, PyObject*, PyObject*>>("_softmax_way", "operation, compile, backward"),
-    bind<lead<ways::LayerNorm, PyObject*, PyObject*>>("_layer_norm_way",
-                                                      "operation, compile, backward"),
-    bind<lead<ways::RmsNorm, PyObject*, PyObject*>>("_rms_norm_way",
-                                                    "operation, compile, backward"),
-    bind<lead<ways::GroupNorm, PyObject*>>("_group_norm_way", "operation, backward"),
-    bind<lead<ways::CrossEntropyLoss, PyObject*, PyObject*>>("_cross_entropy_way",
-                                                             "operation, compile, backward"),
-    bind<lead<ways::NllLoss, PyObject*>>("_nll_loss_way", "operation, backward"),
-    bind<lead<ways::MeanSquares, Reduction&, Reduction&, PyObject*>>(
-        "_mse_loss_way", "operation, mean, sum, backward"),
-    bind<lead<ways::AlongDim<raw::gather>, PyObject*>>("_gather_way", "operation, backward"),
-    bind<lead<ways::AlongDim<raw::index_select>, PyObject*>>("_index_select_way",
-                                                             "operation, backward"),
-    bind<lead<ways::ByIndices, PyObject*>>("_index_way", "operation, backward"),
-    bind<lead<ways::Embedding, PyObject*>>("_embedding_way", "operation, backward"),
-    bind<lead<ways::FunctionalEmbedding, PyObject*, PyObject*>>(
-        "_functional_embedding_way", "operation, backward, sparse_backward"),
-    bind<lead<ways::Flip, PyObject*>>("_flip_way", "operation, backward"),
-    bind<lead<ways::FlipMethod, PyObject*>>("_flip_method_way", "operation, backward"),
-    bind<lead<ways::Roll, PyObject*>>("_roll_way", "operation, backward"),
-    bind<lead<ways::Triangle<false>, PyObject*>>("_tril_way", "operation, backward"),
-    bind<lead<ways::Triangle<true>, PyObject*>>("_triu_way", "operation, backward"),
-    bind<lead_to_pair<ways::Sort>>("_sort_way", "operation, result_type"),
-    bind<lead_to_pair<ways::TopK>>("_topk_way", "operation, result_type"),
-    bind<lead_to_pair<ways::KthValue>>("_kthvalue_way", "operation, result_type"),
-    bind<lead_to_pair<ways::Mode>>("_mode_way", "operation, result_type"),
-    {}};
-const Functions functions(entries);
+constexpr auto entries = std::apply(
+    [](const auto&... way) {
+      return std::array{bound_way(way)...,
+                        bind<lead_to_reduction>("_reduction_way",
+                                                "operation, reduction, results, accepts, whole, "
+                                                "result_type, parameter, backward, whole_backward"),
+                        NativeEntry()};
+    },
+    std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways));
+const Functions functions(entries.data());
 
 }  // namespace
 

@@ -1,11 +1,9 @@
-// out= and writing in place, for operators written in Python; cat and stack.
+// out= and writing in place, for operators written in Python.
 #include "dispatch/out.h"
 #include "autograd/meta.h"
-#include "dispatch/basics.h"
 #include "dispatch/batched.h"
 #include "dispatch/join.h"
 #include "dispatch/overlap.h"
-#include "dispatch/pointwise.h"
 #include "python/bind.h"
 
 namespace flambeau {
@@ -30,13 +28,6 @@ void check_out(PyObject* given, DType expected, PyObject* inputs, const char* op
   each_tensor(inputs, [&](Tensor& input) { check_apart(input, out, op); });
 }
 
-template <TensorRef (*operation)(const std::vector<TensorRef>&, int64_t, Tensor*)>
-TensorRef join(Called op, const std::vector<TensorRef>& tensors, int64_t dim, Tensor* out) {
-  if (out)
-    for (const TensorRef& t : tensors) check_apart(*t, *out, op);
-  return operation(tensors, dim, out);
-}
-
 const NativeEntry entries[] = {
     bind<[](Tensor& result, PyObject* out, const char* name) {
       return finish_out(TensorRef::borrow(&result), &tensor_of(name, "out", out), name);
@@ -46,14 +37,9 @@ const NativeEntry entries[] = {
       Tensor& t = tensor_of(name, "input", input);
       check_inplace(t.batched ? *batch_in(t).value : t, name);
     }>("_check_inplace", "input, name", "Raises if a tensor may not be written in place."),
-    bind<[](Tensor& t) { t.bump_version("an in-place operator"); }>("_bump_version", "input",
-                                                                    "Notes a write in place."),
-    bind<join<cat>>("cat", "tensors, dim=0, *, out=None", "Tensors one after the other along dim."),
-    bind<join<stack>>("stack", "tensors, dim=0, *, out=None",
-                      "Tensors of one shape along a new dimension."),
     {}};
 
-const Functions functions(entries);
+const Functions functions(entries), joins(entries_of<join_functions>.data());
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "python/bind.h"
 #include "python/door.h"
 #include "python/operator.h"
 
@@ -25,21 +26,14 @@ PyObject* invoke(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* 
 /// tensors have what operators ask for.
 void name_wrong_type(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   Unraised error;
-  Object culprit = Object::steal(PyObject_GetAttrString(error.value(), "obj"));
-  error.raise();
-  for (Py_ssize_t i = 0; i < n + count_of(keys); ++i) {
-    if (args[i] != culprit.get() || is_tensor(args[i])) continue;
-    PyObject* names = i < n ? self.parameters->names() : keys;
-    Py_ssize_t at = i < n ? i : i - n;
-    std::string place = at < PyTuple_GET_SIZE(names) ? text_of(PyTuple_GET_ITEM(names, at))
-                                                     : message("argument ", at + 1);
-    const char* name = name_of(self);
-    PyErr_SetString(PyExc_TypeError,
-                    message(name + (*name == '_'), ": ", place, " must be a Tensor, not ",
-                            Py_TYPE(args[i])->tp_name, ".")
-                        .c_str());
-    return;
-  }
+  guarded([&] {
+    Object name = owned(PyUnicode_FromString(name_of(self))), by_place = tuple_of(args, n),
+           by_name = dict_of(keys, args + n);
+    called(imported<"flambeau.ops.core.wrong_types", "name_wrong_type">(), name.get(),
+           self.parameters->names(), error.value(), by_place.get(), by_name.get());
+    error.raise();
+    return 0;
+  });
 }
 
 /// A call with keywords that are no parameters: out=, and NumPy's spellings.
@@ -132,58 +126,40 @@ PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObjec
                   : run_python(as_operator(o), args, n, keys);
 }
 
-Operator::Out out_policy(PyObject* o) {
-  if (o == Py_True) return Operator::Out::cast;
-  if (!PyUnicode_Check(o)) return Operator::Out::none;
-  return is_text(o, "same") ? Operator::Out::same : Operator::Out::exact;
-}
-
-Operator::Precision precision_of(PyObject* o) {
-  if (!PyUnicode_Check(o)) return Operator::Precision::given;
-  bool lower = is_text(o, "lower");
-  check<ValueError>(lower || is_text(o, "float32"), [&] {
-    return message("autocast is \"lower\" or \"float32\", not \"", text_of(o), "\".");
-  });
-  return lower ? Operator::Precision::lower : Operator::Precision::full;
-}
-
-/// _operator(declared, implementation, parameters, public, respells, out, autocast, node,
-/// keeps_format): parameters is (names, kinds, how many are positional, defaults); node the name of
-/// a primitive's nodes, or None.
-PyObject* py_operator(const Call& call) {
-  Args a(call);
-  PyObject *names, *defaults;
-  const char* kinds;
-  Py_ssize_t positional;
-  if (!PyArg_ParseTuple(a[2], "O!snO!", &PyTuple_Type, &names, &kinds, &positional, &PyTuple_Type,
-                        &defaults))
-    throw PythonError();
-  check<ValueError>(strlen(kinds) == static_cast<size_t>(PyTuple_GET_SIZE(names)) &&
-                        PyTuple_GET_SIZE(names) == PyTuple_GET_SIZE(defaults),
+/// `node` is the name of a primitive's nodes, kinds has a letter for each of names (parse.h).
+Object new_python_operator(PyObject* declared, PyObject* implementation, PyObject* names,
+                           std::string kinds, int64_t positional, PyObject* defaults,
+                           bool is_public, bool respells, Operator::Out out,
+                           Operator::Precision autocast, std::optional<const char*> node,
+                           bool keeps_format) {
+  check<ValueError>(kinds.size() == static_cast<size_t>(PyTuple_Size(names)) &&
+                        PyTuple_Size(names) == PyTuple_Size(defaults),
                     [] { return message("_operator(): a kind and a default for each name."); });
-  Operator& self = new_operator(a.truth(3) ? enter<run_python> : enter_inner, run_python);
+  Operator& self = new_operator(is_public ? enter<run_python> : enter_inner, run_python);
   Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
-  self.declared = Py_NewRef(a[0]);
-  self.implementation = Py_NewRef(a[1]);
-  self.parameters = new Parameters(names, kinds, positional, defaults);
-  self.is_private = !a.truth(3);
-  self.respells = a.truth(4);
-  self.out = out_policy(a[5]);
-  self.precision = precision_of(a[6]);
-  self.keeps_format = a.truth(8);
-  if (a.given(7)) make_primitive(self, text_of(a[7]));
+  self.declared = Py_NewRef(declared);
+  self.implementation = Py_NewRef(implementation);
+  self.parameters = new Parameters(names, std::move(kinds), positional, defaults);
+  self.is_private = !is_public;
+  self.respells = respells;
+  self.out = out;
+  self.precision = autocast;
+  self.keeps_format = keeps_format;
+  if (node) make_primitive(self, *node);
   for (const char* attribute : {"__name__", "__qualname__", "__module__", "__doc__"}) {
-    Object value = Object::steal(PyObject_GetAttrString(a[0], attribute));
+    Object value = Object::steal(PyObject_GetAttrString(declared, attribute));
     if (value) PyDict_SetItemString(self.dict, attribute, value.get());
     PyErr_Clear();
   }
-  return made.release();
+  return made;
 }
 
 const NativeEntry entries[] = {
-    {"_operator",
-     "declared, implementation, parameters, public, respells, out, autocast, node, keeps_format",
-     py_operator, "An operator implemented in Python."},
+    bind<new_python_operator>(
+        "_operator",
+        "declared, implementation, names, kinds, positional, defaults, public, respells, out, "
+        "autocast, node, keeps_format",
+        "An operator implemented in Python."),
     {}};
 
 const Functions functions(entries);

@@ -49,9 +49,15 @@ def operator(declared, implementation=None, *, skip=0, public=True, truths=(), r
     """
     parameters = parameters_of(declared, skip, public, truths)
     implementation = declared if implementation is None else implementation
+    policy = _OUTS.get(out, _OUTS["exact"] if isinstance(out, str) else _OUTS[False])
     return _core._operator(
-        declared, implementation, parameters, public, respells, out, autocast, node, keeps_format
-    )
+        declared, implementation, *parameters, public, respells, policy, _PRECISIONS[autocast], node, keeps_format
+    )  # fmt: skip
+
+
+# As csrc/dispatch/operator.h numbers them.
+_OUTS = {False: 0, True: 1, "same": 2, "exact": 3}
+_PRECISIONS = {None: 0, "lower": 1, "float32": 2}
 
 
 _homes = {}  # where operators are public first: pickles name them so
