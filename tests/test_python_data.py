@@ -384,3 +384,45 @@ def test_iterators_without_end_are_refused():
     assert torch.Size(i for i in (2, 3)) == (2, 3)
     with pytest.raises(TypeError):
         torch.Size("ab")
+
+
+class Items:
+    """A sequence of a program's own."""
+
+    def __init__(self, *values, claims=None):
+        self.values = values
+        self.claims = len(values) if claims is None else claims
+
+    def __len__(self):
+        return self.claims
+
+    def __getitem__(self, i):
+        return self.values[i]
+
+
+def test_sequences_of_programs_stand_for_lists():
+    assert torch.zeros(Items(2, 3)).shape == (2, 3)
+    assert torch.cat(Items(torch.ones(2), torch.zeros(1))).tolist() == [1, 1, 0]
+    assert torch.tensor(Items((1, 2), [3, 4])).tolist() == [[1, 2], [3, 4]]
+    made = torch.tensor([Items(1, torch.tensor([2.5])), np.array([3, 4])])
+    assert made.tolist() == [[1, 2.5], [3, 4]] and made.dtype == torch.float32
+
+
+def test_what_lists_nothing_is_refused():
+    with pytest.raises(RuntimeError, match="Items"):
+        torch.zeros(Items(1, claims=2**40))
+    with pytest.raises(ValueError, match="item 1 of a Items could not be read"):
+        torch.tensor([Items(1, claims=2)])
+    for wrong in ({1, 2}, {1: 2}):
+        with pytest.raises(TypeError, match=f"not {type(wrong).__name__}"):
+            torch.zeros(wrong)
+        with pytest.raises(RuntimeError, match=f"not {type(wrong).__name__}"):
+            torch.tensor([wrong])
+
+
+def test_numbers_of_classes_of_programs_count():
+    class Metres(float):
+        pass
+
+    assert torch.tensor([Metres(1.5), 2]).tolist() == [1.5, 2]
+    assert torch.tensor(Metres(1.5)).item() == 1.5

@@ -42,12 +42,12 @@ void check_pinned(const Options& o, const char* op);
 TensorRef wrap_memory(void* data, int64_t nbytes, PyObject* owner, DType dtype, const Dims& sizes,
                       const Dims& strides, int64_t offset);
 
+inline constexpr Name made_options =
+    "dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None";
+
 inline constexpr std::tuple creation_functions{
-    function(declare<new_strided>(
-        "empty_strided",
-        "size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, "
-        "pin_memory=False, names=None",
-        "An uninitialised tensor of the given sizes and strides.")),
+    function(declare<new_strided>("empty_strided", joined<"size, stride, *, ", made_options>.data(),
+                                  "An uninitialised tensor of the given sizes and strides.")),
     declare<wrap_memory>("_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0")};
 
 }  // namespace flambeau

@@ -8,6 +8,18 @@ uint64_t lent_bytes_of(Storage* s) {
   return s->device.type == DeviceType::cuda ? s->address : reinterpret_cast<uint64_t>(s->data);
 }
 
+void* lent_address(Tensor& t) {
+  check<TypeError>(!t.is_meta(), [&] {
+    return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
+  });
+  check<TypeError>(!t.is_cuda(), [&] {
+    return message("numpy: ", describe(t), " is on ", to_string(t.device()),
+                   ", which NumPy can't reach. Copy it with .cpu() first.");
+  });
+  t.storage->lent = true;
+  return t.data();
+}
+
 std::optional<std::tuple<uint64_t, int, int64_t>> place_in_segment(Storage* s) {
   SharedPlace place = shared_place(s);
   if (place.segment == 0) return std::nullopt;

@@ -24,6 +24,9 @@ std::optional<std::tuple<uint64_t, int, int64_t>> place_in_segment(Storage* s);
 /// The bytes of a new storage.
 TensorRef bytes_of(Storage* s);
 inline TensorRef shared_bytes(int64_t nbytes) { return bytes_of(allocate_shared(nbytes)); }
+/// The address of a tensor's elements, for somebody who keeps the tensor alive; raises where they
+/// are out of the CPU's reach.
+void* lent_address(Tensor& t);
 inline void exchange(Tensor& a, Tensor& b) {
   if (&a != &b) swap_contents(a, b);
 }
@@ -31,6 +34,7 @@ inline void exchange(Tensor& a, Tensor& b) {
 inline constexpr std::tuple storage_functions{
     declare<exchange>("_swap", "input, other", nullptr, Mixing::all),
     declare<of_storage<lent_bytes_of>>("_storage_ptr", "input"),
+    declare<lent_address>("_lent_address", "input"),
     declare<of_storage<number_of_storage>>("_storage_id", "input"),
     declare<of_storage<&Storage::nbytes>>("_storage_nbytes", "input"),
     declare<of_storage<&Storage::resizable>>("_storage_resizable", "input"),

@@ -291,6 +291,10 @@ consteval NativeEntry bind(const char* name, const char* signature, const char* 
                            Mixing mixing = Mixing::numbers) {
   return bound(declare<fn>(name, signature, doc, mixing));
 }
+/// The entry with another call in front of it, for plain arguments without the parser.
+consteval NativeEntry called_by(NativeFunction call, NativeEntry entry) {
+  return entry.function = call, entry;
+}
 /// The entries of tables: `const Functions functions(entries_of<raw::index_functions>.data())`.
 template <const auto&... tables>
 inline constexpr auto entries_of = std::apply(

@@ -1,6 +1,8 @@
 // Functions of the core as programs know them: a name, a signature in Python's words, what it does.
 // A table of them stands beside the functions; python/bind.h makes operators of it by their types.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <tuple>
 
 #include "tensor/called.h"
@@ -46,6 +48,24 @@ struct Flag {
   bool value = false;
   operator bool() const { return value; }
 };
+
+/// Text as a template argument.
+template <size_t n>
+struct Name {
+  char text[n];
+  constexpr Name(const char (&literal)[n]) { std::copy(literal, literal + n, text); }
+};
+/// Several as one, of what several signatures share.
+template <Name... parts>
+inline constexpr auto joined = [] {
+  std::array<char, (sizeof(parts.text) + ...)> all{};
+  size_t at = 0;
+  auto add = [&](const auto& part) {
+    for (const char* c = part.text; *c; ++c) all[at++] = *c;
+  };
+  (add(parts), ...);
+  return all;
+}();
 
 template <auto fn>
 struct Declared : Declaration {};

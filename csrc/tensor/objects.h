@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -25,12 +26,6 @@ Object called(PyObject* callable, Args... args) {
 inline Object attribute_of(PyObject* o, const char* name) {
   return owned(PyObject_GetAttrString(o, name));
 }
-/// Text as a template argument.
-template <size_t n>
-struct Name {
-  char text[n];
-  constexpr Name(const char (&literal)[n]) { std::copy(literal, literal + n, text); }
-};
 /// MODULE.name, imported when first asked for; borrowed. No static initialiser: another thread
 /// would wait for it with the GIL that the import may have given up.
 template <Name module, Name name>

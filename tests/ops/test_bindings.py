@@ -1,5 +1,8 @@
 """Functions of the core that are bound by their C++ signature: how arguments are read and what errors say."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 import flambeau
@@ -49,3 +52,30 @@ def test_arguments_are_read_from_left_to_right():
     with pytest.raises(TypeError, match="conv_backward_weight: takes an int here, not str"):
         x = flambeau.ones(1, 1, 2)
         _core._conv_backward_weight(x, x, "kernel", (1,), (0,), (1,), 1)
+
+
+CORE = Path(__file__).parents[2] / "csrc"
+
+
+def test_every_table_of_functions_is_bound():
+    tables = {
+        name
+        for header in CORE.rglob("*.h")
+        for name in re.findall(r"^inline constexpr std::tuple (\w+)\{", header.read_text(), re.M)
+    }
+    assert len(tables) > 20
+    bound = "\n".join(file.read_text() for file in (CORE / "python").rglob("*.cpp"))
+    unbound = {name for name in tables if not re.search(rf"\b{name}\b", bound)}
+    assert not unbound, f"no file of csrc/python makes operators of these: {unbound}"
+
+
+def test_arguments_that_are_no_tensors_are_named():
+    x = flambeau.ones(2)
+    for call, message in (
+        (lambda: flambeau.fliplr("a"), "fliplr: input must be a Tensor, not str"),
+        (lambda: flambeau.tensordot(x, [1.0, 2.0], 1), "tensordot: b must be a Tensor, not list"),
+        (lambda: flambeau.tensordot(x, b=[1.0], dims=1), "tensordot: b must be a Tensor, not list"),
+        (lambda: flambeau.rot90(None), "rot90: input must be a Tensor, not NoneType"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()

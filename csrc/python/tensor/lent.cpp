@@ -1,6 +1,7 @@
 // A tensor's memory as a NumPy array, or as a buffer of bytes.
 #include <memory>
 
+#include "dispatch/storages.h"
 #include "python/attributes.h"
 
 namespace flambeau {
@@ -16,23 +17,6 @@ struct Lent {
   void* data;
   int64_t n_bytes;
 };
-
-void check_reachable(const Tensor& t) {
-  check<TypeError>(!t.is_meta(), [&] {
-    return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
-  });
-  check<TypeError>(!t.is_cuda(), [&] {
-    return message("numpy: ", describe(t), " is on ", to_string(t.device()),
-                   ", which NumPy can't reach. Copy it with .cpu() first.");
-  });
-}
-
-/// The address of a tensor's elements, for somebody who keeps the tensor alive.
-void* lent_address(Tensor& t) {
-  check_reachable(t);
-  t.storage->lent = true;
-  return t.data();
-}
 
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   Lent& lent = as<Lent>(self);
@@ -83,10 +67,8 @@ Object lent_bytes(Tensor& t) {
   return lend(t, t.numel * itemsize(t.dtype));
 }
 
-const NativeEntry entries[] = {bind<as_array>("_as_array", "input"),
-                               bind<lent_address>("_lent_address", "input"),
-                               bind<lent_bytes>("_lent_bytes", "input"),
-                               {}};
+const NativeEntry entries[] = {
+    bind<as_array>("_as_array", "input"), bind<lent_bytes>("_lent_bytes", "input"), {}};
 const Functions functions(entries);
 
 }  // namespace

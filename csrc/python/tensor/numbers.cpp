@@ -64,11 +64,8 @@ PyObject* nb_index(PyObject* o) {
 
 }  // namespace
 
-void add_number_slots(Slots& slots) {
-  slots.push_back(slot(Py_nb_bool, nb_bool));
-  slots.push_back(slot(Py_nb_float, number<"float", "__float__", PyNumber_Float>));
-  slots.push_back(slot(Py_nb_int, number<"int", "__int__", PyNumber_Long>));
-  slots.push_back(slot(Py_nb_index, nb_index));
-}
+const Slots number_slots = {
+    slot(Py_nb_bool, nb_bool), slot(Py_nb_float, number<"float", "__float__", PyNumber_Float>),
+    slot(Py_nb_int, number<"int", "__int__", PyNumber_Long>), slot(Py_nb_index, nb_index)};
 
 }  // namespace flambeau

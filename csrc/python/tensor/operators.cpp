@@ -83,38 +83,36 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
 
 }  // namespace
 
-void add_operator_slots(Slots& slots) {
-  slots.push_back(slot(Py_nb_add, binary<"add">));
-  slots.push_back(slot(Py_nb_subtract, binary<"sub", "sub", "__rsub__">));
-  slots.push_back(slot(Py_nb_multiply, binary<"mul">));
-  slots.push_back(slot(Py_nb_true_divide, binary<"true_divide", "div", "__rtruediv__">));
-  slots.push_back(
-      slot(Py_nb_floor_divide, binary<"floor_divide", "__floordiv__", "__rfloordiv__">));
-  slots.push_back(slot(Py_nb_remainder, binary<"remainder", "remainder", "__rmod__">));
-  slots.push_back(slot(Py_nb_power, power<"pow", "__rpow__">));
-  slots.push_back(slot(Py_nb_and, binary<"bitwise_and", "__and__", "bitwise_and">));
-  slots.push_back(slot(Py_nb_or, binary<"bitwise_or", "__or__", "bitwise_or">));
-  slots.push_back(slot(Py_nb_xor, binary<"bitwise_xor", "__xor__", "bitwise_xor">));
-  slots.push_back(slot(Py_nb_lshift, binary<"bitwise_left_shift", "__lshift__", "__rlshift__">));
-  slots.push_back(slot(Py_nb_rshift, binary<"bitwise_right_shift", "__rshift__", "__rrshift__">));
-  slots.push_back(slot(Py_nb_matrix_multiply, matrix_multiply));
-  slots.push_back(slot(Py_nb_inplace_add, binary<"add_">));
-  slots.push_back(slot(Py_nb_inplace_subtract, binary<"sub_">));
-  slots.push_back(slot(Py_nb_inplace_multiply, binary<"mul_">));
-  slots.push_back(slot(Py_nb_inplace_true_divide, binary<"true_divide_", "div_">));
-  slots.push_back(slot(Py_nb_inplace_floor_divide, binary<"floor_divide_">));
-  slots.push_back(slot(Py_nb_inplace_remainder, binary<"remainder_">));
-  slots.push_back(slot(Py_nb_inplace_power, power<"pow_">));
-  slots.push_back(slot(Py_nb_inplace_and, binary<"bitwise_and_", "__iand__">));
-  slots.push_back(slot(Py_nb_inplace_or, binary<"bitwise_or_", "__ior__">));
-  slots.push_back(slot(Py_nb_inplace_xor, binary<"bitwise_xor_", "__ixor__">));
-  slots.push_back(slot(Py_nb_inplace_lshift, binary<"bitwise_left_shift_", "__ilshift__">));
-  slots.push_back(slot(Py_nb_inplace_rshift, binary<"bitwise_right_shift_", "__irshift__">));
-  slots.push_back(slot(Py_nb_negative, unary<"neg">));
-  slots.push_back(slot(Py_nb_positive, positive));
-  slots.push_back(slot(Py_nb_absolute, unary<"abs">));
-  slots.push_back(slot(Py_nb_invert, unary<"bitwise_not", "__invert__">));
-  slots.push_back(slot(Py_tp_richcompare, compare));
-}
+const Slots operator_slots = {
+    slot(Py_nb_add, binary<"add">),
+    slot(Py_nb_subtract, binary<"sub", "sub", "__rsub__">),
+    slot(Py_nb_multiply, binary<"mul">),
+    slot(Py_nb_true_divide, binary<"true_divide", "div", "__rtruediv__">),
+    slot(Py_nb_floor_divide, binary<"floor_divide", "__floordiv__", "__rfloordiv__">),
+    slot(Py_nb_remainder, binary<"remainder", "remainder", "__rmod__">),
+    slot(Py_nb_power, power<"pow", "__rpow__">),
+    slot(Py_nb_and, binary<"bitwise_and", "__and__", "bitwise_and">),
+    slot(Py_nb_or, binary<"bitwise_or", "__or__", "bitwise_or">),
+    slot(Py_nb_xor, binary<"bitwise_xor", "__xor__", "bitwise_xor">),
+    slot(Py_nb_lshift, binary<"bitwise_left_shift", "__lshift__", "__rlshift__">),
+    slot(Py_nb_rshift, binary<"bitwise_right_shift", "__rshift__", "__rrshift__">),
+    slot(Py_nb_matrix_multiply, matrix_multiply),
+    slot(Py_nb_inplace_add, binary<"add_">),
+    slot(Py_nb_inplace_subtract, binary<"sub_">),
+    slot(Py_nb_inplace_multiply, binary<"mul_">),
+    slot(Py_nb_inplace_true_divide, binary<"true_divide_", "div_">),
+    slot(Py_nb_inplace_floor_divide, binary<"floor_divide_">),
+    slot(Py_nb_inplace_remainder, binary<"remainder_">),
+    slot(Py_nb_inplace_power, power<"pow_">),
+    slot(Py_nb_inplace_and, binary<"bitwise_and_", "__iand__">),
+    slot(Py_nb_inplace_or, binary<"bitwise_or_", "__ior__">),
+    slot(Py_nb_inplace_xor, binary<"bitwise_xor_", "__ixor__">),
+    slot(Py_nb_inplace_lshift, binary<"bitwise_left_shift_", "__ilshift__">),
+    slot(Py_nb_inplace_rshift, binary<"bitwise_right_shift_", "__irshift__">),
+    slot(Py_nb_negative, unary<"neg">),
+    slot(Py_nb_positive, positive),
+    slot(Py_nb_absolute, unary<"abs">),
+    slot(Py_nb_invert, unary<"bitwise_not", "__invert__">),
+    slot(Py_tp_richcompare, compare)};
 
 }  // namespace flambeau

@@ -156,11 +156,8 @@ void initialize_subscripts(PyObject* module) {
   set_item = PyObject_GetAttrString(module, "__setitem__");
 }
 
-void add_subscript_slots(Slots& slots) {
-  slots.push_back(slot(Py_tp_iter, tensor_iter));
-  slots.push_back(slot(Py_mp_length, tensor_length));
-  slots.push_back(slot(Py_mp_subscript, subscript));
-  slots.push_back(slot(Py_mp_ass_subscript, assign_subscript));
-}
+const Slots subscript_slots = {slot(Py_tp_iter, tensor_iter), slot(Py_mp_length, tensor_length),
+                               slot(Py_mp_subscript, subscript),
+                               slot(Py_mp_ass_subscript, assign_subscript)};
 
 }  // namespace flambeau

@@ -47,9 +47,8 @@ void initialize_tensor_type(PyObject* module) {
                  slot(Py_tp_doc,
                       "Tensor(*data, **options)\n--\n\n"
                       "A typed array of any number of dimensions that can be differentiated.")};
-  add_operator_slots(slots);
-  add_number_slots(slots);
-  add_subscript_slots(slots);
+  for (const Slots* more : {&operator_slots, &number_slots, &subscript_slots})
+    slots.insert(slots.end(), more->begin(), more->end());
   tensor_type = new_type("flambeau.Tensor", sizeof(Tensor),
                          Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots, module, "Tensor");
   tensor_type->tp_name = "Tensor";  // as Python's own messages should say it

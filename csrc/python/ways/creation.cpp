@@ -59,14 +59,17 @@ TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* funct
                      device_object(o.device), o.requires_grad ? Py_True : Py_False});
 }
 
+void need_list(Called op, PyObject* size) {
+  check<TypeError>(!PyLong_Check(size), [&] {
+    return message(op, ": size must be a tuple of ints, not ", Py_TYPE(size)->tp_name, ".");
+  });
+}
+
 TensorRef empty_of(Called op, Rest size, Tensor* out, const Options& o, Format format) {
   check<TypeError>(size.items != nullptr, [&] {
     return message(op, ": the argument 'size' is missing; () is a tensor of no dimensions.");
   });
-  check<TypeError>(!size.by_name || !PyLong_Check(size.items[0]), [&] {
-    return message(op, ": size must be a tuple of ints, not ", Py_TYPE(size.items[0])->tp_name,
-                   ".");
-  });
+  if (size.by_name) need_list(op, size.items[0]);
   const Dims dims = to_dims(size, op);
   return o.layout && !out ? sparse_as_asked(dims, o, op) : new_tensor(op, dims, out, o, format);
 }
@@ -95,16 +98,12 @@ PyObject* py_sized(const Call& call) {
 }
 template <auto of>
 consteval NativeEntry sized(const char* name, const char* signature, const char* doc) {
-  NativeEntry entry = bind<of>(name, signature, doc);
-  entry.function = py_sized<of>;
-  return entry;
+  return function(called_by(py_sized<of>, bind<of>(name, signature, doc)));
 }
 
 TensorRef full_of(Called op, PyObject* size, PyObject* value, Tensor* out, const Options& o) {
   refuse_layout(o, op);
-  check<TypeError>(!PyLong_Check(size), [&] {
-    return message(op, ": size must be a tuple of ints, not ", Py_TYPE(size)->tp_name, ".");
-  });
+  need_list(op, size);
   return full(op, to_dims(size, op), value, out, o);
 }
 
@@ -116,6 +115,12 @@ template <int value>
 TensorRef filled_as(Called op, Tensor& t, const Options& o, Format format) {
   if (value) refuse_layout(o, op);
   return filled<value>(empty_as(op, t, o, format));
+}
+
+template <auto of>
+consteval NativeEntry like(const char* name, const char* doc) {
+  return function(
+      bind<of>(name, joined<"input, *, ", made_options, ", memory_format=None">.data(), doc));
 }
 
 // -------------------------------------------------------------------- from memory and Python data
@@ -157,37 +162,18 @@ TensorRef shared_data(PyObject* data, std::optional<DType> dtype, std::optional<
 }
 
 const NativeEntry entries[] = {
-    function(
-        sized<empty_of>("empty",
-                        "*size, out=None, dtype=None, layout=None, device=None, "
-                        "requires_grad=False, pin_memory=False, names=None, memory_format=None",
-                        "An uninitialised tensor of the given sizes.")),
-    function(sized<filled_of<0>>("zeros",
-                                 "*size, out=None, dtype=None, layout=None, device=None, "
-                                 "requires_grad=False, pin_memory=False, names=None",
-                                 "A tensor of zeros of the given sizes.")),
-    function(sized<filled_of<1>>("ones",
-                                 "*size, out=None, dtype=None, layout=None, device=None, "
-                                 "requires_grad=False, pin_memory=False, names=None",
-                                 "A tensor of ones of the given sizes.")),
-    function(bind<full_of>("full",
-                           "size, fill_value, *, out=None, dtype=None, layout=None, device=None, "
-                           "requires_grad=False, pin_memory=False, names=None",
+    sized<empty_of>("empty",
+                    joined<"*size, out=None, ", made_options, ", memory_format=None">.data(),
+                    "An uninitialised tensor of the given sizes."),
+    sized<filled_of<0>>("zeros", joined<"*size, out=None, ", made_options>.data(),
+                        "A tensor of zeros of the given sizes."),
+    sized<filled_of<1>>("ones", joined<"*size, out=None, ", made_options>.data(),
+                        "A tensor of ones of the given sizes."),
+    function(bind<full_of>("full", joined<"size, fill_value, *, out=None, ", made_options>.data(),
                            "A tensor of the given sizes filled with one value.")),
-    function(bind<empty_as>("empty_like",
-                            "input, *, dtype=None, layout=None, device=None, requires_grad=False, "
-                            "pin_memory=False, names=None, memory_format=None",
-                            "An uninitialised tensor of input's sizes and dtype.")),
-    function(
-        bind<filled_as<0>>("zeros_like",
-                           "input, *, dtype=None, layout=None, device=None, requires_grad=False, "
-                           "pin_memory=False, names=None, memory_format=None",
-                           "Zeros of input's sizes and dtype.")),
-    function(
-        bind<filled_as<1>>("ones_like",
-                           "input, *, dtype=None, layout=None, device=None, requires_grad=False, "
-                           "pin_memory=False, names=None, memory_format=None",
-                           "Ones of input's sizes and dtype.")),
+    like<empty_as>("empty_like", "An uninitialised tensor of input's sizes and dtype."),
+    like<filled_as<0>>("zeros_like", "Zeros of input's sizes and dtype."),
+    like<filled_as<1>>("ones_like", "Ones of input's sizes and dtype."),
     function(bind<copied_data>(
         "tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
         "A new tensor with a copy of data: numbers, nested sequences, arrays.", Mixing::all)),

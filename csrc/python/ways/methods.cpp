@@ -88,16 +88,6 @@ PyObject* py_to(const Call& call) {
             Py_None, {false}, {false}, Format::unsaid)
       .release_py();
 }
-consteval NativeEntry to_entry() {
-  NativeEntry entry =
-      bind<to>("to",
-               "input, *args, dtype=None, device=None, other=None, non_blocking=False, copy=False, "
-               "memory_format=None",
-               "The tensor with another dtype or device; itself if nothing changes.", Mixing::all);
-  entry.function = py_to;
-  return entry;
-}
-
 const NativeEntry entries[] = {
     fact(method(bind<size_of>("size", "input, dim=None -> tuple | int",
                               "The sizes, or the size of one dimension."))),
@@ -110,7 +100,12 @@ const NativeEntry entries[] = {
       TensorRef here = t.is_cuda() ? to_device(t, on_cpu) : TensorRef::borrow(&t);
       return to_list(*here, 0, here->as<char>());
     }>("tolist", "input -> list", "Nested lists of Python numbers.")),
-    method(to_entry()),
+    method(called_by(
+        py_to, bind<to>("to",
+                        "input, *args, dtype=None, device=None, other=None, non_blocking=False, "
+                        "copy=False, memory_format=None",
+                        "The tensor with another dtype or device; itself if nothing changes.",
+                        Mixing::all))),
     {}};
 
 const Functions functions(entries),

@@ -56,9 +56,7 @@ PyObject* call_of_sizes(const Call& call) {
 }
 template <auto plain, auto general>
 consteval NativeEntry of_sizes(const char* name, const char* signature, const char* doc) {
-  NativeEntry entry = bind<general>(name, signature, doc);
-  entry.function = call_of_sizes<plain, general>;
-  return entry;
+  return called_by(call_of_sizes<plain, general>, bind<general>(name, signature, doc));
 }
 template <auto fn>
 TensorRef with_sizes(Tensor& t, const RestDims& sizes) {

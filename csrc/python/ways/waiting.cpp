@@ -12,19 +12,20 @@ namespace {
 
 /// What flambeau/compiled/eager.py is given: (key, steps, inputs, numbers, outputs, modes, now).
 void ask_for_kernel(const waiting::Wanted& wanted) {
-  auto listed = [](const auto& values, auto&& item) {
-    return list_of(static_cast<Py_ssize_t>(values.size()),
-                   [&](Py_ssize_t i) { return item(values[static_cast<size_t>(i)]); });
+  auto named = [](const std::vector<DType>& dtypes) {
+    std::vector<const char*> names(dtypes.size());
+    std::transform(dtypes.begin(), dtypes.end(), names.begin(), [](DType d) { return name(d); });
+    return owned(give_back(names));
   };
-  auto named = [](DType d) { return owned(PyUnicode_FromString(name(d))); };
-  Object steps = listed(wanted.steps, [](const auto& step) {
+  Object steps = list_of(static_cast<Py_ssize_t>(wanted.steps.size()), [&](Py_ssize_t i) {
+    const auto& step = wanted.steps[static_cast<size_t>(i)];
     return owned(Py_BuildValue("(Ossy#)", step.record->spec.get(), name(step.compute),
                                name(step.dtype),
                                reinterpret_cast<const char*>(step.operands.data()),
                                static_cast<Py_ssize_t>(step.operands.size())));
   });
-  Object inputs = listed(wanted.inputs, named), numbers = listed(wanted.numbers, named);
-  Object outputs = listed(wanted.outputs, [](int k) { return owned(PyLong_FromLong(k)); });
+  Object inputs = named(wanted.inputs), numbers = named(wanted.numbers),
+         outputs = owned(give_back(wanted.outputs));
   owned(PyObject_CallFunction(imported<"flambeau.compiled.eager", "ask">(), "y#OOOOsO",
                               wanted.key.data(), static_cast<Py_ssize_t>(wanted.key.size()),
                               steps.get(), inputs.get(), numbers.get(), outputs.get(),
