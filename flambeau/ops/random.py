@@ -144,6 +144,17 @@ def randint_like(
     return result.requires_grad_(True) if requires_grad else result
 
 
+def _check_order_fits(n, dtype):
+    """Raise unless dtype holds the integers below n."""
+    if dtype is _core.bool or dtype.is_complex:
+        raise NotImplementedError(f"randperm: is not implemented for {dtype}.")
+    # One more than the integers without a gap still ends in a number that is held exactly.
+    if n - 1 > _exact_integers(dtype)[1]:
+        raise RuntimeError(
+            f"randperm: {dtype} holds the integers to {_exact_integers(dtype)[1]}, but n is {n}."
+        )
+
+
 def randperm(
     n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
     pin_memory=False,
@@ -154,13 +165,8 @@ def randperm(
     if n < 0:
         raise RuntimeError(f"randperm: n is {n}; it must be 0 or more.")
     dtype = dtype or (out.dtype if out is not None else _core.int64)
-    if dtype is _core.bool or dtype.is_complex:
-        raise NotImplementedError(f"randperm: is not implemented for {dtype}.")
-    # One more than the integers without a gap still ends in a number that is held exactly.
-    if n - 1 > _exact_integers(dtype)[1]:
-        raise RuntimeError(
-            f"randperm: {dtype} holds the integers to {_exact_integers(dtype)[1]}, but n is {n}."
-        )
+    if dtype is not _core.int64:
+        _check_order_fits(n, dtype)
     device = out.device if device is None and out is not None else device
     if _core._in_vmap():
         keys = fresh(_core.empty(n, dtype=_core.float64, device=device))
@@ -168,7 +174,7 @@ def randperm(
     else:
         order = _core.empty(n, dtype=_core.int64, device=device)
         _core._random_order(order, *(generator or generator_for(order))._next())
-    order = order.to(dtype)
+    order = order if dtype is _core.int64 else order.to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
     order = order.pin_memory() if pin_memory else order

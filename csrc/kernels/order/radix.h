@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -94,7 +95,7 @@ void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
   int digits[8], n_digits = 0;  // their lowest bits
   for (int b = 0; b < key_bytes; ++b)
     if (differs >> (8 * b) & 255) digits[n_digits++] = 8 * b;
-  std::vector<int64_t> counts(n_chunks * n_digits * 256);
+  const auto counts = std::make_unique_for_overwrite<int64_t[]>(n_chunks * n_digits * 256);
   auto counts_of = [&](int64_t chunk, int d) { return &counts[(chunk * n_digits + d) * 256]; };
   auto count_digits = [&](const Pair* from, int first, int last) {
     chunks.each([&](int64_t chunk, int64_t begin, int64_t end) {

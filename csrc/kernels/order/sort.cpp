@@ -26,7 +26,8 @@ void insertion_sort(Pair* pairs, int64_t n) {
   }
 }
 
-constexpr int rank_max = 128;  // above, counting digits is quicker than comparing all
+// Below, inserting is quicker than comparing all, above, counting digits is.
+constexpr int rank_min = 5, rank_max = 128;
 typedef int32_t Keys __attribute__((vector_size(32), aligned(4), may_alias));
 constexpr int keys_at_once = 8;
 
@@ -65,7 +66,8 @@ template <class T, class Place>
 void rank_each(const T* from, int n, int64_t step, bool descending, Place&& place) {
   using Key = typename Order<T>::Key;
   const Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
-  int32_t keys[rank_max] = {}, rank[rank_max];
+  int32_t keys[rank_max], rank[rank_max];
+  std::fill(keys + n / 16 * 16, keys + std::min(rank_max, n / 16 * 16 + 16), 0);
   auto load_keys = [&](int64_t step) {
     for (int i = 0; i < n; ++i)
       keys[i] = static_cast<int32_t>(
@@ -363,7 +365,7 @@ void sort(const Strided* values, const Strided& indices, const Strided& self, in
     each_lane<T>(values, indices, self, dim, n * 16,
                  [&](const T* from, T* value, int64_t* index, auto& memory) {
                    if constexpr (sizeof(T) <= 4)
-                     if (n <= rank_max) {
+                     if (n >= rank_min && n <= rank_max) {
                        rank_each(from, static_cast<int>(n), step, descending, [&](int rank, int i) {
                          index[rank * index_step] = i;
                          if (value) value[rank * value_step] = from[i * step];
