@@ -1,5 +1,6 @@
-"""Switches of cuDNN, which computes convolutions where its wheel is installed. `enabled` is heard; the others can be set.
+"""Switches of cuDNN, which computes convolutions where its wheel is installed.
 
+`enabled` and `allow_tf32` (whether float32 may be rounded to tf32 there, True unless set) are heard; the others can be set.
 Only algorithms that give the same bits every time are used, whatever `deterministic` and `benchmark` say; which way is
 faster is measured once for each kind of convolution.
 """
@@ -13,7 +14,6 @@ from ..ops.core import float32
 benchmark = False
 benchmark_limit = 10
 deterministic = False
-allow_tf32 = True
 
 
 def _table():
@@ -69,7 +69,7 @@ def flags(
 
 
 class _Module(types.ModuleType):
-    """`enabled` lives where convolutions ask for it."""
+    """`enabled` and `allow_tf32` live where convolutions ask for them."""
 
     @property
     def enabled(self):
@@ -78,6 +78,14 @@ class _Module(types.ModuleType):
     @enabled.setter
     def enabled(self, value):
         float32.uses_cudnn = bool(value)
+
+    @property
+    def allow_tf32(self):
+        return float32.cudnn_tf32
+
+    @allow_tf32.setter
+    def allow_tf32(self, value):
+        float32.cudnn_tf32 = bool(value)
 
 
 sys.modules[__name__].__class__ = _Module

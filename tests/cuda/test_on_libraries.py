@@ -182,7 +182,7 @@ def test_convolutions_of_half_and_double(libraries, chosen):
     for dtype, math, tolerance in (
         (torch.float16, 1, 1e-2),
         (torch.float64, 3, 1e-10),
-        (torch.float32, 3, 1e-4),
+        (torch.float32, 0, 1e-4),  # which cuDNN may round to tf32
     ):
         x, w = torch.randn(1, 2, 5, 5).to(dtype), torch.randn(3, 2, 3, 3).to(dtype)
         found = F.conv2d(x.cuda(), w.cuda())
@@ -190,6 +190,10 @@ def test_convolutions_of_half_and_double(libraries, chosen):
             found.cpu().double(), F.conv2d(x.double(), w.double()), rtol=tolerance, atol=tolerance
         )
         assert libraries["cudnn"].stand_in_math() == math
+    assert torch.backends.cudnn.allow_tf32
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        found = F.conv2d(x.cuda(), w.cuda())
+    assert libraries["cudnn"].stand_in_math() == 3 and torch.backends.cudnn.allow_tf32
 
 
 def test_the_switch_of_cudnn_is_heard(chosen):

@@ -212,6 +212,41 @@ def test_attention_and_its_gradients(run, width, tolerance):
         torch.testing.assert_close(there.cpu(), here, rtol=tolerance, atol=tolerance)
 
 
+def with_a_nan(x):
+    x = x.clone()
+    x[0, 0, 2, 3], x[0, 1], x[1, 0] = float("nan"), float("-inf"), 1.0
+    return x
+
+
+WINDOWS = {
+    "steps": (F.max_pool2d, IMAGES, (3, 2, 1)),
+    "dilated": (F.max_pool2d, IMAGES, (3, 1, 1, 2)),
+    "oblong": (F.max_pool2d, IMAGES, ((3, 2), (1, 3), (1, 0), 1, True)),
+    "nan_and_equals": (F.max_pool2d, with_a_nan(IMAGES), (3, 2, 1)),
+    "channels_last": (F.max_pool2d, IMAGES.to(memory_format=torch.channels_last), (2,)),
+    "line": (F.max_pool1d, torch.randn(2, 3, 17), (3, 2, 1)),
+    "volume": (F.max_pool3d, torch.randn(2, 2, 5, 4, 3).double(), (2, 2, 1)),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_maxima_of_windows_and_their_gradients(name):
+    pool, x, window = WINDOWS[name]
+    made = []
+    for device in ("cpu", "cuda"):
+        given = x.to(device).detach().requires_grad_()
+        values, indices = pool(given, *window, return_indices=True)
+        values.backward(torch.arange(values.numel(), dtype=x.dtype).view(values.shape).to(device))
+        made.append([values.detach(), indices, given.grad])
+    for here, there in zip(*made, strict=True):
+        torch.testing.assert_close(there.cpu(), here, rtol=0, atol=0, equal_nan=True)
+
+
+def test_maxima_of_windows_of_integers():
+    x = torch.arange(36).remainder(7).reshape(1, 6, 6).int()
+    assert torch.equal(F.max_pool2d(x.cuda(), 2).cpu(), F.max_pool2d(x, 2))
+
+
 PRODUCTS = {
     "rows": (70, 33, 50, False, False),
     "turned": (66, 72, 40, True, True),

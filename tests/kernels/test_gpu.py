@@ -103,6 +103,8 @@ FORMS = {
     },
     "classes": index.write_classes,
     "windows": lambda: windows.write_sums("bfloat16"),
+    "maxima_steps": lambda: windows.write_steps("bfloat16", True),
+    "maxima_steps_backward": lambda: windows.write_steps_backward("float32"),
     "maxima": lambda: windows.write_maxima("float64", True),
     "bags": lambda: windows.write_rows("float32", True, True, True),
     "lstm": lambda: recurrent.write_forward("float32", True, True),

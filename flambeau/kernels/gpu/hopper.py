@@ -161,7 +161,9 @@ class _Kernel:
         ]
         turned = [int(side.along == "r") for side in sides]
         lines = ["{ .reg .pred inside;", ".reg .pred yes;"]
-        lines += [f".reg .b32 {r};" for r in ("deep", "room", "count", "target", "to", "of", "left")]
+        lines += [
+            f".reg .b32 {r};" for r in ("deep", "room", "count", "target", "to", "of", "left")
+        ]
         lines += [f".reg .b64 {r};" for r in ("source", "a_at", "b_at", "rows", "columns", "step")]
         lines += [
             "setp.eq.u32 yes, 0, 0;",
@@ -240,7 +242,9 @@ class _Kernel:
                     for e in range(2):
                         with k.when(column + (8 * j + e) < sizes[1]):
                             place = line + (column + (8 * j + e)) * strides[2]
-                            self.store(pair[e], f.emit(f"inttoptr i64 {place.name} to ptr"), factors)
+                            self.store(
+                                pair[e], f.emit(f"inttoptr i64 {place.name} to ptr"), factors
+                            )
 
     def store_pair(self, pair, place):
         block, f = self.k.block, self.k.f

@@ -2,6 +2,7 @@
 
 sums     out[o, j, x] = sum of weights[t] * in[o, begin[j] + t - first[j], x] for first[j] <= t < first[j + 1]
 maxima   of adaptive pooling: the largest element of the window of each pixel, and where it lies in its plane
+steps    the same of windows of one size, a stride apart; back, each pixel takes from the windows it is the largest of
 rows     the sum, or mean, of the rows of a table that each bag names, with a factor for each
 """
 
@@ -59,6 +60,74 @@ def write_maxima(dtype, with_indices):
         values[i] = best.value
         if with_indices:
             indices[i] = at.value
+    return k.text()
+
+
+def _steps(k):
+    """(planes, sizes, windows, kernel, stride, padding, dilation) of up to three dims."""
+    planes, *rest = k.integers("sizes")
+    return planes, *[rest[3 * i : 3 * i + 3] for i in range(6)]
+
+
+def _coordinates(k, i, sizes):
+    """(plane, place along each dim)"""
+    inner = i // sizes[2]
+    return inner // (sizes[1] * sizes[0]), (inner // sizes[1] % sizes[0], inner % sizes[1], i % sizes[2])  # fmt: skip
+
+
+def write_steps(dtype, with_indices):
+    """kernel(i64 sizes[19], i64 pointers[3]): see _steps; values, indices, in. The first of equals, the last NaN."""
+    k = Code(sizes=19, pointers=3)
+    planes, had, wanted, kernel, stride, padding, dilation = _steps(k)
+    values, indices, source = k.arrays("pointers", dtype, "int64", dtype)
+    with k.threads(planes * (wanted[0] * wanted[1] * wanted[2])) as i:
+        plane, place = _coordinates(k, i, wanted)
+        start = plane * (had[0] * had[1] * had[2])
+        begin = [p * s - edge for p, s, edge in zip(place, stride, padding)]
+        best, at = k.variable(0, compute_dtype(dtype)), k.variable(-1)
+        inside = lambda d, x: (x >= 0) & (x < had[d])
+        with k.loop(0, kernel[0]) as a:
+            x = begin[0] + a * dilation[0]
+            with k.when(inside(0, x)), k.loop(0, kernel[1]) as b:
+                y = begin[1] + b * dilation[1]
+                with k.when(inside(1, y)), k.loop(0, kernel[2]) as c:
+                    z = begin[2] + c * dilation[2]
+                    with k.when(inside(2, z)):
+                        there = (x * had[1] + y) * had[2] + z
+                        value = source[start + there]
+                        taken = (value > best.value) | k.of(language.isnan, value) | (at.value < 0)
+                        best.value = k.where(taken, value, best.value)
+                        at.value = k.where(taken, there, at.value)
+        values[i] = best.value
+        if with_indices:
+            indices[i] = at.value
+    return k.text()
+
+
+def write_steps_backward(dtype):
+    """kernel(i64 sizes[19], i64 pointers[3]): see _steps; gradients of the input, of the values, indices.
+
+    Windows that hold a pixel are added in their order.
+    """
+    k = Code(sizes=19, pointers=3)
+    planes, had, wanted, kernel, stride, padding, dilation = _steps(k)
+    result, grads, indices = k.arrays("pointers", dtype, dtype, "int64")
+    with k.threads(planes * (had[0] * had[1] * had[2])) as i:
+        plane, place = _coordinates(k, i, had)
+        start = plane * (wanted[0] * wanted[1] * wanted[2])
+        here = (place[0] * had[1] + place[1]) * had[2] + place[2]
+        spans = []
+        for d in range(3):
+            last = place[d] + padding[d]
+            first = last - (kernel[d] - 1) * dilation[d]
+            first = k.where(first > 0, (k.larger(first, 0) + (stride[d] - 1)) // stride[d], 0)
+            spans.append((first, k.smaller(last // stride[d] + 1, wanted[d])))
+        total = k.variable(0, compute_dtype(dtype))
+        with k.loop(*spans[0]) as a, k.loop(*spans[1]) as b, k.loop(*spans[2]) as c:
+            window = start + (a * wanted[1] + b) * wanted[2] + c
+            with k.when(indices[window] == here):
+                total.value = total.value + grads[window]
+        result[i] = total.value
     return k.text()
 
 

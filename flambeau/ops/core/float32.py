@@ -5,6 +5,7 @@ precision = (
 )
 
 uses_cudnn = True  # where it is installed, and faster
+cudnn_tf32 = True  # whether it may round float32 to tf32
 
 
 def set_precision(value):

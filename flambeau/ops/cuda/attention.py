@@ -95,9 +95,7 @@ class _Call:
         found = function(name, ("attention_hopper", *key), write, index, "sm_90a", shared)
         blocks = -(-(T if kind in ("forward", "query") else S) // kernels.TILE), self.heads
         arguments = [self.sizes, [0 if t is None else t for t in named], strides, float(self.scale)]
-        _core._cuda_launch(
-            found, "attention", index, blocks, kernels.THREADS, shared, arguments
-        )
+        _core._cuda_launch(found, "attention", index, blocks, kernels.THREADS, shared, arguments)
 
 
 @rule("_attend")

@@ -8,7 +8,7 @@ from ..core import operators as fl
 from .launch import made_like, on_meta
 from .libraries import cudnn
 from .rules import rule
-from .windows import adaptive_maxima, adaptive_mean
+from .windows import adaptive_maxima, adaptive_mean, maxima, maxima_backward
 
 
 def _padded(input, padding, out, kernel, stride, dilation, value=0):
@@ -219,16 +219,6 @@ def _pool_windows(input, sizes, kernel, stride, padding, dilation, value):
     return _windows(padded, sizes, kernel, stride, dilation)
 
 
-def _lowest(dtype):
-    from ...types import iinfo
-
-    return (
-        float("-inf")
-        if dtype.is_floating_point
-        else (iinfo(dtype).min if dtype is not _core.bool else False)
-    )
-
-
 @rule("_max_pool")
 def max_pool(
     input, with_indices, in_sizes, out_sizes, kernel=None, stride=None, padding=None, dilation=None
@@ -241,25 +231,11 @@ def max_pool(
     values = made_like(found[0], input.device)
     if values.numel() == 0:
         return NotImplemented
-    sizes = list(out_sizes)
-    windows = _pool_windows(input, sizes, kernel, stride, padding, dilation, _lowest(input.dtype))
-    windows = windows.reshape(-1, *sizes, _numel(kernel))
-    if not with_indices:
-        values.copy_(windows.amax(-1).reshape(values.shape))
-        return values, None
-    best, at = windows.max(-1)
-    values.copy_(best.reshape(values.shape))
-    # The tap, then the pixel, as a place in the plane.
-    place = _core.zeros_like(at)
-    for d in range(len(sizes)):
-        inner = _numel(kernel[d + 1 :])
-        tap = (at // inner) % kernel[d]
-        shape = [1] * (1 + len(sizes))
-        shape[1 + d] = sizes[d]
-        pixel = fl.arange(sizes[d], device=input.device).reshape(shape)
-        coordinate = pixel * stride[d] - padding[d] + tap * dilation[d]
-        place = place * in_sizes[d] + coordinate
-    return values, place.reshape(values.shape)
+    indices = None
+    if with_indices:
+        indices = _core.empty(values.shape, dtype=_core.int64, device=input.device)
+    window = in_sizes, out_sizes, kernel, stride, padding, dilation
+    return maxima(input, values, indices, *window), indices
 
 
 @rule("_max_pool_backward")
@@ -282,6 +258,9 @@ def max_pool_backward(
     )
     if result.numel() == 0:
         return result
+    if kernel is not None and grad_output.numel():
+        window = in_sizes, out_sizes, kernel, stride, padding, dilation
+        return maxima_backward(grad_output, indices, result, *window)
     result.zero_()
     plane, pixels = _numel(in_sizes), _numel(out_sizes)
     if grad_output.numel():

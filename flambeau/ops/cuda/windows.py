@@ -93,6 +93,61 @@ def adaptive_mean(input, in_sizes, out_sizes, back=False):
     return result.to(input.dtype)
 
 
+def _three(values, fill):
+    return [fill] * (3 - len(values)) + list(values)
+
+
+def _steps(in_sizes, out_sizes, kernel, stride, padding, dilation):
+    """What the kernels of windows a stride apart are told, beside the number of planes."""
+    numbers = (in_sizes, 1), (out_sizes, 1), (kernel, 1), (stride, 1), (padding, 0), (dilation, 1)
+    return [n for values, fill in numbers for n in _three(values, fill)]
+
+
+def _in_a_row(result, dtype):
+    """The tensor itself if it is contiguous and of this dtype, else one that is."""
+    if result.is_contiguous() and result.dtype is dtype:
+        return result
+    return _core.empty(result.shape, dtype=dtype, device=result.device)
+
+
+def maxima(input, values, indices, *window):
+    """Fills `values`, and `indices` if given, with the largest elements of windows: in_sizes ... dilation."""
+    dtype = input.dtype if input.dtype.is_floating_point else _core.int64
+    source, numbers = input.to(dtype).contiguous(), _steps(*window)
+    out = _in_a_row(values, dtype)
+    dtype, shown = dtype.name, indices is not None
+
+    def write():
+        from ...kernels.gpu import windows
+
+        return windows.write_steps(dtype, shown)
+
+    n = out.numel()
+    planes = n // (numbers[3] * numbers[4] * numbers[5])
+    arguments = [[planes, *numbers], [out, indices if shown else 0, source]]
+    key = "maxima_of_steps", dtype, shown
+    launch("max_pool", key, write, input.device.index, n, arguments)
+    return values if out is values else values.copy_(out)
+
+
+def maxima_backward(grad_output, indices, result, *window):
+    """Fills `result` with the gradients of the elements that were largest."""
+    numbers, dtype = _steps(*window), result.dtype.name
+    out = _in_a_row(result, result.dtype)
+
+    def write():
+        from ...kernels.gpu import windows
+
+        return windows.write_steps_backward(dtype)
+
+    n = out.numel()
+    planes = n // (numbers[0] * numbers[1] * numbers[2])
+    arguments = [[planes, *numbers], [out, grad_output.contiguous(), indices.contiguous()]]
+    key = "maxima_of_steps_backward", dtype
+    launch("max_pool_backward", key, write, result.device.index, n, arguments)
+    return result if out is result else result.copy_(out)
+
+
 def adaptive_maxima(input, with_indices, in_sizes, out_sizes):
     none = [None] * 4
     found = on_meta(_core._max_pool, input, with_indices, in_sizes, out_sizes, *none)
@@ -102,7 +157,6 @@ def adaptive_maxima(input, with_indices, in_sizes, out_sizes):
         _core.empty(values.shape, dtype=_core.int64, device=input.device) if with_indices else None
     )
     dtype, shown = input.dtype.name, bool(with_indices)
-    three = lambda sizes: [1] * (3 - len(sizes)) + list(sizes)
 
     def write():
         from ...kernels.gpu import windows
@@ -114,7 +168,7 @@ def adaptive_maxima(input, with_indices, in_sizes, out_sizes):
     for size in out_sizes:
         pixels *= size
     arguments = [
-        [n // max(pixels, 1), *three(in_sizes), *three(out_sizes)],
+        [n // max(pixels, 1), *_three(in_sizes, 1), *_three(out_sizes, 1)],
         [out, indices if shown else 0, input.contiguous()],
     ]
     launch("adaptive_max_pool", ("maxima", dtype, shown), write, input.device.index, n, arguments)

@@ -219,7 +219,7 @@ def runs(kind, made, first, second, sizes, window, own):
     if not _is_even(sizes, window):
         return False
     index = made.device.index
-    tf32 = made.dtype is _core.float32 and float32.allows_tf32()
+    tf32 = made.dtype is _core.float32 and float32.cudnn_tf32
     plan = _plan(kind, sizes, window, dtype, tf32, index)
     if plan is None or plan.algorithm is None:
         return False
