@@ -382,7 +382,7 @@ def empty_permuted(
         pin_memory=pin_memory,
     )
     inverse = sorted(builtins.range(len(size)), key=lambda i: physical_layout[i])
-    return t.permute(inverse).requires_grad_(requires_grad)
+    return t.permute(inverse).requires_grad_(requires_grad or False)
 
 
 for _name in "arange range linspace logspace eye full_like scalar_tensor empty_permuted".split():

@@ -32,7 +32,7 @@ def _positions(operator, M, sym, dtype, layout, device, requires_grad):
 
 
 def _made(window, dtype, requires_grad):
-    return window.to(dtype or fl.get_default_dtype()).requires_grad_(requires_grad)
+    return window.to(dtype or fl.get_default_dtype()).requires_grad_(requires_grad or False)
 
 
 def _cosines(operator, M, coefficients, sym, dtype, layout, device, requires_grad):

@@ -212,3 +212,16 @@ def test_what_needs_no_bytes_on_meta():
     assert format(number) == repr(number)
     with pytest.raises(RuntimeError, match="meshgrid: the tensors lie on cpu and meta"):
         torch.meshgrid(torch.ones(2), torch.ones(2, device="meta"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda **k: torch.empty_permuted((2,), (0,), **k),
+        lambda **k: torch.hann_window(3, **k),
+        lambda **k: torch.zeros(2, **k),
+    ],
+)
+def test_requires_grad_may_be_none(call):
+    assert not call(requires_grad=None).requires_grad
+    assert call(requires_grad=True).requires_grad
