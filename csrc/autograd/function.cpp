@@ -321,6 +321,7 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
     changed |= recorded[i].get() != items[i];
   }
   if (self.to_save) save_named(self, given, inputs);
+  self.dirty = self.non_differentiable = nullptr;  // results, which nobody may want any more
   if (!changed) return result;
   if (single) return recorded[0];
   return tuple_of(count, [&](Py_ssize_t i) { return recorded[static_cast<size_t>(i)]; });

@@ -1,5 +1,7 @@
 """Operators with a backward written in Python."""
 
+import weakref
+
 import pytest
 
 import flambeau
@@ -248,3 +250,30 @@ def test_a_gradient_of_a_broadcast_result_is_summed_to_the_input():
     a, b = doubles(1.0), doubles(1.0, 2.0, 3.0)
     Add.apply(a, b).sum().backward()
     assert a.grad.tolist() == [3]
+
+
+def test_what_is_marked_is_not_kept_by_the_node():
+    """The indices of a max_pool outlived backward, as long as the loss."""
+
+    class Parts(Function):
+        @staticmethod
+        def forward(ctx, a):
+            sign = a > 0
+            ctx.mark_non_differentiable(sign)
+            return a * 2, sign
+
+        @staticmethod
+        def backward(ctx, grad, _):
+            return grad * 2
+
+    double, sign = Parts.apply(flambeau.ones(3, requires_grad=True))
+    mark = weakref.ref(sign)
+    del sign
+    assert mark() is None and double.grad_fn is not None
+    image = flambeau.ones(1, 1, 64, 64, requires_grad=True)
+    loss = flambeau.nn.functional.max_pool2d(image, 2).sum()
+    before = flambeau._core.memory_stats()["allocated_bytes.current"]
+    loss.backward()
+    image.grad = None
+    freed = before - flambeau._core.memory_stats()["allocated_bytes.current"]
+    assert freed >= 32 * 32 * 8  # the indices
