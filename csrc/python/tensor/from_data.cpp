@@ -78,6 +78,7 @@ class Elements {
 /// A number, or a tensor of no dims, that is read without code of the program's, which could change
 /// what is being read.
 bool is_safe_number(PyObject* o) {
+  if (PyFloat_CheckExact(o) || PyLong_CheckExact(o)) return true;
   if (is_tensor(o)) return as_tensor(o)->ndim == 0;
   return is_number(o) && !PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
 }

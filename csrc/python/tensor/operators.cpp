@@ -2,6 +2,7 @@
 #include "dispatch/autocast.h"
 #include "dispatch/bound.h"
 #include "dispatch/matmul.h"
+#include "dispatch/numbers.h"
 #include "python/tensor/type.h"
 #include "tensor/device_scope.h"
 
@@ -62,8 +63,6 @@ PyObject* matrix_multiply(PyObject* a, PyObject* b) {
     return guarded([&] { return matmul(*as_tensor(a), *as_tensor(b)).release_py(); });
   return binary<"matmul", "matmul", "__rmatmul__">(a, b);
 }
-
-bool is_array(PyObject* o) { return strcmp(Py_TYPE(o)->tp_name, "numpy.ndarray") == 0; }
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   if (!is_tensor_exact(b) && is_array(b)) {
