@@ -217,15 +217,18 @@ class WideWinograd {
     const int64_t n_tiles = c_.n_items * rows_.n_tiles * columns_.n_tiles;
     const int64_t most_blocks = std::max<int64_t>(1, most_points / block_step_);
     const int64_t step = most_blocks * block_tiles;
-    points_ = Workspace::get<float>(
-        points_slot, std::min(most_blocks, ceil_div(n_tiles, block_tiles)) * block_step_);
     const int64_t n_parts = ceil_div(c_.n_target, part_m);
     for (int64_t first = 0; first < n_tiles; first += step) {
       const int64_t last = std::min(n_tiles, first + step);
       blocks_.clear();
-      for (int64_t tile = first; tile < last; tile += block_tiles)
-        blocks_.emplace_back(tile, std::min(block_tiles, last - tile), rows_, columns_, sources_,
-                             targets_);
+      const int64_t lanes = TileBlock::lanes();
+      const Spread cut = Spread::shared(ceil_div(last - first, lanes), block_tiles / lanes);
+      points_ = Workspace::get<float>(points_slot, cut.n_parts * block_step_);
+      for (int64_t i = 0; i < cut.n_parts; ++i) {
+        const int64_t tile = first + cut.begin(i) * lanes;
+        blocks_.emplace_back(tile, std::min(cut.length(i) * lanes, last - tile), rows_, columns_,
+                             sources_, targets_);
+      }
       const int64_t n_blocks = static_cast<int64_t>(blocks_.size());
       for (int64_t group = 0; group < c_.groups; ++group) {
         parallel_ranges(n_blocks * c_.n_source, 8, [&](int64_t begin, int64_t end) {

@@ -15,8 +15,6 @@ namespace {
 
 /// Products, and elements of gates, that are worth a task.
 constexpr int64_t task_products = 1 << 20, task_elements = 1 << 12;
-/// Most of a first-level cache of 32 KiB.
-constexpr int64_t slice_bytes = 24 << 10;
 
 /// C (rows, N) = A (rows, K) B + bias, whose B is packed once and used at every step.
 template <class T>
@@ -35,36 +33,24 @@ class StepProduct {
 
   void run(int64_t rows, const T* a, T* c, const T* bias) const {
     const Spread panels(ceil_div(N_, kernels_.lanes), kernels_.panel);
+    auto column = [&](int64_t panel) { return std::min(N_, panels.begin(panel) * kernels_.lanes); };
     const int64_t work = std::max<int64_t>(1, rows * K_ * kernels_.panel * kernels_.lanes);
     const Spread tasks(panels.n_parts, ceil_div(task_products, work));
     parallel_for(tasks.n_parts, [&](int64_t task) {
-      for (int64_t panel = tasks.begin(task); panel < tasks.begin(task + 1); ++panel)
-        multiply(panels, panel, rows, a, c, bias);
+      const int64_t n0 = column(tasks.begin(task)), n1 = column(tasks.begin(task + 1));
+      GemmBlock<T> g = {};
+      g.M = rows, g.N = n1 - n0, g.K = K_;
+      g.a = a, g.a_row = K_, g.a_column = 1;
+      g.b = memory_.get() + n0 * K_;
+      g.c = c + n0, g.c_row = N_;
+      g.packed_b = true;
+      g.alpha = T(1);
+      g.column_bias = bias ? bias + n0 : nullptr;
+      kernels_.block(g);
     });
   }
 
  private:
-  /// A panel of B goes by in slices, each of which stays in the first-level cache for all rows.
-  void multiply(const Spread& panels, int64_t panel, int64_t rows, const T* a, T* c,
-                const T* bias) const {
-    const int64_t n0 = panels.begin(panel) * kernels_.lanes,
-                  width = panels.length(panel) * kernels_.lanes;
-    const Spread slices(K_, std::max<int64_t>(16, slice_bytes / (width * sizeof(T))));
-    for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
-      const int64_t k0 = slices.begin(slice);
-      const bool last = slice + 1 == slices.n_parts;
-      GemmBlock<T> g = {};
-      g.M = rows, g.N = std::min(width, N_ - n0), g.K = slices.length(slice);
-      g.a = a + k0, g.a_row = K_, g.a_column = 1;
-      g.b = memory_.get() + n0 * K_ + k0 * width;
-      g.packed_b = true;
-      g.c = c + n0, g.c_row = N_;
-      g.alpha = T(1), g.beta = T(slice > 0);
-      g.column_bias = last && bias ? bias + n0 : nullptr;
-      kernels_.block(g);
-    }
-  }
-
   const GemmKernels<T>& kernels_ = gemm_kernels<T>();
   int64_t N_, K_;
   std::unique_ptr<T[]> memory_;
