@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pictures
 import program
+from training import clothes
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -137,9 +138,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=20000)
     args = program.started(parser)
-    training, test = (
-        FashionMNIST(args.data, train).data.unsqueeze(1) / 255 for train in (True, False)
-    )
+    training, test = clothes(args.data)
     loader = DataLoader(
         TensorDataset(training[: args.samples]), batch_size=64, shuffle=True, drop_last=True
     )

@@ -8,6 +8,7 @@ import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau.train import Callback, Trainer
 from flambeau.utils.data import DataLoader
+from flambeau.vision.datasets import FashionMNIST
 
 
 class Losses(Callback):
@@ -35,6 +36,11 @@ def train(model, loader, epochs, max_lr):
     steps = len(losses.all)
     print(f"Trained {steps} steps in {seconds:.1f} s, {1e3 * seconds / steps:.2f} ms each.")
     return losses.all
+
+
+def clothes(folder):
+    """The images of Fashion-MNIST, (N, 1, 28, 28) from 0 to 1, to learn from and to test with."""
+    return (FashionMNIST(folder, train).data.unsqueeze(1) / 255 for train in (True, False))
 
 
 def predict(model, loader):

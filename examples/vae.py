@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pictures
 import program
+from training import clothes
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -96,9 +97,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--samples", type=int, help="train with the first so many only")
     args = program.started(parser)
-    training, test = (
-        FashionMNIST(args.data, train).data.unsqueeze(1) / 255 for train in (True, False)
-    )
+    training, test = clothes(args.data)
     if args.samples:
         training, test = training[: args.samples], test[: args.samples]
     model = Autoencoder()

@@ -95,11 +95,7 @@ class MultivariateNormal(OfCovariance):
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
         super().__init__(batch, loc.shape[-1:], validate_args)
 
-    @property
-    def mean(self):
-        return self.loc
-
-    mode = mean
+    mean = mode = property(lambda self: self.loc, doc="The mean, and the most probable: loc.")
 
     @property
     def variance(self):

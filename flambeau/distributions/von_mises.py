@@ -64,11 +64,7 @@ class VonMises(Distribution):
         # For small k the difference above cancels.
         return flambeau.where(k < 1e-5, 1 / k + k, (1 + rho * rho) / (2 * rho))
 
-    @property
-    def mean(self):
-        return self.loc
-
-    mode = mean
+    mean = mode = property(lambda self: self.loc, doc="The mean, and the most probable: loc.")
 
     @property
     def variance(self):
