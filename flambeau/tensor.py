@@ -1,6 +1,6 @@
 """Tensor: the core's type with every operator as a method."""
 
-from . import _core, memory, modes, types
+from . import _core, memory, modes, nodes, types  # noqa: F401
 from .ops.core.declare import METHODS, as_operator
 
 Tensor = _core.Tensor

@@ -14,6 +14,7 @@ FLOORS = {
     "flambeau.calls": 1,  # what the parser of arguments leaves to Python
     "flambeau.lazy_modules": 1,
     "flambeau.modes": 1,  # what `with` puts in force in a thread
+    "flambeau.nodes": 1,  # what the core leaves to Python of them
     "flambeau.refusals": 1,  # errors for names that are not offered
     "flambeau.types": 1,  # Size, device and the like, which the core gives to Python
     "flambeau.kernels": 2,

@@ -556,12 +556,6 @@ std::vector<TensorRef> run_backward(Backward& task) {
   return run();
 }
 
-void set_anomaly(bool enabled, bool check_nan) {
-  anomaly_mode = enabled;
-  anomaly_check_nan = check_nan;
-}
-std::pair<bool, bool> anomaly() { return {anomaly_mode, anomaly_check_nan}; }
-
 void queue_callback(PyObject* callback) {
   check<TypeError>(PyCallable_Check(callback), [&] {
     return message("queue_callback: takes a callable, not ", Py_TYPE(callback)->tp_name, ".");

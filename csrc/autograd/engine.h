@@ -27,7 +27,10 @@ bool will_reach(Node* node);              // whether a gradient comes to node
 Object order_of_execution();              // list of the nodes whose backward is still to be called
 
 extern bool anomaly_mode, anomaly_check_nan;
-void set_anomaly(bool enabled, bool check_nan);
-std::pair<bool, bool> anomaly();  // (enabled, check_nan)
+inline void set_anomaly(bool enabled, bool check_nan) {
+  anomaly_mode = enabled;
+  anomaly_check_nan = check_nan;
+}
+inline std::pair<bool, bool> anomaly() { return {anomaly_mode, anomaly_check_nan}; }
 
 }  // namespace flambeau

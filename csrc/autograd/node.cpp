@@ -9,6 +9,7 @@
 #include "autograd/engine.h"
 #include "autograd/meta.h"
 #include "autograd/saved_hooks.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau {
 
@@ -188,6 +189,22 @@ PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
     if (!at->second) throw PythonError();
   }
   return at->second;
+}
+
+std::vector<TensorRef> call_node(Node& node, const std::vector<Tensor*>& grad_outputs) {
+  check<TypeError>(grad_outputs.size() == node.n_results, [&] {
+    return message(node.name(), ": takes ", node.n_results, " gradients, one for each output, but ",
+                   grad_outputs.size(), " were given.");
+  });
+  std::vector<TensorRef> grads, results(node.n_edges);
+  std::vector<PyObject*> given;
+  for (Tensor* t : grad_outputs) {
+    grads.push_back(t ? TensorRef::borrow(t) : TensorRef());
+    given.push_back(t ? t->py() : Py_None);
+  }
+  DeviceScope scope(node.name(), given.data(), static_cast<Py_ssize_t>(given.size()));
+  node.kind->backward(&node, grads.data(), results.data());
+  return results;
 }
 
 }  // namespace flambeau

@@ -160,6 +160,8 @@ struct SavedValue {
   Saved* tensor = nullptr;
   Object object = {};
 };
+/// What backward would hand on for these gradients of a node's outputs, null where there is none.
+std::vector<TensorRef> call_node(Node& node, const std::vector<Tensor*>& grad_outputs);
 /// What a node keeps under a name, a tensor as it was: NotImplemented where it knows no such name,
 /// and with `raw` Ellipsis in place of a tensor or of nothing.
 Object saved_value(Node& node, const char* name, bool raw);

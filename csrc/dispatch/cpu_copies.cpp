@@ -73,4 +73,11 @@ void warn_of_fallback(const char* name, Device device) {
   warn(text);
 }
 
+TensorRef within_reach(Tensor& t) {
+  if (!t.is_cuda()) return TensorRef::borrow(&t);
+  if (!falls_back()) throw_unreachable(t);
+  warn_of_fallback(name_of_call().c_str(), t.device());
+  return to_device(t, on_cpu);
+}
+
 }  // namespace flambeau

@@ -26,5 +26,8 @@ class CpuCopies {
 bool falls_back();
 /// Says so, once for each operator.
 void warn_of_fallback(const char* name, Device device);
+/// t, or its copy on the CPU for what an operator computes there, with a warning once; raises where
+/// that is not wanted.
+TensorRef within_reach(Tensor& t);
 
 }  // namespace flambeau

@@ -6,11 +6,11 @@
 
 #include <cstdint>
 
+#include "tensor/declared.h"
+
 namespace flambeau {
 
 class Parameters;
-class Way;
-struct NativeEntry;
 struct Operator;
 struct Pointwise;
 
@@ -19,6 +19,30 @@ using Run = PyObject* (*)(Operator & self, PyObject* const* args, Py_ssize_t n, 
 
 /// A native way for some sparse arguments, given by position; null where the call is not for it.
 using Shortcut = PyObject* (*)(PyObject* const* args, Py_ssize_t n);
+
+struct Call;
+using NativeFunction = PyObject* (*)(const Call& call);
+/// A function of the core: C++ behind what it is declared as.
+struct NativeEntry : Declaration {
+  NativeFunction function = nullptr;
+  constexpr NativeEntry() = default;
+  constexpr NativeEntry(const Declaration& declared, NativeFunction fn)
+      : Declaration(declared), function(fn) {}
+  constexpr NativeEntry(const char* name, const char* signature, NativeFunction fn,
+                        const char* doc = nullptr, Mixing mixing = Mixing::numbers)
+      : Declaration{name, signature, doc, mixing}, function(fn) {}
+};
+
+/// A native way into an operator that is implemented in Python, for the calls that programs make
+/// all the time. A way looks at the arguments; what it does not take (history, other dtypes, out=,
+/// a subclass, an error) is left to the implementation, so a way decides nothing.
+class Way {
+ public:
+  virtual ~Way() = default;
+  Mixing mixing = Mixing::numbers;  // of devices, among the arguments
+  /// The result, or null where the call is not for this way (or an error is set).
+  virtual PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) = 0;
+};
 
 struct Operator {
   /// How out= is served: not at all (or by the way itself), by a copy of the result that is cast,
@@ -54,5 +78,16 @@ inline bool is_operator(PyObject* o) { return Py_TYPE(o) == operator_type; }
 inline Operator& as_operator(PyObject* o) { return *reinterpret_cast<Operator*>(o); }
 inline bool is_pointwise(PyObject* o) { return is_operator(o) && as_operator(o).record; }
 inline Pointwise& record_of(PyObject* o) { return *as_operator(o).record; }
+
+/// A call of a function of the core.
+struct Call {
+  PyObject* const* args;
+  Py_ssize_t n;     // positional
+  PyObject* names;  // of the named ones behind them, or null
+  Operator* self;
+  /// What messages call it: raw functions speak for their operators.
+  const char* function() const { return self->entry->name + (self->entry->name[0] == '_'); }
+  Py_ssize_t n_named() const { return names ? PyTuple_GET_SIZE(names) : 0; }
+};
 
 }  // namespace flambeau

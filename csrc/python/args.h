@@ -58,29 +58,6 @@ bool is_bool(PyObject* o);
 /// An argument that is True or False; anything else is a TypeError.
 bool flag_of(PyObject* o, const char* function, const char* name);
 
-struct Call;
-using NativeFunction = PyObject* (*)(const Call& call);
-struct NativeEntry : Declaration {
-  NativeFunction function = nullptr;
-  constexpr NativeEntry() = default;
-  constexpr NativeEntry(const Declaration& declared, NativeFunction fn)
-      : Declaration(declared), function(fn) {}
-  constexpr NativeEntry(const char* name, const char* signature, NativeFunction fn,
-                        const char* doc = nullptr, Mixing mixing = Mixing::numbers)
-      : Declaration{name, signature, doc, mixing}, function(fn) {}
-};
-
-/// A call of a function of the core.
-struct Call {
-  PyObject* const* args;
-  Py_ssize_t n;     // positional
-  PyObject* names;  // of the named ones behind them, or null
-  Operator* self;
-  /// What messages call it: raw functions speak for their operators.
-  const char* function() const { return self->entry->name + (self->entry->name[0] == '_'); }
-  Py_ssize_t n_named() const { return names ? PyTuple_GET_SIZE(names) : 0; }
-};
-
 /// Objects given by position, as many as there are; or one given by name.
 struct Rest {
   PyObject* const* items;
@@ -175,10 +152,9 @@ PyObject* device_object(Device device);  // borrowed
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
 
 /// A table of functions, which become the module's once it is loaded: `const Functions
-/// functions(entries);` beside the table. The public ones stand also in its dicts _functions and
-/// _methods, which ops/ reads. With a name they are private and make a module of their own,
-/// core.NAME, where an index outside of its dimension is an IndexError that is a RuntimeError too:
-/// PyTorch raises the one or the other.
+/// functions(entries);` beside the table. With a name they are private and make a module of their
+/// own, core.NAME, where an index outside of its dimension is an IndexError that is a RuntimeError
+/// too: PyTorch raises the one or the other.
 class Functions {
  public:
   explicit Functions(const NativeEntry* entries, const char* module = nullptr)

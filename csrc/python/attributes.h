@@ -11,18 +11,12 @@
 namespace flambeau {
 
 template <class F>
-struct First : First<decltype(&F::operator())> {};
-template <class R, class T, class... P>
-struct First<R (*)(T, P...)> {
-  using type = std::remove_cvref_t<T>;
-};
-template <class R, class C, class T, class... P>
-struct First<R (C::*)(T, P...) const> : First<R (*)(T, P...)> {};
+using First = std::remove_cvref_t<std::tuple_element_t<0, typename Signature<F>::Parameters>>;
 
 /// The object as what the function takes first.
 template <auto fn>
 auto& self_as(PyObject* o) {
-  return *reinterpret_cast<typename First<decltype(fn)>::type*>(o);
+  return *reinterpret_cast<First<decltype(fn)>*>(o);
 }
 
 template <auto fn>
@@ -41,7 +35,7 @@ constexpr PyGetSetDef getter(const char* name, const char* doc = nullptr) {
 /// A method: fn(self), or fn(self, argument).
 template <auto fn>
 constexpr PyMethodDef method_by(const char* name, const char* doc = nullptr) {
-  if constexpr (std::is_invocable_v<decltype(fn), typename First<decltype(fn)>::type&>)
+  if constexpr (std::is_invocable_v<decltype(fn), First<decltype(fn)>&>)
     return {name, [](PyObject* o, PyObject*) { return get_by<fn>(o, nullptr); }, METH_NOARGS, doc};
   else
     return {name,

@@ -247,6 +247,7 @@ template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
 template <class R, class... P>
 struct Signature<R (*)(P...)> {
+  using Parameters = std::tuple<P...>;
   /// Parameters as they are kept during a call: references to objects, values of the others.
   template <class T>
   using Kept =

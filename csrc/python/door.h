@@ -6,6 +6,7 @@
 
 #include "autograd/door.h"
 #include "dispatch/autocast.h"
+#include "dispatch/cpu_copies.h"
 #include "dispatch/operator.h"
 #include "python/args.h"
 #include "tensor/device_scope.h"
@@ -38,9 +39,6 @@ using Behind = std::function<PyObject*(PyObject* const* args, Py_ssize_t n, PyOb
 PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args, Py_ssize_t n,
                          PyObject* keys, const Behind& run);
 inline bool is_on_device() { return device_of_call.device.type == DeviceType::cuda; }
-/// t, or its copy on the CPU for what an operator computes there, with a warning once; raises where
-/// that is not wanted.
-TensorRef within_reach(Tensor& t);
 
 /// Whether what the declaration says of autocast holds here: which operators compute in float32 is
 /// said otherwise for GPUs (precision_on_device).

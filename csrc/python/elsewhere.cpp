@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "dispatch/basics.h"
-#include "dispatch/cpu_copies.h"
 #include "dispatch/device_rules.h"
 #include "python/args.h"
 
@@ -52,13 +51,6 @@ Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyOb
 }
 
 }  // namespace
-
-TensorRef within_reach(Tensor& t) {
-  if (!t.is_cuda()) return TensorRef::borrow(&t);
-  if (!falls_back()) throw_unreachable(t);
-  warn_of_fallback(name_of_call().c_str(), t.device());
-  return to_device(t, on_cpu);
-}
 
 PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args, Py_ssize_t n,
                          PyObject* keys, const Behind& run) {

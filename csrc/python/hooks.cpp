@@ -3,6 +3,7 @@
 #include "autograd/door.h"
 #include "dispatch/events.h"
 #include "dispatch/finite.h"
+#include "dispatch/observers.h"
 #include "python/bind.h"
 #include "python/operator.h"
 #include "tensor/device_scope.h"
@@ -12,39 +13,6 @@ namespace flambeau {
 namespace {
 
 PyObject* object_of(Operator& self) { return reinterpret_cast<PyObject*>(&self); }
-
-/// ((positional arguments), {named ones})
-std::pair<Object, Object> arguments(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  return {tuple_of(args, n), dict_of(keys, args + n)};
-}
-
-// ------------------------------------------------------------------------------------------------
-// observers
-
-/// Whoever flambeau/ops/core/observers.py has: told before a call and behind it; the result is None
-/// where the call raised, whose error stays.
-class Observed {
- public:
-  Observed(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) : self_(self) {
-    if (!(watchers & watch_observers)) return;
-    auto [positional, named] = arguments(args, n, keys);
-    told_ = called(imported<observers, "enter">(), object_of(self), positional.get(), named.get());
-  }
-  void done(PyObject* result) {
-    if (!told_) return;
-    const Unraised error;
-    Object left = Object::steal(PyObject_CallFunctionObjArgs(imported<observers, "leave">(),
-                                                             told_.get(), object_of(self_),
-                                                             result ? result : Py_None, nullptr));
-    if (!left && !error) throw PythonError();
-    error.raise();
-  }
-
- private:
-  static constexpr Name observers = "flambeau.ops.core.observers";
-  Operator& self_;
-  Object told_;
-};
 
 /// What becomes of a node's backward.
 void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
@@ -58,9 +26,7 @@ void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
   }
   timed.done(node->sequence);
   if (watchers & watch_finite) look_at_gradients(node, grads, results);
-  if (watchers & watch_observers)
-    called(imported<"flambeau.ops.core.observers", "node">(), node->py(),
-           owned(tensor_tuple(grads)).get(), owned(tensor_tuple(results)).get());
+  tell_of_node(node, grads, results);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -79,15 +45,6 @@ bool wants_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n) {
   if (!(watchers & (watch_dispatch | watch_classes)) || self.is_private) return false;
   return InForce<watch_dispatch>::count() > 0 || holds_dispatching(args, n);
 }
-
-Object call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  auto [positional, named] = arguments(args, n, keys);
-  return called(imported<"flambeau.utils._python_dispatch", "dispatch">(), object_of(self),
-                positional.get(), named.get());
-}
-
-// ------------------------------------------------------------------------------------------------
-// switches
 
 const NativeEntry entries[] = {
     bind<record_events>("_record_events", "on, shapes=False"),
@@ -123,12 +80,14 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     if (self.entry && self.entry->shown == Shown::no) return run_by_layout(self, args, n, keys);
     if (wants_rule(self, args, all)) return call_rule(self, args, n, keys);
     if (wants_dispatch(self, args, all)) {
-      Object result = call_dispatch(self, args, n, keys);
+      Object result =
+          called(imported<"flambeau.utils._python_dispatch", "dispatch">(), object_of(self),
+                 tuple_of(args, n).get(), dict_of(keys, args + n).get());
       if (result.get() != Py_NotImplemented) return result.release();
     }
     FiniteWatch finite(name_of(self), args, n);
     Timed timed(name_of(self), args, all, false);
-    Observed observed(self, args, n, keys);
+    Observed observed(object_of(self), args, n, keys);
     Object result;
     {
       Deeper deeper;

@@ -106,38 +106,30 @@ void Args::bind() {
 
 const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters_->names(), i)); }
 
-static PyObject *public_functions, *public_methods;
-
-static Object add_function(PyObject* module, const NativeEntry& entry, vectorcallfunc door) {
+static void add_function(PyObject* module, const NativeEntry& entry, vectorcallfunc door) {
   Operator& self = new_operator(door, run_native);
   Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
   self.entry = &entry;
   set_name(self, entry.name, entry.doc);
   if (PyModule_AddObjectRef(module, entry.name, made.get()) < 0) throw PythonError();
-  return made;
 }
 
-static void add_public(PyObject* core, const NativeEntry& entry) {
-  bool is_private = entry.name[0] == '_' && entry.name[1] != '_';
-  Object made = add_function(core, entry,
-                             is_private                          ? enter_private
-                             : strcmp(entry.name, "tensor") == 0 ? enter_tensor
-                                                                 : enter<run_native>);
-  if ((entry.is_function && PyDict_SetItemString(public_functions, entry.name, made.get()) < 0) ||
-      (entry.is_method && PyDict_SetItemString(public_methods, entry.name, made.get()) < 0))
-    throw PythonError();
+static vectorcallfunc public_door(const char* name) {
+  const bool is_private = name[0] == '_' && name[1] != '_';
+  return is_private                    ? enter_private
+         : strcmp(name, "tensor") == 0 ? enter_tensor
+                                       : enter<run_native>;
 }
 
 void Functions::add_all(PyObject* core) {
   for (const Functions* table = first_; table; table = table->next_) {
-    if (!table->module_) {
-      for (const NativeEntry* e = table->entries_; e->name; ++e) add_public(core, *e);
-      continue;
+    Object module = Object::borrow(core);
+    if (table->module_) {
+      module = owned(PyModule_New(message("flambeau._core.", table->module_).c_str()));
+      if (PyModule_AddObjectRef(core, table->module_, module.get()) < 0) throw PythonError();
     }
-    Object module = owned(PyModule_New(message("flambeau._core.", table->module_).c_str()));
-    if (PyModule_AddObjectRef(core, table->module_, module.get()) < 0) throw PythonError();
     for (const NativeEntry* e = table->entries_; e->name; ++e)
-      add_function(module.get(), *e, enter_inner);
+      add_function(module.get(), *e, table->module_ ? enter_inner : public_door(e->name));
   }
 }
 
@@ -222,6 +214,9 @@ PyGetSetDef operator_attributes[] = {
     }>("takes_out", "Whether out= is taken beside the parameters."),
     getter<[](Operator& self) { return self.entry != nullptr; }>(
         "is_native", "Whether it is a function of the core."),
+    getter<[](Operator& self) {
+      return std::pair(self.entry && self.entry->is_function, self.entry && self.entry->is_method);
+    }>("is_public", "Of a function of the core: whether as torch.NAME, whether as Tensor.NAME."),
     getter<[](Operator& self) { return self.node_type != nullptr; }>(
         "is_primitive", "Whether its derivative is written beside it."),
     getter<declaration_of>("spec", "The declaration of a pointwise operator."),
@@ -242,11 +237,6 @@ void initialize_operators(PyObject* module) {
                module, "Operator");
   tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };
   tell_of_sparse = [](bool any) { set_watcher(watch_layouts, any); };
-  public_functions = PyDict_New();
-  public_methods = PyDict_New();
-  if (PyModule_AddObjectRef(module, "_functions", public_functions) < 0 ||
-      PyModule_AddObjectRef(module, "_methods", public_methods) < 0)
-    throw PythonError();
   Functions::add_all(module);
 }
 

@@ -30,16 +30,6 @@ Operator& new_operator(vectorcallfunc door, Run run);
 const char* name_of(Operator& self);
 void set_name(Operator& self, const char* name, const char* doc = nullptr);
 
-/// A native way into an operator that is implemented in Python, for the calls that programs make
-/// all the time. A way looks at the arguments; what it does not take (history, other dtypes, out=,
-/// a subclass, an error) is left to the implementation, so a way decides nothing.
-class Way {
- public:
-  virtual ~Way() = default;
-  Mixing mixing = Mixing::numbers;  // of devices, among the arguments
-  /// The result, or null where the call is not for this way (or an error is set).
-  virtual PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) = 0;
-};
 /// Gives an operator a way, which lives as long as it.
 void add_way(Operator& self, Way* way);
 

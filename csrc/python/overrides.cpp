@@ -81,27 +81,12 @@ PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n,
   });
 }
 
-static Object attribute_of_tensor(const char* name) {
-  return attribute_of(reinterpret_cast<PyObject*>(tensor_type), name);
-}
-
-PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n) {
-  return guarded([&] { return call_override(attribute_of_tensor(name).get(), args, n, nullptr); });
-}
-
-PyObject* call_getter_override(const char* name, PyObject* self) {
+PyObject* call_member_override(const char* name, const char* accessor, PyObject* const* args,
+                               Py_ssize_t n) {
   return guarded([&] {
-    Object get = attribute_of(attribute_of_tensor(name).get(), "__get__");
-    return call_override(get.get(), &self, 1, nullptr);
-  });
-}
-
-int call_setter_override(const char* name, PyObject* self, PyObject* value) {
-  return guarded([&] {
-    Object set = attribute_of(attribute_of_tensor(name).get(), value ? "__set__" : "__delete__");
-    PyObject* args[] = {self, value};
-    owned(call_override(set.get(), args, value ? 2 : 1, nullptr));
-    return 0;
+    Object member = attribute_of(reinterpret_cast<PyObject*>(tensor_type), name);
+    if (accessor) member = attribute_of(member.get(), accessor);
+    return call_override(member.get(), args, n, nullptr);
   });
 }
 

@@ -36,9 +36,21 @@ inline bool is_overridden(PyObject* self) { return is_overridden(&self, 1); }
 
 /// function(args...) as those arguments (or the innermost mode) answer it.
 PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names);
-/// The same for the special method or property of Tensor called `name` ("__getitem__", "shape").
-PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n);
-PyObject* call_getter_override(const char* name, PyObject* self);
-int call_setter_override(const char* name, PyObject* self, PyObject* value);
+/// The same for a special method of Tensor ("__getitem__"), or what a property has for `accessor`.
+PyObject* call_member_override(const char* name, const char* accessor, PyObject* const* args,
+                               Py_ssize_t n);
+inline PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n) {
+  return call_member_override(name, nullptr, args, n);
+}
+inline PyObject* call_getter_override(const char* name, PyObject* self) {
+  return call_member_override(name, "__get__", &self, 1);
+}
+inline int call_setter_override(const char* name, PyObject* self, PyObject* value) {
+  PyObject* args[] = {self, value};
+  return Object::steal(value ? call_member_override(name, "__set__", args, 2)
+                             : call_member_override(name, "__delete__", args, 1))
+             ? 0
+             : -1;
+}
 
 }  // namespace flambeau

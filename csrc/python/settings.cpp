@@ -35,30 +35,22 @@ const NativeEntry entries[] = {
                                                      "The dtype of new floating tensors."))),
     fact(function(bind<set_default_dtype>("set_default_dtype", "d -> None",
                                           "Sets the dtype of new floating tensors."))),
-    bind<[](const char* name, PyObject* callable) { bind_operator(name, callable); }>(
-        "_bind", "name, callable", "Names an operator for the core."),
-    bind<[](PyObject* dim, int64_t ndim, const char* op) {
-      return int64_t{to_dim(dim, static_cast<int>(ndim), op)};
-    }>("_wrap_dim", "dim, ndim, operator",
-       "dim counted from the front: negative ones count from behind."),
-    bind<[](PyObject* dims, int64_t ndim, const char* op) {
-      return to_wrapped_dims(dims, static_cast<int>(ndim), op);
-    }>("_wrap_dims", "dims, ndim, operator",
-       "A list of distinct dims from None (all of them), an int, or a sequence of ints."),
-    bind<[](PyObject* dims, int64_t ndim, const char* op) {
-      return to_reduced_dims(dims, static_cast<int>(ndim), op);
-    }>("_reduced_dims", "dims, ndim, operator", "The same of a reduction, where () is all."),
+    bind<bind_operator>("_bind", "name, callable", "Names an operator for the core."),
+    bind<to_dim>("_wrap_dim", "dim, ndim, operator",
+                 "dim counted from the front: negative ones count from behind."),
+    bind<to_wrapped_dims>(
+        "_wrap_dims", "dims, ndim, operator",
+        "A list of distinct dims from None (all of them), an int, or a sequence of ints."),
+    bind<to_reduced_dims>("_reduced_dims", "dims, ndim, operator",
+                          "The same of a reduction, where () is all."),
     bind<check_room>("_check_room", "nbytes"),
     fact(function(
         bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
-    fact(function(bind<[] { return int64_t{get_num_threads()}; }>("get_num_threads", " -> int",
-                                                                  "The number of threads."))),
-    bind<[](const char* text, PyObject* category) {
-      warn(text, category == Py_None ? nullptr : category);
-    }>("_warn", "message, category=None",
-       "Warns at the program's line: the first frame outside of the package."),
-    fact(function(bind<[] { return facts(memory_stats()); }>(
-        "memory_stats", " -> dict", "Counters of the allocator, in bytes."))),
+    fact(function(bind<get_num_threads>("get_num_threads", " -> int", "The number of threads."))),
+    bind<warn>("_warn", "message, category=None",
+               "Warns at the program's line: the first frame outside of the package."),
+    fact(function(
+        bind<memory_facts>("memory_stats", " -> dict", "Counters of the allocator, in bytes."))),
     fact(function(
         bind<reset_peak_memory>("reset_peak_memory_stats", " -> None", "Starts the peak anew."))),
     {}};

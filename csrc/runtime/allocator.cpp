@@ -296,7 +296,8 @@ void destroy_storage(Storage* s) {
 }
 
 MemoryStats memory_stats() { return cache().stats; }
-Facts facts(const MemoryStats& s) {
+Facts memory_facts() {
+  const MemoryStats s = memory_stats();
   return {{"allocated_bytes.current", s.allocated_bytes},
           {"allocated_bytes.peak", s.peak_allocated_bytes},
           {"cached_bytes.current", s.cached_bytes},

@@ -47,10 +47,9 @@ ProgramLine program_line() {
 }
 
 void warn(const std::string& text, PyObject* category) {
-  if (!category) category = PyExc_UserWarning;
+  if (!category || category == Py_None) category = PyExc_UserWarning;
   ProgramLine at = program_line();
-  if (PyErr_WarnEx(category, text.c_str(), at.code ? at.depth + 1 : 1) < 0)
-    throw PythonError();
+  if (PyErr_WarnEx(category, text.c_str(), at.code ? at.depth + 1 : 1) < 0) throw PythonError();
 }
 
 }  // namespace flambeau

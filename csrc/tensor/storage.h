@@ -91,7 +91,7 @@ struct MemoryStats {
 };
 MemoryStats memory_stats();
 using Facts = std::vector<std::pair<const char*, int64_t>>;
-Facts facts(const MemoryStats& stats);
+Facts memory_facts();
 void reset_peak_memory();
 /// Gives all cached blocks back to the system.
 void empty_cache();

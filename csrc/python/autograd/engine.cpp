@@ -72,6 +72,7 @@ const NativeEntry entries[] = {
     bind<pop_saved_hooks>("_pop_saved_tensors_hooks", ""),
     bind<accumulated_variable>("_accumulated_variable", "node"),
     bind<saved_value>("_saved_value", "node, name, raw"),
+    bind<call_node>("_call_node", "node, grad_outputs"),
     bind<pack_saved>("_pack_saved", "node, place, pack, unpack"),
     bind<[](Tensor& t) {
       const Edge edge = edge_of(t);

@@ -4,14 +4,26 @@
 
 namespace flambeau {
 
-namespace {
+/// What a call was given, as a tuple.
+struct Arguments {
+  PyObject* const* items;
+  Py_ssize_t n;
+};
+static Arguments read_as(As<Arguments>, Reader& r) {
+  PyObject* o = r.next();
+  check<TypeError>(PyTuple_Check(o), [&] { return message(r.op(), ": takes a tuple here."); });
+  return {&PyTuple_GET_ITEM(o, 0), PyTuple_GET_SIZE(o)};
+}
+static FunctionNode& read_as(As<FunctionNode&>, Reader& r) {
+  return r.object<FunctionNode>(function_node_type, "a ctx");
+}
 
-FunctionNode& function_of(PyObject* o) { return *reinterpret_cast<FunctionNode*>(o); }
+namespace {
 
 /// A method that keeps all its arguments.
 template <Object FunctionNode::* member>
 PyObject* keep(PyObject* o, PyObject* args) {
-  function_of(o).*member = Object::borrow(args);
+  as<FunctionNode>(o).*member = Object::borrow(args);
   Py_RETURN_NONE;
 }
 template <Object FunctionNode::* member>
@@ -64,34 +76,23 @@ PyGetSetDef attributes[] = {
     {}};
 
 /// A node to be used as ctx.
-Object make_ctx(PyObject* node_kind, PyObject* backward) {
+PyObject* make_ctx(PyObject* node_kind, PyObject* backward) {
   auto* type = reinterpret_cast<PyTypeObject*>(node_kind);
   check<TypeError>(PyType_Check(node_kind) && PyType_IsSubtype(type, function_node_type), [] {
     return message("_function_node(): takes a type made by _function_type.");
   });
-  return Object::steal(new_function_node(type, backward).release_py());
-}
-
-FunctionNode& checked_ctx(const char* op, PyObject* ctx, PyObject* args) {
-  check<TypeError>(PyObject_TypeCheck(ctx, function_node_type) && PyTuple_Check(args),
-                   [&] { return message(op, ": takes a node and a tuple."); });
-  return function_of(ctx);
+  return new_function_node(type, backward).release_py();
 }
 
 /// Whether a call is to be recorded; sets ctx.needs_input_grad.
-bool inspect(Called op, PyObject* ctx, PyObject* args) {
-  FunctionNode& self = checked_ctx(op, ctx, args);
-  return inspect_arguments(self, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args)) &&
-         grad_mode_enabled;
+bool inspect(FunctionNode& self, Arguments args) {
+  return inspect_arguments(self, args.items, args.n) && grad_mode_enabled;
 }
 
 /// The result with its history set. Lists among args have no gradient.
-Object record(Called op, PyObject* ctx, PyObject* args, PyObject* result, bool history) {
-  FunctionNode& self = checked_ctx(op, ctx, args);
-  PyObject* const* items = &PyTuple_GET_ITEM(args, 0);
-  Py_ssize_t n = PyTuple_GET_SIZE(args);
-  if (history) set_argument_edges(self, items, n, false);
-  return record_outputs(self, Object::borrow(result), history, items, n);
+Object record(FunctionNode& self, Arguments args, PyObject* result, bool history) {
+  if (history) set_argument_edges(self, args.items, args.n, false);
+  return record_outputs(self, Object::borrow(result), history, args.items, args.n);
 }
 
 const NativeEntry entries[] = {
