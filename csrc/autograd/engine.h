@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/meta.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -32,5 +33,16 @@ inline void set_anomaly(bool enabled, bool check_nan) {
   anomaly_check_nan = check_nan;
 }
 inline std::pair<bool, bool> anomaly() { return {anomaly_mode, anomaly_check_nan}; }
+
+inline constexpr std::tuple engine_functions{
+    declare<queue_callback>("_queue_callback", "callback"),
+    declare<current_backward>("_current_backward", ""),
+    declare<backward_depth>("_backward_depth", ""),
+    declare<order_of_execution>("_order_of_execution", ""),
+    declare<will_reach>("_will_reach", "node"),
+    declare<running_node>("_running_node", ""),
+    declare<will_run>("_will_run", "node"),
+    declare<set_anomaly>("_set_anomaly", "enabled, check_nan"),
+    declare<anomaly>("_anomaly", "")};
 
 }  // namespace flambeau

@@ -14,6 +14,8 @@ namespace flambeau {
 
 constinit thread_local bool grad_mode_enabled = true;
 constinit thread_local bool inference_mode_enabled = false;
+bool is_grad_enabled() { return grad_mode_enabled; }
+bool is_inference_mode_enabled() { return inference_mode_enabled; }
 bool set_grad_enabled(bool enabled) { return std::exchange(grad_mode_enabled, enabled); }
 bool set_inference_mode(bool enabled) { return std::exchange(inference_mode_enabled, enabled); }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "autograd/batch.h"
 #include "autograd/node.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -48,8 +49,10 @@ int tensor_traverse(PyObject* self, visitproc visit, void* context);
 int tensor_clear(PyObject* self);
 
 extern constinit thread_local bool grad_mode_enabled;
-/// Exchange what holds in this thread.
+/// What holds in this thread, and its exchange.
+bool is_grad_enabled();
 bool set_grad_enabled(bool enabled);
+bool is_inference_mode_enabled();
 bool set_inference_mode(bool enabled);
 
 /// True for a view whose base was written in place since its own history was made.
@@ -107,5 +110,13 @@ class GradModeGuard {
  private:
   bool previous_;
 };
+
+inline constexpr std::tuple mode_functions{
+    declare<set_grad_enabled>("_set_grad_enabled", "enabled"),
+    declare<set_inference_mode>("_set_inference_mode", "enabled"),
+    fact(function(declare<is_grad_enabled>("is_grad_enabled", " -> bool",
+                                           "Whether operators are recorded."))),
+    fact(function(declare<is_inference_mode_enabled>("is_inference_mode_enabled", " -> bool",
+                                                     "Whether inference mode is on.")))};
 
 }  // namespace flambeau

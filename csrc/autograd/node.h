@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tensor/collected.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -179,5 +180,11 @@ int node_clear(PyObject* self);
 std::string backward_name(const std::string& operator_name);
 
 void initialize_nodes(PyObject* module);
+
+inline constexpr std::tuple node_functions{
+    declare<backward_name>("_backward_name", "operator_name"),
+    declare<call_node>("_call_node", "node, grad_outputs"),
+    declare<saved_value>("_saved_value", "node, name, raw"),
+    declare<pack_saved>("_pack_saved", "node, place, pack, unpack")};
 
 }  // namespace flambeau

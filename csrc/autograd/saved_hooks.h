@@ -1,6 +1,7 @@
 // The stack of pack and unpack hooks for saved tensors. Needs the GIL.
 #pragma once
 #include "autograd/node.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
@@ -10,5 +11,10 @@ void pop_saved_hooks();
 bool has_saved_hooks();
 /// The leaf behind an AccumulateGrad node; null when it is gone.
 Tensor* accumulated_variable(Node* node);
+
+inline constexpr std::tuple saved_functions{
+    declare<push_saved_hooks>("_push_saved_tensors_hooks", "pack, unpack"),
+    declare<pop_saved_hooks>("_pop_saved_tensors_hooks", ""),
+    declare<accumulated_variable>("_accumulated_variable", "node")};
 
 }  // namespace flambeau

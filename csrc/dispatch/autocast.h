@@ -5,6 +5,7 @@
 #include <optional>
 #include <tuple>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -41,5 +42,9 @@ class AutocastOff {
  private:
   Autocast before_;
 };
+
+inline constexpr std::tuple autocast_functions{
+    declare<exchange_autocast>("_set_autocast", "on, dtype, cuda=False"),
+    declare<autocast_dtype>("_autocast_dtype", "cuda=False")};
 
 }  // namespace flambeau

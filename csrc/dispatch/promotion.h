@@ -4,6 +4,7 @@
 // complex) is higher.
 #pragma once
 #include "dispatch/numbers.h"
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -13,6 +14,7 @@ DType promote_types(DType a, DType b);
 bool can_cast(DType from, DType to);
 /// Of new floating tensors; raises for what is no such dtype.
 void set_default_dtype(DType d);
+inline DType get_default_dtype() { return default_dtype; }
 
 /// The complex dtype whose parts are d, or hold d.
 inline DType to_complex(DType d) {
@@ -56,5 +58,16 @@ class Promotion {
   static Category combine(const Category& higher, const Category& lower);
   Category dim_, zero_, number_;
 };
+
+inline constexpr std::tuple dtype_functions{
+    fact(function(declare<promote_types>("promote_types", "type1, type2 -> dtype",
+                                         "The dtype that holds both."))),
+    fact(function(
+        declare<can_cast>("can_cast", "from_, to -> bool",
+                          "Whether a dtype converts to another under the promotion rules."))),
+    fact(function(declare<get_default_dtype>("get_default_dtype", " -> dtype",
+                                             "The dtype of new floating tensors."))),
+    fact(function(declare<set_default_dtype>("set_default_dtype", "d -> None",
+                                             "Sets the dtype of new floating tensors.")))};
 
 }  // namespace flambeau

@@ -23,18 +23,10 @@ DType result_type(Rest operands) {
   }
   return p.result();
 }
+
 const NativeEntry entries[] = {
-    fact(function(bind<promote_types>("promote_types", "type1, type2 -> dtype",
-                                      "The dtype that holds both."))),
     fact(function(bind<result_type>("result_type", "*tensors -> dtype",
                                     "The dtype an operator of these operands computes in."))),
-    fact(
-        function(bind<can_cast>("can_cast", "from_, to -> bool",
-                                "Whether a dtype converts to another under the promotion rules."))),
-    fact(function(bind<[] { return default_dtype; }>("get_default_dtype", " -> dtype",
-                                                     "The dtype of new floating tensors."))),
-    fact(function(bind<set_default_dtype>("set_default_dtype", "d -> None",
-                                          "Sets the dtype of new floating tensors."))),
     bind<bind_operator>("_bind", "name, callable", "Names an operator for the core."),
     bind<to_dim>("_wrap_dim", "dim, ndim, operator",
                  "dim counted from the front: negative ones count from behind."),
@@ -44,9 +36,6 @@ const NativeEntry entries[] = {
     bind<to_reduced_dims>("_reduced_dims", "dims, ndim, operator",
                           "The same of a reduction, where () is all."),
     bind<check_room>("_check_room", "nbytes"),
-    fact(function(
-        bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
-    fact(function(bind<get_num_threads>("get_num_threads", " -> int", "The number of threads."))),
     bind<warn>("_warn", "message, category=None",
                "Warns at the program's line: the first frame outside of the package."),
     fact(function(
@@ -55,7 +44,7 @@ const NativeEntry entries[] = {
         bind<reset_peak_memory>("reset_peak_memory_stats", " -> None", "Starts the peak anew."))),
     {}};
 
-const Functions functions(entries);
+const Functions functions(entries), declared(entries_of<dtype_functions, thread_functions>.data());
 
 }  // namespace
 

@@ -142,6 +142,22 @@ void destroy_graph(int index, Handle graph) {
     release_recorded_memory(index, memory.mapped());
 }
 
+int device_in_use() {
+  driver();
+  return current_device();
+}
+void synchronize_device(int index) {
+  need_device(index, "cuda.synchronize");
+  synchronize(index);
+}
+Handle stream_in_use(int index) {
+  need_device(index, "cuda.current_stream");
+  return current_stream(index);
+}
+void note_stream(Tensor& t, Handle stream) {
+  if (t.is_cuda()) record_stream(*t.storage, stream);
+}
+
 TensorRef pinned(int64_t nbytes) {
   void* data = allocate_pinned(nbytes);
   Object owner = owned(PyCapsule_New(data, pinned_capsule, [](PyObject* capsule) {
