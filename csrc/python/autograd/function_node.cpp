@@ -5,11 +5,11 @@
 namespace flambeau {
 
 /// What a call was given, as a tuple.
-struct Arguments {
+struct TupleItems {
   PyObject* const* items;
   Py_ssize_t n;
 };
-static Arguments read_as(As<Arguments>, Reader& r) {
+static TupleItems read_as(As<TupleItems>, Reader& r) {
   PyObject* o = r.next();
   check<TypeError>(PyTuple_Check(o), [&] { return message(r.op(), ": takes a tuple here."); });
   return {&PyTuple_GET_ITEM(o, 0), PyTuple_GET_SIZE(o)};
@@ -85,12 +85,12 @@ PyObject* make_ctx(PyObject* node_kind, PyObject* backward) {
 }
 
 /// Whether a call is to be recorded; sets ctx.needs_input_grad.
-bool inspect(FunctionNode& self, Arguments args) {
+bool inspect(FunctionNode& self, TupleItems args) {
   return inspect_arguments(self, args.items, args.n) && grad_mode_enabled;
 }
 
 /// The result with its history set. Lists among args have no gradient.
-Object record(FunctionNode& self, Arguments args, PyObject* result, bool history) {
+Object record(FunctionNode& self, TupleItems args, PyObject* result, bool history) {
   if (history) set_argument_edges(self, args.items, args.n, false);
   return record_outputs(self, Object::borrow(result), history, args.items, args.n);
 }
