@@ -90,6 +90,11 @@ PyObject* call_member_override(const char* name, const char* accessor, PyObject*
   });
 }
 
+/// Not inline: operators of tensors would keep registers for it.
+PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n) {
+  return call_member_override(name, nullptr, args, n);
+}
+
 // ------------------------------------------------------------------------------------ the switches
 
 namespace {

@@ -39,9 +39,7 @@ PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n,
 /// The same for a special method of Tensor ("__getitem__"), or what a property has for `accessor`.
 PyObject* call_member_override(const char* name, const char* accessor, PyObject* const* args,
                                Py_ssize_t n);
-inline PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n) {
-  return call_member_override(name, nullptr, args, n);
-}
+PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n);
 inline PyObject* call_getter_override(const char* name, PyObject* self) {
   return call_member_override(name, "__get__", &self, 1);
 }

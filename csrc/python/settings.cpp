@@ -36,6 +36,9 @@ const NativeEntry entries[] = {
     bind<to_reduced_dims>("_reduced_dims", "dims, ndim, operator",
                           "The same of a reduction, where () is all."),
     bind<check_room>("_check_room", "nbytes"),
+    fact(function(
+        bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
+    fact(function(bind<get_num_threads>("get_num_threads", " -> int", "The number of threads."))),
     bind<warn>("_warn", "message, category=None",
                "Warns at the program's line: the first frame outside of the package."),
     fact(function(
@@ -44,7 +47,7 @@ const NativeEntry entries[] = {
         bind<reset_peak_memory>("reset_peak_memory_stats", " -> None", "Starts the peak anew."))),
     {}};
 
-const Functions functions(entries), declared(entries_of<dtype_functions, thread_functions>.data());
+const Functions functions(entries), declared(entries_of<dtype_functions>.data());
 
 }  // namespace
 

@@ -12,8 +12,6 @@
 #include <memory>
 #include <type_traits>
 
-#include "tensor/declared.h"
-
 namespace flambeau {
 
 /// The number of threads that parallel_for uses, the caller included. At first
@@ -68,11 +66,5 @@ void parallel_ranges(int64_t n, int64_t grain, F&& fn) {
     fn(begin, std::min(n, begin + grain));
   });
 }
-
-inline constexpr std::tuple thread_functions{
-    fact(function(
-        declare<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
-    fact(function(
-        declare<get_num_threads>("get_num_threads", " -> int", "The number of threads.")))};
 
 }  // namespace flambeau
