@@ -106,12 +106,18 @@ void Args::bind() {
 
 const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters_->names(), i)); }
 
+// Those of the core: of one name there may be a function and another method.
+static PyObject *public_functions, *public_methods;
+
 static void add_function(PyObject* module, const NativeEntry& entry, vectorcallfunc door) {
   Operator& self = new_operator(door, run_native);
   Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
   self.entry = &entry;
   set_name(self, entry.name, entry.doc);
-  if (PyModule_AddObjectRef(module, entry.name, made.get()) < 0) throw PythonError();
+  if (PyModule_AddObjectRef(module, entry.name, made.get()) < 0 ||
+      (entry.is_function && PyDict_SetItemString(public_functions, entry.name, made.get()) < 0) ||
+      (entry.is_method && PyDict_SetItemString(public_methods, entry.name, made.get()) < 0))
+    throw PythonError();
 }
 
 static vectorcallfunc public_door(const char* name) {
@@ -214,9 +220,6 @@ PyGetSetDef operator_attributes[] = {
     }>("takes_out", "Whether out= is taken beside the parameters."),
     getter<[](Operator& self) { return self.entry != nullptr; }>(
         "is_native", "Whether it is a function of the core."),
-    getter<[](Operator& self) {
-      return std::pair(self.entry && self.entry->is_function, self.entry && self.entry->is_method);
-    }>("is_public", "Of a function of the core: whether as torch.NAME, whether as Tensor.NAME."),
     getter<[](Operator& self) { return self.node_type != nullptr; }>(
         "is_primitive", "Whether its derivative is written beside it."),
     getter<declaration_of>("spec", "The declaration of a pointwise operator."),
@@ -237,6 +240,11 @@ void initialize_operators(PyObject* module) {
                module, "Operator");
   tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };
   tell_of_sparse = [](bool any) { set_watcher(watch_layouts, any); };
+  public_functions = PyDict_New();
+  public_methods = PyDict_New();
+  if (PyModule_AddObjectRef(module, "_functions", public_functions) < 0 ||
+      PyModule_AddObjectRef(module, "_methods", public_methods) < 0)
+    throw PythonError();
   Functions::add_all(module);
 }
 

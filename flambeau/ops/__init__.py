@@ -9,13 +9,9 @@ from .. import _core
 from .core.declare import METHODS, NAMESPACES, register  # noqa: F401
 
 # Those of the core first: a family may put its own in their place.
-for _name, _function in list(vars(_core).items()):
-    if isinstance(_function, _core.Operator):
-        _is_function, _is_method = _function.is_public
-        if _is_function:
-            register(_name, _function)
-        if _is_method:
-            METHODS[_name] = _function
+for _name, _function in _core._functions.items():
+    register(_name, _function)
+METHODS.update(_core._methods)
 
 # Every family declares its operators when it is imported; one name a line, in alphabetical order.
 FAMILIES = """
