@@ -66,7 +66,7 @@ def operands():
 
 
 CALLS = """
-reshape(x, 20) | permute(x, 1, 0) | transpose(x, 0, 1) | t(x) | select(x, 1, 2) | narrow(x, 1, 1, 3) | unsqueeze(x, 1)
+reshape(x, (20,)) | permute(x, (1, 0)) | transpose(x, 0, 1) | t(x) | select(x, 1, 2) | narrow(x, 1, 1, 3) | unsqueeze(x, 1)
 squeeze(x[:1]) | as_strided(x, (2, 3), (5, 1)) | view_as_real(z) | view_as_complex(grid) | detach(x) | flatten(image, 1)
 unbind(x) | split(x, 3) | chunk(x, 2, 1) | clone(x) | empty_like(x)
 zeros_like(x) | ones_like(x)
