@@ -1,6 +1,7 @@
 #include "runtime/cuda_driver.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -109,7 +110,7 @@ std::string open_library(Driver& d, Opened& o) {
   return "";
 }
 
-bool tried = false;
+bool tried = false, forked = false;
 
 Opened open_driver() {
   tried = true;
@@ -141,6 +142,7 @@ Opened open_driver() {
     return o;
   }
   o.driver = &table;
+  pthread_atfork(nullptr, nullptr, [] { forked = true; });
   return o;
 }
 
@@ -152,10 +154,17 @@ const Opened& opened() {
 }
 
 bool was_opened() { return tried; }
+bool was_forked() { return forked; }
 
 const Driver& driver() {
   const Opened& o = opened();
   check<NoSuchDevice>(o.driver != nullptr, [&] { return message("cuda: ", o.reason); });
+  check(!forked, [] {
+    return message(
+        "cuda: this process was forked from one that uses a GPU, which no driver takes. Begin it "
+        "by "
+        "multiprocessing's 'spawn' or 'forkserver', or let only the new process use the GPU.");
+  });
   return *o.driver;
 }
 

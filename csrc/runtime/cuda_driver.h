@@ -117,8 +117,11 @@ struct Opened {
 const Opened& opened();
 /// Whether it has been opened, or tried to be.
 bool was_opened();
+/// Whether this process was forked from one that had opened it, whose contexts and memory are not
+/// here: nothing may be called, and what is freed is forgotten.
+bool was_forked();
 
-/// The table; raises NoSuchDevice with the reason where there is none.
+/// The table; raises NoSuchDevice with the reason where there is none, Error in a forked process.
 const Driver& driver();
 /// Raises Error: `what` failed with a code, told by the driver's name and text for it.
 [[noreturn]] void throw_result(Result code, const std::string& what);

@@ -206,6 +206,7 @@ void release_block(Storage& s) {
   auto* block = static_cast<Block*>(s.block);
   if (!block) return;
   s.block = nullptr;
+  if (was_forked()) return;
   const int index = s.device.index;
   Pool& p = pool(index);
   const Driver& d = enter(index);
@@ -274,7 +275,7 @@ void reset_peak(int index) {
 }
 
 void empty_cache(int index) {
-  if (!was_opened() || !opened().driver) return;
+  if (!was_opened() || was_forked() || !opened().driver) return;
   Pool& p = pool(index);
   if (p.blocks.empty()) return;
   take_back(index, true);
@@ -334,7 +335,7 @@ void* allocate_pinned(int64_t nbytes) {
 }
 
 void free_pinned(void* data) {
-  if (!opened().driver) return;
+  if (was_forked() || !opened().driver) return;
   // Copies that did not wait may still read it.
   const Driver& d = enter(current_device());
   d.context_synchronize();

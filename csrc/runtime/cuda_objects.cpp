@@ -83,7 +83,9 @@ Handle new_event(int index, unsigned flags) {
   checked(enter(index).event_create(&event, flags), "cuEventCreate");
   return event;
 }
-void destroy_event(int index, Handle event) { enter(index).event_destroy(event); }
+void destroy_event(int index, Handle event) {
+  if (!was_forked()) enter(index).event_destroy(event);
+}
 void record_event(int index, Handle event, Handle stream) {
   checked(enter(index).event_record(event, stream), "cuEventRecord");
 }
@@ -135,6 +137,7 @@ void launch_graph(int index, Handle graph) {
   checked(enter(index).graph_launch(graph, current_stream(index)), "cuGraphLaunch");
 }
 void destroy_graph(int index, Handle graph) {
+  if (was_forked()) return;
   const Driver& d = enter(index);
   d.context_synchronize();  // it may be running, on any stream
   d.executable_destroy(graph);

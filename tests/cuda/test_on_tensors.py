@@ -1,5 +1,8 @@
 """Tensors on a GPU: moving, views, writing, gradients, random numbers, memory, streams."""
 
+import subprocess
+import sys
+
 import pytest
 
 import flambeau as torch
@@ -280,3 +283,32 @@ def test_storages_know_their_place():
         pinned = a.pin_memory()
         assert pinned.is_pinned() and not a.is_pinned() and pinned.pin_memory().is_pinned()
         assert pinned.tolist() == a.tolist() == b.cpu().tolist()
+
+
+FORKED = """
+import os, sys
+import flambeau as torch
+
+x = torch.ones(3, device="cuda")
+event = torch.cuda.Event()
+event.record()
+if os.fork():
+    _, status = os.wait()
+    assert (x + 1).sum().item() == 6
+    sys.exit(os.waitstatus_to_exitcode(status))
+try:
+    x + 1
+except RuntimeError as error:
+    assert "forked" in str(error), error
+    del x, event
+    torch.cuda.empty_cache()
+    sys.exit(0)
+sys.exit(1)
+"""
+
+
+def test_a_forked_process_is_told_that_it_has_no_gpu():
+    # Python 3.12 warns of every fork beside threads.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
