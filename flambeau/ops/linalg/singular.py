@@ -388,7 +388,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     if not all_finite:  # which the library takes for zeros
         solution = solution + fl.where(finite, 0, math.nan)[..., None, None].to(A.dtype)
     nothing = fl.empty(0, dtype=A.dtype.to_real(), device=A.device)
-    residuals = nothing
+    residuals = solution.abs().reshape(-1)[:0] if solution.requires_grad else nothing
     if (
         m > n
         and (driver == "gels" or every(rank == n))

@@ -149,6 +149,17 @@ def test_least_squares_has_a_gradient():
     assert gradcheck(lambda a, b: linalg.lstsq(a, b).solution, (A, B))
 
 
+def test_empty_residuals_of_least_squares_are_in_the_graph():
+    A, B = flambeau.eye(3).requires_grad_(), flambeau.ones(3, 2)
+    for driver in ("gelsy", "gels"):
+        result = flambeau.linalg.lstsq(A, B, driver=driver)
+        assert result.residuals.shape == result.singular_values.shape == (0,)
+        assert result.residuals.requires_grad and not result.singular_values.requires_grad
+        (grad,) = flambeau.autograd.grad(result.residuals.sum(), A)
+        assert (grad == 0).all()
+    assert not flambeau.linalg.lstsq(A.detach(), B).residuals.requires_grad
+
+
 def test_complete_qr_of_no_columns_is_the_identity():
     Q, R = linalg.qr(flambeau.empty(3, 0), mode="complete")
     assert flambeau.equal(Q, flambeau.eye(3)) and R.shape == (3, 0)
