@@ -182,10 +182,11 @@ void product_in_place(const Product<T>& p) {
   const bool fetches = p.M > block_rows && p.M * (p.K + p.N) * size > caches.l2;
   const int64_t unit = 6 * kernels.lanes;
   // Where B only passes by, a strip of C stays in L2 between its rows; the longer, the better for
-  // B, but a few tasks should come of it.
+  // B, but a few tasks should come of it for threads.
   const int64_t in_l2 = caches.l2 / 10 / (p.M * size) / unit * unit;
-  const int64_t quarter = std::max(round_up(ceil_div(p.N, 4), unit), 10 * unit);
-  const int64_t most = b_stays ? 4 * unit : std::clamp<int64_t>(in_l2, 2 * unit, quarter);
+  const int64_t share = runs_serially() ? round_up(p.N, unit) : round_up(ceil_div(p.N, 4), unit),
+                longest = std::max(share, 10 * unit);
+  const int64_t most = b_stays ? 4 * unit : std::clamp<int64_t>(in_l2, 2 * unit, longest);
   const Spread columns(ceil_div(p.N, kernels.lanes), most / kernels.lanes);
   constexpr int64_t tile_rows = 8;
   const int64_t most_rows = task_rows(std::min(most, p.N), p.K);
