@@ -150,6 +150,15 @@ int tile_vectors(const ConvKernels<T>& kernels, int m, int64_t wanted) {
   return static_cast<int>(balanced(wanted, kernels.tile_v));
 }
 
+/// Where row `row` of plane `d` begins in a channel of the target.
+int64_t begin_of(const Correlation& c, int64_t d, int64_t row) {
+  const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
+  const int64_t plane = depth.target_start + d * depth.target_step;
+  return (plane * rows.target_size + rows.target_start + row * rows.target_step) *
+             columns.target_size +
+         columns.target_start;
+}
+
 }  // namespace
 
 template <class T>
@@ -200,11 +209,8 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
                           ? depth_plane(c, channels, d, 0) + row0 * row_length
                           : pack_planes(c, kernels, layout, channels, source_channel, d, row0);
 
-    T* out = target + (item * c.groups + group) * c.n_target * target_channel +
-             ((depth.target_start + d * depth.target_step) * rows.target_size + rows.target_start +
-              row0 * rows.target_step) *
-                 columns.target_size +
-             columns.target_start;
+    T* out =
+        target + (item * c.groups + group) * c.n_target * target_channel + begin_of(c, d, row0);
     alignas(64) T tile[8 * 4 * 16];
     const int64_t last_block = std::min(plan.n_blocks, (part + 1) * plan.part_blocks);
     for (int64_t block = part * plan.part_blocks; block < last_block; ++block) {

@@ -376,7 +376,6 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
                       std::min(tile_blocks.length(block) * kernels.lanes, n_tiles - first_tile);
     const int n_vectors = static_cast<int>(ceil_div(n_lanes, kernels.lanes));
     const std::vector<Run> runs = runs_of(first_tile, n_lanes, rows.n_tiles, columns.n_tiles);
-
     const std::vector<TileChunk> reads = sources.chunks(runs, kernels.lanes),
                                  writes = targets.chunks(runs, kernels.lanes);
 

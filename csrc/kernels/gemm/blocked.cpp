@@ -319,6 +319,13 @@ void product_panel_by_panel(const Product<T>& p) {
   });
 }
 
+/// Panels of B's columns, or rows of B, that one task packs: about as much as a task of the pool is
+/// worth.
+int64_t packed_at_once(bool columns, int64_t parts, int64_t depth, int64_t N) {
+  return columns ? std::max<int64_t>(1, 16384 * parts / (depth * N))
+                 : std::max<int64_t>(8, 65536 * parts / (depth * N) / 8 * 8);
+}
+
 /// B packed once for all rows, in a step of its own.
 template <class T>
 void product_by_panels(const Product<T>& p) {
@@ -351,12 +358,9 @@ void product_by_panels(const Product<T>& p) {
       for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
         const int64_t k0 = slices.begin(slice) * 16,
                       depth = std::min(p.K - k0, slices.length(slice) * 16);
-        // About as much as a task of the pool is worth: whole rows of B, or panels of its columns.
         const bool b_columns = p.b_row == 1 && p.b_column != 1;
         const int64_t b_parts = b_columns ? panels.n_parts : depth;
-        const int64_t b_step = b_columns
-                                   ? std::max<int64_t>(1, 16384 * b_parts / (depth * N))
-                                   : std::max<int64_t>(8, 65536 * b_parts / (depth * N) / 8 * 8);
+        const int64_t b_step = packed_at_once(b_columns, b_parts, depth, N);
         const int64_t b_tasks = ceil_div(b_parts, b_step);
         const int64_t a_tasks = ahead ? row_groups.n_parts : 0, a_row = packed_row(source, depth);
         parallel_for(b_tasks + a_tasks, [&](int64_t task) {
