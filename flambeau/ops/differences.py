@@ -213,7 +213,7 @@ def trapz(y, x=None, *, dx: float = None, dim=-1):
         >>> torch.trapz(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([1.5000, 3.5000])
     """
-    return trapezoid(y, x, dx=dx, dim=dim)
+    return trapezoid(y, x, dim=dim) if dx is None else trapezoid(y, x, dx=dx, dim=dim)
 
 
 @composite(method=False, out=False)
