@@ -6,19 +6,13 @@ from pathlib import Path
 import flambeau.ops.cuda as cuda
 from flambeau.ops.cuda import uncovered
 
-WAYS = Path(__file__).parents[2] / "csrc" / "python" / "ways"
-BOUND = re.compile(r'bind<\s*raw::\w+>\(\s*"(\w+)"')
-ANY = re.compile(r'>\(\s*"(_\w+)"')
+LOOPS = Path(__file__).parents[2] / "csrc" / "dispatch" / "raw"
+DECLARED = re.compile(r'declare<\s*(?:\w+::)*\w+>\(\s*"(\w+)"')
 
 
 def loops():
     """The names of functions that hold loops written by hand."""
-    found = set()
-    for path in WAYS.glob("*.cpp"):
-        found.update(BOUND.findall(path.read_text()))
-    # Factorizations are bound by what checks their matrices.
-    found.update(ANY.findall((WAYS / "numbers.cpp").read_text()))
-    return found
+    return {name for path in LOOPS.glob("*.h") for name in DECLARED.findall(path.read_text())}
 
 
 def test_each_loop_has_a_rule_or_a_reason():
