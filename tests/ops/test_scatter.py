@@ -90,6 +90,40 @@ def test_index_add_copy_fill_on_every_layout():
         np.testing.assert_array_equal(tensor.index_fill(1, ints([0, -1]), 9).numpy(), want)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(700, 30), (5, 9000), (40000,), (90, 20, 11)])
+def test_scatter_finds_a_bad_index_anywhere_and_leaves_its_input(shape, threads):
+    random = np.random.default_rng(0)
+    source = random.standard_normal(shape).astype(np.float32)
+    index = random.integers(0, 7, shape)
+    x = fl.zeros(*shape)
+    want = np.zeros(shape, np.float32)
+    np.add.at(want, (*np.indices(shape)[:-1], index), source)
+    before = fl.get_num_threads()
+    fl.set_num_threads(threads)
+    try:
+        for given in (ints(index), ints(index.T.copy()).permute(*reversed(range(x.dim())))):
+            got = x.scatter_add(-1, given, fl.from_numpy(source))
+            np.testing.assert_array_equal(got.numpy(), want)
+            last = np.zeros(shape, np.float32)
+            for cell, at in _each_cell(index[..., -100:], len(shape) - 1):
+                last[cell] = source[..., -100:][at]
+            got = x.scatter(-1, given[..., -100:], fl.from_numpy(source[..., -100:].copy()))
+            np.testing.assert_array_equal(got.numpy(), last)
+            for place in (0, index.size // 2, index.size - 1):
+                for bad in (-1, shape[-1]):
+                    wrong = given.clone()
+                    at = tuple(int(i) for i in np.unravel_index(place, shape))
+                    wrong[at] = bad
+                    with pytest.raises(IndexError, match=rf"scatter_add_: .*{bad}"):
+                        x.scatter_add(-1, wrong, fl.from_numpy(source))
+                    with pytest.raises(IndexError, match=rf"scatter_: .*{bad}"):
+                        x.scatter(-1, wrong, 1.0)
+    finally:
+        fl.set_num_threads(before)
+    assert not x.any() and x._version == 0
+
+
 def test_large_index_add_is_the_sum_in_order():
     random = np.random.default_rng(0)
     index, source = (

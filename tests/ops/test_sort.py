@@ -203,6 +203,23 @@ def test_unique_consecutive_and_nan():
     assert fl.tensor([NAN, 1.0, NAN]).unique().shape == (3,)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.int8, np.bool_])
+@pytest.mark.parametrize("n", [1, 2, 257, 70_000])
+@pytest.mark.parametrize("distinct", [1, 2, 1000])
+def test_unique_consecutive_of_any_length(threads, dtype, n, distinct):
+    array = np.random.default_rng(0).integers(0, distinct, n).astype(dtype)
+    before = fl.get_num_threads()
+    fl.set_num_threads(threads)
+    try:
+        got = fl.unique_consecutive(fl.from_numpy(array))
+    finally:
+        fl.set_num_threads(before)
+    want = array[np.append(True, array[1:] != array[:-1])]
+    np.testing.assert_array_equal(got.numpy(), want)
+    assert got.untyped_storage().nbytes() == want.nbytes
+
+
 @pytest.mark.parametrize(
     "function",
     [

@@ -1,6 +1,7 @@
 // Sorting, searching and counting.
 #include "dispatch/raw/order.h"
 
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -8,6 +9,7 @@
 #include "kernels/order/search.h"
 #include "kernels/order/sort.h"
 #include "kernels/order/unique.h"
+#include "runtime/threads.h"
 
 namespace flambeau::raw {
 
@@ -228,10 +230,29 @@ TensorRef without_repeats(Tensor& input) {
   check_ordered(input, "unique_consecutive");
   check(input.contiguous,
         [] { return message("unique_consecutive: input must be contiguous rows."); });
-  const std::vector<int64_t> before = count_changes(input.data(), input.dtype, input.numel);
-  TensorRef out = empty({before.back()}, input.dtype);
-  LongWork unlocked(input.numel > grain);
-  flambeau::without_repeats(out->data(), input.data(), input.dtype, input.numel, before);
+  const int64_t n = input.numel;
+  if (!runs_serially()) {
+    const std::vector<int64_t> before = count_changes(input.data(), input.dtype, n);
+    TensorRef out = empty({before.back()}, input.dtype);
+    LongWork unlocked(n > grain);
+    flambeau::without_repeats(out->data(), input.data(), input.dtype, n, before);
+    return out;
+  }
+  // One pass, into more memory than may be needed.
+  TensorRef out = empty({n}, input.dtype);
+  int64_t count;
+  {
+    LongWork unlocked(n > grain);
+    count = flambeau::without_repeats(out->data(), input.data(), input.dtype, n);
+  }
+  if (count == n) return out;
+  if (n <= grain) {
+    TensorRef fitting = empty({count}, input.dtype);
+    std::memcpy(fitting->data(), out->data(), count * itemsize(input.dtype));
+    return fitting;
+  }
+  set_layout(*out, {count}, {1}, 0);
+  shrink_storage(out->storage, count * itemsize(input.dtype));
   return out;
 }
 

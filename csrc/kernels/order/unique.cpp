@@ -1,6 +1,7 @@
 #include "kernels/order/unique.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <type_traits>
 
@@ -68,6 +69,30 @@ bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_c
   return true;
 }
 
+/// Writes those of values[begin:end] that differ from the one before them, and returns how many.
+template <class T>
+int64_t write_changes(T* out, const T* values, int64_t begin, int64_t end) {
+  constexpr int64_t block = 256;
+  T kept[block + 1];
+  uint8_t differs[block];
+  T* to = out;
+  if (begin == 0 && end > 0) *to++ = values[begin++];
+  for (; begin < end; begin += block) {
+    const int64_t n = std::min(block, end - begin);
+    const T* from = values + begin;
+    for (int64_t i = 0; i < n; ++i) differs[i] = !(from[i] == from[i - 1]);
+    // Without a branch: what differs can't be foreseen.
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      kept[count] = from[i];
+      count += differs[i];
+    }
+    std::memcpy(to, kept, count * sizeof(T));
+    to += count;
+  }
+  return to - out;
+}
+
 }  // namespace
 
 Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive,
@@ -120,20 +145,20 @@ std::vector<int64_t> count_changes(const void* data, DType dtype, int64_t n) {
   return before;
 }
 
+int64_t without_repeats(void* out, const void* data, DType dtype, int64_t n) {
+  int64_t count = 0;
+  with_ordered_type(dtype, [&]<class T>() {
+    count = write_changes(static_cast<T*>(out), static_cast<const T*>(data), 0, n);
+  });
+  return count;
+}
+
 void without_repeats(void* out, const void* data, DType dtype, int64_t n,
                      const std::vector<int64_t>& before) {
   with_ordered_type(dtype, [&]<class T>() {
-    const T* values = static_cast<const T*>(data);
     parallel_ranges(n, walk_grain, [&](int64_t begin, int64_t end) {
-      const int64_t chunk = begin / walk_grain;
-      T *to = static_cast<T*>(out) + before[chunk], *const stop =
-                                                        static_cast<T*>(out) + before[chunk + 1];
-      if (begin == 0) *to++ = values[0];
-      // Written whether it stays or not: the next one that differs takes its place.
-      for (int64_t i = std::max<int64_t>(begin, 1); i < end && to != stop; ++i) {
-        *to = values[i];
-        to += !(values[i] == values[i - 1]);
-      }
+      write_changes(static_cast<T*>(out) + before[begin / walk_grain], static_cast<const T*>(data),
+                    begin, end);
     });
   });
 }

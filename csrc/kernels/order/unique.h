@@ -19,8 +19,9 @@ struct Unique {
 Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive,
               bool wants_inverse, bool wants_counts);
 
-/// How many elements differ from the one before them, up to each chunk of the data; then write
-/// them.
+/// Writes the elements that differ from the one before them to memory for n, and returns how many.
+int64_t without_repeats(void* out, const void* data, DType dtype, int64_t n);
+/// The same for threads: how many differ, up to each chunk of the data; then each writes its own.
 std::vector<int64_t> count_changes(const void* data, DType dtype, int64_t n);
 void without_repeats(void* out, const void* data, DType dtype, int64_t n,
                      const std::vector<int64_t>& before);
