@@ -1,6 +1,7 @@
 """New tensors after another's dtype and device (new_*), and the old constructors."""
 
 import numbers
+import operator
 
 from .. import _core
 from .core.declare import METHODS
@@ -82,6 +83,15 @@ def new_empty_strided(
     )
 
 
+def _as_size(data):
+    """data, where it stands for an int, be it one of NumPy's; None for values."""
+    try:
+        operator.index(data)
+    except TypeError:
+        return None
+    return data
+
+
 def new(self, *args, size=None, device=None):
     """A tensor of this one's dtype from sizes, data or a storage (the old constructor)."""
     from ..types import Size
@@ -98,7 +108,7 @@ def new(self, *args, size=None, device=None):
         return _core.empty(0, dtype=self.dtype, device=args[0].device).set_(args[0])
     if len(args) == 1 and isinstance(args[0], _core.Tensor):
         return legacy_new(*args, dtype=self.dtype)
-    if len(args) == 1 and not isinstance(args[0], (int, Size)):
+    if len(args) == 1 and not isinstance(args[0], Size) and _as_size(args[0]) is None:
         if isinstance(args[0], (list, tuple)) or hasattr(args[0], "__array__"):
             return _core.tensor(args[0], dtype=self.dtype, device=device)
     return _core.empty(*(args or (0,)), dtype=self.dtype, device=device)
@@ -133,11 +143,12 @@ def legacy_new(*args, dtype=None, device=None):
             return _core.empty(data, dtype=dtype, device=place)
         if hasattr(data, "untyped"):  # a storage, whose memory is shared
             return _core.empty(0, dtype=dtype, device=data.device).set_(data)
-        if data is None or isinstance(data, numbers.Number) and not hasattr(data, "__index__"):
+        size = _as_size(data)
+        if data is None or isinstance(data, numbers.Number) and size is None:
             raise TypeError(
                 f"Tensor: expected sizes or a sequence of values, not {type(data).__name__}."
             )
-        if not isinstance(data, int):
+        if size is None:
             return _core.tensor(data, dtype=dtype, device=place)
     for size in args:
         if isinstance(size, float):

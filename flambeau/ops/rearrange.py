@@ -106,6 +106,7 @@ def _repeat(operator, input, repeats):
                 f"{operator}: it takes ints, or one sequence of them, but got {count!r} "
                 f"({type(count).__name__})."
             )
+    repeats = [count.__index__() for count in repeats]
     if len(repeats) < input.dim():
         raise RuntimeError(
             f"{operator}: {tuple(repeats)} has fewer numbers than tensor {tuple(input.shape)} has "

@@ -315,6 +315,11 @@ def einsum(*args):
                 return plan.run(*operands)
         inputs, output = _parse_equation(equation, len(operands))
     else:
+        if not isinstance(args[0], _core.Tensor):
+            raise TypeError(
+                f"einsum: first comes an equation, or an operand that a list of subscripts follows, "
+                f"not {type(args[0]).__name__}."
+            )
         if len(args) < 2:
             raise ValueError("einsum: no operand was given, or no subscripts follow it.")
         operands, inputs, output = _parse_sublists(args)
