@@ -136,3 +136,23 @@ def test_programs_end_while_threads_compute(ending, fusion, tmp_path):
         env=environment,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
+
+
+LOADER = """
+    import itertools, threading
+    import flambeau as torch
+    class Numbers(torch.utils.data.IterableDataset):
+        def __iter__(self): return itertools.count()
+    first = threading.Event()
+    def fetch():
+        for batch in torch.utils.data.DataLoader(Numbers(), 4, num_workers=1): first.set()
+    threading.Thread(target=fetch, daemon=True).start()
+    first.wait()
+"""
+
+
+def test_a_loader_in_a_daemon_thread_ends_with_the_program_in_silence(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(LOADER))
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

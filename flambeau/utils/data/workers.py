@@ -6,6 +6,7 @@ import multiprocessing.connection
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 import weakref
@@ -26,6 +27,12 @@ def _quiet_fork():
     if sys.version_info < (3, 12):
         return contextlib.nullcontext()
     return warnings.catch_warnings(action="ignore", category=DeprecationWarning)
+
+
+def _stay_if_ending():
+    """Hold a daemon thread for good where the program ends: its workers were sent home for that reason alone."""
+    if threading.current_thread().daemon and not threading.main_thread().is_alive():
+        threading.Event().wait()
 
 
 class Workers:
@@ -91,6 +98,13 @@ class Workers:
         Raises:
             RuntimeError: a worker has died, or none answers in time (0: wait for ever).
         """
+        try:
+            return self._receive(timeout_s)
+        except OSError:
+            _stay_if_ending()
+            raise
+
+    def _receive(self, timeout_s):
         sentinels = [process.sentinel for process in self.processes]
         ready = multiprocessing.connection.wait([*self.results, *sentinels], timeout_s or None)
         if not ready:
@@ -106,6 +120,7 @@ class Workers:
         self._raise_death(sentinels.index(ready[0]))
 
     def _raise_death(self, worker):
+        _stay_if_ending()
         process = self.processes[worker]
         process.join(_PATIENCE_S)
         pid, code = process.pid, process.exitcode
