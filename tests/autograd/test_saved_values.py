@@ -133,3 +133,26 @@ def test_nodes_are_callable():
 )
 def test_names_of_nodes(make, name):
     assert make(leaf(1, 2)).grad_fn.name() == f"{name}Backward0"
+
+
+def test_nodes_show_what_they_keep_and_ctx_of_a_function_has_their_type():
+    seen = []
+
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            seen.append(type(ctx))
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 2
+
+    x = torch.ones(3, requires_grad=True)
+    assert type(Twice.apply(x).grad_fn) is seen[0]
+    with pytest.raises(AttributeError, match="_saved_x"):
+        Twice.apply(x).grad_fn._saved_x
+    first, second = x.cumprod(0).grad_fn, x.cumprod(0).grad_fn
+    assert type(first) is type(second) and type(first).__name__ == "CumprodBackward0"
+    assert first._saved_dim == 0 and first._saved_result.tolist() == [1.0, 1.0, 1.0]

@@ -107,11 +107,12 @@ const Functions functions(entries);
 }  // namespace
 
 void initialize_function_node(PyObject* module) {
-  function_node_type = new_type(
-      "flambeau._core.FunctionNode", sizeof(Node),
-      Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-      {slot(Py_tp_base, node_type), slot(Py_tp_methods, methods), slot(Py_tp_getset, attributes)},
-      module, "FunctionNode");
+  function_node_type =
+      new_type("flambeau._core.FunctionNode", sizeof(Node),
+               Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+               {slot(Py_tp_base, node_type), slot(Py_tp_methods, methods),
+                slot(Py_tp_getset, attributes), slot(Py_tp_getattro, PyObject_GenericGetAttr)},
+               module, "FunctionNode");
 }
 
 }  // namespace flambeau
