@@ -289,6 +289,13 @@ def _as_index(item):
     return tensor
 
 
+def is_lone(index, input):
+    """Whether an index is one tensor that split_index would give back: places, or a mask of the first dims."""
+    if type(index) is not fl.Tensor or index.dim() == 0:
+        return False
+    return index.dtype is fl.int64 or (index.dtype is fl.bool and index.dim() <= input.dim())
+
+
 def split_index(input, index):
     """(the view of input by the basic part of the index, what is left of it: a tensor or None a dim of the view)."""
     items = (
@@ -354,9 +361,7 @@ def split_index(input, index):
 
 def index_get(input, index):
     """input[index] where the core alone does not know the answer: tensors, lists, arrays, truth values."""
-    if type(index) is fl.Tensor and index.dtype is fl.int64 and index.dim() > 0:
-        return index_cells(input, (index,))
-    view, rest = split_index(input, index)
+    view, rest = (input, (index,)) if is_lone(index, input) else split_index(input, index)
     if not rest:
         return view.alias() if view is input and hasattr(view, "alias") else view
     if is_whole_mask(rest, view.shape):

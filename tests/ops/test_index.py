@@ -348,3 +348,18 @@ def test_gradients_of_picks_recorded_or_not(pick):
     grads = fl.stack([grad.detach(), 2 * grad.detach()])
     (stacked,) = fl.autograd.grad(result, x, grads, is_grads_batched=True)
     assert fl.equal(stacked, fl.stack([plain, 2 * plain]))
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 3, 2)])
+def test_a_mask_alone_is_one_among_several_items(shape):
+    array = np.random.default_rng(0).standard_normal((4, 3, 2))
+    mask = np.random.default_rng(1).random(shape) < 0.5
+    x, m = fl.from_numpy(array.copy()), fl.from_numpy(mask)
+    np.testing.assert_array_equal(x[m].numpy(), array[mask])
+    np.testing.assert_array_equal(x[m, ...].numpy(), array[mask])
+    for value in (2.0, fl.tensor(3.0, dtype=fl.float64), x[m] * 2):
+        x[m] = value
+        array[mask] = value.numpy() if isinstance(value, fl.Tensor) else value
+        np.testing.assert_array_equal(x.numpy(), array)
+    with pytest.raises(IndexError):
+        x[m.reshape(*shape, *[1] * (4 - len(shape)))]
