@@ -289,15 +289,46 @@ def _as_index(item):
     return tensor
 
 
-def is_lone(index, input):
-    """Whether an index is one tensor that split_index would give back: places, or a mask of the first dims."""
-    if type(index) is not fl.Tensor or index.dim() == 0:
-        return False
-    return index.dtype is fl.int64 or (index.dtype is fl.bool and index.dim() <= input.dim())
+def _split_plain(input, index):
+    """split_index of masks, places, slices and ints, as nearly all indices are; None of others."""
+    basic, rest, cut = [], [], False
+    for item in index:
+        kind = type(item)
+        if kind is fl.Tensor:
+            dims = item.dim()
+            if dims and item.dtype is fl.int64:
+                basic.append(_WHOLE)
+            elif dims and item.dtype is fl.bool:
+                basic += [_WHOLE] * dims
+            else:
+                return None
+            rest.append(item)
+        elif kind is slice:
+            basic.append(item)
+            rest.append(None)
+            cut = cut or item.start is not None or item.stop is not None or item.step is not None
+        elif kind is int:
+            basic.append(item)
+            cut = True
+        else:
+            return None
+    while rest and rest[-1] is None:
+        rest.pop()
+    if not rest or len(basic) > input.dim():
+        return None
+    return input[tuple(basic)] if cut else input, rest
 
 
 def split_index(input, index):
     """(the view of input by the basic part of the index, what is left of it: a tensor or None a dim of the view)."""
+    if type(index) is fl.Tensor:
+        dims = index.dim()
+        if dims and (index.dtype is fl.int64 or (index.dtype is fl.bool and dims <= input.dim())):
+            return input, (index,)
+    elif type(index) is tuple:
+        split = _split_plain(input, index)
+        if split:
+            return split
     items = (
         index if isinstance(index, tuple) else tuple(index) if _acts_as_tuple(index) else (index,)
     )
@@ -361,7 +392,7 @@ def split_index(input, index):
 
 def index_get(input, index):
     """input[index] where the core alone does not know the answer: tensors, lists, arrays, truth values."""
-    view, rest = (input, (index,)) if is_lone(index, input) else split_index(input, index)
+    view, rest = split_index(input, index)
     if not rest:
         return view.alias() if view is input and hasattr(view, "alias") else view
     if is_whole_mask(rest, view.shape):

@@ -6,7 +6,7 @@ from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import wrap_dim
 from .core.declare import composite, make_pointwise
-from .index import index_cells, is_lone, is_mask, split_index, warn_of_bytes
+from .index import index_cells, is_mask, split_index, warn_of_bytes
 from .scatter import _ASSIGN, _SUM, _filled, in_place, private, recording
 
 # ---- index_add and kin: one index for each slice along dim
@@ -253,7 +253,7 @@ def index_set(input, index, value):
             value = fl.as_tensor(value, dtype=input.dtype, device=input.device)
         else:
             value = fl.full((), value, dtype=input.dtype, device=input.device)
-    view, rest = (input, (index,)) if is_lone(index, input) else split_index(input, index)
+    view, rest = split_index(input, index)
     if not rest:
         while value.dim() > view.dim() and value.size(0) == 1:
             value = value[0]
