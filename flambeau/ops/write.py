@@ -244,12 +244,13 @@ def index_set(input, index, value):
         input.masked_fill_(index, value)
         return
     if not isinstance(value, fl.Tensor):
-        if isinstance(value, (list, tuple, str, dict, set)) or value is None:
+        number = type(value) in (float, int, bool)
+        if not number and (isinstance(value, (list, tuple, str, dict, set)) or value is None):
             raise TypeError(
                 f"indexing: {type(value).__name__} cannot be written into a tensor of "
                 f"{input.dtype}. Write a number or a Tensor."
             )
-        if hasattr(value, "__array__"):
+        if not number and hasattr(value, "__array__"):
             value = fl.as_tensor(value, dtype=input.dtype, device=input.device)
         else:
             value = fl.full((), value, dtype=input.dtype, device=input.device)
