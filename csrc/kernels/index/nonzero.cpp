@@ -104,9 +104,9 @@ void masked_scatter(const Strided& self, const Strided& mask, const Strided& sou
   int64_t source_step = source.strides[0];
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     each_stretch(
-        walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t count) {
+        walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
           const Item* from = source.as<Item>() + first * source_step;
-          const Item* last = from + count * source_step;
+          const Item* stop = source.as<Item>() + last * source_step;
           int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
           walk.rows(begin, end, [&](const auto& at, int64_t n) {
             Item* to = self.as<Item>() + at[0];
@@ -114,7 +114,7 @@ void masked_scatter(const Strided& self, const Strided& mask, const Strided& sou
             if constexpr (std::is_integral_v<Item>)
               if (self_step == 1 && mask_step == 1 && source_step == 1) {
                 // Without a branch: masks can't be foreseen.
-                for (int64_t i = 0; i < n && from < last; ++i) {
+                for (int64_t i = 0; i < n && from < stop; ++i) {
                   to[i] =
                       static_cast<Item>(to[i] ^ ((to[i] ^ *from) & -static_cast<Item>(write[i])));
                   from += write[i];
