@@ -22,6 +22,7 @@ Source: NVIDIA, PTX ISA, "Asynchronous warpgroup level matrix instructions", "Ma
 
 from ..emit import Value
 from .code import Code, Number
+from .tensor_cores import store_scaled
 
 ROWS, COLUMNS, DEPTH = 128, 256, 64  # of a tile
 THREADS = 256
@@ -242,9 +243,8 @@ class _Kernel:
                     for e in range(2):
                         with k.when(column + (8 * j + e) < sizes[1]):
                             place = line + (column + (8 * j + e)) * strides[2]
-                            self.store(
-                                pair[e], f.emit(f"inttoptr i64 {place.name} to ptr"), factors
-                            )
+                            there = f.emit(f"inttoptr i64 {place.name} to ptr")
+                            store_scaled(self.k, self.dtype, pair[e], there, factors)
 
     def store_pair(self, pair, place):
         block, f = self.k.block, self.k.f
@@ -252,15 +252,3 @@ class _Kernel:
         low, high = (f.emit(f"zext i16 {v} to i32") for v in (low, high))
         word = f.emit(f"or i32 {low}, {f.emit(f'shl i32 {high}, 16')}")
         f.do(f"store i32 {word}, ptr {f.emit(f'inttoptr i64 {place.name} to ptr')}, align 4")
-
-    def store(self, value, place, factors):
-        k = self.k
-        if factors:
-            alpha, beta = factors
-            result = k.variable(alpha * value, "float32")
-            # With beta 0 what C holds does not matter, not even a NaN.
-            with k.when(beta != 0.0):
-                old = k.block.load(place, self.dtype)
-                result.value += beta * Number(k, "float32", old.name)
-            value = result.value
-        k.block.store(Value("float32", value.name), self.dtype, place)

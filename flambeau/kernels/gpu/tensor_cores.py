@@ -39,6 +39,19 @@ def write(dtype, left, right, scaled, tile, vectors):
     return Products(dtype, left, right, scaled, tile, vectors).text()
 
 
+def store_scaled(k, dtype, value, place, factors):
+    """Stores a sum; with factors (alpha, beta), alpha * sum + beta * what is there."""
+    if factors:
+        alpha, beta = factors
+        result = k.variable(alpha * value, "float32")
+        # With beta 0 what C holds does not matter, not even a NaN.
+        with k.when(beta != 0.0):
+            old = k.block.load(place, dtype)
+            result.value += beta * Number(k, "float32", old.name)
+        value = result.value
+    k.block.store(Value("float32", value.name), dtype, place)
+
+
 class Products:
     """The kernel of one dtype and layout."""
 
@@ -295,16 +308,4 @@ class Products:
                         place = f.offset(
                             pointer, (row * self.strides[1] + column * self.strides[2]).name
                         )
-                        self.store(s.value, place, factors)
-
-    def store(self, value, place, factors):
-        k = self.k
-        if factors:
-            alpha, beta = factors
-            result = k.variable(alpha * value, "float32")
-            # With beta 0 what C holds does not matter, not even a NaN.
-            with k.when(beta != 0.0):
-                old = k.block.load(place, self.dtype)
-                result.value += beta * Number(k, "float32", old.name)
-            value = result.value
-        k.block.store(Value("float32", value.name), self.dtype, place)
+                        store_scaled(k, self.dtype, s.value, place, factors)

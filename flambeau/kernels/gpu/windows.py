@@ -53,14 +53,20 @@ def write_maxima(dtype, with_indices):
             k.loop(begin[2], end[2]) as c,
         ):
             there = (a * had[1] + b) * had[2] + c
-            value = source[plane + there]
-            taken = (value > best.value) | k.of(language.isnan, value)
-            best.value = k.where(taken, value, best.value)
-            at.value = k.where(taken, there, at.value)
+            _keep(k, best, at, source[plane + there], there)
         values[i] = best.value
         if with_indices:
             indices[i] = at.value
     return k.text()
+
+
+def _keep(k, best, at, value, there, is_first=None):
+    """Takes what is larger than the best, NaN, or the first one."""
+    taken = (value > best.value) | k.of(language.isnan, value)
+    if is_first is not None:
+        taken = taken | is_first
+    best.value = k.where(taken, value, best.value)
+    at.value = k.where(taken, there, at.value)
 
 
 def _steps(k):
@@ -94,10 +100,7 @@ def write_steps(dtype, with_indices):
                     z = begin[2] + c * dilation[2]
                     with k.when(inside(2, z)):
                         there = (x * had[1] + y) * had[2] + z
-                        value = source[start + there]
-                        taken = (value > best.value) | k.of(language.isnan, value) | (at.value < 0)
-                        best.value = k.where(taken, value, best.value)
-                        at.value = k.where(taken, there, at.value)
+                        _keep(k, best, at, source[start + there], there, at.value < 0)
         values[i] = best.value
         if with_indices:
             indices[i] = at.value
