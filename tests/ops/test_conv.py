@@ -236,14 +236,19 @@ def test_conv_accuracy(channels, size, taps):
         assert np.abs(found - exact).max() < 6e-6 * np.abs(exact).max()
 
 
+def gradients_of_one_odd_value(sizes, place, value, stride):
+    """Of input and weight, where the gradient that comes in holds `value` at `place`."""
+    x, w, g = (draw(*s, dtype=np.float32) for s in sizes)
+    g[place] = value
+    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w)]
+    output = torch.conv2d(*leaves, None, stride, 1)
+    return [t.numpy() for t in gradients(output, torch.from_numpy(g), leaves)]
+
+
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_conv_gradients_of_stride_2_keep_infinities_in_place(value):
-    sizes = ((4, 32, 20, 20), (32, 32, 4, 4), (4, 32, 10, 10))
-    x, w, g = (draw(*s, dtype=np.float32) for s in sizes)
-    g[0, 3, 4, 5] = value
-    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w)]
-    output = torch.conv2d(*leaves, None, 2, 1)
-    grad_x, grad_w = (t.numpy() for t in gradients(output, torch.from_numpy(g), leaves))
+    sizes = (4, 32, 20, 20), (32, 32, 4, 4), (4, 32, 10, 10)
+    grad_x, grad_w = gradients_of_one_odd_value(sizes, (0, 3, 4, 5), value, stride=2)
     wrong = ~np.isfinite(grad_x)
     assert wrong[0, :, 7:11, 9:13].all() and wrong.sum() == 32 * 16
     assert (~np.isfinite(grad_w)).sum() == 32 * 16 and not np.isfinite(grad_w[3]).any()
@@ -252,14 +257,8 @@ def test_conv_gradients_of_stride_2_keep_infinities_in_place(value):
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_conv_gradients_of_wide_layers_keep_infinities_in_place(value):
     """Winograd's tiles mix 36 pixels; what it cannot tell apart is computed again."""
-    x, w, g = (
-        draw(*sizes, dtype=np.float32)
-        for sizes in ((2, 32, 20, 20), (32, 32, 3, 3), (2, 32, 20, 20))
-    )
-    g[0, 3, 9, 10] = value
-    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w)]
-    output = torch.conv2d(*leaves, None, 1, 1)
-    grad_x, grad_w = (t.numpy() for t in gradients(output, torch.from_numpy(g), leaves))
+    sizes = (2, 32, 20, 20), (32, 32, 3, 3), (2, 32, 20, 20)
+    grad_x, grad_w = gradients_of_one_odd_value(sizes, (0, 3, 9, 10), value, stride=1)
     wrong = ~np.isfinite(grad_x)
     assert wrong[0, :, 8:11, 9:12].all() and wrong.sum() == 32 * 9
     assert (~np.isfinite(grad_w)).sum() == 32 * 9 and not np.isfinite(grad_w[3]).any()
