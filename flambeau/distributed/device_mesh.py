@@ -1,6 +1,7 @@
 """DeviceMesh: the processes in rows and columns, with a group for each row and column."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -59,10 +60,7 @@ class DeviceMesh:
             found.append(mine)
         return found
 
-    @property
-    def ndim(self):
-        """How many dimensions there are."""
-        return self.mesh.ndim
+    ndim = property(attrgetter("mesh.ndim"), doc="How many dimensions there are.")
 
     @property
     def shape(self):

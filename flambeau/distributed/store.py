@@ -5,6 +5,7 @@ import datetime
 import fcntl
 import os
 import weakref
+from operator import attrgetter
 
 from .book import CHANGING, Book, Patience, frame, read_frame
 from .errors import DistStoreError, QueueEmptyError
@@ -37,10 +38,7 @@ class Store:
     def _key(self, key):
         return _encoded(key)
 
-    @property
-    def timeout(self):
-        """How long get and wait wait (timedelta)."""
-        return self._timeout
+    timeout = property(attrgetter("_timeout"), doc="How long get and wait wait (timedelta).")
 
     def set_timeout(self, timeout):
         """How long get and wait wait from now on (timedelta)."""
@@ -199,10 +197,7 @@ class FileStore(Store):
             self._do(b"add", self._users, b"1")
             weakref.finalize(self, _leave_file, self._path, os.getpid())
 
-    @property
-    def path(self):
-        """The file's name."""
-        return self._path
+    path = property(attrgetter("_path"), doc="The file's name.")
 
     @contextlib.contextmanager
     def _file(self):
@@ -278,10 +273,7 @@ class PrefixStore(Store):
         self._prefix, self._store = prefix, store
         self._timeout = store.timeout
 
-    @property
-    def underlying_store(self):
-        """The other store."""
-        return self._store
+    underlying_store = property(attrgetter("_store"), doc="The other store.")
 
     @property
     def _underlying_non_prefix_store(self):

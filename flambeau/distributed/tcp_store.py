@@ -5,6 +5,7 @@ import datetime
 import socket
 import threading
 import weakref
+from operator import attrgetter
 
 from .book import Book, Patience, frame, read_frame
 from .errors import DistNetworkError
@@ -126,15 +127,8 @@ class TCPStore(Store):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    @property
-    def host(self):
-        """The master's host."""
-        return self._host
-
-    @property
-    def port(self):
-        """The master's port."""
-        return self._port
+    host = property(attrgetter("_host"), doc="The master's host.")
+    port = property(attrgetter("_port"), doc="The master's port.")
 
     @property
     def libuvBackend(self):

@@ -1,5 +1,7 @@
 """The Bernoulli distribution, and what others with one probability share with it."""
 
+from operator import attrgetter
+
 import flambeau
 import flambeau.nn.functional as F
 
@@ -55,9 +57,7 @@ class Bernoulli(OneProbability, ExponentialFamily):
     support = constraints.boolean
     has_enumerate_support = True
 
-    @property
-    def mean(self):
-        return self.probs
+    mean = property(attrgetter("probs"), doc="The expected value.")
 
     @property
     def mode(self):

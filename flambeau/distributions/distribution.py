@@ -1,5 +1,7 @@
 """Distribution, the base of all: shapes, validation, what follows from the rest."""
 
+from operator import attrgetter
+
 import flambeau
 
 from .. import _core
@@ -79,15 +81,12 @@ class Distribution:
                 f"{constraint!r}: {value}"
             )
 
-    @property
-    def batch_shape(self):
-        """The shape of the parameters, less what belongs to one event."""
-        return self._batch_shape
+    batch_shape = property(
+        attrgetter("_batch_shape"),
+        doc="The shape of the parameters, less what belongs to one event.",
+    )
 
-    @property
-    def event_shape(self):
-        """The shape of one event."""
-        return self._event_shape
+    event_shape = property(attrgetter("_event_shape"), doc="The shape of one event.")
 
     @property
     def arg_constraints(self):

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from operator import attrgetter
 
 import flambeau
 import flambeau.nn.functional as F
@@ -214,9 +215,7 @@ class AffineTransform(Transform):
     def _again(self, cache_size):
         return AffineTransform(self.loc, self.scale, self.event_dim, cache_size)
 
-    @property
-    def event_dim(self):
-        return self._event_dim
+    event_dim = property(attrgetter("_event_dim"), doc="How many dimensions make one event.")
 
     @constraints.dependent_property(is_discrete=False)
     def domain(self):
@@ -277,9 +276,7 @@ class CumulativeDistributionTransform(Transform):
         super().__init__(cache_size=cache_size)
         self.distribution = distribution
 
-    @property
-    def domain(self):
-        return self.distribution.support
+    domain = property(attrgetter("distribution.support"), doc="The Constraint of x.")
 
     def _again(self, cache_size):
         return CumulativeDistributionTransform(self.distribution, cache_size)

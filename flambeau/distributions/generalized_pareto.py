@@ -1,6 +1,7 @@
 """The generalized Pareto distribution."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -79,9 +80,7 @@ class GeneralizedPareto(Distribution):
         k = self.concentration
         return flambeau.where(k < 1, self.loc + self.scale / (1 - k), math.inf)
 
-    @property
-    def mode(self):
-        return self.loc
+    mode = property(attrgetter("loc"), doc="The most probable value.")
 
     @property
     def variance(self):

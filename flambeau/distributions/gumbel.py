@@ -1,6 +1,7 @@
 """The Gumbel distribution."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -47,9 +48,7 @@ class Gumbel(TransformedDistribution):
     def mean(self):
         return self.loc + self.scale * euler_constant
 
-    @property
-    def mode(self):
-        return self.loc
+    mode = property(attrgetter("loc"), doc="The most probable value.")
 
     @property
     def stddev(self):

@@ -1,6 +1,7 @@
 """The absolute value of a Cauchy number."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -24,6 +25,6 @@ class HalfCauchy(Half):
     def mean(self):
         return flambeau.full_like(self.scale, math.inf)
 
-    @property
-    def variance(self):
-        return self.base_dist.variance
+    variance = property(
+        attrgetter("base_dist.variance"), doc="The expected squared distance from the mean."
+    )

@@ -1,6 +1,7 @@
 """The absolute value of a normal number."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -25,10 +26,7 @@ class Half(TransformedDistribution):
             self.base(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args
         )
 
-    @property
-    def scale(self):
-        """That of the whole."""
-        return self.base_dist.scale
+    scale = property(attrgetter("base_dist.scale"), doc="That of the whole.")
 
     @property
     def mode(self):

@@ -1,5 +1,7 @@
 """LocationScale, the base of distributions on the real line that a shift and a factor make of one."""
 
+from operator import attrgetter
+
 from . import constraints
 from .distribution import Distribution
 
@@ -14,10 +16,5 @@ class LocationScale(Distribution):
     def __init__(self, loc, scale, validate_args=None):
         self._take(validate_args, loc=loc, scale=scale)
 
-    @property
-    def mean(self):
-        return self.loc
-
-    @property
-    def mode(self):
-        return self.loc
+    mean = property(attrgetter("loc"), doc="The expected value.")
+    mode = property(attrgetter("loc"), doc="The most probable value.")

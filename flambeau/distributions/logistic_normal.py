@@ -1,5 +1,7 @@
 """Normal numbers on the simplex."""
 
+from operator import attrgetter
+
 from . import constraints
 from .log_normal import OfNormal
 from .normal import Normal
@@ -25,10 +27,7 @@ class LogisticNormal(OfNormal):
         base = base if base.batch_shape else base.expand([1])
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
-    @property
-    def loc(self):
-        return self.base_dist.base_dist.loc
-
-    @property
-    def scale(self):
-        return self.base_dist.base_dist.scale
+    loc = property(attrgetter("base_dist.base_dist.loc"), doc="The normal numbers' mean.")
+    scale = property(
+        attrgetter("base_dist.base_dist.scale"), doc="The normal numbers' standard deviation."
+    )

@@ -1,6 +1,7 @@
 """The normal distribution of vectors whose covariance is of low rank beside its diagonal."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -67,9 +68,7 @@ class LowRankMultivariateNormal(Distribution):
             small + flambeau.eye(w.size(-1), dtype=w.dtype, device=w.device)
         )
 
-    @property
-    def mean(self):
-        return self.loc
+    mean = property(attrgetter("loc"), doc="The expected value.")
 
     mode = mean
 

@@ -1,5 +1,7 @@
 """Mixtures of distributions of one family."""
 
+from operator import attrgetter
+
 import flambeau
 
 from . import constraints
@@ -59,15 +61,11 @@ class MixtureSameFamily(Distribution):
         new._mixture_distribution = self._mixture_distribution.expand(batch_shape)
         new._num_component = self._num_component
 
-    @property
-    def mixture_distribution(self):
-        """The Categorical over the components."""
-        return self._mixture_distribution
+    mixture_distribution = property(
+        attrgetter("_mixture_distribution"), doc="The Categorical over the components."
+    )
 
-    @property
-    def component_distribution(self):
-        """The components."""
-        return self._component_distribution
+    component_distribution = property(attrgetter("_component_distribution"), doc="The components.")
 
     @constraints.dependent_property
     def support(self):

@@ -1,6 +1,7 @@
 """The normal distribution."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -18,9 +19,7 @@ class Normal(LocationScale, ExponentialFamily):
         tensor(-1.4189)
     """
 
-    @property
-    def stddev(self):
-        return self.scale
+    stddev = property(attrgetter("scale"), doc="The root of the variance.")
 
     @property
     def variance(self):

@@ -1,5 +1,7 @@
 """The categorical distribution over vectors with one 1."""
 
+from operator import attrgetter
+
 import flambeau
 import flambeau.nn.functional as F
 
@@ -24,9 +26,7 @@ class OneHotCategorical(OverCategorical):
     def __init__(self, probs=None, logits=None, validate_args=None):
         self._of(probs, logits, validate_args)
 
-    @property
-    def mean(self):
-        return self.probs
+    mean = property(attrgetter("probs"), doc="The expected value.")
 
     @property
     def mode(self):

@@ -1,5 +1,7 @@
 """The Pareto distribution."""
 
+from operator import attrgetter
+
 from . import constraints
 from .exponential import Exponential
 from .transformed_distribution import TransformedDistribution
@@ -35,9 +37,7 @@ class Pareto(TransformedDistribution):
         a = self.alpha.clamp(min=1)  # infinite for alpha <= 1
         return a * self.scale / (a - 1)
 
-    @property
-    def mode(self):
-        return self.scale
+    mode = property(attrgetter("scale"), doc="The most probable value.")
 
     @property
     def variance(self):

@@ -1,5 +1,7 @@
 """The Poisson distribution."""
 
+from operator import attrgetter
+
 import flambeau
 
 from ..ops.core.arguments import broadcast_together
@@ -23,9 +25,7 @@ class Poisson(ExponentialFamily):
     def __init__(self, rate, validate_args=None):
         self._take(validate_args, rate=rate)
 
-    @property
-    def mean(self):
-        return self.rate
+    mean = property(attrgetter("rate"), doc="The expected value.")
 
     @property
     def mode(self):

@@ -1,6 +1,7 @@
 """Student's t distribution."""
 
 import math
+from operator import attrgetter
 
 import flambeau
 
@@ -34,9 +35,7 @@ class StudentT(Distribution):
     def mean(self):
         return flambeau.where(self.df > 1, self.loc, math.nan)
 
-    @property
-    def mode(self):
-        return self.loc
+    mode = property(attrgetter("loc"), doc="The most probable value.")
 
     @property
     def variance(self):

@@ -4,6 +4,7 @@ import functools
 import math
 import operator
 import weakref
+from operator import attrgetter
 
 import flambeau
 
@@ -137,20 +138,11 @@ class _InverseTransform(Transform):
         super().__init__(cache_size=transform._cache_size)
         self._inv = transform
 
-    @property
-    def domain(self):
-        return self._inv.codomain
-
-    @property
-    def codomain(self):
-        return self._inv.domain
-
+    domain = property(attrgetter("_inv.codomain"), doc="The Constraint of x.")
+    codomain = property(attrgetter("_inv.domain"), doc="The Constraint of y.")
     bijective = borrowed("_inv", "bijective")
     sign = borrowed("_inv", "sign")
-
-    @property
-    def inv(self):
-        return self._inv
+    inv = property(attrgetter("_inv"), doc="The transform that was inverted.")
 
     def with_cache(self, cache_size=1):
         return self.inv.with_cache(cache_size).inv

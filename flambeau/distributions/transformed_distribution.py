@@ -1,5 +1,7 @@
 """TransformedDistribution: samples of one distribution, mapped; and what densities become."""
 
+from operator import attrgetter
+
 import flambeau
 
 from . import constraints
@@ -71,10 +73,9 @@ class TransformedDistribution(Distribution):
         more = len(self._event_shape) - support.event_dim
         return constraints.independent(support, more) if more > 0 else support
 
-    @property
-    def has_rsample(self):
-        """Whether the base can draw with gradients."""
-        return self.base_dist.has_rsample
+    has_rsample = property(
+        attrgetter("base_dist.has_rsample"), doc="Whether the base can draw with gradients."
+    )
 
     def _forward(self, x):
         for transform in self.transforms:

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import linecache
+from operator import attrgetter
 
 from ..nn import Module
 from .graph import Graph
@@ -123,10 +124,7 @@ class GraphModule(Module):
         type(self).forward = forward
         return code
 
-    @property
-    def code(self):
-        """`forward` as Python."""
-        return self._code
+    code = property(attrgetter("_code"), doc="`forward` as Python.")
 
     def print_readable(self, print_output=True, **options):
         """The code with the class around it, printed unless print_output is False."""

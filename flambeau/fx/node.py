@@ -2,6 +2,7 @@
 
 import builtins
 import operator
+from operator import attrgetter
 
 import flambeau
 
@@ -129,15 +130,8 @@ class Node:
         """The nodes among the arguments, each once."""
         return list(self._input_nodes)
 
-    @property
-    def next(self):
-        """The following node."""
-        return self._next
-
-    @property
-    def prev(self):
-        """The node before."""
-        return self._prev
+    next = property(attrgetter("_next"), doc="The following node.")
+    prev = property(attrgetter("_prev"), doc="The node before.")
 
     @property
     def stack_trace(self):

@@ -4,6 +4,7 @@ import dis
 import inspect
 import operator
 import os
+from operator import attrgetter
 
 from ..overrides import is_tensor_method_or_property
 from .immutable_collections import immutable_dict, immutable_list
@@ -251,15 +252,8 @@ class ParameterProxy(Proxy):
         super().__init__(node, tracer)
         self.param, self.name = param, name
 
-    @property
-    def shape(self):
-        """The parameter's shape."""
-        return self.param.shape
-
-    @property
-    def ndim(self):
-        """Its number of dimensions."""
-        return self.param.ndim
+    shape = property(attrgetter("param.shape"), doc="The parameter's shape.")
+    ndim = property(attrgetter("param.ndim"), doc="Its number of dimensions.")
 
     def size(self, *args):
         """Its sizes."""

@@ -1,5 +1,7 @@
 """Types of tensors by their sizes, some of which may be open (Dyn): annotations, and how they relate."""
 
+from operator import attrgetter
+
 __all__ = ["Dyn", "TensorType", "is_consistent", "is_more_precise"]
 
 
@@ -28,10 +30,7 @@ class TensorType:
         self.__origin__ = TensorType
         self.__args__ = dim
 
-    @property
-    def dims(self):
-        """The sizes."""
-        return self.__args__
+    dims = property(attrgetter("__args__"), doc="The sizes.")
 
     def __repr__(self):
         return f"TensorType[{self.dims}]"

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from multiprocessing import connection
+from operator import attrgetter
 
 from .connection import Pipe
 from .context import get_context
@@ -27,10 +28,7 @@ class ProcessException(Exception):
         self.error_index = error_index
         self.pid = pid
 
-    @property
-    def error_pid(self):
-        """pid."""
-        return self.pid
+    error_pid = property(attrgetter("pid"), doc="`pid`, by its other name.")
 
     def __reduce__(self):
         return type(self), (self.msg, self.error_index, self.pid)

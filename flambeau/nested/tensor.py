@@ -1,5 +1,7 @@
 """NestedTensor, and how one is made."""
 
+from operator import attrgetter
+
 import flambeau
 
 from .. import _core, types
@@ -46,10 +48,9 @@ class NestedTensor(flambeau.Tensor):
         grad = f", grad_fn={values.grad_fn.name()}" if values.grad_fn is not None else grad
         return f"NestedTensor(size=({shape}), offsets={tensor_repr(self._offsets)}{grad}, contiguous=True)"
 
-    @property
-    def layout(self):
-        """torch.jagged, or torch.strided where that was asked for."""
-        return self._layout
+    layout = property(
+        attrgetter("_layout"), doc="torch.jagged, or torch.strided where that was asked for."
+    )
 
     def to_padded_tensor(self, padding, output_size=None):
         """nested.to_padded_tensor."""

@@ -1,6 +1,7 @@
 """ONNXProgram: an exported model."""
 
 import os
+from operator import attrgetter
 
 import flambeau
 
@@ -28,10 +29,7 @@ class ONNXProgram:
         )
         self._session = None
 
-    @property
-    def model(self):
-        """The model (an onnx.ModelProto)."""
-        return self.model_proto
+    model = property(attrgetter("model_proto"), doc="The model (an onnx.ModelProto).")
 
     def save(
         self, destination, *, include_initializers=True, keep_initializers_as_inputs=False,

@@ -3,6 +3,7 @@
 import enum
 import itertools
 from collections import namedtuple
+from operator import attrgetter
 
 from .tables import table
 
@@ -80,9 +81,7 @@ class FunctionEvent(_Times):
         self.device_index, self.device_resource_id = device_index, device_resource_id or thread
         self.cpu_children, self.cpu_parent, self.kernels = [], None, []
 
-    @property
-    def key(self):
-        return self.name
+    key = property(attrgetter("name"), doc="What events are grouped by: the name.")
 
     @property
     def cpu_time_total(self):

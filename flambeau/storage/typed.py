@@ -1,6 +1,7 @@
 """TypedStorage: a storage with the dtype of its elements, and its older names by dtype."""
 
 import functools
+from operator import attrgetter
 
 from .. import _core, types
 from . import files
@@ -87,19 +88,11 @@ class TypedStorage:
             self._untyped_storage = UntypedStorage._of(_elements(args, _kept_as(dtype), device))
         return self
 
-    @property
-    def dtype(self):
-        """The type of the elements."""
-        return self._dtype
-
-    @property
-    def device(self):
-        """Where the memory lies."""
-        return self._untyped_storage.device
-
-    @property
-    def _cdata(self):
-        return self._untyped_storage._cdata
+    dtype = property(attrgetter("_dtype"), doc="The type of the elements.")
+    device = property(attrgetter("_untyped_storage.device"), doc="Where the memory lies.")
+    _cdata = property(
+        attrgetter("_untyped_storage._cdata"), doc="A number that this storage alone has."
+    )
 
     def _tensor(self):
         return self._untyped_storage._elements(self._dtype)

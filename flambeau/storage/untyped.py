@@ -1,5 +1,7 @@
 """UntypedStorage: the memory behind a tensor, as bytes."""
 
+from operator import attrgetter
+
 from .. import _core, types
 from . import files
 
@@ -54,15 +56,8 @@ class UntypedStorage:
         """A number that this storage alone has."""
         return _core._storage_id(self._anchor)
 
-    @property
-    def device(self):
-        """Where the memory lies."""
-        return self._anchor.device
-
-    @property
-    def is_cuda(self):
-        """Whether it lies in the memory of a GPU."""
-        return self._anchor.is_cuda
+    device = property(attrgetter("_anchor.device"), doc="Where the memory lies.")
+    is_cuda = property(attrgetter("_anchor.is_cuda"), doc="Whether it lies in the memory of a GPU.")
 
     def get_device(self):
         """The index of the GPU whose memory it is; -1 for the CPU's."""

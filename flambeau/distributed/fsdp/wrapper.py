@@ -1,6 +1,7 @@
 """FullyShardedDataParallel: a wrapped module whose parameters are cut over the processes."""
 
 import contextlib
+from operator import attrgetter
 
 import flambeau
 
@@ -130,10 +131,7 @@ class FullyShardedDataParallel(Module):
         self._settings = None
         self._register_load_state_dict_pre_hook(self._load_names)
 
-    @property
-    def module(self):
-        """The wrapped module."""
-        return self._fsdp_wrapped_module
+    module = property(attrgetter("_fsdp_wrapped_module"), doc="The wrapped module.")
 
     def __getattr__(self, name):
         try:

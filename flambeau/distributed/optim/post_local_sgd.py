@@ -1,5 +1,7 @@
 """An optimizer after whose steps parameters are averaged now and then."""
 
+from operator import attrgetter
+
 from ...optim import Optimizer
 
 __all__ = ["PostLocalSGDOptimizer"]
@@ -16,10 +18,7 @@ class PostLocalSGDOptimizer(Optimizer):
         self.param_groups = optim.param_groups
         self._make_hook_tables()
 
-    @property
-    def state(self):
-        """The inner optimizer's state."""
-        return self.optim.state
+    state = property(attrgetter("optim.state"), doc="The inner optimizer's state.")
 
     def __repr__(self):
         return repr(self.optim)

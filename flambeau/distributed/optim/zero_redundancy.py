@@ -1,5 +1,7 @@
 """ZeroRedundancyOptimizer: each process keeps the optimizer's state of some of the parameters."""
 
+from operator import attrgetter
+
 import flambeau
 
 from ...optim import Optimizer
@@ -177,10 +179,7 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         """The parameters' device."""
         return self._everything()[0].device
 
-    @property
-    def join_process_group(self):
-        """The group."""
-        return self.process_group
+    join_process_group = property(attrgetter("process_group"), doc="The group.")
 
 
 class _JoinHook(JoinHook):

@@ -118,9 +118,7 @@ class DTensor(flambeau.Tensor):
         placement = self._placement if placement is None else placement
         return wrapped(local, self._mesh, placement, self.shape if shape is None else shape)
 
-    @property
-    def device_mesh(self):
-        return self._mesh
+    device_mesh = property(attrgetter("_mesh"), doc="The processes it lies on.")
 
     @property
     def placements(self):

@@ -15,6 +15,8 @@ Outputs may be inputs (the same pointer and strides).
       chunks:  'g' outputs are copied from their buffers to where they belong
 """
 
+from operator import attrgetter
+
 from ..analysis import cost, lanes
 from ..cache import compiled
 from ..emit import Block, Module, Value
@@ -56,9 +58,7 @@ class Map:
             self._expressions = trace(self._fn, self._n_in)
         return self._expressions
 
-    @property
-    def n_in(self):
-        return self._n_in
+    n_in = property(attrgetter("_n_in"), doc="How many inputs there are.")
 
     @property
     def n_out(self):

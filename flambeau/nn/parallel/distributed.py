@@ -1,6 +1,7 @@
 """DistributedDataParallel: one copy of a module in each process, whose gradients are averaged."""
 
 import contextlib
+from operator import attrgetter
 
 import flambeau
 
@@ -305,15 +306,10 @@ class DistributedDataParallel(Module, Joinable):
         self._divide_by_all = kwargs.get("divide_by_initial_world_size", True)
         return _JoinHook(self)
 
-    @property
-    def join_device(self):
-        """The parameters' device."""
-        return self.device
-
-    @property
-    def join_process_group(self):
-        """The group whose gradients are averaged."""
-        return self.process_group
+    join_device = property(attrgetter("device"), doc="The parameters' device.")
+    join_process_group = property(
+        attrgetter("process_group"), doc="The group whose gradients are averaged."
+    )
 
 
 class _JoinHook(JoinHook):

@@ -8,6 +8,7 @@ c1  .  .  .
 
 from collections import namedtuple
 from itertools import pairwise
+from operator import attrgetter
 
 import flambeau
 
@@ -113,10 +114,7 @@ class PackedSequence(PackedSequence_):
             self.data.pin_memory(), self.batch_sizes, self.sorted_indices, self.unsorted_indices
         )
 
-    @property
-    def is_cuda(self):
-        """Whether the data are on a GPU."""
-        return self.data.is_cuda
+    is_cuda = property(attrgetter("data.is_cuda"), doc="Whether the data are on a GPU.")
 
     def is_pinned(self):
         """Whether the data are in pinned memory."""

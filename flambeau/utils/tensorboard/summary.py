@@ -3,6 +3,7 @@
 import io
 import struct
 import wave
+from operator import attrgetter
 
 from .library import array, plain, proto
 
@@ -38,10 +39,7 @@ class RecordWriter:
         """Close the file."""
         self._writer.close()
 
-    @property
-    def closed(self):
-        """Whether the file is closed."""
-        return self._writer.closed
+    closed = property(attrgetter("_writer.closed"), doc="Whether the file is closed.")
 
 
 def _crc_table():

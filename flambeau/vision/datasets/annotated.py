@@ -2,6 +2,7 @@
 
 import json
 import os
+from operator import attrgetter
 from pathlib import Path
 
 from .utils import download_and_extract_archive
@@ -209,9 +210,7 @@ class VOCSegmentation(_VOC):
 
     _sets, _folder, _suffix = "Segmentation", "SegmentationClass", ".png"
 
-    @property
-    def masks(self):
-        return self.targets
+    masks = property(attrgetter("targets"), doc="The masks' files.")
 
     def __getitem__(self, index):
         return self._sample(pil_image(self.images[index]), pil_image(self.targets[index], None))
@@ -222,9 +221,7 @@ class VOCDetection(_VOC):
 
     _sets, _folder, _suffix = "Main", "Annotations", ".xml"
 
-    @property
-    def annotations(self):
-        return self.targets
+    annotations = property(attrgetter("targets"), doc="The XML files.")
 
     def __getitem__(self, index):
         from xml.etree import ElementTree

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,10 +27,10 @@ class Clips(VisionDataset):
         if chosen is not None:
             self.video_clips = self.full_video_clips.subset(self.indices)
 
-    @property
-    def metadata(self):
-        """The times of all frames, for _precomputed_metadata of the next time."""
-        return self.full_video_clips.metadata
+    metadata = property(
+        attrgetter("full_video_clips.metadata"),
+        doc="The times of all frames, for _precomputed_metadata of the next time.",
+    )
 
     def __getitem__(self, index):
         video, sound, _, number = self.video_clips.get_clip(index)
