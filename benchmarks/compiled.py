@@ -179,14 +179,8 @@ def report(only=None):
             timed.append(calls(theirs, make, n, backward, False))
             timed += _compiled(theirs, make, n, backward)
         taken = cpu_time(timed)
-        text = harness.columns(taken)
-        if len(taken) > 2:
-            ratios.append(taken[2] / taken[0])
-            text += f"  {ratios[-1]:.2f}x"
-        if len(taken) > 3:
-            against.append(taken[3] / taken[0])
-            text += f", {against[-1]:.2f}x"
-        print(f"{name:34}{text}", flush=True)
+        times = harness.times_of_pytorch(taken, ratios, against)
+        print(f"{name:34}{harness.columns(taken)}  {times}", flush=True)
     print_means(f"{GOAL}x", {"PyTorch": ratios, "PyTorch's torch.compile": against})
 
 

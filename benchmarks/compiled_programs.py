@@ -58,15 +58,11 @@ def report(only=None):
                 made.append(_made(theirs, make, True))
         taken = least_times([step for step, *_ in made], n_threads)
         same = "same" if made[0][1] == made[1][1] else "other"
-        text = harness.columns(taken)
-        text += f"  {harness.in_units(made[0][2])}, {same}"
-        if len(taken) > 2:
-            ratios.append(taken[2] / taken[0])
-            text += f"; {ratios[-1]:.2f}x"
-        if len(taken) > 3:
-            against.append(taken[3] / taken[0])
-            text += f", {against[-1]:.2f}x its compiled, whose first steps took {harness.in_units(made[3][2])}"
-        print(f"{make.__doc__:72}{text}", flush=True)
+        text = f"{harness.columns(taken)}  {harness.in_units(made[0][2])}, {same}"
+        times = harness.times_of_pytorch(taken, ratios, against)
+        if len(made) > 3:
+            times += f" its compiled, whose first steps took {harness.in_units(made[3][2])}"
+        print(f"{make.__doc__:72}{text}; {times}", flush=True)
     for words, found in (("PyTorch", ratios), ("PyTorch's torch.compile", against)):
         if found:
             mean = statistics.geometric_mean(found)

@@ -10,7 +10,7 @@ from itertools import chain
 import flambeau
 
 from .. import _core
-from ..nn.modules.hooks import add
+from ..nn.modules.hooks import add, rewritten
 
 ParamsT = _params_t = Iterable  # in annotations: of tensors, dicts or (name, tensor) pairs
 
@@ -52,15 +52,7 @@ def with_hooks(step):
         if not (before or after or _global_step_pre_hooks or _global_step_post_hooks):
             return step(self, *args, **kwargs)
         for hook in chain(_global_step_pre_hooks.values(), before.values()):
-            result = hook(self, args, kwargs)
-            if result is None:
-                continue
-            if not isinstance(result, tuple) or len(result) != 2:
-                raise RuntimeError(
-                    f"{step}: returned {result!r}; a step pre-hook returns None or a pair of args "
-                    "and kwargs."
-                )
-            args, kwargs = result
+            args, kwargs = rewritten("Optimizer.step: a pre-hook", hook, self, args, kwargs)
         out = step(self, *args, **kwargs)
         for hook in chain(after.values(), _global_step_post_hooks.values()):
             hook(self, args, kwargs)

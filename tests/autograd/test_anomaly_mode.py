@@ -3,14 +3,11 @@
 import pytest
 
 import flambeau
-from flambeau.autograd import Function, detect_anomaly, set_detect_anomaly
+from flambeau.autograd import detect_anomaly, set_detect_anomaly
+from tests.autograd.functions import Same
 
 
-class Fails(Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x * 1
-
+class Fails(Same):
     @staticmethod
     def backward(ctx, grad_output):
         raise RuntimeError("on purpose")
@@ -67,11 +64,7 @@ def test_set_detect_anomaly_is_a_switch_and_a_context():
 
 
 def test_a_node_made_by_a_backward_leads_to_both_lines():
-    class Outer(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
+    class Outer(Same):
         @staticmethod
         def backward(ctx, grad_output):
             return call_it(grad_output)

@@ -5,6 +5,7 @@ import pytest
 import flambeau as torch
 from flambeau.autograd import Function, gradcheck
 from flambeau.autograd import forward_ad as fwd
+from tests.autograd.functions import Doubled
 
 
 def number(value, **options):
@@ -137,11 +138,7 @@ def test_a_wrong_tangent_is_refused(name):
 
 
 def test_what_is_no_tensor_is_no_tangent():
-    class Wrong(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
+    class Wrong(Doubled):
         @staticmethod
         def jvp(ctx, t):
             return 2

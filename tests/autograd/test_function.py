@@ -7,6 +7,7 @@ import pytest
 import flambeau
 from flambeau.autograd import Function, gradcheck, gradgradcheck
 from flambeau.autograd.function import once_differentiable
+from tests.autograd.functions import Doubled
 
 
 class Cube(Function):
@@ -163,11 +164,7 @@ def test_once_differentiable_refuses_a_second_time():
 
 
 def test_errors_name_the_function():
-    class WrongCount(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
+    class WrongCount(Doubled):
         @staticmethod
         def backward(ctx, grad_output):
             return grad_output, grad_output

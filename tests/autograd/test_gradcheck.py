@@ -3,29 +3,22 @@
 import pytest
 
 import flambeau
-from flambeau.autograd import Function, gradcheck, gradgradcheck
+from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.autograd.gradcheck import GradcheckError
+from tests.autograd.functions import Doubled, Same
 
 
 def doubles(*shape):
     return flambeau.randn(*shape, dtype=flambeau.float64, requires_grad=True)
 
 
-class WrongFactor(Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x * 2
-
+class WrongFactor(Doubled):
     @staticmethod
     def backward(ctx, grad_output):
         return grad_output * 3
 
 
-class IgnoresGrad(Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x * 2
-
+class IgnoresGrad(Doubled):
     @staticmethod
     def backward(ctx, grad_output):
         return flambeau.full_like(grad_output, 2)
@@ -106,11 +99,7 @@ def test_forward_mode_and_batches_are_checked():
 
 @pytest.mark.parametrize("fast_mode", [False, True])
 def test_a_backward_that_is_not_repeated_fails(fast_mode):
-    class Jitter(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
+    class Jitter(Same):
         @staticmethod
         def backward(ctx, g):
             return g * (1 + 1e-6 * flambeau.rand_like(g))
@@ -131,11 +120,7 @@ def test_outputs_must_keep_their_form(change, fast_mode):
 
 @pytest.mark.parametrize("bad", ["jvp", "backward"])
 def test_only_what_is_asked_for_is_checked(bad):
-    class Twice(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
+    class Twice(Doubled):
         @staticmethod
         def backward(ctx, g):
             return g * (3 if bad == "backward" else 2)
@@ -158,15 +143,7 @@ def test_only_what_is_asked_for_is_checked(bad):
         gradcheck(Twice.apply, x, check_backward_ad=False)
 
 
-class Doubled(Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x * 2
-
-    @staticmethod
-    def backward(ctx, g):
-        return g * 2
-
+class Pushed(Doubled):
     @staticmethod
     def jvp(ctx, t):
         return t * 2
@@ -175,7 +152,7 @@ class Doubled(Function):
 def test_forward_mode_calls_the_function_with_tensors_that_need_no_gradient():
     seen = []
 
-    class Twice(Doubled):
+    class Twice(Pushed):
         @staticmethod
         def forward(ctx, x):
             seen.append(x.requires_grad)
@@ -188,7 +165,7 @@ def test_forward_mode_calls_the_function_with_tensors_that_need_no_gradient():
 
 
 def test_tangents_under_vmap():
-    class Noisy(Doubled):
+    class Noisy(Pushed):
         @staticmethod
         def jvp(ctx, t):
             flambeau.randn_like(t)
@@ -203,11 +180,7 @@ def test_tangents_under_vmap():
 
 
 def test_gradients_that_cannot_be_computed_in_a_batch_are_wrong():
-    class Once(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
+    class Once(Doubled):
         @staticmethod
         def backward(ctx, grad):
             grad.sum().item()  # which a batch cannot be asked

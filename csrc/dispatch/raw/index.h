@@ -34,6 +34,15 @@ Tensor& index_put_(Tensor& self, std::vector<Tensor*> indices, Tensor& values, b
 Tensor& put_(Tensor& self, Tensor& index, Tensor& source, bool accumulate);
 Tensor& masked_scatter_(Tensor& self, Tensor& mask, Tensor& source);
 
+consteval auto scattering(const char* name) {
+  return declare<scatter_>(name, "self, dim, index, src, combine, include_self",
+                           "Writes src to self at index along dim.");
+}
+consteval auto writing(const char* name) {
+  return declare<index_write_>(name, "self, dim, index, source, combine, include_self",
+                               "Writes source to the given indices of dim.");
+}
+
 inline constexpr std::tuple index_functions{
     declare<gather>("gather", "input, dim, index", "Elements of input at index along dim."),
     declare<index_select>("index_select", "input, dim, index"),
@@ -42,20 +51,13 @@ inline constexpr std::tuple index_functions{
     declare<index>("index", "input, indices", nullptr, Mixing::indices),
     declare<take>("take", "input, index"),
     declare<masked_select>("masked_select", "input, mask"),
-    declare<scatter_>("scatter_", "self, dim, index, src, combine, include_self",
-                      "Writes src to self at index along dim."),
-    declare<scatter_>("scatter_add_", "self, dim, index, src, combine, include_self",
-                      "Writes src to self at index along dim."),
-    declare<scatter_>("scatter_reduce_", "self, dim, index, src, combine, include_self",
-                      "Writes src to self at index along dim."),
-    declare<index_write_>("index_add_", "self, dim, index, source, combine, include_self",
-                          "Writes source to the given indices of dim."),
-    declare<index_write_>("index_copy_", "self, dim, index, source, combine, include_self",
-                          "Writes source to the given indices of dim."),
-    declare<index_write_>("index_fill_", "self, dim, index, source, combine, include_self",
-                          "Writes source to the given indices of dim."),
-    declare<index_write_>("index_reduce_", "self, dim, index, source, combine, include_self",
-                          "Writes source to the given indices of dim."),
+    scattering("scatter_"),
+    scattering("scatter_add_"),
+    scattering("scatter_reduce_"),
+    writing("index_add_"),
+    writing("index_copy_"),
+    writing("index_fill_"),
+    writing("index_reduce_"),
     declare<index_put_>("index_put_", "self, indices, values, accumulate",
                         "self[indices] = values, or += values.", Mixing::indices),
     declare<put_>("put_", "self, index, source, accumulate",

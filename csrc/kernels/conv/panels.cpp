@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/conv/planes.h"
+#include "kernels/elements/turn.h"
 #include "kernels/gemm/simd.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
@@ -472,17 +473,6 @@ Correlation of_grads(const Correlation& c) {
     axis.tap = {0};
   }
   return merged(straight);
-}
-
-/// to[m * to_row + i] = from[i * columns + m], in squares that stay in cache.
-template <class T>
-void write_turned(const T* from, int64_t rows, int64_t columns, T* to, int64_t to_row) {
-  constexpr int64_t square = 16;
-  for (int64_t m0 = 0; m0 < columns; m0 += square)
-    for (int64_t i0 = 0; i0 < rows; i0 += square)
-      for (int64_t m = m0; m < std::min(m0 + square, columns); ++m)
-        for (int64_t i = i0; i < std::min(i0 + square, rows); ++i)
-          to[m * to_row + i] = from[i * columns + m];
 }
 
 }  // namespace

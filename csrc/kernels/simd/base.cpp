@@ -93,24 +93,22 @@ const SparseKernels<double>& sparse_kernels() {
   return for_cpu(simd_base::double_sparse, simd_avx2::double_sparse, simd_avx512::double_sparse);
 }
 
+static const ResizeTable& resizing() {
+  return for_cpu(simd_base::resize, simd_avx2::resize, simd_avx512::resize);
+}
 template <>
 const ResizeKernels<float>& resize_kernels() {
-  return for_cpu(simd_base::float_resize, simd_avx2::float_resize, simd_avx512::float_resize);
+  return resizing().floats;
 }
-
 template <>
 const ResizeKernels<double>& resize_kernels() {
-  return for_cpu(simd_base::double_resize, simd_avx2::double_resize, simd_avx512::double_resize);
+  return resizing().doubles;
 }
-
 template <>
 const ResizeKernels<uint8_t>& resize_kernels() {
-  return for_cpu(simd_base::byte_resize, simd_avx2::byte_resize, simd_avx512::byte_resize);
+  return resizing().bytes;
 }
-
-const PixelKernels& pixel_kernels() {
-  return for_cpu(simd_base::pixel_resize, simd_avx2::pixel_resize, simd_avx512::pixel_resize);
-}
+const PixelKernels& pixel_kernels() { return resizing().pixels; }
 
 template <>
 const GridKernels<float>& grid_kernels() {

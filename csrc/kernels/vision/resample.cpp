@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/elements/clones.h"
+#include "kernels/elements/turn.h"
 #include "kernels/vision/resize_simd.h"
 #include "runtime/threads.h"
 
@@ -84,15 +85,6 @@ void along_rows(const uint8_t* in, int64_t columns, const Weights& weights, uint
     mix(in + place.begin * columns, columns, weights.values.data() + place.first, place.count, out);
     out += columns;
   }
-}
-
-void transpose(const uint8_t* in, int64_t rows, int64_t columns, uint8_t* out) {
-  constexpr int64_t block = 16;
-  for (int64_t i0 = 0; i0 < rows; i0 += block)
-    for (int64_t j0 = 0; j0 < columns; j0 += block)
-      for (int64_t j = j0; j < std::min(j0 + block, columns); ++j)
-        for (int64_t i = i0; i < std::min(i0 + block, rows); ++i)
-          out[j * rows + i] = in[i * columns + j];
 }
 
 constexpr int pixel_bits = 22;  // as Pillow's
@@ -197,17 +189,17 @@ void resample(const uint8_t* in, int64_t planes, int64_t height, int64_t width, 
       std::vector<uint8_t> lower(static_cast<size_t>(out_height * width)), turned(lower.size());
       std::vector<uint8_t> mixed(static_cast<size_t>(out_height * out_width));
       along_rows(from, width, down, lower.data());
-      transpose(lower.data(), out_height, width, turned.data());
+      write_turned(lower.data(), out_height, width, turned.data(), out_height);
       along_rows(turned.data(), out_height, across, mixed.data());
-      transpose(mixed.data(), out_width, out_height, to);
+      write_turned(mixed.data(), out_width, out_height, to, out_width);
       return;
     }
     // Columns first, as Pillow: where values beyond white are cut decides by more than one level.
     std::vector<uint8_t> turned(static_cast<size_t>(height * width));
     std::vector<uint8_t> mixed(static_cast<size_t>(height * out_width)), straight(mixed.size());
-    transpose(from, height, width, turned.data());
+    write_turned(from, height, width, turned.data(), height);
     along_rows(turned.data(), height, across, mixed.data());
-    transpose(mixed.data(), out_width, height, straight.data());
+    write_turned(mixed.data(), out_width, height, straight.data(), out_width);
     along_rows(straight.data(), out_width, down, to);
   });
 }

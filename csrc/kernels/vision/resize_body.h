@@ -189,7 +189,7 @@ template <class T>
 constexpr ResizeKernels<T> resize_table() {
   return {Resized<T>::lanes, resize_mix_rows<T>, resize_load_rows<T>, resize_mix_columns<T>};
 }
-extern const ResizeKernels<float> float_resize = resize_table<float>();
-extern const ResizeKernels<double> double_resize = resize_table<double>();
-extern const ResizeKernels<uint8_t> byte_resize = resize_table<uint8_t>();
-extern const PixelKernels pixel_resize = {Resized<uint8_t>::lanes / 4, resize_mix_pixels};
+extern const ResizeTable resize = {resize_table<float>(),
+                                   resize_table<double>(),
+                                   resize_table<uint8_t>(),
+                                   {Resized<uint8_t>::lanes / 4, resize_mix_pixels}};

@@ -42,23 +42,20 @@ struct PixelKernels {
 };
 const PixelKernels& pixel_kernels();
 
+struct ResizeTable {
+  ResizeKernels<float> floats;
+  ResizeKernels<double> doubles;
+  ResizeKernels<uint8_t> bytes;
+  PixelKernels pixels;
+};
 namespace simd_avx512 {
-extern const ResizeKernels<float> float_resize;
-extern const ResizeKernels<double> double_resize;
-extern const ResizeKernels<uint8_t> byte_resize;
-extern const PixelKernels pixel_resize;
-}  // namespace simd_avx512
+extern const ResizeTable resize;
+}
 namespace simd_avx2 {
-extern const ResizeKernels<float> float_resize;
-extern const ResizeKernels<double> double_resize;
-extern const ResizeKernels<uint8_t> byte_resize;
-extern const PixelKernels pixel_resize;
-}  // namespace simd_avx2
+extern const ResizeTable resize;
+}
 namespace simd_base {
-extern const ResizeKernels<float> float_resize;
-extern const ResizeKernels<double> double_resize;
-extern const ResizeKernels<uint8_t> byte_resize;
-extern const PixelKernels pixel_resize;
-}  // namespace simd_base
+extern const ResizeTable resize;
+}
 
 }  // namespace flambeau

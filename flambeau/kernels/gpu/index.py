@@ -82,15 +82,20 @@ def checked(f, index, size, outside, wraps=True):
     return f.emit(f"select i1 {inside}, i64 {wrapped}, i64 0")
 
 
-def write_classes():
-    """kernel(i64 numel, i64 pointers[2], i64 facts[2], i64 report[2]): targets below facts[0]; 0 for those that are facts[1]."""
+def _begun(words, n):
+    """(kernel, out, source) of a kernel over numel elements, with n more integers and the report of what is outside."""
     f = Function(
         Module(PtxTarget()),
         "kernel",
-        "i64 %numel, ptr byval([2 x i64]) align 8 %pointers, ptr byval([2 x i64]) align 8 %facts, "
+        f"i64 %numel, ptr byval([2 x i64]) align 8 %pointers, ptr byval([{n} x i64]) align 8 %{words}, "
         "ptr byval([2 x i64]) align 8 %report",
     )
-    out, source = (f.element("%pointers", i, "ptr") for i in range(2))
+    return f, *(f.element("%pointers", i, "ptr") for i in range(2))
+
+
+def write_classes():
+    """kernel(i64 numel, i64 pointers[2], i64 facts[2], i64 report[2]): targets below facts[0]; 0 for those that are facts[1]."""
+    f, out, source = _begun("facts", 2)
     size, ignored = (f.element("%facts", i, "i64") for i in range(2))
     first, step = f.module.target.thread(f)
     with f.loop(first, "%numel", step) as element:
@@ -107,13 +112,7 @@ def write_classes():
 
 def write_check():
     """kernel(i64 numel, i64 pointers[2], i64 sizes[1], i64 report[2]): indices counted from the beginning."""
-    f = Function(
-        Module(PtxTarget()),
-        "kernel",
-        "i64 %numel, ptr byval([2 x i64]) align 8 %pointers, ptr byval([1 x i64]) align 8 %limits, "
-        "ptr byval([2 x i64]) align 8 %report",
-    )
-    out, source = (f.element("%pointers", i, "ptr") for i in range(2))
+    f, out, source = _begun("limits", 1)
     size = f.element("%limits", 0, "i64")
     first, step = f.module.target.thread(f)
     with f.loop(first, "%numel", step) as element:

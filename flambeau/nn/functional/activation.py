@@ -8,6 +8,18 @@ import flambeau
 from ... import _core
 from ...ops import activation as operators
 from ...ops import fill_random
+
+# These have no argument beyond their operator's.
+from ...ops.activation import (  # noqa: F401
+    gelu,
+    hardshrink,
+    logsigmoid,
+    prelu,
+    softplus,
+    softsign,
+    tanhshrink,
+)
+from ...ops.activation import relu as _relu
 from ...ops.core.attach import of_constant_slope
 
 _SOFTMAX_ADVICE = (
@@ -15,17 +27,7 @@ _SOFTMAX_ADVICE = (
 )
 
 
-# These have no argument beyond their operator's.
-gelu = operators.gelu
-hardshrink = operators.hardshrink
-logsigmoid = operators.logsigmoid
-prelu = operators.prelu
-softplus = operators.softplus
-softsign = operators.softsign
-tanhshrink = operators.tanhshrink
-sigmoid = flambeau.sigmoid
-tanh = flambeau.tanh
-_relu = operators.relu
+sigmoid, tanh = flambeau.sigmoid, flambeau.tanh
 
 
 def relu(input, inplace=False):

@@ -49,6 +49,18 @@ def add(table, hook, prepend=False, flags=()):
     return handle
 
 
+def rewritten(who, hook, owner, args, kwargs):
+    """args and kwargs, or the pair that hook(owner, args, kwargs) returns in their place."""
+    result = hook(owner, args, kwargs)
+    if result is None:
+        return args, kwargs
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise RuntimeError(
+            f"{who} returned {result!r}; it must be None or a pair of args and kwargs."
+        )
+    return result
+
+
 class GlobalTable:
     """The hooks of every module: the variables `_global_...` of module.py, which programs replace to reset them."""
 
@@ -121,15 +133,9 @@ def _call(module, tables, args, kwargs, called):
     for table in tables:
         for key, hook in list(table.forward_pre.items()):
             if key in table.forward_pre_with_kwargs:
-                result = hook(module, args, kwargs)
-                if result is None:
-                    continue
-                if not isinstance(result, tuple) or len(result) != 2:
-                    raise RuntimeError(
-                        f"Module: a forward pre-hook with kwargs returned {result!r}; it must be "
-                        "None or a pair of args and kwargs."
-                    )
-                args, kwargs = result
+                args, kwargs = rewritten(
+                    "Module: a forward pre-hook with kwargs", hook, module, args, kwargs
+                )
             else:
                 result = hook(module, args)
                 if result is not None:

@@ -296,18 +296,8 @@ def avg_pool(
 ):  # fmt: skip
     if not input.dtype.is_floating_point:
         return NotImplemented
-    found = on_meta(
-        _core._avg_pool,
-        input,
-        include_pad,
-        divisor,
-        in_sizes,
-        out_sizes,
-        kernel,
-        stride,
-        padding,
-        dilation,
-    )
+    arguments = include_pad, divisor, in_sizes, out_sizes, kernel, stride, padding, dilation
+    found = on_meta(_core._avg_pool, input, *arguments)
     out = made_like(found, input.device)
     if out.numel() == 0:
         return out
@@ -326,18 +316,8 @@ def avg_pool_backward(
     grad_output, include_pad, divisor, in_sizes, out_sizes, kernel=None, stride=None, padding=None,
     dilation=None,
 ):  # fmt: skip
-    found = on_meta(
-        _core._avg_pool_backward,
-        grad_output,
-        include_pad,
-        divisor,
-        in_sizes,
-        out_sizes,
-        kernel,
-        stride,
-        padding,
-        dilation,
-    )
+    arguments = include_pad, divisor, in_sizes, out_sizes, kernel, stride, padding, dilation
+    found = on_meta(_core._avg_pool_backward, grad_output, *arguments)
     result = made_like(found, grad_output.device)
     if result.numel() == 0 or grad_output.numel() == 0:
         return result.zero_()

@@ -42,41 +42,20 @@ class FasterRCNN(GeneralizedRCNN):
     """
 
     def __init__(
-        self,
-        backbone,
-        num_classes=None,
+        self, backbone, num_classes=None,
         # the transform
-        min_size=800,
-        max_size=1333,
-        image_mean=None,
-        image_std=None,
+        min_size=800, max_size=1333, image_mean=None, image_std=None,
         # proposals
-        rpn_anchor_generator=None,
-        rpn_head=None,
-        rpn_pre_nms_top_n_train=2000,
-        rpn_pre_nms_top_n_test=1000,
-        rpn_post_nms_top_n_train=2000,
-        rpn_post_nms_top_n_test=1000,
-        rpn_nms_thresh=0.7,
-        rpn_fg_iou_thresh=0.7,
-        rpn_bg_iou_thresh=0.3,
-        rpn_batch_size_per_image=256,
-        rpn_positive_fraction=0.5,
-        rpn_score_thresh=0.0,
+        rpn_anchor_generator=None, rpn_head=None, rpn_pre_nms_top_n_train=2000,
+        rpn_pre_nms_top_n_test=1000, rpn_post_nms_top_n_train=2000, rpn_post_nms_top_n_test=1000,
+        rpn_nms_thresh=0.7, rpn_fg_iou_thresh=0.7, rpn_bg_iou_thresh=0.3,
+        rpn_batch_size_per_image=256, rpn_positive_fraction=0.5, rpn_score_thresh=0.0,
         # boxes
-        box_roi_pool=None,
-        box_head=None,
-        box_predictor=None,
-        box_score_thresh=0.05,
-        box_nms_thresh=0.5,
-        box_detections_per_img=100,
-        box_fg_iou_thresh=0.5,
-        box_bg_iou_thresh=0.5,
-        box_batch_size_per_image=512,
-        box_positive_fraction=0.25,
-        bbox_reg_weights=None,
-        **kwargs,
-    ):
+        box_roi_pool=None, box_head=None, box_predictor=None, box_score_thresh=0.05,
+        box_nms_thresh=0.5, box_detections_per_img=100, box_fg_iou_thresh=0.5,
+        box_bg_iou_thresh=0.5, box_batch_size_per_image=512, box_positive_fraction=0.25,
+        bbox_reg_weights=None, **kwargs,
+    ):  # fmt: skip
         name = type(self).__name__
         if not hasattr(backbone, "out_channels"):
             raise ValueError(f"{name}: backbone has no out_channels, the channels of its features.")

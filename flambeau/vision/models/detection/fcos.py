@@ -140,24 +140,13 @@ class FCOS(OneStage):
     """
 
     def __init__(
-        self,
-        backbone,
-        num_classes,
+        self, backbone, num_classes,
         # the transform
-        min_size=800,
-        max_size=1333,
-        image_mean=None,
-        image_std=None,
+        min_size=800, max_size=1333, image_mean=None, image_std=None,
         # places and detections
-        anchor_generator=None,
-        head=None,
-        center_sampling_radius=1.5,
-        score_thresh=0.2,
-        nms_thresh=0.6,
-        detections_per_img=100,
-        topk_candidates=1000,
-        **kwargs,
-    ):
+        anchor_generator=None, head=None, center_sampling_radius=1.5, score_thresh=0.2,
+        nms_thresh=0.6, detections_per_img=100, topk_candidates=1000, **kwargs,
+    ):  # fmt: skip
         super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
         channels = need_out_channels("FCOS", backbone)
         sizes = ((8,), (16,), (32,), (64,), (128,))  # the strides of the features

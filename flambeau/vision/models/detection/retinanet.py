@@ -148,26 +148,14 @@ class RetinaNet(OneStage):
     """Finds boxes: see the package. backbone: images to a dict of features (N, out_channels, H, W)."""
 
     def __init__(
-        self,
-        backbone,
-        num_classes,
+        self, backbone, num_classes,
         # the transform
-        min_size=800,
-        max_size=1333,
-        image_mean=None,
-        image_std=None,
+        min_size=800, max_size=1333, image_mean=None, image_std=None,
         # anchors and detections
-        anchor_generator=None,
-        head=None,
-        proposal_matcher=None,
-        score_thresh=0.05,
-        nms_thresh=0.5,
-        detections_per_img=300,
-        fg_iou_thresh=0.5,
-        bg_iou_thresh=0.4,
-        topk_candidates=1000,
+        anchor_generator=None, head=None, proposal_matcher=None, score_thresh=0.05, nms_thresh=0.5,
+        detections_per_img=300, fg_iou_thresh=0.5, bg_iou_thresh=0.4, topk_candidates=1000,
         **kwargs,
-    ):
+    ):  # fmt: skip
         super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
         channels = need_out_channels("RetinaNet", backbone)
         det_utils.check_part("RetinaNet", "anchor_generator", anchor_generator, AnchorGenerator)
