@@ -49,6 +49,10 @@ class OneProbability(Distribution):
 class Bernoulli(OneProbability, ExponentialFamily):
     """1 with probability `probs`, else 0.
 
+    Args:
+        probs (Tensor or float): of a 1, in [0, 1].
+        logits (Tensor or float): log(probs / (1 - probs)); one of both is given.
+
     Example:
         >>> torch.distributions.Bernoulli(0.25).log_prob(torch.tensor(1.0))
         tensor(-1.3863)

@@ -11,6 +11,9 @@ __all__ = ["Beta"]
 class Beta(ExponentialFamily):
     """A density of x**(a - 1) * (1 - x)**(b - 1) on [0, 1], a concentration1 and b concentration0.
 
+    Args:
+        concentration1, concentration0 (Tensor or float): a and b, positive; both 1 make it uniform.
+
     Example:
         >>> torch.distributions.Beta(2.0, 3.0).log_prob(torch.tensor(0.5))
         tensor(0.4055)

@@ -31,6 +31,11 @@ class OfTrials(OneProbability):
 class Binomial(OfTrials):
     """How many of total_count trials succeed, each with probability `probs`.
 
+    Args:
+        total_count (Tensor or int): the number of trials.
+        probs (Tensor or float): that a trial succeeds, in [0, 1].
+        logits (Tensor or float): log(probs / (1 - probs)); one of both is given.
+
     Example:
         >>> torch.distributions.Binomial(10, 0.5).log_prob(torch.tensor(5.0))
         tensor(-1.4020)

@@ -12,6 +12,10 @@ __all__ = ["Cauchy"]
 class Cauchy(LocationScale):
     """1 / (pi * scale * (1 + ((x - loc) / scale)**2)); it has no mean and no variance.
 
+    Args:
+        loc (Tensor or float): the median, where the density is greatest.
+        scale (Tensor or float): half the width at half the height; positive.
+
     Example:
         >>> torch.distributions.Cauchy(0.0, 1.0).log_prob(torch.tensor(0.0))
         tensor(-1.1447)

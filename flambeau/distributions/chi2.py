@@ -11,6 +11,9 @@ __all__ = ["Chi2"]
 class Chi2(Gamma):
     """The sum of `df` squares of standard normal numbers.
 
+    Args:
+        df (Tensor or float): degrees of freedom; positive, not only whole.
+
     Example:
         >>> torch.distributions.Chi2(2.0).log_prob(torch.tensor(1.0))
         tensor(-1.1931)

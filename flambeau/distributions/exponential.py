@@ -11,6 +11,9 @@ __all__ = ["Exponential"]
 class Exponential(ExponentialFamily):
     """rate * exp(-rate * x) for x >= 0.
 
+    Args:
+        rate (Tensor or float): events in a unit of time; positive. The mean is 1 / rate.
+
     Example:
         >>> torch.distributions.Exponential(2.0).log_prob(torch.tensor(0.5))
         tensor(-0.3069)

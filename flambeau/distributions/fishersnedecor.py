@@ -14,6 +14,9 @@ __all__ = ["FisherSnedecor"]
 class FisherSnedecor(Distribution):
     """(c1 / df1) / (c2 / df2), c1 and c2 of Chi2 with df1 and df2.
 
+    Args:
+        df1, df2 (Tensor or float): degrees of freedom above and below the line; positive.
+
     Example:
         >>> torch.distributions.FisherSnedecor(3.0, 5.0).log_prob(torch.tensor(1.0))
         tensor(-1.0184)

@@ -11,6 +11,10 @@ __all__ = ["Gamma"]
 class Gamma(ExponentialFamily):
     """rate**a * x**(a - 1) * exp(-rate * x) / gamma(a) for x >= 0, a the concentration.
 
+    Args:
+        concentration (Tensor or float): a, the shape; positive.
+        rate (Tensor or float): 1 / the scale of x; positive.
+
     Example:
         >>> torch.distributions.Gamma(2.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.)

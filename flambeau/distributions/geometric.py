@@ -13,6 +13,10 @@ __all__ = ["Geometric"]
 class Geometric(OneProbability):
     """The number of failures before the first success, which has probability `probs` each time.
 
+    Args:
+        probs (Tensor or float): that a trial succeeds, in (0, 1].
+        logits (Tensor or float): log(probs / (1 - probs)); one of both is given.
+
     Example:
         >>> torch.distributions.Geometric(0.25).log_prob(torch.tensor(2.0))
         tensor(-1.9617)

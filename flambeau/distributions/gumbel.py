@@ -19,6 +19,10 @@ euler_constant = 0.57721566490153286
 class Gumbel(TransformedDistribution):
     """exp(-(z + exp(-z))) / scale, z = (x - loc) / scale: the largest of many.
 
+    Args:
+        loc (Tensor or float): where the density is greatest.
+        scale (Tensor or float): the width, in units of x; positive.
+
     Example:
         >>> torch.distributions.Gumbel(0.0, 1.0).log_prob(torch.tensor(0.0))
         tensor(-1.)

@@ -51,6 +51,9 @@ class Half(TransformedDistribution):
 class HalfNormal(Half):
     """sqrt(2 / pi) / scale * exp(-(x / scale)**2 / 2) for x >= 0.
 
+    Args:
+        scale (Tensor or float): the standard deviation of the Normal whose absolute value this is.
+
     Example:
         >>> torch.distributions.HalfNormal(1.0).log_prob(torch.tensor(1.0))
         tensor(-0.7258)

@@ -10,6 +10,10 @@ __all__ = ["Independent"]
 class Independent(Distribution):
     """`base_distribution` whose last `reinterpreted_batch_ndims` batch dimensions make one event.
 
+    Args:
+        base_distribution (Distribution): batch (*B, *E).
+        reinterpreted_batch_ndims (int): the number of dims of E.
+
     Example:
         >>> d = torch.distributions.Independent(torch.distributions.Normal(torch.zeros(3), 1.0), 1)
         >>> d.event_shape, d.log_prob(torch.zeros(3))

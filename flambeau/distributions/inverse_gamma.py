@@ -16,6 +16,10 @@ __all__ = ["InverseGamma"]
 class InverseGamma(TransformedDistribution):
     """1 / x for x of Gamma(concentration, rate).
 
+    Args:
+        concentration (Tensor or float): positive; above 1 there is a mean, above 2 a variance.
+        rate (Tensor or float): in units of x; positive.
+
     Example:
         >>> torch.distributions.InverseGamma(2.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.)

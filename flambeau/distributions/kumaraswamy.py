@@ -18,6 +18,9 @@ __all__ = ["Kumaraswamy"]
 class Kumaraswamy(TransformedDistribution):
     """a b x**(a - 1) (1 - x**a)**(b - 1) on [0, 1], a concentration1 and b concentration0.
 
+    Args:
+        concentration1, concentration0 (Tensor or float): a and b; positive.
+
     Example:
         >>> torch.distributions.Kumaraswamy(2.0, 3.0).log_prob(torch.tensor(0.5))
         tensor(0.5232)

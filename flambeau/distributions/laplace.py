@@ -10,6 +10,10 @@ __all__ = ["Laplace"]
 class Laplace(LocationScale):
     """exp(-|x - loc| / scale) / (2 * scale).
 
+    Args:
+        loc (Tensor or float): the mean, and the median.
+        scale (Tensor or float): the mean distance from loc; positive.
+
     Example:
         >>> torch.distributions.Laplace(0.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.6931)

@@ -22,6 +22,9 @@ class OfNormal(TransformedDistribution):
 class LogNormal(OfNormal):
     """exp(x) for x of Normal(loc, scale).
 
+    Args:
+        loc, scale (Tensor or float): mean and standard deviation of log(x), not of x.
+
     Example:
         >>> torch.distributions.LogNormal(0.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-0.9189)

@@ -13,6 +13,9 @@ __all__ = ["LogisticNormal"]
 class LogisticNormal(OfNormal):
     """K - 1 normal numbers brought onto the simplex of K by breaking a stick.
 
+    Args:
+        loc, scale (Tensor): (*B, K - 1), the normal numbers' means and standard deviations.
+
     Example:
         >>> import flambeau
         >>> from flambeau.distributions import LogisticNormal

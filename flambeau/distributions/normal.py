@@ -14,6 +14,10 @@ __all__ = ["Normal"]
 class Normal(LocationScale, ExponentialFamily):
     """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi)).
 
+    Args:
+        loc (Tensor or float): the mean.
+        scale (Tensor or float): the standard deviation; positive.
+
     Example:
         >>> torch.distributions.Normal(0.0, 1.0).log_prob(torch.tensor(1.0))
         tensor(-1.4189)

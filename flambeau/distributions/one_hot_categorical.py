@@ -14,6 +14,10 @@ __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 class OneHotCategorical(OverCategorical):
     """One of K classes, as a vector of K numbers, one of them 1 and the rest 0.
 
+    Args:
+        probs (Tensor): (*B, K), not negative; divided by their sum.
+        logits (Tensor): (*B, K), logarithms of unnormalized probabilities; one of both is given.
+
     Example:
         >>> d = torch.distributions.OneHotCategorical(torch.tensor([0.2, 0.8]))
         >>> d.log_prob(torch.tensor([0.0, 1.0]))
@@ -59,6 +63,9 @@ class OneHotCategorical(OverCategorical):
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):
     """One-hot samples through which the gradient passes as if they were the probabilities.
+
+    Args:
+        probs, logits (Tensor): (*B, K), as OneHotCategorical takes them; one of both is given.
 
     Example:
         >>> d = torch.distributions.OneHotCategoricalStraightThrough(torch.tensor([0.2, 0.8]))

@@ -14,6 +14,10 @@ __all__ = ["Pareto"]
 class Pareto(TransformedDistribution):
     """alpha * scale**alpha / x**(alpha + 1) for x >= scale.
 
+    Args:
+        scale (Tensor or float): the least value; positive.
+        alpha (Tensor or float): positive; above 1 there is a mean, above 2 a variance.
+
     Example:
         >>> torch.distributions.Pareto(1.0, 2.0).log_prob(torch.tensor(2.0))
         tensor(-1.3863)

@@ -14,6 +14,9 @@ __all__ = ["Poisson"]
 class Poisson(ExponentialFamily):
     """rate**k * exp(-rate) / k! for k = 0, 1, 2 ...
 
+    Args:
+        rate (Tensor or float): the mean, which is the variance too; 0 or more.
+
     Example:
         >>> torch.distributions.Poisson(3.0).log_prob(torch.tensor(2.0))
         tensor(-1.4959)

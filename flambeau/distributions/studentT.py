@@ -15,6 +15,11 @@ __all__ = ["StudentT"]
 class StudentT(Distribution):
     """loc + scale * z / sqrt(c / df), z standard normal and c of Chi2(df).
 
+    Args:
+        df (Tensor or float): degrees of freedom; positive.
+        loc (Tensor or float): the median.
+        scale (Tensor or float): what z is multiplied by; positive.
+
     Example:
         >>> torch.distributions.StudentT(4.0).log_prob(torch.tensor(1.0))
         tensor(-1.5387)

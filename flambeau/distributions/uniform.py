@@ -12,6 +12,10 @@ __all__ = ["Uniform"]
 class Uniform(Distribution):
     """1 / (high - low) from low up to, but without, high.
 
+    Args:
+        low (Tensor or float): the least value.
+        high (Tensor or float): the end, which is never drawn; above low.
+
     Example:
         >>> torch.distributions.Uniform(0.0, 2.0).log_prob(torch.tensor(0.5))
         tensor(-0.6931)

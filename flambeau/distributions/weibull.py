@@ -15,6 +15,10 @@ __all__ = ["Weibull"]
 class Weibull(TransformedDistribution):
     """k / scale * (x / scale)**(k - 1) * exp(-(x / scale)**k) for x > 0, k the concentration.
 
+    Args:
+        scale (Tensor or float): in units of x; a share of 1 - 1 / e lies below it.
+        concentration (Tensor or float): k; below 1 failures grow rarer, above 1 more frequent.
+
     Example:
         >>> torch.distributions.Weibull(1.0, 2.0).log_prob(torch.tensor(1.0))
         tensor(-0.3069)

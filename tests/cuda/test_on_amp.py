@@ -4,6 +4,7 @@ import pytest
 
 import flambeau as torch
 import flambeau.nn.functional as F
+from tests.lowered import LOWERED, check_lowered
 
 half = torch.float16
 
@@ -12,14 +13,6 @@ def on_gpu(*shape):
     return torch.rand(*shape).cuda()
 
 
-LOWERED = {
-    "matmul": lambda x: x @ x,
-    "addmm": lambda x: torch.addmm(x, x, x),
-    "linear": lambda x: F.linear(x, x, x[0]),
-    "einsum": lambda x: torch.einsum("ij,jk->ik", x, x),
-    "conv2d": lambda x: F.conv2d(x[None, None], x[None, None, :2, :2]),
-    "attention": lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None]),
-}
 IN_FLOAT32 = {
     "softmax": lambda h: h.softmax(-1),
     "layer_norm": lambda h: F.layer_norm(h, (3,)),
@@ -41,13 +34,7 @@ AS_GIVEN = {
 @pytest.mark.parametrize("name", LOWERED)
 def test_products_are_lowered_and_have_gradients_of_their_inputs(name):
     x = on_gpu(3, 3).requires_grad_()
-    exact = LOWERED[name](x)
-    with torch.autocast("cuda"):
-        lower = LOWERED[name](x)
-    assert exact.dtype is torch.float32 and lower.dtype is half
-    torch.testing.assert_close(lower.float(), exact, rtol=0.01, atol=0.01)
-    lower.float().sum().backward()
-    assert x.grad.dtype is torch.float32
+    check_lowered(LOWERED[name], x, half, 0.01)
 
 
 @pytest.mark.parametrize("name", IN_FLOAT32)
