@@ -4,7 +4,7 @@
 #include "dispatch/lapack.h"
 #include "dispatch/lapack_work.h"
 #include "kernels/gemm/qr.h"
-#include "kernels/gemm/symmetric.h"
+#include "kernels/spectra/eigen.h"
 
 namespace flambeau {
 
@@ -160,46 +160,25 @@ void small_eigh(int64_t count, int64_t n, bool upper, T* V, real_t<T>* values, I
 namespace {
 
 /// Eigenvalues and, with vectors, in V the eigenvectors of a real symmetric matrix of which V has
-/// the lower triangle by columns, by a tridiagonal form of our own: LAPACK's info. False, and
-/// nothing done, where squares leave the range.
+/// one triangle by columns: LAPACK's info. False, and nothing done, where squares leave the range.
 template <class T>
-bool eigh_by_columns(int64_t n, T* V, T* values, bool vectors, Int* info) {
+bool eigh_by_blocks(int64_t n, bool upper, T* V, T* values, bool vectors, Int* info) {
   constexpr T most = std::is_same_v<T, float> ? T(1e30) : std::numeric_limits<T>::max();
   for (int64_t j = 0; j < n; ++j) {
-    const T* column = V + j * n;
-    const bool in_range =
-        std::all_of(column + j, column + n, [](T x) { return std::abs(x) < most; });
-    if (!in_range || !squares_fit(column + j, n - j)) return false;
+    const T *begin = V + j * n + (upper ? 0 : j), *end = V + j * n + (upper ? j + 1 : n);
+    if (!std::all_of(begin, end, [](T x) { return std::abs(x) < most; }) ||
+        !squares_fit(begin, end - begin))
+      return false;
   }
-  Int N = n;
-  if (!vectors) {
-    std::vector<T> e(n), tau(n);
-    make_tridiagonal(n, V, values, e.data(), tau.data());
-    Routine<T>("sterf")(&N, values, e.data(), info);
+  SymmetricEigen<T> eigen(n);
+  eigen.reduce(V, upper);
+  if (vectors) {
+    *info = eigen.vectors(values, V);
     return true;
   }
-  std::vector<T> factors(V, V + n * n), e(n), tau(n);
-  T* a = factors.data();
-  make_tridiagonal(n, a, values, e.data(), tau.data());
-  Routine<T> stedc("stedc");
-  T size(0);
-  Int query = -1, integers = 0;
-  stedc("I", &N, values, e.data(), V, &N, &size, &query, &integers, &query, info, one_letter);
-  Int length = length_of(size);
-  std::vector<T> work(length);
-  std::vector<Int> places(std::max(integers, 1));
-  stedc("I", &N, values, e.data(), V, &N, work.data(), &length, places.data(), &integers, info,
-        one_letter);
-  if (*info) return true;
-  // The reflections leave the first row alone.
-  const int64_t m = n - 1;
-  std::vector<T> below(m * m), rows(m * n);
-  for (int64_t j = 0; j < m; ++j) std::copy_n(a + j * n + 1, m, &below[j * m]);
-  for (int64_t j = 0; j < n; ++j) std::copy_n(V + j * n + 1, m, &rows[j * m]);
-  BlockedQr<T> reflections(m, m);
-  reflections.take(below.data(), tau.data());
-  reflections.multiply(below.data(), rows.data(), n);
-  for (int64_t j = 0; j < n; ++j) std::copy_n(&rows[j * m], m, V + j * n + 1);
+  Int N = n;
+  std::copy_n(eigen.diagonal(), n, values);
+  Routine<T>("sterf")(&N, values, eigen.beside(), info);
   return true;
 }
 
@@ -239,8 +218,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
         int_length = std::max(integers, 1);
     each_matrix(count, 9 * cube(n), [&](int64_t b) {
       if constexpr (!is_complex_v<T>)
-        if (!upper && n <= most_by_columns &&
-            eigh_by_columns(n, v + b * n * n, w + b * n, vectors, failed + b))
+        if (n > 1 && eigh_by_blocks(n, upper, v + b * n * n, w + b * n, vectors, failed + b))
           return;
       std::vector<T> work(length);
       std::vector<R> rwork(real_length);

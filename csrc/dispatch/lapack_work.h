@@ -11,10 +11,10 @@
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/matmul.h"
-#include "dispatch/tridiagonal.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/small_matrix.h"
 #include "kernels/gemm/triangular.h"
+#include "kernels/spectra/tridiagonal.h"
 #include "runtime/blas.h"
 #include "runtime/threads.h"
 

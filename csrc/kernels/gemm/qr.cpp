@@ -48,10 +48,11 @@ FLAMBEAU_CLONES void panel(int64_t rows, int64_t columns, int64_t step, double* 
 }  // namespace
 
 template <class T>
-BlockedQr<T>::BlockedQr(int64_t m, int64_t n)
+BlockedQr<T>::BlockedQr(int64_t m, int64_t n, int64_t step)
     : m_(m),
       n_(n),
       k_(std::min(m, n)),
+      step_(step),
       vectors_(static_cast<size_t>(block * m)),
       factors_(static_cast<size_t>((k_ + block - 1) / block * block * block)),
       work_(static_cast<size_t>(2 * block * std::max({m, n, block}))) {}
@@ -65,7 +66,7 @@ template <class T>
 void BlockedQr<T>::copy_vectors(const T* A, int64_t first) {
   const int64_t width = width_of(first), height = m_ - first;
   for (int64_t j = 0; j < width; ++j) {
-    const T* column = A + (first + j) * m_ + first;
+    const T* column = A + (first + j) * step_ + first;
     T* row = vectors_.data() + j * height;
     std::fill_n(row, j, T(0));
     row[j] = T(1);
@@ -94,7 +95,7 @@ void BlockedQr<T>::make_factor(const T* tau, int64_t first) {
   }
 }
 
-/// C, columns from row `first` on and m_ apart, is multiplied by the product of a block's
+/// C, columns from row `first` on and step_ apart, is multiplied by the product of a block's
 /// reflections, or by its transpose.
 template <class T>
 void BlockedQr<T>::apply(int64_t first, T* C, int64_t columns, bool transposed) {
@@ -104,7 +105,7 @@ void BlockedQr<T>::apply(int64_t first, T* C, int64_t columns, bool transposed) 
   Gemm<T> onto;  // rows of C^T are columns
   onto.M = columns, onto.N = width, onto.K = height;
   onto.a = C, onto.b = vectors_.data(), onto.c = products;
-  onto.lda = m_, onto.ldb = height, onto.ldc = block, onto.trans_b = true;
+  onto.lda = step_, onto.ldb = height, onto.ldc = block, onto.trans_b = true;
   gemm(onto);
   Gemm<T> turn;
   turn.M = columns, turn.N = width, turn.K = width;
@@ -114,7 +115,7 @@ void BlockedQr<T>::apply(int64_t first, T* C, int64_t columns, bool transposed) 
   Gemm<T> change;
   change.M = columns, change.N = height, change.K = width;
   change.a = turned, change.b = vectors_.data(), change.c = C;
-  change.lda = block, change.ldb = height, change.ldc = m_;
+  change.lda = block, change.ldb = height, change.ldc = step_;
   change.alpha = T(-1), change.beta = T(1);
   gemm(change);
 }
@@ -124,10 +125,10 @@ void BlockedQr<T>::factor(T* A) {
   T tau[block];
   for (int64_t first = 0; first < k_; first += block) {
     const int64_t width = width_of(first);
-    panel(m_ - first, width, m_, A + first * m_ + first, tau);
+    panel(m_ - first, width, step_, A + first * (step_ + 1), tau);
     copy_vectors(A, first);
     make_factor(tau, first);
-    apply(first, A + (first + width) * m_ + first, n_ - first - width, true);
+    apply(first, A + (first + width) * step_ + first, n_ - first - width, true);
   }
 }
 
@@ -141,11 +142,13 @@ void BlockedQr<T>::take(const T* A, const T* tau) {
 
 template <class T>
 void BlockedQr<T>::form(const T* A, T* Q, int64_t width) {
-  std::fill_n(Q, m_ * width, T(0));
-  for (int64_t j = 0; j < width; ++j) Q[j * m_ + j] = T(1);
+  for (int64_t j = 0; j < width; ++j) {
+    std::fill_n(Q + j * step_, m_, T(0));
+    Q[j * step_ + j] = T(1);
+  }
   for (int64_t first = (k_ - 1) / block * block; first >= 0; first -= block) {
     copy_vectors(A, first);
-    apply(first, Q + first * m_ + first, width - first, false);
+    apply(first, Q + first * (step_ + 1), width - first, false);
   }
 }
 

@@ -12,7 +12,9 @@ namespace flambeau {
 template <class T>
 class BlockedQr {
  public:
-  BlockedQr(int64_t m, int64_t n);
+  BlockedQr(int64_t m, int64_t n) : BlockedQr(m, n, m) {}
+  /// The same of matrices whose columns are `step` apart; so are those of Q and B.
+  BlockedQr(int64_t m, int64_t n, int64_t step);
   /// A becomes R on and above its diagonal and the vectors of the reflections below it, with the
   /// signs of LAPACK's geqrf.
   void factor(T* A);
@@ -33,7 +35,7 @@ class BlockedQr {
   void make_factor(const T* tau, int64_t first);
   void apply(int64_t first, T* C, int64_t columns, bool transposed);
 
-  int64_t m_, n_, k_;
+  int64_t m_, n_, k_, step_;
   std::vector<T> vectors_;  // of one block: rows of what lies from its diagonal on, ones included
   std::vector<T> factors_;  // the triangular factor of each block
   std::vector<T> work_;

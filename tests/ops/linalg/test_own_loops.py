@@ -91,6 +91,47 @@ def test_eigvalsh_of_diagonal_and_block_matrices():
     np.testing.assert_allclose((A @ V).numpy(), (V * values).numpy(), atol=1e-12)
 
 
+def _symmetric(kind, n):
+    """Matrices that divide and conquer finds hard: values that repeat, lie close together or span many powers."""
+    Q = np.linalg.qr(RANDOM.standard_normal((n, n)))[0]
+    ones, signs = np.ones(n - 1), RANDOM.standard_normal(n)
+    rows = 10.0 ** -np.linspace(0, 12, n)
+    return {
+        "repeated": lambda: Q * RANDOM.integers(0, 3, n) @ Q.T,
+        "clustered": lambda: Q * (1 + 1e-7 * RANDOM.standard_normal(n)) @ Q.T,
+        "powers": lambda: Q * 10.0 ** -np.linspace(0, 15, n) @ Q.T,
+        "graded": lambda: (Q + Q.T) * np.outer(rows, rows),
+        "graded backwards": lambda: (Q + Q.T) * np.outer(rows[::-1], rows[::-1]),
+        "pairs": lambda: np.diag(np.abs(np.arange(n) - n // 2) * 1.0) + np.diag(ones, 1) + np.diag(ones, -1),
+        "rank 1": lambda: np.outer(signs, signs),
+        "ones": lambda: np.ones((n, n)),
+        "zeros": lambda: np.zeros((n, n)),
+        "identity": lambda: np.eye(n),
+        "large": lambda: (Q + Q.T) * 1e25,
+        "small": lambda: (Q + Q.T) * 1e-25,
+    }[kind]()  # fmt: skip
+
+
+@pytest.mark.parametrize("UPLO", ["L", "U"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "kind",
+    ["repeated", "clustered", "powers", "graded", "graded backwards", "pairs", "rank 1", "ones", "zeros", "identity", "large", "small"],
+)  # fmt: skip
+def test_eigenvectors_of_hard_matrices(kind, dtype, UPLO):
+    for n in (27, 131, 300) if kind in ("repeated", "pairs") else (27, 64):
+        A = _symmetric(kind, n).astype(dtype)
+        A = np.tril(A) + np.tril(A, -1).T
+        values, V = (x.double().numpy() for x in fl.linalg.eigh(fl.from_numpy(A), UPLO))
+        A = A.astype("float64")
+        expected = np.linalg.eigvalsh(A)
+        size, unit = np.abs(expected).max() or 1.0, np.finfo(dtype).eps
+        assert (np.diff(values) >= 0).all()
+        np.testing.assert_allclose(V.T @ V, np.eye(n), atol=(20 + n / 8) * unit)
+        np.testing.assert_allclose(A / size @ V, V * (values / size), atol=(20 + n / 8) * unit)
+        np.testing.assert_allclose(values / size, expected / size, atol=(30 + n / 4) * unit)
+
+
 @pytest.mark.parametrize("n, k", [(17, 1), (30, 4), (70, 16), (33, 5), (40, 17)])
 def test_triangles_with_few_right_sides(n, k):
     full = _matrix(3, n, n) / n**0.5 + 2 * fl.eye(n, dtype=fl.float64)
@@ -272,12 +313,17 @@ def _cheapest(sizes):
 def test_same_bits_for_any_number_of_threads():
     A, S, B = _matrix(150, 150), _matrix(5, 40, 40), _matrix(150, 6)
     S = S + S.mT
+    large = _matrix(900, 900)[:, :300] @ _matrix(300, 900)
+    large = large + large.mT
     wide = _matrix(3, 20_000, dtype="float32")
     _same_with_threads(
         lambda: (
             *fl.linalg.qr(A),
             *fl.linalg.eigh(S),
             fl.linalg.eigvalsh(S),
+            *fl.linalg.eigh(large[:300, :300]),
+            *fl.linalg.eigh(A + A.mT, "U"),
+            fl.linalg.eigvalsh(large),
             fl.linalg.solve(A, B),
             fl.linalg.solve(A, A.mT),
             *fl.linalg.lu_factor(A),
