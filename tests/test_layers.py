@@ -211,7 +211,7 @@ CORE = PACKAGE.parent / "csrc"
 CORE_FLOORS = ["tensor", "runtime", "kernels", "autograd", "dispatch", "python"]
 # Rooms of csrc/kernels likewise; simd/ compiles the bodies of the others.
 KERNEL_FLOORS = [
-    "elements", "gemm", "conv", "pool", "fft", "attention", "recurrent", "ctc", "norm", "index", "order", "sparse", "vision", "simd",
+    "elements", "gemm", "spectra", "conv", "pool", "fft", "attention", "recurrent", "ctc", "norm", "index", "order", "sparse", "vision", "simd",
 ]  # fmt: skip
 # The vector that all bodies are written in, and what an instruction set adds to it.
 IN_BODIES = {f"kernels/simd/{name}.h" for name in ("vector_body", "avx2_vectors", "avx512_vectors")}
