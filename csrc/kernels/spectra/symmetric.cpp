@@ -127,11 +127,13 @@ template <class T>
   }                                                                                             \
   FLAMBEAU_CLONES void finish(int64_t n, T tau, const T* y, const T* v, T* w) {                 \
     finish_of(n, tau, y, v, w);                                                                 \
-  }                                                                                             \
-  FLAMBEAU_CLONES T reflect_column(int64_t n, T* x) { return reflection_of(n, x); }
+  }
 FLAMBEAU_LOOPS(float)
 FLAMBEAU_LOOPS(double)
 #undef FLAMBEAU_LOOPS
+
+FLAMBEAU_CLONES float reflect_column(int64_t n, float* x) { return reflection_of(n, x); }
+FLAMBEAU_CLONES double reflect_column(int64_t n, double* x) { return reflection_of(n, x); }
 
 /// Columns are taken in panels. Inside one the matrix behind it stays as it was, and what the
 /// panel's reflections change is kept as pairs of vectors v, w; products with the matrix, each of
