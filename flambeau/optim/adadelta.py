@@ -25,6 +25,14 @@ def _rule(maximize, decays):
 class Adadelta(Elementwise):
     """Steps in the units of the parameter: grad * rms(steps so far) / rms(gradients so far).
 
+    Args:
+        lr (float): what the step is multiplied by.
+        rho (float): share of the mean squares that stays at each step.
+        eps (float): added to both mean squares.
+        weight_decay (float): this times the parameter is added to the gradient.
+        maximize (bool): ascend.
+        foreach, capturable: accepted; a step is one pass over each parameter in any case.
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.Adadelta([weight])

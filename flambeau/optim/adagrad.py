@@ -36,6 +36,14 @@ def _rule(maximize, decays):
 class Adagrad(Elementwise):
     """param -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(sum of grad**2) + eps).
 
+    Args:
+        lr, lr_decay (float): learning rate, and how fast it falls.
+        weight_decay (float): this times the parameter is added to the gradient.
+        initial_accumulator_value (float): where the sums of squares begin.
+        eps (float): added to the root.
+        maximize (bool): ascend.
+        foreach, fused: accepted; a step is one pass over each parameter in any case.
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.Adagrad([weight])

@@ -111,6 +111,10 @@ class Adam(Elementwise):
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameter by lr * weight_decay at each step.
 
+    Args:
+        weight_decay (float): share, times lr, by which the parameter shrinks.
+        params, lr, betas, eps, amsgrad, maximize, foreach, capturable, fused: as of Adam.
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.AdamW([weight])

@@ -25,6 +25,13 @@ def _rule(maximize, decays):
 class Adamax(Elementwise):
     """Adam with the infinity norm: division by a decaying maximum of |grad|.
 
+    Args:
+        lr (float): the largest step of an element.
+        betas (pair of float): share of the mean that stays at each step, and of the maximum.
+        eps (float): added to abs(grad) before the maximum.
+        weight_decay (float): this times the parameter is added to the gradient.
+        maximize (bool): ascend.
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.Adamax([weight])

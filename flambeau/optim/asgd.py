@@ -24,6 +24,13 @@ def _rule(maximize, decays):
 class ASGD(Elementwise):
     """SGD with a falling learning rate; `ax` in the state averages the parameter from step t0 on.
 
+    Args:
+        lr (float): learning rate of the first step.
+        lambd, alpha (float): it falls as lr / (1 + lambd * lr * t)**alpha; lambd is a decay, too.
+        t0 (float): the step from which the parameter is averaged.
+        weight_decay (float): this times the parameter is added to the gradient.
+        maximize (bool): ascend.
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.ASGD([weight], lr=0.1)

@@ -33,6 +33,10 @@ def _rule(maximize, decays, decoupled):
 class NAdam(Elementwise):
     """Adam with Nesterov's momentum.
 
+    Args:
+        lr, betas, eps, weight_decay, decoupled_weight_decay, maximize: as of Adam.
+        momentum_decay (float): how fast the momentum grows towards betas[0].
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.NAdam([weight])

@@ -30,6 +30,10 @@ def _rule(maximize, decays, decoupled, adaptive):
 class RAdam(Elementwise):
     """Adam whose adaptive step begins only when the variance of v is known well enough.
 
+    Args:
+        betas (pair of float): as of Adam; betas[1] says how soon the step adapts.
+        lr, eps, weight_decay, decoupled_weight_decay, maximize: as of Adam.
+
     Example:
         >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
         >>> optimizer = torch.optim.RAdam([weight])

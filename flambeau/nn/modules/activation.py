@@ -29,6 +29,9 @@ class _InplaceActivation(Module):
 class ReLU(_InplaceActivation):
     """max(x, 0).
 
+    Args:
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.ReLU()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([0., 0., 2.])
@@ -40,6 +43,9 @@ class ReLU(_InplaceActivation):
 
 class SELU(_InplaceActivation):
     """The self-normalizing ELU; see functional.selu.
+
+    Args:
+        inplace (bool): write the result into the input.
 
     Example:
         >>> nn.SELU()(torch.tensor([-2.0, 0.0, 2.0]))
@@ -53,6 +59,9 @@ class SELU(_InplaceActivation):
 class SiLU(_InplaceActivation):
     """x * sigmoid(x).
 
+    Args:
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.SiLU()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-0.2384,  0.0000,  1.7616])
@@ -65,6 +74,9 @@ class SiLU(_InplaceActivation):
 class Mish(_InplaceActivation):
     """x * tanh(softplus(x)).
 
+    Args:
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.Mish()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-0.2525,  0.0000,  1.9440])
@@ -76,6 +88,9 @@ class Mish(_InplaceActivation):
 
 class Hardswish(_InplaceActivation):
     """x * hardsigmoid(x).
+
+    Args:
+        inplace (bool): write the result into the input.
 
     Example:
         >>> nn.Hardswish()(torch.tensor([-2.0, 0.0, 2.0]))
@@ -92,6 +107,9 @@ class Hardswish(_InplaceActivation):
 class Hardsigmoid(_InplaceActivation):
     """min(max(x + 3, 0), 6) / 6.
 
+    Args:
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.Hardsigmoid()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([0.1667, 0.5000, 0.8333])
@@ -106,6 +124,10 @@ class Hardsigmoid(_InplaceActivation):
 
 class Hardtanh(Module):
     """x limited to [min_val, max_val].
+
+    Args:
+        min_val, max_val (float): the limits.
+        inplace (bool): write the result into the input.
 
     Example:
         >>> nn.Hardtanh()(torch.tensor([-2.0, 0.0, 2.0]))
@@ -135,6 +157,9 @@ class Hardtanh(Module):
 
 class ReLU6(Hardtanh):
     """min(max(x, 0), 6).
+
+    Args:
+        inplace (bool): write the result into the input.
 
     Example:
         >>> nn.ReLU6()(torch.tensor([-2.0, 0.0, 2.0]))
@@ -166,6 +191,10 @@ class _ScaledActivation(Module):
 class ELU(_ScaledActivation):
     """x where positive, alpha * (exp(x) - 1) elsewhere.
 
+    Args:
+        alpha (float): it goes to -alpha for x towards -inf.
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.ELU()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-0.8647,  0.0000,  2.0000])
@@ -178,6 +207,10 @@ class ELU(_ScaledActivation):
 class CELU(_ScaledActivation):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).
 
+    Args:
+        alpha (float): where it goes for x towards -inf is -alpha.
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.CELU()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-0.8647,  0.0000,  2.0000])
@@ -189,6 +222,10 @@ class CELU(_ScaledActivation):
 
 class LeakyReLU(Module):
     """x where positive, negative_slope * x elsewhere.
+
+    Args:
+        negative_slope (float): the slope below 0.
+        inplace (bool): write the result into the input.
 
     Example:
         >>> nn.LeakyReLU()(torch.tensor([-2.0, 0.0, 2.0]))
@@ -213,6 +250,10 @@ class LeakyReLU(Module):
 class RReLU(Module):
     """LeakyReLU with a random slope in training.
 
+    Args:
+        lower, upper (float): slopes are drawn evenly between them; outside training it is their mean.
+        inplace (bool): write the result into the input.
+
     Example:
         >>> nn.RReLU(0.25, 0.25)(torch.tensor([-8.0, 1.0]))
         tensor([-2.,  1.])
@@ -236,6 +277,11 @@ class RReLU(Module):
 
 class PReLU(Module):
     """LeakyReLU whose slope is learned: one for all, or one a channel.
+
+    Args:
+        num_parameters (int): 1, or the number of channels (dimension 1).
+        init (float): the first slope.
+        device, dtype: of the weight.
 
     Example:
         >>> nn.PReLU()(torch.tensor([-2.0, 2.0])).detach()
@@ -327,6 +373,9 @@ class Tanhshrink(Module):
 class GELU(Module):
     """x * Phi(x); see functional.gelu.
 
+    Args:
+        approximate (str): "none", or "tanh" for the formula with tanh.
+
     Example:
         >>> nn.GELU()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-0.0455,  0.0000,  1.9545])
@@ -347,6 +396,10 @@ class GELU(Module):
 
 class Softplus(Module):
     """log(1 + exp(beta * x)) / beta.
+
+    Args:
+        beta (float): how sharp the bend is.
+        threshold (float): where beta * x is above it, the result is x.
 
     Example:
         >>> nn.Softplus()(torch.tensor([-2.0, 0.0, 2.0]))
@@ -370,6 +423,9 @@ class Softplus(Module):
 class Hardshrink(Module):
     """x where |x| > lambd, else 0.
 
+    Args:
+        lambd (float): 0 or more.
+
     Example:
         >>> nn.Hardshrink()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-2.,  0.,  2.])
@@ -391,6 +447,9 @@ class Hardshrink(Module):
 class Softshrink(Module):
     """x moved towards 0 by lambd.
 
+    Args:
+        lambd (float): 0 or more.
+
     Example:
         >>> nn.Softshrink()(torch.tensor([-2.0, 0.0, 2.0]))
         tensor([-1.5000,  0.0000,  1.5000])
@@ -411,6 +470,10 @@ class Softshrink(Module):
 
 class Threshold(Module):
     """x where it is above `threshold`, `value` elsewhere.
+
+    Args:
+        threshold, value (number): see above.
+        inplace (bool): write the result into the input.
 
     Example:
         >>> nn.Threshold(0.1, 9.0)(torch.tensor([-1.0, 0.2, 1.0]))
@@ -435,6 +498,9 @@ class Threshold(Module):
 
 class GLU(Module):
     """The first half times the sigmoid of the second, along `dim`.
+
+    Args:
+        dim (int): along which.
 
     Example:
         >>> nn.GLU()(torch.tensor([1.0, 2.0, 0.0, 0.0]))
@@ -474,6 +540,9 @@ class _AlongDim(Module):
 class Softmax(_AlongDim):
     """exp(x) / sum(exp(x)) along `dim`.
 
+    Args:
+        dim (int): along which.
+
     Example:
         >>> nn.Softmax(dim=0)(torch.tensor([0.0, 1.0]))
         tensor([0.2689, 0.7311])
@@ -486,6 +555,9 @@ class Softmax(_AlongDim):
 class Softmin(_AlongDim):
     """Softmax of -x.
 
+    Args:
+        dim (int): along which.
+
     Example:
         >>> nn.Softmin(dim=0)(torch.tensor([0.0, 1.0]))
         tensor([0.7311, 0.2689])
@@ -497,6 +569,9 @@ class Softmin(_AlongDim):
 
 class LogSoftmax(_AlongDim):
     """The logarithm of Softmax.
+
+    Args:
+        dim (int): along which.
 
     Example:
         >>> nn.LogSoftmax(dim=0)(torch.tensor([0.0, 0.0]))

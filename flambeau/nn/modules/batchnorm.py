@@ -125,6 +125,8 @@ class _BatchNorm(_NormBase):
 class BatchNorm1d(_BatchNorm):
     """Batch normalization of (N, C) or (N, C, L); see functional.batch_norm.
 
+    Arguments as BatchNorm2d.
+
     Example:
         >>> nn.BatchNorm1d(3)(torch.randn(2, 3, 5)).shape
         torch.Size([2, 3, 5])
@@ -136,6 +138,14 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Batch normalization of (N, C, H, W); see functional.batch_norm.
 
+    Args:
+        num_features (int): C, the channels.
+        eps (float): added to the variance.
+        momentum (float or None): weight of a batch in the running values; None: their plain mean.
+        affine, bias (bool): whether there are a weight and a bias to learn.
+        track_running_stats (bool): keep mean and variance for evaluation.
+        device, dtype: of parameters and buffers.
+
     Example:
         >>> nn.BatchNorm2d(3)(torch.randn(2, 3, 5, 5)).shape
         torch.Size([2, 3, 5, 5])
@@ -145,7 +155,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalization of (N, C, D, H, W); see functional.batch_norm.
+    """Batch normalization of (N, C, D, H, W); see functional.batch_norm. Arguments as BatchNorm2d.
 
     Example:
         >>> nn.BatchNorm3d(3)(torch.randn(2, 3, 4, 5, 5)).shape
@@ -157,6 +167,10 @@ class BatchNorm3d(_BatchNorm):
 
 class SyncBatchNorm(_BatchNorm):
     """Batch normalization over the batches of all processes; with one process, of its own batch.
+
+    Args:
+        process_group (ProcessGroup, optional): whose batches count; all processes if None.
+        all others: as of BatchNorm2d.
 
     Example:
         >>> nn.SyncBatchNorm(3)(torch.randn(2, 3, 5, 5)).shape

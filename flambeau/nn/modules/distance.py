@@ -7,6 +7,11 @@ from .module import Module
 class PairwiseDistance(Module):
     """The p-norm of x1 - x2 + eps along the last dimension.
 
+    Args:
+        p (float): of the norm.
+        eps (float): added to the difference.
+        keepdim (bool): the last dimension stays, of size 1.
+
     Example:
         >>> nn.PairwiseDistance()(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
         tensor([5.0000])
@@ -26,6 +31,10 @@ class PairwiseDistance(Module):
 
 class CosineSimilarity(Module):
     """The cosine of the angle between x1 and x2 along `dim`.
+
+    Args:
+        dim (int): of the vectors.
+        eps (float): the least product of norms that is divided by.
 
     Example:
         >>> nn.CosineSimilarity()(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))

@@ -23,6 +23,10 @@ class _DropoutNd(Module):
 class Dropout(_DropoutNd):
     """Each element is 0 with probability p, else divided by 1 - p.
 
+    Args:
+        p (float): the probability of a 0, in [0, 1].
+        inplace (bool): write the result into the input.
+
     Example:
         >>> layer = nn.Dropout(0.5).eval()
         >>> layer(torch.ones(2, 2))
@@ -35,7 +39,7 @@ class Dropout(_DropoutNd):
 
 
 class Dropout1d(_DropoutNd):
-    """Dropout of whole channels of (N, C, L).
+    """Dropout of whole channels of (N, C, L). Arguments as Dropout.
 
     Example:
         >>> layer = nn.Dropout1d(0.5).eval()
@@ -48,7 +52,7 @@ class Dropout1d(_DropoutNd):
 
 
 class Dropout2d(_DropoutNd):
-    """Dropout of whole channels of (N, C, H, W).
+    """Dropout of whole channels of (N, C, H, W). Arguments as Dropout.
 
     Example:
         >>> layer = nn.Dropout2d(0.5).eval()
@@ -61,7 +65,7 @@ class Dropout2d(_DropoutNd):
 
 
 class Dropout3d(_DropoutNd):
-    """Dropout of whole channels of (N, C, D, H, W).
+    """Dropout of whole channels of (N, C, D, H, W). Arguments as Dropout.
 
     Example:
         >>> layer = nn.Dropout3d(0.5).eval()
@@ -74,7 +78,7 @@ class Dropout3d(_DropoutNd):
 
 
 class AlphaDropout(_DropoutNd):
-    """Dropout that keeps mean and variance behind SELU.
+    """Dropout that keeps mean and variance behind SELU. Arguments as Dropout.
 
     Example:
         >>> layer = nn.AlphaDropout(0.5).eval()
@@ -88,7 +92,7 @@ class AlphaDropout(_DropoutNd):
 
 
 class FeatureAlphaDropout(_DropoutNd):
-    """AlphaDropout of whole channels.
+    """AlphaDropout of whole channels. Arguments as Dropout.
 
     Example:
         >>> layer = nn.FeatureAlphaDropout(0.5).eval()

@@ -145,6 +145,16 @@ class Embedding(_Table):
 class EmbeddingBag(_Table):
     """The sum, mean or maximum of the embeddings in each bag; see functional.embedding_bag.
 
+    Args:
+        num_embeddings, embedding_dim (int): rows and columns of the weight.
+        max_norm, norm_type (float): rows that are read are first shortened to this norm.
+        scale_grad_by_freq (bool): divide gradients by how often an index comes.
+        mode (str): "sum", "mean" or "max".
+        sparse (bool): a sparse gradient of the weight.
+        include_last_offset (bool): offsets end with the number of indices.
+        padding_idx (int, optional): an index that counts for nothing.
+        device, dtype: of the weight.
+
     Example:
         >>> nn.EmbeddingBag(10, 3, mode="sum")(torch.tensor([1, 2, 4]), torch.tensor([0, 2])).shape
         torch.Size([2, 3])

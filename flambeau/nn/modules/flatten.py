@@ -6,6 +6,9 @@ from .module import Module
 class Flatten(Module):
     """The dimensions from start_dim to end_dim become one.
 
+    Args:
+        start_dim, end_dim (int): the first and the last of them.
+
     Example:
         >>> nn.Flatten()(torch.zeros(2, 3, 4)).shape
         torch.Size([2, 12])
@@ -27,6 +30,10 @@ class Flatten(Module):
 
 class Unflatten(Module):
     """Dimension `dim` becomes the dimensions `unflattened_size`; one of them may be -1.
+
+    Args:
+        dim (int or str): which.
+        unflattened_size (tuple): what it becomes; of names, pairs (name, size).
 
     Example:
         >>> nn.Unflatten(1, (2, 3))(torch.zeros(4, 6)).shape

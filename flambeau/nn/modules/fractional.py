@@ -35,6 +35,12 @@ class _FractionalMaxPoolNd(Module):
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """The maximum of windows of (N, C, H, W) or (C, H, W) at pseudo-random places.
 
+    Args:
+        kernel_size (int or tuple): of the windows.
+        output_size (int or tuple): the sizes of the result; or instead
+        output_ratio (float or tuple): their share of the input's, between 0 and 1.
+        return_indices (bool): give (values, indices), as MaxUnpool wants them.
+
     Example:
         >>> nn.FractionalMaxPool2d(2, output_size=5)(torch.zeros(1, 1, 8, 8)).shape
         torch.Size([1, 1, 5, 5])
@@ -51,6 +57,8 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """The maximum of windows of (N, C, D, H, W) or (C, D, H, W) at pseudo-random places.
+
+    Arguments as FractionalMaxPool2d.
 
     Example:
         >>> nn.FractionalMaxPool3d(2, output_size=5)(torch.zeros(1, 1, 8, 8, 8)).shape

@@ -76,7 +76,7 @@ class _InstanceNorm(_NormBase):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalization of (N, C, L) or (C, L).
+    """Instance normalization of (N, C, L) or (C, L). Arguments as InstanceNorm2d.
 
     Example:
         >>> nn.InstanceNorm1d(3)(torch.randn(2, 3, 5)).shape
@@ -89,6 +89,12 @@ class InstanceNorm1d(_InstanceNorm):
 class InstanceNorm2d(_InstanceNorm):
     """Instance normalization of (N, C, H, W) or (C, H, W).
 
+    Args:
+        num_features (int): C, the channels.
+        eps, momentum, device, dtype: as of BatchNorm.
+        affine (bool): whether there are a weight and a bias to learn.
+        track_running_stats (bool): evaluate with kept values, not with those of the input.
+
     Example:
         >>> nn.InstanceNorm2d(3)(torch.randn(2, 3, 5, 5)).shape
         torch.Size([2, 3, 5, 5])
@@ -98,7 +104,7 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalization of (N, C, D, H, W) or (C, D, H, W).
+    """Instance normalization of (N, C, D, H, W) or (C, D, H, W). Arguments as InstanceNorm2d.
 
     Example:
         >>> nn.InstanceNorm3d(3)(torch.randn(2, 3, 4, 5, 5)).shape

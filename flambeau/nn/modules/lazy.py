@@ -66,6 +66,9 @@ def _finish(module, args, kwargs):
 class LazyLinear(LazyModuleMixin, Linear):
     """Linear with in_features from its first input.
 
+    Args:
+        out_features, bias, device, dtype: as of Linear.
+
     Example:
         >>> layer = nn.LazyLinear(4)
         >>> layer(torch.randn(2, 3)).shape

@@ -89,6 +89,11 @@ class Bilinear(Module):
 
     Shape: (*B, in1_features) and (*B, in2_features) to (*B, out_features).
 
+    Args:
+        in1_features, in2_features, out_features (int): the last sizes.
+        bias (bool): whether a bias is added.
+        device, dtype: of the parameters.
+
     Example:
         >>> nn.Bilinear(3, 4, 5)(torch.randn(2, 3), torch.randn(2, 4)).shape
         torch.Size([2, 5])

@@ -23,6 +23,14 @@ class LinearCrossEntropyOptions:
 class LinearCrossEntropyLoss(_WeightedLoss):
     """cross_entropy(linear(input), target); see functional.linear_cross_entropy.
 
+    Args:
+        in_features, num_classes (int): of the linear map.
+        out_features (tuple of int): sizes between batch and classes.
+        bias (bool): whether one is added.
+        device, dtype: of the parameters.
+        reduction, weight, ignore_index, label_smoothing: as of CrossEntropyLoss.
+        options (LinearCrossEntropyOptions, optional): without effect.
+
     Example:
         >>> nn.LinearCrossEntropyLoss(8, 10)(torch.randn(4, 8), torch.tensor([1, 2, 3, 4])).shape
         torch.Size([])

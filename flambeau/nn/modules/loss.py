@@ -27,6 +27,10 @@ class _WeightedLoss(_Loss):
 class MSELoss(_Loss):
     """(input - target)**2.
 
+    Args:
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
         tensor(2.1250)
@@ -39,6 +43,10 @@ class MSELoss(_Loss):
 class L1Loss(_Loss):
     """|input - target|.
 
+    Args:
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
         tensor(1.2500)
@@ -50,6 +58,11 @@ class L1Loss(_Loss):
 
 class SmoothL1Loss(_Loss):
     """Squared below beta, absolute above.
+
+    Args:
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+        beta (float): where the square becomes a line.
 
     Example:
         >>> nn.SmoothL1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
@@ -66,6 +79,10 @@ class SmoothL1Loss(_Loss):
 
 class HuberLoss(_Loss):
     """Squared below delta, absolute above.
+
+    Args:
+        reduction (str): "mean", "sum" or "none".
+        delta (float): where the square becomes a line.
 
     Example:
         >>> nn.HuberLoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
@@ -88,6 +105,13 @@ class HuberLoss(_Loss):
 
 class PoissonNLLLoss(_Loss):
     """Negative log likelihood of counts.
+
+    Args:
+        log_input (bool): whether the input holds logarithms of rates.
+        full (bool): with Stirling's formula for log(target!).
+        size_average, reduce: old words for reduction.
+        eps (float): added to rates before the logarithm.
+        reduction (str): "mean", "sum" or "none".
 
     Example:
         >>> nn.PoissonNLLLoss()(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]))
@@ -114,6 +138,11 @@ class PoissonNLLLoss(_Loss):
 class GaussianNLLLoss(_Loss):
     """Negative log likelihood under a normal distribution of given variance.
 
+    Args:
+        full (bool): with the constant log(2 pi) / 2.
+        eps (float): the least variance.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.GaussianNLLLoss()(torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([1.0]))
         tensor(0.5000)
@@ -133,6 +162,11 @@ class GaussianNLLLoss(_Loss):
 class KLDivLoss(_Loss):
     """Kullback-Leibler divergence of log probabilities from a target distribution.
 
+    Args:
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none". "batchmean": the sum divided by the batch.
+        log_target (bool): whether the target holds logarithms.
+
     Example:
         >>> nn.KLDivLoss(reduction="batchmean")(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.9, 0.1]]))
         tensor(0.3681)
@@ -150,6 +184,13 @@ class KLDivLoss(_Loss):
 
 class CrossEntropyLoss(_WeightedLoss):
     """Cross entropy of scores against classes or class probabilities.
+
+    Args:
+        weight (Tensor, optional): (C,), of each class.
+        ignore_index (int): a target that counts for nothing.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+        label_smoothing (float): share of the target given to all classes alike.
 
     Example:
         >>> nn.CrossEntropyLoss()(torch.tensor([[0.0, 0.0], [0.0, 3.0]]), torch.tensor([0, 1]))
@@ -179,6 +220,9 @@ class CrossEntropyLoss(_WeightedLoss):
 
 class NLLLoss(_WeightedLoss):
     """Negative log likelihood of classes, from log probabilities.
+
+    Args:
+        weight, ignore_index, size_average, reduce, reduction: as of CrossEntropyLoss.
 
     Example:
         >>> nn.NLLLoss()(torch.tensor([[-0.5, -1.0], [-2.0, -0.25]]), torch.tensor([0, 1]))
@@ -210,6 +254,11 @@ class NLLLoss2d(NLLLoss):
 class BCELoss(_WeightedLoss):
     """Binary cross entropy of probabilities.
 
+    Args:
+        weight (Tensor, optional): of each element.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.BCELoss()(torch.tensor([0.5, 0.9]), torch.tensor([1.0, 1.0]))
         tensor(0.3993)
@@ -221,6 +270,12 @@ class BCELoss(_WeightedLoss):
 
 class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of sigmoid(input).
+
+    Args:
+        weight (Tensor, optional): of each element.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+        pos_weight (Tensor, optional): of the term of target 1, a class each.
 
     Example:
         >>> nn.BCEWithLogitsLoss()(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]]))
@@ -247,6 +302,10 @@ class BCEWithLogitsLoss(_Loss):
 class SoftMarginLoss(_Loss):
     """log(1 + exp(-target * input)).
 
+    Args:
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.SoftMarginLoss()(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 1.0]))
         tensor(0.4100)
@@ -258,6 +317,11 @@ class SoftMarginLoss(_Loss):
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross entropy with logits, averaged over classes.
+
+    Args:
+        weight (Tensor, optional): (C,), of each class.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
 
     Example:
         >>> nn.MultiLabelSoftMarginLoss()(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]]))
@@ -273,6 +337,10 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 class MultiLabelMarginLoss(_Loss):
     """Margins between every target class and every other.
 
+    Args:
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.MultiLabelMarginLoss()(torch.tensor([[0.1, 0.9]]), torch.tensor([[1, -1]]))
         tensor(0.1000)
@@ -284,6 +352,11 @@ class MultiLabelMarginLoss(_Loss):
 
 class HingeEmbeddingLoss(_Loss):
     """input where the target is 1, a hinge where it is -1.
+
+    Args:
+        margin (float): where target is -1, inputs above it cost nothing.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
 
     Example:
         >>> nn.HingeEmbeddingLoss()(torch.tensor([0.5, 0.25]), torch.tensor([1.0, -1.0]))
@@ -302,6 +375,11 @@ class HingeEmbeddingLoss(_Loss):
 
 class CosineEmbeddingLoss(_Loss):
     """Vectors alike where the target is 1, apart where it is -1.
+
+    Args:
+        margin (float): cosines below it cost nothing where the target is -1.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
 
     Example:
         >>> nn.CosineEmbeddingLoss()(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([1.0]))
@@ -323,6 +401,11 @@ class CosineEmbeddingLoss(_Loss):
 class MarginRankingLoss(_Loss):
     """Which of two is to be the larger.
 
+    Args:
+        margin (float): by how much.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.MarginRankingLoss()(torch.tensor([1.0]), torch.tensor([3.0]), torch.tensor([1.0]))
         tensor(2.)
@@ -342,6 +425,13 @@ class MarginRankingLoss(_Loss):
 
 class MultiMarginLoss(_WeightedLoss):
     """Margins between the target class and every other.
+
+    Args:
+        p (int): the power of what is missing, 1 or 2.
+        margin (float): how much the target's score is to be above the others.
+        weight (Tensor, optional): (C,), of each target class.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
 
     Example:
         >>> nn.MultiMarginLoss()(torch.tensor([[0.1, 0.9]]), torch.tensor([1]))
@@ -378,6 +468,14 @@ class MultiMarginLoss(_WeightedLoss):
 class TripletMarginLoss(_Loss):
     """The anchor nearer to the positive than to the negative, by a margin.
 
+    Args:
+        margin (float): by how much.
+        p (float): of the norm.
+        eps (float): added to the differences.
+        swap (bool): use the positive's distance to the negative where that is less.
+        size_average, reduce: old words for reduction.
+        reduction (str): "mean", "sum" or "none".
+
     Example:
         >>> nn.TripletMarginLoss()(torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]]))
         tensor(0.5000)
@@ -413,6 +511,10 @@ class TripletMarginLoss(_Loss):
 class TripletMarginWithDistanceLoss(_Loss):
     """TripletMarginLoss with a distance of the caller's.
 
+    Args:
+        distance_function (callable, optional): (x, y) -> distances; the Euclidean one if None.
+        margin, swap, reduction: as of TripletMarginLoss.
+
     Example:
         >>> nn.TripletMarginWithDistanceLoss()(torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]]))
         tensor(0.5000)
@@ -446,6 +548,11 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 class CTCLoss(_Loss):
     """Connectionist temporal classification; see functional.ctc_loss.
+
+    Args:
+        blank (int): the class that stands for no label.
+        reduction (str): "mean", "sum" or "none".
+        zero_infinity (bool): losses of targets too long for their input are 0.
 
     Example:
         >>> log_probs = torch.zeros(4, 1, 3).log_softmax(2)

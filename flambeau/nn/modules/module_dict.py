@@ -10,6 +10,9 @@ from .utils import pairs_of
 class ModuleDict(Module):
     """A dict, in order of insertion, whose modules are registered. It has no forward.
 
+    Args:
+        modules (mapping or iterable of pairs, optional): what it begins with.
+
     Example:
         >>> layers = nn.ModuleDict({"wide": nn.Linear(2, 8), "narrow": nn.Linear(8, 2)})
         >>> list(layers)

@@ -11,6 +11,9 @@ from .module import Module
 class ModuleList(Module):
     """A list whose modules are registered. It has no forward.
 
+    Args:
+        modules (iterable of Module, optional): what it begins with.
+
     Example:
         >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
         >>> len(layers), len(list(layers.parameters()))

@@ -37,6 +37,12 @@ class _AffineNorm(Module):
 class LayerNorm(_AffineNorm):
     """Mean 0 and variance 1 over the trailing dimensions; see functional.layer_norm.
 
+    Args:
+        normalized_shape (int or tuple): the sizes of those dimensions.
+        eps (float): added to the variance.
+        elementwise_affine, bias (bool): whether there are a weight and a bias to learn.
+        device, dtype: of the parameters.
+
     Example:
         >>> nn.LayerNorm(3)(torch.tensor([[1.0, 2.0, 3.0]]))
         tensor([[-1.2247,  0.0000,  1.2247]], grad_fn=<NativeLayerNormBackward0>)
@@ -69,6 +75,12 @@ class LayerNorm(_AffineNorm):
 
 class RMSNorm(Module):
     """Root mean square 1 over the trailing dimensions; see functional.rms_norm.
+
+    Args:
+        normalized_shape (int or tuple): the sizes of those dimensions.
+        eps (float, optional): added to the mean square; the machine epsilon if None.
+        elementwise_affine (bool): whether there is a weight to learn.
+        device, dtype: of the weight.
 
     Example:
         >>> nn.RMSNorm(2)(torch.tensor([[3.0, 4.0]]))
@@ -109,6 +121,13 @@ class RMSNorm(Module):
 class GroupNorm(_AffineNorm):
     """Mean 0 and variance 1 over groups of channels; see functional.group_norm.
 
+    Args:
+        num_groups (int): a divisor of num_channels.
+        num_channels (int): C.
+        eps (float): added to the variance.
+        affine, bias (bool): whether there are a weight and a bias to learn, one a channel.
+        device, dtype: of the parameters.
+
     Example:
         >>> nn.GroupNorm(2, 4)(torch.tensor([[1.0, 3.0, 0.0, 8.0]]))
         tensor([[-1.0000,  1.0000, -1.0000,  1.0000]], grad_fn=<AffineBackward0>)
@@ -145,6 +164,10 @@ class GroupNorm(_AffineNorm):
 class LocalResponseNorm(Module):
     """Division by the response of neighbouring channels; see functional.local_response_norm.
 
+    Args:
+        size (int): how many channels count as neighbours.
+        alpha, beta, k (float): the divisor is (k + alpha * mean of squares)**beta.
+
     Example:
         >>> nn.LocalResponseNorm(2)(torch.ones(1, 3, 2)).shape
         torch.Size([1, 3, 2])
@@ -168,6 +191,9 @@ class LocalResponseNorm(Module):
 
 class CrossMapLRN2d(LocalResponseNorm):
     """LocalResponseNorm under its old name.
+
+    Args:
+        size (int), alpha, beta, k (float): as of LocalResponseNorm.
 
     Example:
         >>> nn.CrossMapLRN2d(2)(torch.ones(1, 3, 2, 2)).shape

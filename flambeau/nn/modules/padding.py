@@ -27,7 +27,7 @@ class _ConstantPadNd(Module):
 
 
 class ConstantPad1d(_ConstantPadNd):
-    """Pads the last dimension with `value`.
+    """Pads the last dimension with `value`. Arguments as ConstantPad2d.
 
     Example:
         >>> nn.ConstantPad1d(1, 9.0)(torch.tensor([[1.0, 2.0]]))
@@ -40,6 +40,10 @@ class ConstantPad1d(_ConstantPadNd):
 class ConstantPad2d(_ConstantPadNd):
     """Pads the last two dimensions with `value`.
 
+    Args:
+        padding (int or 4 int): at each border: left, right, top, bottom.
+        value (number): what is written there.
+
     Example:
         >>> nn.ConstantPad2d((1, 0, 0, 0), 9.0)(torch.tensor([[[1.0, 2.0]]]))
         tensor([[[9., 1., 2.]]])
@@ -49,7 +53,7 @@ class ConstantPad2d(_ConstantPadNd):
 
 
 class ConstantPad3d(_ConstantPadNd):
-    """Pads the last three dimensions with `value`.
+    """Pads the last three dimensions with `value`. Arguments as ConstantPad2d.
 
     Example:
         >>> nn.ConstantPad3d(1, 9.0)(torch.ones(1, 2, 2, 2)).shape
@@ -70,7 +74,7 @@ class _ZeroPadNd(_ConstantPadNd):
 
 
 class ZeroPad1d(_ZeroPadNd):
-    """Pads the last dimension with 0.
+    """Pads the last dimension with 0. Arguments as ZeroPad2d.
 
     Example:
         >>> nn.ZeroPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
@@ -83,6 +87,9 @@ class ZeroPad1d(_ZeroPadNd):
 class ZeroPad2d(_ZeroPadNd):
     """Pads the last two dimensions with 0.
 
+    Args:
+        padding (int or 4 int): at each border: left, right, top, bottom.
+
     Example:
         >>> nn.ZeroPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
         tensor([[[0., 1., 2., 0.],
@@ -93,7 +100,7 @@ class ZeroPad2d(_ZeroPadNd):
 
 
 class ZeroPad3d(_ZeroPadNd):
-    """Pads the last three dimensions with 0.
+    """Pads the last three dimensions with 0. Arguments as ZeroPad2d.
 
     Example:
         >>> nn.ZeroPad3d(1)(torch.ones(1, 2, 2, 2)).shape
@@ -128,7 +135,7 @@ class _ReflectionPadNd(_FromInputPadNd):
 
 
 class ReflectionPad1d(_ReflectionPadNd):
-    """Pads the last dimension with its reflection.
+    """Pads the last dimension with its reflection. Arguments as ReflectionPad2d.
 
     Example:
         >>> nn.ReflectionPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
@@ -141,6 +148,9 @@ class ReflectionPad1d(_ReflectionPadNd):
 class ReflectionPad2d(_ReflectionPadNd):
     """Pads the last two dimensions with their reflection.
 
+    Args:
+        padding (int or 4 int): at each border, smaller than the sizes: left, right, top, bottom.
+
     Example:
         >>> nn.ReflectionPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
         tensor([[[2., 1., 2., 1.],
@@ -151,7 +161,7 @@ class ReflectionPad2d(_ReflectionPadNd):
 
 
 class ReflectionPad3d(_ReflectionPadNd):
-    """Pads the last three dimensions with their reflection.
+    """Pads the last three dimensions with their reflection. Arguments as ReflectionPad2d.
 
     Example:
         >>> nn.ReflectionPad3d(1)(torch.ones(1, 2, 2, 2)).shape
@@ -166,7 +176,7 @@ class _ReplicationPadNd(_FromInputPadNd):
 
 
 class ReplicationPad1d(_ReplicationPadNd):
-    """Pads the last dimension with its edge.
+    """Pads the last dimension with its edge. Arguments as ReplicationPad2d.
 
     Example:
         >>> nn.ReplicationPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
@@ -179,6 +189,9 @@ class ReplicationPad1d(_ReplicationPadNd):
 class ReplicationPad2d(_ReplicationPadNd):
     """Pads the last two dimensions with their edges.
 
+    Args:
+        padding (int or 4 int): at each border: left, right, top, bottom.
+
     Example:
         >>> nn.ReplicationPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
         tensor([[[1., 1., 2., 2.],
@@ -189,7 +202,7 @@ class ReplicationPad2d(_ReplicationPadNd):
 
 
 class ReplicationPad3d(_ReplicationPadNd):
-    """Pads the last three dimensions with their edges.
+    """Pads the last three dimensions with their edges. Arguments as ReplicationPad2d.
 
     Example:
         >>> nn.ReplicationPad3d(1)(torch.ones(1, 2, 2, 2)).shape
@@ -214,7 +227,7 @@ class _CircularPadNd(_FromInputPadNd):
 
 
 class CircularPad1d(_CircularPadNd):
-    """Pads the last dimension with its other end.
+    """Pads the last dimension with its other end. Arguments as CircularPad2d.
 
     Example:
         >>> nn.CircularPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
@@ -227,6 +240,9 @@ class CircularPad1d(_CircularPadNd):
 class CircularPad2d(_CircularPadNd):
     """Pads the last two dimensions with their other ends.
 
+    Args:
+        padding (int or 4 int): at each border, at most the sizes: left, right, top, bottom.
+
     Example:
         >>> nn.CircularPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
         tensor([[[2., 1., 2., 1.],
@@ -237,7 +253,7 @@ class CircularPad2d(_CircularPadNd):
 
 
 class CircularPad3d(_CircularPadNd):
-    """Pads the last three dimensions with their other ends.
+    """Pads the last three dimensions with their other ends. Arguments as CircularPad2d.
 
     Example:
         >>> nn.CircularPad3d(1)(torch.ones(1, 2, 2, 2)).shape

@@ -36,6 +36,9 @@ def _describe(values, type_of):
 class ParameterList(Module):
     """A list whose tensors are registered as parameters; other values are kept as they are.
 
+    Args:
+        values (iterable, optional): what it begins with.
+
     Example:
         >>> scales = nn.ParameterList([nn.Parameter(torch.ones(2)) for _ in range(3)])
         >>> len(scales)
@@ -97,6 +100,9 @@ class ParameterList(Module):
 
 class ParameterDict(Module):
     """A dict whose tensors are registered as parameters; other values are kept as they are.
+
+    Args:
+        parameters (mapping or iterable, optional): what it begins with.
 
     Example:
         >>> scales = nn.ParameterDict({"a": nn.Parameter(torch.ones(2))})

@@ -39,7 +39,7 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The maximum of each window of (N, C, L) or (C, L).
+    """The maximum of each window of (N, C, L) or (C, L). Arguments as MaxPool2d.
 
     Example:
         >>> nn.MaxPool1d(2)(torch.arange(6.0).view(1, 6))
@@ -53,6 +53,13 @@ class MaxPool1d(_MaxPoolNd):
 class MaxPool2d(_MaxPoolNd):
     """The maximum of each window of (N, C, H, W) or (C, H, W).
 
+    Args:
+        kernel_size, stride (int or pair): of the windows; stride is kernel_size if None.
+        padding (int or pair): -inf at each border, at most half a window.
+        dilation (int or pair): the distance of a window's elements.
+        return_indices (bool): give (values, indices), as MaxUnpool wants them.
+        ceil_mode (bool): count windows that reach over the end, too.
+
     Example:
         >>> nn.MaxPool2d(2)(torch.arange(16.0).view(1, 4, 4))
         tensor([[[ 5.,  7.],
@@ -64,7 +71,7 @@ class MaxPool2d(_MaxPoolNd):
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The maximum of each window of (N, C, D, H, W) or (C, D, H, W).
+    """The maximum of each window of (N, C, D, H, W) or (C, D, H, W). Arguments as MaxPool2d.
 
     Example:
         >>> nn.MaxPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
@@ -90,7 +97,7 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """Each value back at the place that MaxPool1d took it from.
+    """Each value back at the place that MaxPool1d took it from. Arguments as MaxUnpool2d.
 
     Example:
         >>> nn.MaxUnpool1d(2)(*F.max_pool1d(torch.tensor([[1.0, 3.0, 2.0, 5.0]]), 2, return_indices=True))
@@ -108,6 +115,9 @@ class MaxUnpool1d(_MaxUnpoolNd):
 class MaxUnpool2d(_MaxUnpoolNd):
     """Each value back at the place that MaxPool2d took it from.
 
+    Args:
+        kernel_size, stride, padding (int or pair): those of the MaxPool2d.
+
     Example:
         >>> nn.MaxUnpool2d(2)(*F.max_pool2d(torch.arange(4.0).view(1, 2, 2), 2, return_indices=True))
         tensor([[[0., 0.],
@@ -123,7 +133,7 @@ class MaxUnpool2d(_MaxUnpoolNd):
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """Each value back at the place that MaxPool3d took it from.
+    """Each value back at the place that MaxPool3d took it from. Arguments as MaxUnpool2d.
 
     Example:
         >>> nn.MaxUnpool3d(2)(*F.max_pool3d(torch.arange(8.0).view(1, 2, 2, 2), 2, return_indices=True)).sum()
@@ -139,7 +149,7 @@ class MaxUnpool3d(_MaxUnpoolNd):
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (N, C, L) or (C, L).
+    """The mean of each window of (N, C, L) or (C, L). Arguments as AvgPool2d.
 
     Example:
         >>> nn.AvgPool1d(2)(torch.arange(6.0).view(1, 6))
@@ -198,6 +208,13 @@ class _AvgPoolNd(Module):
 class AvgPool2d(_AvgPoolNd):
     """The mean of each window of (N, C, H, W) or (C, H, W).
 
+    Args:
+        kernel_size, stride (int or pair): of the windows; stride is kernel_size if None.
+        padding (int or pair): zeros at each border.
+        ceil_mode (bool): count windows that reach over the end, too.
+        count_include_pad (bool): whether zeros of the padding count in the mean.
+        divisor_override (int, optional): what sums are divided by instead of the count.
+
     Example:
         >>> nn.AvgPool2d(2)(torch.arange(16.0).view(1, 4, 4))
         tensor([[[ 2.5000,  4.5000],
@@ -209,7 +226,7 @@ class AvgPool2d(_AvgPoolNd):
 
 
 class AvgPool3d(_AvgPoolNd):
-    """The mean of each window of (N, C, D, H, W) or (C, D, H, W).
+    """The mean of each window of (N, C, D, H, W) or (C, D, H, W). Arguments as AvgPool2d.
 
     Example:
         >>> nn.AvgPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
@@ -243,7 +260,7 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """(sum of x**p)**(1/p) of each window of (N, C, L) or (C, L).
+    """(sum of x**p)**(1/p) of each window of (N, C, L) or (C, L). Arguments as LPPool2d.
 
     Example:
         >>> nn.LPPool1d(2, 2)(torch.tensor([[3.0, 4.0, 0.0, 2.0]]))
@@ -257,6 +274,11 @@ class LPPool1d(_LPPoolNd):
 class LPPool2d(_LPPoolNd):
     """(sum of x**p)**(1/p) of each window of (N, C, H, W) or (C, H, W).
 
+    Args:
+        norm_type (float): p.
+        kernel_size, stride (int or pair): of the windows; stride is kernel_size if None.
+        ceil_mode (bool): count windows that reach over the end, too.
+
     Example:
         >>> nn.LPPool2d(2, 2)(torch.ones(1, 2, 2))
         tensor([[[2.]]])
@@ -268,6 +290,8 @@ class LPPool2d(_LPPoolNd):
 
 class LPPool3d(_LPPoolNd):
     """(sum of x**p)**(1/p) of each window of (N, C, D, H, W) or (C, D, H, W).
+
+    Arguments as LPPool2d.
 
     Example:
         >>> nn.LPPool3d(1, 2)(torch.ones(1, 2, 2, 2))
@@ -292,7 +316,7 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """Average pooling of (N, C, L) or (C, L) to a given size.
+    """Average pooling of (N, C, L) or (C, L) to a given size. Arguments as AdaptiveAvgPool2d.
 
     Example:
         >>> nn.AdaptiveAvgPool1d(2)(torch.arange(6.0).view(1, 6))
@@ -306,6 +330,9 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     """Average pooling of (N, C, H, W) or (C, H, W) to a given size; None keeps the input's.
 
+    Args:
+        output_size (int or pair): the sizes of the result.
+
     Example:
         >>> nn.AdaptiveAvgPool2d(2)(torch.arange(16.0).view(1, 4, 4))
         tensor([[[ 2.5000,  4.5000],
@@ -318,6 +345,8 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """Average pooling of (N, C, D, H, W) or (C, D, H, W) to a given size; None keeps the input's.
+
+    Arguments as AdaptiveAvgPool2d.
 
     Example:
         >>> nn.AdaptiveAvgPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
@@ -343,7 +372,7 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """Max pooling of (N, C, L) or (C, L) to a given size.
+    """Max pooling of (N, C, L) or (C, L) to a given size. Arguments as AdaptiveMaxPool2d.
 
     Example:
         >>> nn.AdaptiveMaxPool1d(2)(torch.arange(6.0).view(1, 6))
@@ -357,6 +386,10 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """Max pooling of (N, C, H, W) or (C, H, W) to a given size; None keeps the input's.
 
+    Args:
+        output_size (int or pair): the sizes of the result.
+        return_indices (bool): give (values, indices), each value's place in the plane of its channel.
+
     Example:
         >>> nn.AdaptiveMaxPool2d(2)(torch.arange(16.0).view(1, 4, 4))
         tensor([[[ 5.,  7.],
@@ -369,6 +402,8 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """Max pooling of (N, C, D, H, W) or (C, D, H, W) to a given size; None keeps the input's.
+
+    Arguments as AdaptiveMaxPool2d.
 
     Example:
         >>> nn.AdaptiveMaxPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape

@@ -357,6 +357,17 @@ def _run_fused(rows, state, weights, counts, bidirectional, dropout):
 class RNN(RNNBase):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu.
 
+    Args:
+        input_size (int): of an element of the sequence.
+        hidden_size (int): of the state.
+        num_layers (int): each takes the outputs of the one below.
+        nonlinearity (str): "tanh" or "relu".
+        bias (bool): whether biases are added.
+        batch_first (bool): (B, T, features) in place of (T, B, features).
+        dropout (float): probability of a 0 between layers, in training.
+        bidirectional (bool): a second recurrence from the end; outputs side by side.
+        device, dtype: of the parameters.
+
     Example:
         >>> output, h = nn.RNN(10, 20, num_layers=2)(torch.randn(5, 3, 10))
         >>> output.shape, h.shape
@@ -383,6 +394,10 @@ class LSTM(RNNBase):
 
     i, f, o = sigmoid, g = tanh of W_i x + b_i + W_h h + b_h; c' = f * c + i * g; h' = o * tanh(c').
 
+    Args:
+        proj_size (int): outputs and h are projected to this size; 0: they are not.
+        all others: as of RNN, without nonlinearity.
+
     Example:
         >>> output, (h, c) = nn.LSTM(10, 20, num_layers=2)(torch.randn(5, 3, 10))
         >>> output.shape, h.shape, c.shape
@@ -404,6 +419,9 @@ class GRU(RNNBase):
 
     r, z = sigmoid of W x + b + V h + d; n = tanh(W_n x + b_n + r * (V_n h + d_n));
     h' = (1 - z) * n + z * h.
+
+    Args:
+        all: as of RNN, without nonlinearity.
 
     Example:
         >>> output, h = nn.GRU(10, 20, num_layers=2)(torch.randn(5, 3, 10))

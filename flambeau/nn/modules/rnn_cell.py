@@ -95,6 +95,12 @@ class RNNCellBase(Module):
 class RNNCell(RNNCellBase):
     """h' = tanh(W x + b + V h + d), or relu.
 
+    Args:
+        input_size, hidden_size (int): of x and of h.
+        bias (bool): whether b and d are added.
+        nonlinearity (str): "tanh" or "relu".
+        device, dtype: of the parameters.
+
     Example:
         >>> nn.RNNCell(10, 20)(torch.randn(3, 10), torch.zeros(3, 20)).shape
         torch.Size([3, 20])
@@ -120,6 +126,9 @@ class RNNCell(RNNCellBase):
 class LSTMCell(RNNCellBase):
     """(h', c') of a long short-term memory; see LSTM.
 
+    Args:
+        input_size, hidden_size, bias, device, dtype: as of RNNCell.
+
     Example:
         >>> h, c = nn.LSTMCell(10, 20)(torch.randn(3, 10))
         >>> h.shape, c.shape
@@ -135,6 +144,9 @@ class LSTMCell(RNNCellBase):
 
 class GRUCell(RNNCellBase):
     """h' of a gated recurrent unit; see GRU.
+
+    Args:
+        input_size, hidden_size, bias, device, dtype: as of RNNCell.
 
     Example:
         >>> nn.GRUCell(10, 20)(torch.randn(3, 10), torch.zeros(3, 20)).shape

@@ -9,7 +9,11 @@ from .module import Module
 
 
 class Container(Module):
-    """Modules by keyword: what programs before 2017 derived from. Module has taken its place."""
+    """Modules by keyword: what programs before 2017 derived from. Module has taken its place.
+
+    Args:
+        **kwargs (Module): the submodules, by name.
+    """
 
     def __init__(self, **kwargs):
         super().__init__()

@@ -123,6 +123,18 @@ class _Layer(Module):
 class TransformerEncoderLayer(_Layer):
     """Self attention and a feed-forward network, each with a residual and a norm.
 
+    Args:
+        d_model (int): the last size of all tensors.
+        nhead (int): attention heads, a divisor of d_model.
+        dim_feedforward (int): width of the feed-forward network.
+        dropout (float): probability of a 0, in training.
+        activation (str or callable): "relu", "gelu" or a function.
+        layer_norm_eps (float): of the norms.
+        batch_first (bool): (B, T, d_model) in place of (T, B, d_model).
+        norm_first (bool): norms before attention and network, not after the residual.
+        bias (bool): whether linear maps and norms have one.
+        device, dtype: of the parameters.
+
     Example:
         >>> layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
         >>> layer(torch.randn(2, 5, 16)).shape
@@ -171,6 +183,12 @@ def _length_for(layers, x):
 class TransformerEncoder(Module):
     """num_layers copies of an encoder layer, and a norm.
 
+    Args:
+        encoder_layer (Module): copied num_layers times.
+        num_layers (int): how many.
+        norm (Module, optional): of the result.
+        enable_nested_tensor, mask_check (bool): accepted, and without effect.
+
     Example:
         >>> layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
         >>> nn.TransformerEncoder(layer, 2)(torch.randn(2, 5, 16)).shape
@@ -206,6 +224,9 @@ class TransformerEncoder(Module):
 
 class TransformerDecoderLayer(_Layer):
     """Self attention, attention to the encoder's output, and a feed-forward network.
+
+    Args:
+        all: as of TransformerEncoderLayer.
 
     Example:
         >>> layer = nn.TransformerDecoderLayer(16, 4, 32)
@@ -252,6 +273,9 @@ class TransformerDecoderLayer(_Layer):
 class TransformerDecoder(Module):
     """num_layers copies of a decoder layer, and a norm.
 
+    Args:
+        decoder_layer, num_layers, norm: as of TransformerEncoder.
+
     Example:
         >>> layer = nn.TransformerDecoderLayer(16, 4, 32)
         >>> nn.TransformerDecoder(layer, 2)(torch.randn(3, 2, 16), torch.randn(5, 2, 16)).shape
@@ -289,6 +313,11 @@ class TransformerDecoder(Module):
 
 class Transformer(Module):
     """An encoder and a decoder.
+
+    Args:
+        num_encoder_layers, num_decoder_layers (int): how many.
+        custom_encoder, custom_decoder (Module, optional): in place of the usual ones.
+        all others: as of TransformerEncoderLayer.
 
     Example:
         >>> model = nn.Transformer(16, 4, 1, 1, 32)

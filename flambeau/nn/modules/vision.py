@@ -8,6 +8,9 @@ from .module import Module
 class PixelShuffle(Module):
     """(*, C * r**2, H, W) to (*, C, H * r, W * r).
 
+    Args:
+        upscale_factor (int): r.
+
     Example:
         >>> nn.PixelShuffle(2)(torch.zeros(1, 8, 3, 3)).shape
         torch.Size([1, 2, 6, 6])
@@ -28,6 +31,9 @@ class PixelShuffle(Module):
 
 class PixelUnshuffle(Module):
     """(*, C, H * r, W * r) to (*, C * r**2, H, W).
+
+    Args:
+        downscale_factor (int): r.
 
     Example:
         >>> nn.PixelUnshuffle(2)(torch.zeros(1, 2, 6, 6)).shape
@@ -50,6 +56,9 @@ class PixelUnshuffle(Module):
 class ChannelShuffle(Module):
     """The channels of each of `groups` groups dealt out in turn.
 
+    Args:
+        groups (int): a divisor of the channels.
+
     Example:
         >>> nn.ChannelShuffle(2)(torch.arange(4.0).view(1, 4, 1, 1)).flatten()
         tensor([0., 2., 1., 3.])
@@ -70,6 +79,13 @@ class ChannelShuffle(Module):
 
 class Upsample(Module):
     """functional.interpolate with fixed arguments.
+
+    Args:
+        size (int or tuple): the sizes of the result; or instead
+        scale_factor (float or tuple): what the input's are multiplied by.
+        mode (str): "nearest", "linear", "bilinear", "bicubic" or "trilinear".
+        align_corners (bool): whether the corners' centers keep their places.
+        recompute_scale_factor (bool): compute with the ratio of the sizes, not with scale_factor.
 
     Example:
         >>> nn.Upsample(scale_factor=2)(torch.tensor([[[1.0, 2.0]]]))
@@ -116,6 +132,10 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """Upsample with mode "nearest".
 
+    Args:
+        size (int or pair): the sizes of the result; or instead
+        scale_factor (float or pair): what the input's are multiplied by.
+
     Example:
         >>> nn.UpsamplingNearest2d(scale_factor=2)(torch.zeros(1, 1, 2, 2)).shape
         torch.Size([1, 1, 4, 4])
@@ -128,6 +148,10 @@ class UpsamplingNearest2d(Upsample):
 class UpsamplingBilinear2d(Upsample):
     """Upsample with mode "bilinear" and align_corners.
 
+    Args:
+        size (int or pair): the sizes of the result; or instead
+        scale_factor (float or pair): what the input's are multiplied by.
+
     Example:
         >>> nn.UpsamplingBilinear2d(scale_factor=2)(torch.zeros(1, 1, 2, 2)).shape
         torch.Size([1, 1, 4, 4])
@@ -139,6 +163,9 @@ class UpsamplingBilinear2d(Upsample):
 
 class Unfold(Module):
     """Every window as a column; see functional.unfold.
+
+    Args:
+        kernel_size, dilation, padding, stride (int or tuple): of the windows.
 
     Example:
         >>> nn.Unfold(2)(torch.zeros(1, 3, 4, 4)).shape
@@ -166,6 +193,10 @@ class Unfold(Module):
 
 class Fold(Module):
     """The sum of windows laid back; see functional.fold.
+
+    Args:
+        output_size (int or tuple): the sizes of the image.
+        kernel_size, dilation, padding, stride (int or tuple): of the windows.
 
     Example:
         >>> nn.Fold((3, 3), 2)(torch.ones(1, 4, 4))

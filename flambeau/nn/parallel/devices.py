@@ -6,6 +6,11 @@ from ..modules.module import Module
 class DataParallel(Module):
     """A module whose batches are split over GPUs. Without GPUs it calls the module itself.
 
+    Args:
+        module (Module): what is called.
+        device_ids, output_device: of GPUs, and where results go.
+        dim (int): of the batch.
+
     Example:
         >>> model = nn.DataParallel(nn.Linear(2, 3))
         >>> model(torch.randn(4, 2)).shape

@@ -53,6 +53,11 @@ class _Composed(LRScheduler):
 class SequentialLR(_Composed):
     """schedulers[i] from epoch milestones[i - 1] to milestones[i], each from its own beginning.
 
+    Args:
+        schedulers (list of LRScheduler): one after the other, all for this optimizer.
+        milestones (list of int): epochs at which the next one begins; one less than schedulers.
+        optimizer, last_epoch: as of LambdaLR.
+
     Example:
         >>> from flambeau.optim.lr_scheduler import ConstantLR, ExponentialLR, SequentialLR
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -114,6 +119,10 @@ def _take_back(scheduler):
 
 class ChainedScheduler(_Composed):
     """All schedules at once: their factors multiply.
+
+    Args:
+        schedulers (list of LRScheduler): all for one optimizer; each step steps them in this order.
+        optimizer (Optimizer, optional): theirs, to be checked.
 
     Example:
         >>> from flambeau.optim.lr_scheduler import ChainedScheduler, ConstantLR

@@ -8,6 +8,11 @@ from .scheduler import LRScheduler
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from the initial rate to eta_min in T_max epochs, and back.
 
+    Args:
+        T_max (int): epochs of half a cosine.
+        eta_min (float): the least rate.
+        optimizer, last_epoch: as of LambdaLR.
+
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 8)
@@ -47,6 +52,12 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """Half a cosine from the initial rate to eta_min, again and again.
 
     The first lasts T_0 epochs, each next T_mult times as long.
+
+    Args:
+        T_0 (int): epochs up to the first restart.
+        T_mult (int): what each later run is longer by, as a factor.
+        eta_min (float): the least rate.
+        optimizer, last_epoch: as of LambdaLR.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)

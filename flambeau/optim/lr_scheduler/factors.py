@@ -50,6 +50,11 @@ class _Functions(LRScheduler):
 class LambdaLR(_Functions):
     """The initial rate times lr_lambda(epoch); one function, or one a group.
 
+    Args:
+        optimizer (Optimizer): whose groups' lr is set.
+        lr_lambda (callable or list): epoch -> factor of the initial rate; a list has one a group.
+        last_epoch (int): -1 to begin; of a run that goes on, the epoch before the next one.
+
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
@@ -70,6 +75,10 @@ class LambdaLR(_Functions):
 
 class MultiplicativeLR(_Functions):
     """The present rate times lr_lambda(epoch); one function, or one a group.
+
+    Args:
+        lr_lambda (callable or list): epoch -> factor of the present rate; a list has one a group.
+        optimizer, last_epoch: as of LambdaLR.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -121,6 +130,11 @@ class _Multiplied(LRScheduler):
 class StepLR(_Multiplied):
     """times gamma every step_size epochs.
 
+    Args:
+        step_size (int): epochs from one fall to the next.
+        gamma (float): the factor of each fall.
+        optimizer, last_epoch: as of LambdaLR.
+
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
@@ -147,6 +161,11 @@ class StepLR(_Multiplied):
 
 class MultiStepLR(_Multiplied):
     """times gamma at each of the epochs `milestones`.
+
+    Args:
+        milestones (list of int): epochs; one that stands twice counts twice.
+        gamma (float): the factor at each.
+        optimizer, last_epoch: as of LambdaLR.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -175,6 +194,11 @@ class MultiStepLR(_Multiplied):
 
 class ConstantLR(_Multiplied):
     """times `factor` for the first total_iters epochs.
+
+    Args:
+        factor (float): in [0, 1].
+        total_iters (int): epochs until the initial rate is back.
+        optimizer, last_epoch: as of LambdaLR.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -206,6 +230,12 @@ class ConstantLR(_Multiplied):
 
 class LinearLR(_Multiplied):
     """times a factor that goes in a line from start_factor to end_factor in total_iters epochs.
+
+    Args:
+        start_factor (float): of the first epoch, above 0.
+        end_factor (float): from epoch total_iters on, at most 1.
+        total_iters (int): epochs that the way takes.
+        optimizer, last_epoch: as of LambdaLR.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -248,6 +278,10 @@ class LinearLR(_Multiplied):
 class ExponentialLR(_Multiplied):
     """times gamma every epoch.
 
+    Args:
+        gamma (float): the factor of each epoch.
+        optimizer, last_epoch: as of LambdaLR.
+
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
@@ -273,6 +307,11 @@ class ExponentialLR(_Multiplied):
 
 class PolynomialLR(_Multiplied):
     """times (1 - epoch / total_iters) ** power, 0 from total_iters on.
+
+    Args:
+        total_iters (int): epochs until the rate is 0.
+        power (float): of the polynomial.
+        optimizer, last_epoch: as of LambdaLR.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
