@@ -6,11 +6,8 @@ from .. import functional as F
 from ..parameter import Parameter
 from .homes import elsewhere
 from .module import Module
+from .shows import shows
 from .utils import check_sizes
-
-
-def _inplace_text(module):
-    return "inplace=True" if module.inplace else ""
 
 
 class _InplaceActivation(Module):
@@ -22,8 +19,7 @@ class _InplaceActivation(Module):
         super().__init__()
         self.inplace = inplace
 
-    def extra_repr(self):
-        return _inplace_text(self)
+    extra_repr = shows("inplace?")
 
 
 class ReLU(_InplaceActivation):
@@ -150,9 +146,7 @@ class Hardtanh(Module):
     def forward(self, input):
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
-    def extra_repr(self):
-        text = f"min_val={self.min_val}, max_val={self.max_val}"
-        return text + ", inplace=True" if self.inplace else text
+    extra_repr = shows("min_val max_val inplace?")
 
 
 class ReLU6(Hardtanh):
@@ -169,8 +163,7 @@ class ReLU6(Hardtanh):
     def __init__(self, inplace=False):
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self):
-        return _inplace_text(self)
+    extra_repr = shows("inplace?")
 
 
 class _ScaledActivation(Module):
@@ -183,9 +176,7 @@ class _ScaledActivation(Module):
         self.alpha = alpha
         self.inplace = inplace
 
-    def extra_repr(self):
-        text = f"alpha={self.alpha}"
-        return text + ", inplace=True" if self.inplace else text
+    extra_repr = shows("alpha inplace?")
 
 
 class ELU(_ScaledActivation):
@@ -242,9 +233,7 @@ class LeakyReLU(Module):
     def forward(self, input):
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
-    def extra_repr(self):
-        text = f"negative_slope={self.negative_slope}"
-        return text + ", inplace=True" if self.inplace else text
+    extra_repr = shows("negative_slope inplace?")
 
 
 class RReLU(Module):
@@ -270,9 +259,7 @@ class RReLU(Module):
     def forward(self, input):
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
-    def extra_repr(self):
-        text = f"lower={self.lower}, upper={self.upper}"
-        return text + ", inplace=True" if self.inplace else text
+    extra_repr = shows("lower upper inplace?")
 
 
 class PReLU(Module):
@@ -306,8 +293,7 @@ class PReLU(Module):
     def forward(self, input):
         return F.prelu(input, self.weight)
 
-    def extra_repr(self):
-        return f"num_parameters={self.num_parameters}"
+    extra_repr = shows("num_parameters")
 
 
 class Sigmoid(Module):
@@ -390,8 +376,7 @@ class GELU(Module):
     def forward(self, input):
         return F.gelu(input, self.approximate)
 
-    def extra_repr(self):
-        return f"approximate={self.approximate!r}"
+    extra_repr = shows("approximate")
 
 
 class Softplus(Module):
@@ -416,8 +401,7 @@ class Softplus(Module):
     def forward(self, input):
         return F.softplus(input, self.beta, self.threshold)
 
-    def extra_repr(self):
-        return f"beta={self.beta}, threshold={self.threshold}"
+    extra_repr = shows("beta threshold")
 
 
 class Hardshrink(Module):
@@ -491,9 +475,7 @@ class Threshold(Module):
     def forward(self, input):
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
-    def extra_repr(self):
-        text = f"threshold={self.threshold}, value={self.value}"
-        return text + ", inplace=True" if self.inplace else text
+    extra_repr = shows("threshold value inplace?")
 
 
 class GLU(Module):
@@ -516,8 +498,7 @@ class GLU(Module):
     def forward(self, input):
         return F.glu(input, self.dim)
 
-    def extra_repr(self):
-        return f"dim={self.dim}"
+    extra_repr = shows("dim")
 
 
 class _AlongDim(Module):
@@ -533,8 +514,7 @@ class _AlongDim(Module):
         super().__setstate__(state)
         self.__dict__.setdefault("dim", None)
 
-    def extra_repr(self):
-        return f"dim={self.dim}"
+    extra_repr = shows("dim")
 
 
 class Softmax(_AlongDim):

@@ -2,6 +2,7 @@
 
 from .. import functional as F
 from .module import Module
+from .shows import shows
 
 
 class _DropoutNd(Module):
@@ -16,8 +17,7 @@ class _DropoutNd(Module):
         self.p = p
         self.inplace = inplace
 
-    def extra_repr(self):
-        return f"p={self.p}, inplace={self.inplace}"
+    extra_repr = shows("p inplace")
 
 
 class Dropout(_DropoutNd):

@@ -1,6 +1,7 @@
 """Flatten and Unflatten."""
 
 from .module import Module
+from .shows import shows
 
 
 class Flatten(Module):
@@ -24,8 +25,7 @@ class Flatten(Module):
     def forward(self, input):
         return input.flatten(self.start_dim, self.end_dim)
 
-    def extra_repr(self):
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+    extra_repr = shows("start_dim end_dim")
 
 
 class Unflatten(Module):

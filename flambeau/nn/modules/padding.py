@@ -2,6 +2,7 @@
 
 from .. import functional as F
 from .module import Module
+from .shows import shows
 
 
 def _amounts(padding, n):
@@ -22,8 +23,7 @@ class _ConstantPadNd(Module):
     def forward(self, input):
         return F.pad(input, self.padding, "constant", self.value)
 
-    def extra_repr(self):
-        return f"padding={self.padding}, value={self.value}"
+    extra_repr = shows("padding value")
 
 
 class ConstantPad1d(_ConstantPadNd):

@@ -3,6 +3,7 @@
 from .. import functional as F
 from .homes import elsewhere
 from .module import Module
+from .shows import shows
 from .utils import _pair, _single, _triple
 
 
@@ -31,11 +32,7 @@ class _MaxPoolNd(Module):
             self.return_indices,
         )  # fmt: skip
 
-    def extra_repr(self):
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+    extra_repr = shows("kernel_size stride padding dilation ceil_mode")
 
 
 class MaxPool1d(_MaxPoolNd):
@@ -92,8 +89,7 @@ class _MaxUnpoolNd(Module):
         self.stride = each(stride if stride is not None else kernel_size)
         self.padding = each(padding)
 
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    extra_repr = shows("kernel_size stride padding")
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
@@ -172,8 +168,7 @@ class AvgPool1d(Module):
             self.count_include_pad,
         )  # fmt: skip
 
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    extra_repr = shows("kernel_size stride padding")
 
 
 class _AvgPoolNd(Module):
@@ -201,8 +196,7 @@ class _AvgPoolNd(Module):
             self.divisor_override,
         )  # fmt: skip
 
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    extra_repr = shows("kernel_size stride padding")
 
 
 class AvgPool2d(_AvgPoolNd):
@@ -252,11 +246,7 @@ class _LPPoolNd(Module):
     def _arguments(self):
         return float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
 
-    def extra_repr(self):
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
+    extra_repr = shows("norm_type kernel_size stride ceil_mode")
 
 
 class LPPool1d(_LPPoolNd):
@@ -311,8 +301,7 @@ class _AdaptiveAvgPoolNd(Module):
         super().__init__()
         self.output_size = output_size
 
-    def extra_repr(self):
-        return f"output_size={self.output_size}"
+    extra_repr = shows("output_size")
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
@@ -367,8 +356,7 @@ class _AdaptiveMaxPoolNd(Module):
         self.output_size = output_size
         self.return_indices = return_indices
 
-    def extra_repr(self):
-        return f"output_size={self.output_size}"
+    extra_repr = shows("output_size")
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):

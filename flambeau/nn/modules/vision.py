@@ -3,6 +3,7 @@
 from .. import functional as F
 from .homes import settle
 from .module import Module
+from .shows import shows
 
 
 class PixelShuffle(Module):
@@ -25,8 +26,7 @@ class PixelShuffle(Module):
     def forward(self, input):
         return F.pixel_shuffle(input, self.upscale_factor)
 
-    def extra_repr(self):
-        return f"upscale_factor={self.upscale_factor}"
+    extra_repr = shows("upscale_factor")
 
 
 class PixelUnshuffle(Module):
@@ -49,8 +49,7 @@ class PixelUnshuffle(Module):
     def forward(self, input):
         return F.pixel_unshuffle(input, self.downscale_factor)
 
-    def extra_repr(self):
-        return f"downscale_factor={self.downscale_factor}"
+    extra_repr = shows("downscale_factor")
 
 
 class ChannelShuffle(Module):
@@ -73,8 +72,7 @@ class ChannelShuffle(Module):
     def forward(self, input):
         return F.channel_shuffle(input, self.groups)
 
-    def extra_repr(self):
-        return f"groups={self.groups}"
+    extra_repr = shows("groups")
 
 
 class Upsample(Module):
@@ -184,11 +182,7 @@ class Unfold(Module):
     def forward(self, input):
         return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
-    def extra_repr(self):
-        return (
-            f"kernel_size={self.kernel_size}, dilation={self.dilation}, "
-            f"padding={self.padding}, stride={self.stride}"
-        )
+    extra_repr = shows("kernel_size dilation padding stride")
 
 
 class Fold(Module):
@@ -220,11 +214,7 @@ class Fold(Module):
             input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
         )
 
-    def extra_repr(self):
-        return (
-            f"output_size={self.output_size}, kernel_size={self.kernel_size}, "
-            f"dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
-        )
+    extra_repr = shows("output_size kernel_size dilation padding stride")
 
 
 settle("pixelshuffle", PixelShuffle, PixelUnshuffle)
