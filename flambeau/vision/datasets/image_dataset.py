@@ -53,11 +53,7 @@ class ImageDataset(VisionDataset):
         image, target = self._images(index), self._target(index)
         if wants_pil(self):
             image = to_pil_image(image)
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return self._transformed(image, target)
 
     def __getbatch__(self, indices):
         if self.target_transform is not None or not takes_batches(self):

@@ -55,6 +55,9 @@ class VisionDataset(Dataset):
         # transform and target_transform may have been set anew.
         if self.transforms is not None and self.transforms is not vars(self).get("_standard"):
             return self.transforms(image, target)
+        return self._transformed(image, target)
+
+    def _transformed(self, image, target):
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:

@@ -6,7 +6,7 @@ from ... import Tensor, rand, randperm
 from ...nn import Module
 from . import functional as F
 from .geometry import uniform
-from .modes import pair
+from .modes import pair, shown
 
 
 def jitter_range(name, value, center=1.0, bound=(0, float("inf"))):
@@ -55,11 +55,7 @@ class ColorJitter(Module):
                 img = changes[i](img, factors[i])
         return img
 
-    def __repr__(self):
-        return (
-            f"ColorJitter(brightness={self.brightness}, contrast={self.contrast}, saturation={self.saturation}, "
-            f"hue={self.hue})"
-        )
+    __repr__ = shown("brightness contrast saturation hue")
 
 
 class Grayscale(Module):
@@ -74,8 +70,7 @@ class Grayscale(Module):
     def forward(self, img):
         return F.rgb_to_grayscale(img, num_output_channels=self.num_output_channels)
 
-    def __repr__(self):
-        return f"Grayscale(num_output_channels={self.num_output_channels})"
+    __repr__ = shown("num_output_channels")
 
 
 class _Sometimes(Module):
@@ -108,8 +103,7 @@ class RandomGrayscale(_Sometimes):
 class RandomInvert(_Sometimes):
     """Inverted with probability p."""
 
-    def change(self, img):
-        return F.invert(img)
+    change = staticmethod(F.invert)
 
 
 class RandomPosterize(_Sometimes):
@@ -148,15 +142,13 @@ class RandomAdjustSharpness(_Sometimes):
 class RandomAutocontrast(_Sometimes):
     """From black to white, with probability p."""
 
-    def change(self, img):
-        return F.autocontrast(img)
+    change = staticmethod(F.autocontrast)
 
 
 class RandomEqualize(_Sometimes):
     """Levels equally frequent, with probability p."""
 
-    def change(self, img):
-        return F.equalize(img)
+    change = staticmethod(F.equalize)
 
 
 class GaussianBlur(Module):
@@ -196,9 +188,7 @@ class LinearTransformation(Module):
 
     def __init__(self, transformation_matrix, mean_vector):
         super().__init__()
-        check_linear(transformation_matrix, mean_vector)
-        self.transformation_matrix = transformation_matrix
-        self.mean_vector = mean_vector
+        take_linear(self, transformation_matrix, mean_vector)
 
     def forward(self, tensor):
         if not isinstance(tensor, Tensor):
@@ -212,7 +202,8 @@ class LinearTransformation(Module):
         )
 
 
-def check_linear(matrix, mean):
+def take_linear(self, matrix, mean):
+    """Checks the arguments of a LinearTransformation, and keeps them."""
     if matrix.shape[0] != matrix.shape[1] or mean.shape[0] != matrix.shape[0]:
         raise ValueError(
             f"LinearTransformation: matrix {tuple(matrix.shape)} and mean_vector {tuple(mean.shape)}; they must be (D, D) "
@@ -223,6 +214,7 @@ def check_linear(matrix, mean):
             f"LinearTransformation: matrix is {matrix.dtype} on {matrix.device}, mean_vector {mean.dtype} on "
             f"{mean.device}; they must be the same."
         )
+    self.transformation_matrix, self.mean_vector = matrix, mean
 
 
 def linear_transformation(image, matrix, mean):

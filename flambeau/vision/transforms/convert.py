@@ -3,6 +3,7 @@
 from ... import float32
 from ...nn import Module
 from . import functional as F
+from .modes import shown
 
 
 class ToTensor:
@@ -52,5 +53,4 @@ class ConvertImageDtype(Module):
     def forward(self, image):
         return F.convert_image_dtype(image, self.dtype)
 
-    def __repr__(self):
-        return f"ConvertImageDtype(dtype={self.dtype})"
+    __repr__ = shown("dtype")

@@ -16,7 +16,7 @@ from ._checks import (
     check_shares,
     numbers_of_two,
 )
-from .modes import check_mode, pair
+from .modes import check_mode, pair, shown
 
 
 def uniform(low, high):
@@ -48,11 +48,7 @@ class Resize(Module):
     def forward(self, img):
         return F.resize(img, self.size, self.interpolation, self.max_size, self.antialias)
 
-    def __repr__(self):
-        return (
-            f"Resize(size={self.size}, interpolation={self.interpolation.value}, "
-            f"max_size={self.max_size}, antialias={self.antialias})"
-        )
+    __repr__ = shown("size interpolation max_size antialias")
 
 
 class Pad(Module):
@@ -82,8 +78,7 @@ class Pad(Module):
     def forward(self, img):
         return F.pad(img, self.padding, self.fill, self.padding_mode)
 
-    def __repr__(self):
-        return f"Pad(padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode})"
+    __repr__ = shown("padding fill padding_mode")
 
 
 class CenterCrop(Module):
@@ -98,8 +93,7 @@ class CenterCrop(Module):
     def forward(self, img):
         return F.center_crop(img, self.size)
 
-    def __repr__(self):
-        return f"CenterCrop(size={self.size})"
+    __repr__ = shown("size")
 
 
 class RandomCrop(Module):
@@ -142,8 +136,7 @@ class RandomCrop(Module):
             img = F.pad(img, missing, self.fill, self.padding_mode)
         return F.crop(img, *self.get_params(img, self.size))
 
-    def __repr__(self):
-        return f"RandomCrop(size={self.size}, padding={self.padding})"
+    __repr__ = shown("size padding")
 
 
 class RandomHorizontalFlip(Module):
@@ -158,8 +151,7 @@ class RandomHorizontalFlip(Module):
     def forward(self, img):
         return self.flip(img) if float(rand(())) < self.p else img
 
-    def __repr__(self):
-        return f"{type(self).__name__}(p={self.p})"
+    __repr__ = shown("p")
 
 
 class RandomVerticalFlip(RandomHorizontalFlip):
@@ -172,6 +164,16 @@ def _rounded(values):
     return tuple(round(value, 4) for value in values)
 
 
+def take_resized_crop(self, size, scale, ratio, interpolation, antialias):
+    """Checks the arguments of a RandomResizedCrop, and keeps them."""
+    self.size = pair(size)
+    check_shares("RandomResizedCrop", scale, ratio)
+    self.scale = scale
+    self.ratio = ratio
+    self.interpolation = check_mode("RandomResizedCrop", interpolation)
+    self.antialias = antialias
+
+
 class RandomResizedCrop(Module):
     """A random part of an image, of a share of its area in `scale` and a ratio of width to height in `ratio`, resized."""
 
@@ -180,12 +182,7 @@ class RandomResizedCrop(Module):
         interpolation=F.InterpolationMode.BILINEAR, antialias=True,
     ):  # fmt: skip
         super().__init__()
-        self.size = pair(size)
-        check_shares("RandomResizedCrop", scale, ratio)
-        self.scale = scale
-        self.ratio = ratio
-        self.interpolation = check_mode("RandomResizedCrop", interpolation)
-        self.antialias = antialias
+        take_resized_crop(self, size, scale, ratio, interpolation, antialias)
 
     @staticmethod
     def get_params(img, scale, ratio):
@@ -235,8 +232,7 @@ class FiveCrop(Module):
     def forward(self, img):
         return F.five_crop(img, self.size)
 
-    def __repr__(self):
-        return f"FiveCrop(size={self.size})"
+    __repr__ = shown("size")
 
 
 class TenCrop(Module):
@@ -250,8 +246,7 @@ class TenCrop(Module):
     def forward(self, img):
         return F.ten_crop(img, self.size, self.vertical_flip)
 
-    def __repr__(self):
-        return f"TenCrop(size={self.size}, vertical_flip={self.vertical_flip})"
+    __repr__ = shown("size vertical_flip")
 
 
 class RandomRotation(Module):
@@ -276,11 +271,7 @@ class RandomRotation(Module):
         angle = self.get_params(self.degrees)
         return F.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
 
-    def __repr__(self):
-        return (
-            f"RandomRotation(degrees={self.degrees}, interpolation={self.interpolation.value}, expand={self.expand}, "
-            f"fill={self.fill})"
-        )
+    __repr__ = shown("degrees interpolation expand fill")
 
 
 def take_affine(self, degrees, translate, scale, shear, interpolation, center):
@@ -388,8 +379,7 @@ class RandomPerspective(Module):
         corners = self.get_params(width, height, self.distortion_scale)
         return F.perspective(img, *corners, self.interpolation, self.fill)
 
-    def __repr__(self):
-        return f"RandomPerspective(p={self.p})"
+    __repr__ = shown("p")
 
 
 def random_displacement(size, alpha, sigma):
@@ -477,11 +467,7 @@ class RandomErasing(Module):
             )
         return F.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
 
-    def __repr__(self):
-        return (
-            f"RandomErasing(p={self.p}, scale={self.scale}, ratio={self.ratio}, value={self.value}, "
-            f"inplace={self.inplace})"
-        )
+    __repr__ = shown("p scale ratio value inplace")
 
 
 def random_rectangle(height, width, scale, ratio):

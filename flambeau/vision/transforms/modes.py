@@ -56,3 +56,15 @@ def shows_first(function, like, name):
     signature = inspect.signature(like)
     first, *rest = signature.parameters.values()
     function.__signature__ = signature.replace(parameters=[first.replace(name=name), *rest])
+
+
+def shown(names):
+    """A __repr__: the class, and name=value for each of `names`, a text; of a mode its word."""
+    names = names.split()
+
+    def __repr__(self):
+        values = ((name, getattr(self, name)) for name in names)
+        told = ((n, v.value if isinstance(v, InterpolationMode) else v) for n, v in values)
+        return f"{type(self).__name__}({', '.join(f'{n}={v}' for n, v in told)})"
+
+    return __repr__

@@ -2,6 +2,7 @@
 
 from ...nn import Module
 from . import functional as F
+from .modes import shown
 
 
 class Normalize(Module):
@@ -23,5 +24,4 @@ class Normalize(Module):
     def forward(self, image):
         return F.normalize(image, self.mean, self.std, self.inplace)
 
-    def __repr__(self):
-        return f"Normalize(mean={self.mean}, std={self.std})"
+    __repr__ = shown("mean std")

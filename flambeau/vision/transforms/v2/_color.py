@@ -120,15 +120,13 @@ class RandomPhotometricDistort(Transform):
 class RandomEqualize(RandomApplied):
     """Levels equally frequent, with probability p."""
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.equalize, inpt)
+    kernel = staticmethod(F.equalize)
 
 
 class RandomInvert(RandomApplied):
     """Inverted with probability p."""
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.invert, inpt)
+    kernel = staticmethod(F.invert)
 
 
 class RandomPosterize(RandomApplied):
@@ -138,8 +136,7 @@ class RandomPosterize(RandomApplied):
         super().__init__(p)
         self.bits = bits
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.posterize, inpt, bits=self.bits)
+    kernel, settings = staticmethod(F.posterize), ("bits",)
 
 
 class RandomSolarize(RandomApplied):
@@ -149,15 +146,13 @@ class RandomSolarize(RandomApplied):
         super().__init__(p)
         self.threshold = threshold
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.solarize, inpt, threshold=self.threshold)
+    kernel, settings = staticmethod(F.solarize), ("threshold",)
 
 
 class RandomAutocontrast(RandomApplied):
     """From black to white, with probability p."""
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.autocontrast, inpt)
+    kernel = staticmethod(F.autocontrast)
 
 
 class RandomAdjustSharpness(RandomApplied):
@@ -167,8 +162,7 @@ class RandomAdjustSharpness(RandomApplied):
         super().__init__(p)
         self.sharpness_factor = sharpness_factor
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.adjust_sharpness, inpt, sharpness_factor=self.sharpness_factor)
+    kernel, settings = staticmethod(F.adjust_sharpness), ("sharpness_factor",)
 
 
 class GaussianBlur(Transform):

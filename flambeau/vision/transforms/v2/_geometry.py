@@ -8,7 +8,6 @@ from .._checks import (
     check_padding,
     check_padding_mode,
     check_pair,
-    check_shares,
     numbers_of_two,
 )
 from .._image import four_sides
@@ -17,6 +16,7 @@ from ..geometry import (
     random_displacement,
     random_part,
     take_affine,
+    take_resized_crop,
     uniform,
 )
 from ..modes import InterpolationMode, check_mode, pair
@@ -49,15 +49,13 @@ class _Filled(Transform):
 class RandomHorizontalFlip(RandomApplied):
     """Left and right change places with probability p."""
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.horizontal_flip, inpt)
+    kernel = staticmethod(F.horizontal_flip)
 
 
 class RandomVerticalFlip(RandomApplied):
     """Top and bottom change places with probability p."""
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.vertical_flip, inpt)
+    kernel = staticmethod(F.vertical_flip)
 
 
 class Resize(Transform):
@@ -111,12 +109,7 @@ class RandomResizedCrop(Transform):
         antialias=True,
     ):  # fmt: skip
         super().__init__()
-        self.size = pair(size)
-        check_shares("RandomResizedCrop", scale, ratio)
-        self.scale = scale
-        self.ratio = ratio
-        self.interpolation = check_mode("RandomResizedCrop", interpolation)
-        self.antialias = antialias
+        take_resized_crop(self, size, scale, ratio, interpolation, antialias)
 
     def make_params(self, flat_inputs):
         part = random_part(*query_size(flat_inputs), self.scale, self.ratio)

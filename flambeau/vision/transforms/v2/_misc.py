@@ -4,7 +4,7 @@ from .... import Tensor, _core, float32
 from .... import dtype as _dtype
 from ... import tv_tensors
 from .._pil import is_pil
-from ..color import check_linear, linear_transformation
+from ..color import linear_transformation, take_linear
 from . import functional as F
 from ._transform import Transform
 from ._utils import check_type
@@ -43,9 +43,7 @@ class LinearTransformation(Transform):
 
     def __init__(self, transformation_matrix, mean_vector):
         super().__init__()
-        check_linear(transformation_matrix, mean_vector)
-        self.transformation_matrix = transformation_matrix
-        self.mean_vector = mean_vector
+        take_linear(self, transformation_matrix, mean_vector)
 
     def check_inputs(self, flat_inputs):
         if any(is_pil(inpt) for inpt in flat_inputs):
