@@ -1,4 +1,4 @@
-"""python -m benchmarks [name ...] [--only TEXT] [--threads N], or python -m benchmarks all --help"""
+"""python -m benchmarks [name ...] [--only TEXT] [--threads N], or all --help, or beside --help"""
 
 import argparse
 import importlib
@@ -12,7 +12,7 @@ from . import harness
 NAMES = (
     "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "memory", "train", "processes",
     "distributed",
-    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "loaders", "language", "compiled", "fused", "jax_programs", "compiled_programs",
+    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "loaders", "language", "compiled", "fused", "compiled_programs",
     "first_use", "import_time", "start", "install_size",
 )  # fmt: skip
 
@@ -52,9 +52,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["all"]:
-        from .all.report import main as all_families
-
-        all_families(sys.argv[2:])
+    if sys.argv[1:2] in (["all"], ["beside"]):  # with options of their own
+        importlib.import_module(f".{sys.argv[1]}.report", __package__).main(sys.argv[2:])
     else:
         main()

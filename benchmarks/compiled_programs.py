@@ -13,23 +13,21 @@ from .all.measure import least_times
 
 
 @contextlib.contextmanager
-def _compiling(T):
+def compiling():
     """Programs made here compile what gives their loss."""
-    plain = programs.training_step
-    programs.training_step = lambda T, parameters, loss_of, *args, **options: plain(
-        T, parameters, T.compile(loss_of), *args, **options
-    )
+    plain = programs.prepared
+    programs.prepared = lambda T, function: T.compile(function)
     try:
         yield
     finally:
-        programs.training_step = plain
+        programs.prepared = plain
 
 
 def _made(T, make, compiled):
     """(step, its first three losses, seconds that the first two steps took)."""
     T.manual_seed(0)
     start = time.perf_counter()
-    with _compiling(T) if compiled else contextlib.nullcontext():
+    with compiling() if compiled else contextlib.nullcontext():
         step = make(T)
     losses = [step(), step()]
     first_s = time.perf_counter() - start
@@ -47,8 +45,6 @@ def report(only=None):
     )
     ratios, against = [], []
     for make in programs.PROGRAMS:
-        if make in (programs.word_lstm, programs.dcgan):
-            continue  # steps of their own
         if only is not None and only not in make.__doc__:
             continue
         made = [_made(flambeau, make, True), _made(flambeau, make, False)]

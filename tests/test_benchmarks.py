@@ -3,7 +3,10 @@
 import flambeau
 from benchmarks import distributions, files, first_use, foreach, lenet, overhead, programs
 from benchmarks.all import report
-from benchmarks.all.case import FAMILIES
+from benchmarks.all.case import FAMILIES, filled, indices
+from benchmarks.all.programs import PROGRAMS, reinforce
+from benchmarks.beside import report as beside
+from benchmarks.beside.batches import BATCHES
 
 
 def test_every_program_runs_once():
@@ -49,3 +52,34 @@ def test_summary_of_all_families_counts_what_is_slow(capsys):
     assert "moving                       3       1      2   0.99x   0.50x" in printed
     assert printed.index("row 0.5") < printed.index("row 0.97")
     assert "row 2.0" not in printed
+
+
+def test_programs_beside_other_libraries_have_the_batches_of_ours(capsys):
+    beside.main(["--list"])
+    assert capsys.readouterr().out.split() == [p.__name__ for p in PROGRAMS[:16]]
+    assert len(BATCHES) == 16
+    for mine, theirs in (
+        (filled(flambeau, 128, 784), BATCHES["mlp"]()[0]),
+        (indices(flambeau, 1000, 16, 13), BATCHES["seq2seq"]()[1]),
+        (filled(flambeau, 16, 4, 84, 84, dtype="uint8", low=1, high=255).permute(0, 2, 3, 1), BATCHES["dqn"]()[1]),
+    ):  # fmt: skip
+        assert (mine.numpy() == theirs).all()
+
+
+def test_a_program_runs_beside_those_that_are_installed(capsys, tmp_path):
+    none = tmp_path / "python"
+    none.symlink_to("/bin/false")
+    asked = ["--only", "reinforce", "--systems", "flambeau,JAX,MLX", "--python", str(none)]
+    beside.main([*asked, "--rounds", "1"])
+    printed = capsys.readouterr().out
+    assert f"JAX: left out, {none} has no jax, optax." in printed
+    assert "MLX: left out" in printed
+    rows = [line.split() for line in printed.splitlines()]
+    assert ["flambeau"] in rows
+    (first,) = (row[-1] for row in rows if row[:2] == ["first", "loss"])
+    assert float(first) == float(f"{first_loss():.4g}")
+
+
+def first_loss():
+    flambeau.manual_seed(0)
+    return reinforce(flambeau)()

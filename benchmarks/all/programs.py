@@ -15,8 +15,14 @@ def programs(T, _):
         yield Row(program.__doc__, program(T))
 
 
+def prepared(T, function):
+    """What of a program a compiler may take, as it is: benchmarks/compiled_programs.py puts T.compile here."""
+    return function
+
+
 def training_step(T, parameters, loss_of, rule="Adam", **options):
     """A function that makes one step and gives the loss as a number."""
+    loss_of = prepared(T, loss_of)
     optimizer = getattr(T.optim, rule)(list(parameters), **{"lr": 1e-3, **options})
 
     def step():
@@ -147,11 +153,16 @@ def word_lstm(T):
     optimizer = T.optim.SGD(net.parameters(), lr=0.1)
     state = [(T.zeros(2, 20, 200), T.zeros(2, 20, 200))]
 
+    def loss_of(state):
+        hidden, (h, c) = lstm(drop(words(text[:-1])), state)
+        loss = F.cross_entropy(out(drop(hidden)).view(-1, 2000), text[1:].flatten())
+        return loss, (h.detach(), c.detach())
+
+    loss_of = prepared(T, loss_of)
+
     def step():
         optimizer.zero_grad()
-        hidden, (h, c) = lstm(drop(words(text[:-1])), state[0])
-        state[0] = h.detach(), c.detach()
-        loss = F.cross_entropy(out(drop(hidden)).view(-1, 2000), text[1:].flatten())
+        loss, state[0] = loss_of(state[0])
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 0.25)
         optimizer.step()
@@ -173,6 +184,7 @@ def dcgan(T):
         nn.BatchNorm2d(64), nn.LeakyReLU(0.2, True), nn.Conv2d(64, 1, 7), nn.Flatten(0),
     )  # fmt: skip
     rules = [T.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (draw, judge)]
+    draw, judge = prepared(T, draw), prepared(T, judge)
     real, ones, zeros = filled(T, 32, 1, 28, 28), T.ones(32), T.zeros(32)
 
     def step():
