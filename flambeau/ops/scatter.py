@@ -48,7 +48,7 @@ def _filled(value, like, shape):
 def _scatter(ctx, input, dim, index, src):
     ctx.save_for_backward(index)
     ctx.dim, ctx.src_shape = dim, src.shape
-    return indexing.scatter_(input.clone(), dim, index, src, _ASSIGN, True)
+    return indexing.scatter(input, dim, index, src, _ASSIGN)
 
 
 @_scatter.derivative
@@ -86,7 +86,7 @@ def _corner(shape, device):
 def _scatter_add(ctx, input, dim, index, src):
     ctx.save_for_backward(index)
     ctx.dim, ctx.src_shape = dim, src.shape
-    return indexing.scatter_add_(input.clone(), dim, index, src, _SUM, True)
+    return indexing.scatter_add(input, dim, index, src, _SUM)
 
 
 @_scatter_add.derivative

@@ -115,9 +115,9 @@ def test_scatter_finds_a_bad_index_anywhere_and_leaves_its_input(shape, threads)
                     wrong = given.clone()
                     at = tuple(int(i) for i in np.unravel_index(place, shape))
                     wrong[at] = bad
-                    with pytest.raises(IndexError, match=rf"scatter_add_: .*{bad}"):
+                    with pytest.raises(IndexError, match=rf"scatter_add: .*{bad}"):
                         x.scatter_add(-1, wrong, fl.from_numpy(source))
-                    with pytest.raises(IndexError, match=rf"scatter_: .*{bad}"):
+                    with pytest.raises(IndexError, match=rf"scatter: .*{bad}"):
                         x.scatter(-1, wrong, 1.0)
     finally:
         fl.set_num_threads(before)
@@ -196,7 +196,7 @@ def test_setitem_agrees_with_numpy(index, value):
         (
             lambda x: x.scatter(0, ints([[0]]), ints([[0]])),
             RuntimeError,
-            "scatter_: src is int64 and self is float32",
+            "scatter: src is int64 and self is float32",
         ),
         (
             lambda x: x.scatter_reduce(0, ints([[0]]), x, "max"),
@@ -309,3 +309,35 @@ def test_index_fill_refuses_what_the_dtype_does_not_hold(value):
         with pytest.raises(RuntimeError, match="complex|beyond the range"):
             fill(0, fl.tensor([0]), value)
     assert x.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+@pytest.mark.parametrize(
+    "shape, dim", [((3000, 50), 1), ((20, 30, 40), 2), ((20, 30, 40), 1), ((70_000, 2), 1), ((5, 1, 50), 2)]
+)  # fmt: skip
+def test_scatter_by_slices_agrees_with_every_layout(shape, dim, threads):
+    random = np.random.default_rng(0)
+    before = fl.get_num_threads()
+    fl.set_num_threads(threads)
+    try:
+        for width in (shape[dim], 1, 2 * shape[dim]):
+            sizes = (*shape[:dim], width, *shape[dim + 1 :])
+            index = random.integers(0, shape[dim], sizes)
+            x, source = (fl.from_numpy(random.integers(-9, 9, s)) for s in (shape, sizes))
+            spaced = fl.zeros(*sizes, 2, dtype=fl.int64)[..., 0].copy_(source)
+            at = (*np.indices(sizes)[:dim], index, *np.indices(sizes)[dim + 1 :])
+            want, alone = x.numpy().copy(), np.zeros(shape, np.int64)
+            np.add.at(want, at, source.numpy())
+            np.add.at(alone, at, source.numpy())
+            zeros = fl.zeros((), dtype=fl.int64).expand(shape)
+            for given in (source, spaced):
+                got = x.scatter_add(dim, ints(index), given)
+                np.testing.assert_array_equal(got.numpy(), want)
+                got = zeros.scatter_add(dim, ints(index), given)
+                np.testing.assert_array_equal(got.numpy(), alone)
+            got = x.scatter(dim, ints(index), -100)
+            want = x.numpy().copy()
+            want[at] = -100
+            np.testing.assert_array_equal(got.numpy(), want)
+    finally:
+        fl.set_num_threads(before)

@@ -22,6 +22,10 @@ TensorRef index(Tensor& input, const std::vector<Tensor*>& indices);
 TensorRef take(Tensor& input, Tensor& index);
 TensorRef masked_select(Tensor& input, Tensor& mask);
 
+/// scatter and scatter_add
+TensorRef scatter(Called op, Tensor& self, int64_t dim, Tensor& index, Tensor& src,
+                  Combine combine);
+
 // These write into self and return it.
 
 /// scatter_, scatter_add_ and scatter_reduce_
@@ -34,6 +38,10 @@ Tensor& index_put_(Tensor& self, std::vector<Tensor*> indices, Tensor& values, b
 Tensor& put_(Tensor& self, Tensor& index, Tensor& source, bool accumulate);
 Tensor& masked_scatter_(Tensor& self, Tensor& mask, Tensor& source);
 
+consteval auto scattered(const char* name) {
+  return declare<scatter>(name, "self, dim, index, src, combine",
+                          "A copy of self with src written to it at index along dim.");
+}
 consteval auto scattering(const char* name) {
   return declare<scatter_>(name, "self, dim, index, src, combine, include_self",
                            "Writes src to self at index along dim.");
@@ -51,6 +59,8 @@ inline constexpr std::tuple index_functions{
     declare<index>("index", "input, indices", nullptr, Mixing::indices),
     declare<take>("take", "input, index"),
     declare<masked_select>("masked_select", "input, mask"),
+    scattered("scatter"),
+    scattered("scatter_add"),
     scattering("scatter_"),
     scattering("scatter_add_"),
     scattering("scatter_reduce_"),

@@ -9,26 +9,33 @@
 
 namespace flambeau::raw {
 
-/// scatter_(operator_name, self, dim, index, src, combine, include_self)
-Tensor& scatter_(Called op, Tensor& self, int64_t given_dim, Tensor& given_index, Tensor& src,
-                 Combine combine, bool include_self) {
+/// Checks what scatter and scatter_ take; returns dim counted from the first.
+static int check_scatter(const char* op, Tensor& self, int64_t given_dim, Tensor& index,
+                         Tensor& src) {
   int dim = wrap_dim(given_dim, self.ndim, op);
-  TensorRef index = places(given_index, op);
-  if (index->numel == 0) return self;
+  if (index.numel == 0) return dim;
   for (const auto& [tensor, role] : {std::pair{&self, "self"}, std::pair{&src, "src"}})
-    check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index->ndim), [&] {
-      return message(op, ": index ", shape(*index), " has ", int{index->ndim}, " dims, but ", role,
+    check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index.ndim), [&] {
+      return message(op, ": index ", shape(index), " has ", int{index.ndim}, " dims, but ", role,
                      " ", shape(*tensor), " has ", int{tensor->ndim}, ". They must be equal.");
     });
   check_same_dtype(self, src, op, "src");
-  for (int d = 0; d < index->ndim; ++d) {
-    check((d == dim || index->sizes[d] <= size_at(self, d)) && index->sizes[d] <= size_at(src, d),
+  for (int d = 0; d < index.ndim; ++d) {
+    check((d == dim || index.sizes[d] <= size_at(self, d)) && index.sizes[d] <= size_at(src, d),
           [&] {
-            return message(op, ": index ", shape(*index), " is larger than src ", shape(src),
+            return message(op, ": index ", shape(index), " is larger than src ", shape(src),
                            ", or than self ", shape(self), " in a dim other than ", dim,
                            ". It must fit into both.");
           });
   }
+  return dim;
+}
+
+Tensor& scatter_(Called op, Tensor& self, int64_t given_dim, Tensor& given_index, Tensor& src,
+                 Combine combine, bool include_self) {
+  TensorRef index = places(given_index, op);
+  int dim = check_scatter(op, self, given_dim, *index, src);
+  if (index->numel == 0) return self;
   check_writable(self, op);
   TensorRef apart_src = disjoint(src, self, op, "src");
   TensorRef apart_index = disjoint(*index, self, op, "index");
@@ -39,6 +46,32 @@ Tensor& scatter_(Called op, Tensor& self, int64_t given_dim, Tensor& given_index
   }
   self.bump_version(op);
   return self;
+}
+
+/// Whether every element of t is one number of zero bytes.
+static bool is_zero_expanded(Tensor& t) {
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.strides[d] != 0 && t.sizes[d] != 1) return false;
+  const char* bytes = t.as<char>();
+  return std::all_of(bytes, bytes + itemsize(t.dtype), [](char byte) { return byte == 0; });
+}
+
+TensorRef scatter(Called op, Tensor& self, int64_t given_dim, Tensor& given_index, Tensor& src,
+                  Combine combine) {
+  TensorRef index = places(given_index, op);
+  int dim = check_scatter(op, self, given_dim, *index, src);
+  if (self.is_meta() || index->numel == 0) return clone(self);
+  const bool zeros = self.numel > 0 && is_zero_expanded(self);
+  if (self.ndim == 0 || !index->contiguous || !(zeros || self.contiguous)) {
+    TensorRef out = clone(self);
+    scatter_(op, *out, dim, *index, src, combine, true);
+    return out;
+  }
+  TensorRef out = empty(sizes_of(self), self.dtype);
+  Strided to = out->strided(), at = index->strided(), from = src.strided();
+  LongWork unlocked(out->numel > grain);
+  scatter_copy(op, to, zeros ? nullptr : self.data(), dim, at, from, combine);
+  return out;
 }
 
 /// index_write_(self, dim, index, source, combine, include_self)

@@ -10,7 +10,18 @@ namespace flambeau {
 
 namespace {
 
-/// Rows of `nbytes`, one for each index; with a constant length each is a few moves.
+/// How far ahead of the reader lines are asked for.
+constexpr int64_t fetched_bytes = 2048;
+
+/// Asks for the lines of [from, from + nbytes), which are read soon.
+inline void fetch(const void* from, int64_t nbytes) {
+  constexpr int64_t line = 64;
+  for (int64_t at = 0; at < nbytes; at += line)
+    __builtin_prefetch(static_cast<const char*>(from) + at);
+}
+
+/// Rows of `nbytes`, one for each index; with a constant length each is a few moves. The first
+/// lines of a row are asked for some rows ahead: nothing else can tell where it lies.
 template <class Item, class Length>
 void copy_rows(const Strided& out, const Strided& self, const Cells& cells, const Walk<3>& walk,
                Length nbytes) {
@@ -21,32 +32,38 @@ void copy_rows(const Strided& out, const Strided& self, const Cells& cells, cons
                     Item* to = out.as<Item>();
                     const Item* from = self.as<Item>();
                     const int64_t* index = cells.index;
-                    for (int64_t r = begin; r < end; ++r)
-                      std::memcpy(to + r * out_step,
-                                  from + r * self_step + index[r * index_step] * step, nbytes);
+                    auto row = [&](int64_t r) {
+                      return from + r * self_step + index[r * index_step] * step;
+                    };
+                    constexpr int64_t ahead = 8, most_fetched = 256;
+                    const int64_t fetched = std::min<int64_t>(nbytes, most_fetched);
+                    for (int64_t r = begin; r < end; ++r) {
+                      if (r + ahead < end) fetch(row(r + ahead), fetched);
+                      std::memcpy(to + r * out_step, row(r), nbytes);
+                    }
                   });
 }
 
 template <int64_t n>
-using Bytes = std::integral_constant<int64_t, n>;
+using Constant = std::integral_constant<int64_t, n>;
 
 template <class Item>
 void copy_rows(const Strided& out, const Strided& self, const Cells& cells, const Walk<3>& walk) {
   auto copy = [&](auto nbytes) { copy_rows<Item>(out, self, cells, walk, nbytes); };
   int64_t nbytes = walk.size(1) * static_cast<int64_t>(sizeof(Item));
   switch (nbytes) {
-    case 8: return copy(Bytes<8>());
-    case 16: return copy(Bytes<16>());
-    case 32: return copy(Bytes<32>());
-    case 64: return copy(Bytes<64>());
-    case 128: return copy(Bytes<128>());
+    case 8: return copy(Constant<8>());
+    case 16: return copy(Constant<16>());
+    case 32: return copy(Constant<32>());
+    case 64: return copy(Constant<64>());
+    case 128: return copy(Constant<128>());
     default: return copy(static_cast<size_t>(nbytes));
   }
 }
 
 /// Four at a time: of one at a time the speed hung on where the loop lay in memory, by a third.
-template <class Item, class Step>
-void pick(Item* to, const Item* from, const int64_t* index, int64_t n, Step step) {
+template <class Item, class Length, class Step>
+void pick(Item* to, const Item* from, const int64_t* index, Length n, Step step) {
   int64_t i = 0;
   for (; i + 4 <= n; i += 4) {
     Item a = from[index[i] * step], b = from[index[i + 1] * step], c = from[index[i + 2] * step],
@@ -78,7 +95,7 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
           for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
       } else if (out_step == 1 && self_step == 0 && index_step == 1) {
         if (cells.step == 1)
-          pick(to, from, index, n, std::integral_constant<int64_t, 1>());
+          pick(to, from, index, n, Constant<1>());
         else
           pick(to, from, index, n, cells.step);
       } else {
@@ -90,26 +107,39 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
 }
 
 /// Rows of `length` that lie behind one another in out and index (the last may be shorter), each of
-/// which names cells of one row of self: the indices are looked at while they are in the nearest
-/// cache. False where one is bad.
-template <class Item>
+/// which names cells of one row of self. Some hundred indices at a time are looked at and then
+/// used, while they are in the nearest cache. False where one is bad.
+template <class Item, class Length>
 static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64_t numel,
-                        int64_t length, int64_t self_step, int64_t step, int64_t size) {
+                        Length length, int64_t self_step, int64_t step, int64_t size) {
   std::atomic<bool> ok{true};
-  const int64_t grain = std::max<int64_t>(1, walk_grain / 4 / length);
-  parallel_ranges(ceil_div(numel, length), grain, [&](int64_t begin, int64_t end) {
-    const int64_t last = std::min(numel, end * length);
-    if (any_outside(index + begin * length, last - begin * length, size))
-      return ok.store(false, std::memory_order_relaxed);
-    for (int64_t r = begin, at = begin * length; at < last; ++r, at += length) {
-      const Item* from = self + r * self_step;
-      const int64_t n = std::min(length, last - at);
-      if (step == 1)
-        pick(out + at, from, index + at, n, std::integral_constant<int64_t, 1>());
-      else
-        pick(out + at, from, index + at, n, step);
-    }
-  });
+  constexpr int64_t at_once = 512;
+  const int64_t rows = ceil_div(numel, length);
+  const int64_t some = std::max<int64_t>(1, at_once / length);
+  // Cells of a row are read in any order, which the hardware does not foresee.
+  const bool fetches = step == 1 && self_step == size && size <= 2 * length;
+  const int64_t row_bytes = size * int64_t{sizeof(Item)};
+  const int64_t ahead = fetches ? ceil_div(fetched_bytes, row_bytes) : 0;
+  parallel_ranges(
+      rows, std::max<int64_t>(1, walk_grain / 4 / length), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end;) {
+          const int64_t stop = std::min(end, r + some);
+          const int64_t last = std::min<int64_t>(numel, stop * length);
+          int64_t at = r * length;
+          if (any_outside(index + at, last - at, size))
+            return ok.store(false, std::memory_order_relaxed);
+          for (; r < stop; ++r, at += length) {
+            const Item* from = self + r * self_step;
+            if (fetches && r + ahead < rows) fetch(from + ahead * self_step, row_bytes);
+            if (step != 1)
+              pick(out + at, from, index + at, std::min<int64_t>(length, last - at), step);
+            else if (last - at >= length)
+              pick(out + at, from, index + at, length, Constant<1>());
+            else
+              pick(out + at, from, index + at, last - at, Constant<1>());
+          }
+        }
+      });
   return ok;
 }
 
@@ -125,10 +155,19 @@ void gather(const Strided& out, const Strided& self, int dim, const Strided& ind
       walk.stride(n - 1, 1) == 0) {
     bool ok = false;
     with_item_type(itemsize(self.dtype), [&]<class Item>() {
-      // one long row is cut anywhere
-      ok = gather_rows(out.as<Item>(), self.as<const Item>(), cells.index, walk.numel(),
-                       n == 2 ? length : std::min(length, walk_grain / 4),
-                       n == 2 ? walk.stride(0, 1) : 0, cells.step, self.sizes[dim]);
+      auto rows = [&](auto length) {
+        ok = gather_rows(out.as<Item>(), self.as<const Item>(), cells.index, walk.numel(), length,
+                         n == 2 ? walk.stride(0, 1) : 0, cells.step, self.sizes[dim]);
+      };
+      // Short rows are a few moves each; one long row is cut anywhere.
+      if (n == 2 && length == 2)
+        rows(Constant<2>());
+      else if (n == 2 && length == 4)
+        rows(Constant<4>());
+      else if (n == 2 && length == 8)
+        rows(Constant<8>());
+      else
+        rows(n == 2 ? length : std::min(length, walk_grain / 4));
     });
     if (ok) return;
   }

@@ -1,10 +1,12 @@
 #include "kernels/index/scatter.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <limits>
 
 #include "kernels/elements/arithmetic.h"
+#include "kernels/elements/copy.h"
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
 
@@ -245,6 +247,77 @@ void write_cells(const Strided& self, const Cells& cells, const Strided& source,
 void scatter(const char* op, const Strided& self, int dim, const Strided& index,
              const Strided& source, Combine combine, bool include_self) {
   write_cells(self, Cells::along(op, self, dim, index), source, combine, include_self);
+}
+
+/// The operands of a scatter by slices: dims [0, lead) of each are one, by which slices are
+/// counted.
+struct Slices {
+  int lead = 0;
+  int64_t count = 1;
+
+  Slices(const Strided& out, int dim, const Strided& index, const Strided& source) {
+    auto steps_evenly = [&](const Strided& t, int d) {
+      return d == 0 || t.strides[d - 1] == t.strides[d] * t.sizes[d];
+    };
+    while (lead < dim && index.sizes[lead] == out.sizes[lead] &&
+           source.sizes[lead] == out.sizes[lead] && steps_evenly(index, lead) &&
+           steps_evenly(source, lead))
+      count *= out.sizes[lead++];
+  }
+};
+
+/// Slices [begin, end) of a tensor, as a view of its own.
+class Part {
+ public:
+  Part(const Strided& t, const Slices& slices, int64_t begin, int64_t end) {
+    int n = 0;
+    auto append = [&](int64_t size, int64_t stride) {
+      sizes_[n] = size;
+      strides_[n++] = stride;
+    };
+    if (slices.lead > 0) append(end - begin, t.strides[slices.lead - 1]);
+    for (int d = slices.lead; d < t.ndim; ++d) append(t.sizes[d], t.strides[d]);
+    const int64_t first = slices.lead > 0 ? begin * strides_[0] : 0;
+    view_ = {static_cast<char*>(t.data) + first * itemsize(t.dtype), t.dtype, n, sizes_, strides_};
+  }
+  Part(const Part&) = delete;
+  const Strided& view() const { return view_; }
+
+ private:
+  int64_t sizes_[max_ndim], strides_[max_ndim];
+  Strided view_;
+};
+
+void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
+                  const Strided& index, const Strided& source, Combine combine) {
+  const Slices slices(out, dim, index, source);
+  const int64_t each = out.numel() / slices.count, named = index.numel() / slices.count;
+  const int64_t size = itemsize(out.dtype);
+  auto begin_with = [&](int64_t begin, int64_t end) {
+    char* to = out.as<char>() + begin * each * size;
+    const int64_t n_bytes = (end - begin) * each * size;
+    if (base)
+      copy_memory(to, static_cast<const char*>(base) + begin * each * size, n_bytes);
+    else
+      fill_memory(to, 0, n_bytes);
+  };
+  // What a thread does at a time should stay in a cache of its own.
+  const int64_t grain = walk_grain / 4 / std::max<int64_t>(1, std::max(each, named));
+  if (grain == 0 || slices.count == 1) {
+    begin_with(0, slices.count);
+    return scatter(op, out, dim, index, source, combine);
+  }
+  std::atomic<bool> ok{true};
+  parallel_ranges(slices.count, grain, [&](int64_t begin, int64_t end) {
+    if (any_outside(index.as<int64_t>() + begin * named, (end - begin) * named, out.sizes[dim]))
+      return ok.store(false, std::memory_order_relaxed);
+    begin_with(begin, end);
+    const Part to(out, slices, begin, end), at(index, slices, begin, end),
+        from(source, slices, begin, end);
+    write_cells(to.view(), Cells::along_unchecked(to.view(), dim - slices.lead + 1, at.view()),
+                from.view(), combine, true);
+  });
+  if (!ok) check_indices(op, index, out.sizes[dim], false, nullptr, dim);
 }
 
 void index_write(const char* op, const Strided& self, int dim, const Strided& index,

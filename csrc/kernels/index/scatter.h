@@ -16,6 +16,10 @@ void write_cells(const Strided& self, const Cells& cells, const Strided& source,
 
 void scatter(const char* op, const Strided& self, int dim, const Strided& index,
              const Strided& source, Combine combine, bool include_self = true);
+/// out = base, or zeros where that is null, and then scatter(): slice by slice where it can, so
+/// that each is in cache still when it is written to. Out and index are contiguous, base is as out.
+void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
+                  const Strided& index, const Strided& source, Combine combine);
 /// self[:, index[j], :] = combine(itself, source[:, j, :]).
 void index_write(const char* op, const Strided& self, int dim, const Strided& index,
                  const Strided& source, Combine combine, bool include_self = true);

@@ -341,6 +341,11 @@ def _(input, dim, index, src, combine, include_self):
     return _written(input, value, is_own, levels)
 
 
+@rule(indexing.scatter, indexing.scatter_add)
+def _(input, dim, index, src, combine):
+    return indexing.scatter_reduce_(input.clone(), dim, index, src, combine, True)
+
+
 @rule(indexing.index_add_, indexing.index_copy_, indexing.index_fill_, indexing.index_reduce_)
 def _(input, dim, index, source, combine, include_self):
     levels = joint_levels(input, index, source)

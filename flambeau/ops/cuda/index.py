@@ -357,6 +357,11 @@ def put_(self, index, source, accumulate):
     return self
 
 
+@rule("scatter", "scatter_add")
+def scatter(self, dim, index, src, combine):
+    return scatter_(self.clone(), dim, index, src, combine, True)
+
+
 @rule("masked_scatter_")
 def masked_scatter_(self, mask, source):
     on_meta(_raw.masked_scatter_, self, mask, source)
