@@ -75,6 +75,8 @@ class Size(tuple):
     __slots__ = ()
 
     def __new__(cls, iterable=()):
+        if type(iterable) is cls:
+            return iterable
         return tuple.__new__(cls, map(operator.index, listed(iterable)))
 
     def numel(self):

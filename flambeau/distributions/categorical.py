@@ -36,14 +36,16 @@ class Categorical(Distribution):
             )
         if probs is not None:
             self.probs = probs / probs.sum(-1, keepdim=True)
+        elif logits.is_floating_point():
+            self.logits = logits.log_softmax(-1)
         else:
             self.logits = logits - logits.logsumexp(dim=-1, keepdim=True)
         super().__init__(given.shape[:-1], validate_args=validate_args)
 
     @property
     def _param(self):
-        """The one that was given."""
-        return next(iter(self._tensors.values()))
+        """The one that was given, or both are known."""
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
     @property
     def _num_events(self):
@@ -83,17 +85,17 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape=()):
         sample_shape = flambeau.Size(sample_shape)
-        with flambeau.no_grad():
-            rows = self.probs.reshape(-1, self._num_events)
-            drawn = flambeau.multinomial(rows, sample_shape.numel(), True)  # (B, samples)
-            return drawn.T.reshape(self._extended_shape(sample_shape))
+        rows = self.probs.detach().reshape(-1, self._num_events)
+        drawn = flambeau.multinomial(rows, sample_shape.numel(), True)  # (B, samples)
+        return drawn.T.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value):
         self._validate_sample(value)
-        value = value.long().unsqueeze(-1)
-        shape = common_shape("Categorical.log_prob", value.shape[:-1], self.logits.shape[:-1])
-        logits = self.logits.expand((*shape, self._num_events))
-        return logits.gather(-1, value.expand((*shape, 1))).squeeze(-1)
+        value, logits = value.long(), self.logits
+        if value.shape != (batch := logits.shape[:-1]):
+            shape = common_shape("Categorical.log_prob", value.shape, batch)
+            logits, value = logits.expand((*shape, self._num_events)), value.expand(shape)
+        return logits.gather(-1, value.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self):
         least = flambeau.finfo(self.logits.dtype).min

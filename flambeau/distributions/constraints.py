@@ -6,6 +6,7 @@ The classes have names of their own, with an underscore, where registries look c
 
 import flambeau
 
+from ..ops.core.arguments import every
 from .utils import borrowed
 
 __all__ = [
@@ -102,7 +103,21 @@ def is_dependent(constraint):
     return isinstance(constraint, _Dependent)
 
 
+def holds(constraint, value):
+    """Whether all of `value` satisfies `constraint`."""
+    while isinstance(constraint, _IndependentConstraint) and value.dim() >= constraint.event_dim:
+        constraint = constraint.base_constraint
+    return every(constraint.check(value))
+
+
 # -- numbers
+
+
+def _whole(value, inside):
+    """`inside` where `value` has no fraction."""
+    if isinstance(value, flambeau.Tensor) and not (value.is_floating_point() or value.is_complex()):
+        return inside
+    return (value % 1 == 0) & inside
 
 
 class _Real(Constraint):
@@ -151,7 +166,7 @@ class _IntegerGreaterThan(_FromBound):
     is_discrete = True
 
     def check(self, value):
-        return (value % 1 == 0) & (value >= self.lower_bound)
+        return _whole(value, value >= self.lower_bound)
 
 
 class _LessThan(Constraint):
@@ -173,7 +188,7 @@ class _IntegerLessThan(_LessThan):
     is_discrete = True
 
     def check(self, value):
-        return (value % 1 == 0) & (value <= self.upper_bound)
+        return _whole(value, value <= self.upper_bound)
 
 
 class _Interval(Constraint):
@@ -202,7 +217,7 @@ class _IntegerInterval(_Interval):
     is_discrete = True
 
     def check(self, value):
-        return (value % 1 == 0) & super().check(value)
+        return _whole(value, super().check(value))
 
 
 # -- vectors

@@ -5,7 +5,6 @@ from operator import attrgetter
 import flambeau
 
 from .. import _core
-from ..ops.core.arguments import every
 from . import constraints
 from .utils import lazy_property, tensors_for
 
@@ -75,7 +74,7 @@ class Distribution:
 
     def _check_parameter(self, name, constraint):
         value = getattr(self, name)
-        if not every(constraint.check(value)):
+        if not constraints.holds(constraint, value):
             raise ValueError(
                 f"{type(self).__name__}: parameter {name} {tuple(value.shape)} does not satisfy "
                 f"{constraint!r}: {value}"
@@ -210,6 +209,19 @@ class Distribution:
             return None
         if not isinstance(value, flambeau.Tensor):
             raise ValueError(f"log_prob: value must be a Tensor, not {type(value).__name__}.")
+        if value.shape != (*self._batch_shape, *self._event_shape):
+            self._check_shape(value)
+        try:
+            support = self.support
+        except NotImplementedError:
+            return self._cannot_check("support")
+        if not constraints.holds(support, value):
+            raise ValueError(
+                f"log_prob: value {tuple(value.shape)} lies outside of the support "
+                f"{support!r} of {self!r}: {value}"
+            )
+
+    def _check_shape(self, value):
         event_dim = len(self._event_shape)
         if value.shape[value.dim() - event_dim :] != self._event_shape:
             raise ValueError(
@@ -222,15 +234,6 @@ class Distribution:
                     f"log_prob: value {tuple(value.shape)} does not broadcast with "
                     f"{tuple(self._extended_shape())}, the batch's and the event's shape."
                 )
-        try:
-            support = self.support
-        except NotImplementedError:
-            return self._cannot_check("support")
-        if not every(support.check(value)):
-            raise ValueError(
-                f"log_prob: value {tuple(value.shape)} lies outside of the support "
-                f"{support!r} of {self!r}: {value}"
-            )
 
     def __repr__(self):
         shown = [

@@ -283,3 +283,29 @@ def test_gradients_of_beta_samples_are_those_of_the_mean():
     sampled = torch.autograd.grad(made.rsample((20000,)).mean(0).sum(), (a, b))
     for got, wanted in zip(sampled, torch.autograd.grad(made.mean.sum(), (a, b)), strict=True):
         assert torch.allclose(got, wanted, rtol=0.15)
+
+
+def test_logits_of_whole_numbers_infinities_and_values_of_more_dims():
+    whole = D.Categorical(logits=torch.tensor([[0, 1], [2, 2]]))
+    exact = np.array([[1 / (1 + math.e), 1 / (1 + 1 / math.e)], [0.5, 0.5]])
+    assert np.allclose(whole.probs.numpy(), exact, rtol=1e-6)
+    told = whole.log_prob(torch.tensor([[0, 0], [1, 1], [0, 1]]))
+    assert np.allclose(told.exp().numpy(), [exact[:, 0], exact[:, 1], [exact[0, 0], 0.5]])
+    assert np.allclose(whole.log_prob(torch.tensor(1)).exp().numpy(), exact[:, 1])
+    never = D.Categorical(logits=torch.tensor([0.0, -math.inf]))
+    assert never.log_prob(torch.tensor([0, 1])).tolist() == [0.0, -math.inf]
+
+
+def test_discrete_supports_take_numbers_of_any_dtype():
+    c = D.constraints
+    for whole, held in (
+        (c.integer_interval(0, 2), [False, True, True, False]),
+        (c.nonnegative_integer, [False, True, True, True]),
+        (c.interval(0, 2), [False, True, True, False]),
+    ):
+        assert whole.check(torch.tensor([-1, 0, 2, 3])).tolist() == held
+        assert whole.check(torch.tensor([-1.0, 0, 2, 3])).tolist() == held
+    assert c.integer_interval(0, 2).check(1.0) is True
+    assert not c.integer_interval(0, 2).check(torch.tensor(0.5))
+    with pytest.raises(ValueError, match="outside of the support"):
+        D.Poisson(torch.tensor(2.0)).log_prob(torch.tensor(0.5))
