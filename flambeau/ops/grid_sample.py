@@ -29,7 +29,8 @@ def sampled(input, grid, mode, padding_mode, align):
     plain = wide.dtype is points.dtype and wide.dtype in (fl.float32, fl.float64)
     fits = plain and max(wide.shape[2:]) <= largest and prod(wide.shape[2:]) < 2**31
     if not fits:
-        return _written_out(input, grid, mode, padding_mode, align)
+        result = _written_out(input, grid, mode, padding_mode, align)
+        return result if result.numel() else result.to(input.dtype)
     return _grid_sample(wide, points, mode, padding_mode, align).to(input.dtype)
 
 

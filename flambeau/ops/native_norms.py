@@ -54,13 +54,14 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps) -> tuple:
     if input.shape[:2] == (N, C) and group_norm.takes(input, weight, bias):
         result = group_norm.normalized(input, group, weight, bias, eps)
         return result, *_like(input, weight, mean.squeeze(2), rstd.squeeze(2))
-    result = ((blocks - mean) * rstd).reshape(input.shape)
-    shape = (1, C) + (1,) * (input.dim() - 2)
+    result = ((blocks - mean) * rstd).reshape(N, C, HxW)
     if weight is not None:
-        result = affine(result, weight.reshape(shape), 0.0)
+        result = affine(result, weight.reshape(1, C, 1), 0.0)
     if bias is not None:
-        result = result + bias.reshape(shape)
-    return result.to(input.dtype), *_like(input, weight, mean.squeeze(2), rstd.squeeze(2))
+        result = result + bias.reshape(1, C, 1)
+    return result.reshape(input.shape).to(input.dtype), *_like(
+        input, weight, mean.squeeze(2), rstd.squeeze(2)
+    )
 
 
 @composite(method=False, out=False)

@@ -192,3 +192,21 @@ def test_infinities_go_by_the_definition(n):
 
 def test_a_signal_of_many_infinities_does_not_take_long():
     assert torch.fft.fft(torch.full((200_000,), float("nan"))).isnan().any()
+
+
+@pytest.mark.parametrize("n", [4, 7, 10, 17])
+def test_points_near_the_end_of_the_range_keep_double_precision(n):
+    signal = np.random.default_rng(n).standard_normal(n).astype(np.float32)
+    signal[:3] = 3e38, 2, -3e38
+    want = np.fft.fft(signal.astype(np.float64))
+    for ours in (torch.fft.fft(torch.tensor(signal)), torch.fft.rfft(torch.tensor(signal))):
+        exact = want[: len(ours)]
+        fits = np.abs(exact.real) < 3.3e38
+        close = np.isclose(ours.numpy().real, exact.real, rtol=1e-7, atol=1e24)
+        assert fits.any() and close[fits].all()
+
+
+def test_an_infinity_leaves_real_coefficients_real():
+    signal = torch.randn(6)
+    signal[2] = float("inf")
+    assert torch.fft.fft(signal)[[0, 3]].imag.tolist() == [0, 0]

@@ -30,6 +30,15 @@ def test_group_norm_and_its_gradients():
     assert gradcheck(run, (x, w))
 
 
+def test_group_norm_keeps_the_shape_of_its_input():
+    x, weight = torch.from_numpy(X), torch.arange(1.0, 11.0, dtype=torch.float64)
+    want = torch.native_group_norm(x.reshape(3, 10, 2), weight, weight, 3, 10, 2, 5, 1e-5)[0]
+    ours = torch.native_group_norm(x, weight, weight, 3, 10, 2, 5, 1e-5)[0]
+    np.testing.assert_allclose(ours.numpy(), want.reshape(x.shape).numpy(), rtol=1e-12)
+    empty = torch.native_group_norm(torch.zeros(0, 1), torch.ones(2), None, 0, 2, 1, 1, 1e-5)
+    assert empty[0].shape == (0, 1)
+
+
 def test_attached_constants_have_zero_gradients():
     x = torch.ones(2, 3, requires_grad=True)
     value = attached(torch.ones(4), x)

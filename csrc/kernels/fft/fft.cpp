@@ -174,19 +174,19 @@ void one_by_one(const FourierShape& shape, const T* in, int parts_in, int64_t n_
 template <class T>
 static void run_complex(const FourierShape& shape, const T* in, T* out, T scale, bool inverse,
                         InfiniteSeen& seen) {
-  const int64_t n = shape.n;
+  const int64_t n = shape.n, first = InfiniteSeen::points_of(n);
   auto plan = fourier_plan<T>(n);
   Signals<T> signals(shape);
   if (goes_together(*plan, signals, shape.inner == 1))
     return for_groups(signals, n_held(*plan), [&](int64_t group, T* data, T* spare) {
       signals.load(group, in, n, 2, scale, inverse, data);
       T* result = together(*plan, data, spare);
-      seen.look(result, 2 * fourier_kernels<T>().lanes);
+      seen.look(result, 2 * first * fourier_kernels<T>().lanes);
       signals.store(group, result, n, 2, inverse, out);
     });
   one_by_one(shape, in, 2, n, out, 2, n, [&](const T* from, T* to) {
     transform_row(*plan, from, to, scale, inverse);
-    seen.look(to, 2);
+    seen.look(to, 2 * first);
   });
 }
 
@@ -196,8 +196,8 @@ bool fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inver
   run_complex(shape, in, out, scale, inverse, seen);
   if (!seen || in == out) return bool{seen};
   const FourierForm form{shape.n, 2, shape.n, 2};
-  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const T* from, T* to) {
-    run_complex({1, shape.n, 1}, from, to, scale, inverse, seen);
+  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const double* from, double* to) {
+    run_complex({1, shape.n, 1}, from, to, double{scale}, inverse, seen);
   });
   return true;
 }
@@ -205,7 +205,7 @@ bool fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inver
 template <class T>
 static void run_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse,
                      InfiniteSeen& seen) {
-  const int64_t n = shape.n, half = n / 2;
+  const int64_t n = shape.n, half = n / 2, first = InfiniteSeen::points_of(half + 1);
   const T sign = inverse ? T(-1) : T(1);
   const bool even = n % 2 == 0;
   auto plan = fourier_plan<T>(even ? half : n);
@@ -213,7 +213,7 @@ static void run_real(const FourierShape& shape, const T* in, T* out, T scale, bo
   if (!goes_together(*plan, signals, false))
     return one_by_one(shape, in, 1, n, out, 2, half + 1, [&](const T* from, T* to) {
       real_row(n, from, to, scale, sign);
-      seen.look(to, 1);
+      seen.look(to, 2 * first);
     });
   const auto& kernels = fourier_kernels<T>();
   const int lanes = kernels.lanes;
@@ -231,7 +231,7 @@ static void run_real(const FourierShape& shape, const T* in, T* out, T scale, bo
     else if (inverse)
       for (int64_t k = 0; k <= half; ++k)
         for (int l = 0; l < lanes; ++l) result[(2 * k + 1) * lanes + l] *= sign;
-    seen.look(result, lanes);
+    seen.look(result, 2 * first * lanes);
     signals.store(group, result, half + 1, 2, false, out);
   });
 }
@@ -242,15 +242,15 @@ void fourier_real(const FourierShape& shape, const T* in, T* out, T scale, bool 
   run_real(shape, in, out, scale, inverse, seen);
   if (!seen) return;
   const FourierForm form{shape.n, 1, shape.n / 2 + 1, 2};
-  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const T* from, T* to) {
-    run_real({1, shape.n, 1}, from, to, scale, inverse, seen);
+  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const double* from, double* to) {
+    run_real({1, shape.n, 1}, from, to, double{scale}, inverse, seen);
   });
 }
 
 template <class T>
 static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse,
                         InfiniteSeen& seen) {
-  const int64_t n = shape.n, half = n / 2;
+  const int64_t n = shape.n, half = n / 2, first = InfiniteSeen::points_of(n);
   const T sign = inverse ? T(1) : T(-1);
   const bool even = n % 2 == 0;
   auto plan = fourier_plan<T>(even ? half : n);
@@ -258,7 +258,7 @@ static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale,
   if (!goes_together(*plan, signals, false))
     return one_by_one(shape, in, 2, half + 1, out, 1, n, [&](const T* from, T* to) {
       real_row_inverse(n, from, to, scale, sign);
-      seen.look(to, std::min<int64_t>(n, 2));
+      seen.look(to, first);
     });
   const auto& kernels = fourier_kernels<T>();
   const int lanes = kernels.lanes;
@@ -284,7 +284,7 @@ static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale,
     T* result = together(*plan, data, spare);
     for (int64_t j = 0; j < n; ++j)
       std::copy_n(result + (2 * j + 1) * lanes, lanes, result + j * lanes);
-    seen.look(result, std::min<int64_t>(n, 2) * lanes);
+    seen.look(result, first * lanes);
     signals.store(group, result, n, 1, false, out);
   });
 }
@@ -297,8 +297,8 @@ void fourier_to_real(const FourierShape& shape, const T* in, T* out, T scale, bo
   // The first coefficient and the last of an even size are real: what else is there is left out.
   const int64_t n = shape.n, half = n / 2;
   const FourierForm form{half + 1, 2, n, 1};
-  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const T* from, T* to) {
-    run_to_real({1, n, 1}, from, to, scale, inverse, seen);
+  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const double* from, double* to) {
+    run_to_real({1, n, 1}, from, to, double{scale}, inverse, seen);
   });
 }
 

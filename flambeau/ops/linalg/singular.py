@@ -11,6 +11,7 @@ from . import lapack
 from .spectra import (
     _NO_CONVERGENCE,
     _any_nonzero,
+    _WIDER,
     _check_phase,
     _differences,
     _off_diagonal,
@@ -21,6 +22,13 @@ from .spectra import (
 _SvdResult = lazy_result_type("linalg_svd", "U S Vh")
 _OldSvdResult = lazy_result_type("svd", "U S V")
 _LstsqResult = lazy_result_type("linalg_lstsq", "solution residuals rank singular_values")
+_MOST_WIDE = 640  # rows or columns; beyond it the time of double precision counts
+
+
+def _widened(A, *others):
+    """These matrices in double precision, where A is of single precision and not too large."""
+    wide = _WIDER.get(A.dtype) if min(A.shape[-2:]) <= _MOST_WIDE else None
+    return (A, *others) if wide is None else [t.to(wide) for t in (A, *others)]
 
 
 def _decomposed(operator, A, full=False, vectors=True):
@@ -92,22 +100,16 @@ def _svd_backward(U, S, Vh, grad_U, grad_S, grad_V):
     return result
 
 
-# The slope wants the vectors of close singular values apart, which single precision mixes.
-_WIDER = {fl.float32: fl.float64, fl.complex64: fl.complex128}
-_MOST_WIDE = 640  # beyond it the time counts
-
-
 @primitive(method=False, function=False)
 def _singular_values(ctx, A):
     """Only S of the singular value decomposition; its derivative is diag(U^H dA V)."""
     if not ctx.needs_input_grad[0]:
         return _decomposed("linalg.svdvals", A, vectors=False)[1]
-    wide = _WIDER.get(A.dtype) if min(A.shape[-2:]) <= _MOST_WIDE else None
-    parts = _decomposed("linalg.svdvals", A if wide is None else A.to(wide))
-    U, S, Vh = parts
+    # The slope wants the vectors of close singular values apart, which single precision mixes.
+    U, S, Vh = _decomposed("linalg.svdvals", *_widened(A))
     ctx.save_for_backward(A)
     ctx.vectors = U.to(A.dtype), Vh.to(A.dtype)
-    return S if wide is None else S.to(A.dtype.to_real())
+    return S.to(A.dtype.to_real())
 
 
 @_singular_values.derivative
@@ -260,9 +262,11 @@ def _least_squares(ctx, A, B, rtol, full):
 @_least_squares.derivative
 def _(ctx, grad_output, _):
     A, B = ctx.saved
+    dtype = A.dtype
+    A, B, grad_output = _widened(A, B, grad_output)  # the slope has the square of A's condition
     inverse = _pseudo_inverse(A, None, ctx.rtol, False)
     grad_A = _pseudo_inverse_gradient(A, inverse, grad_output @ B.mH)
-    return grad_A, inverse.mH @ grad_output, None, None
+    return grad_A.to(dtype), (inverse.mH @ grad_output).to(dtype), None, None
 
 
 @composite(name="pinv", namespaces=("linalg",), method=False)
@@ -370,7 +374,8 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     finite = None if all_finite else _finite(A) & _finite(right)
     scaled, power = _within_range(right)
     if driver in ("gelsd", "gelss"):
-        solution = linalg_pinv(A, rtol=rtol) @ scaled
+        wide, target = _widened(A, scaled)
+        solution = (linalg_pinv(wide, rtol=rtol) @ target).to(A.dtype)
         values = linalg_svdvals(A.detach())
         rank = (values > rtol * values[..., :1]).sum(-1)
     else:

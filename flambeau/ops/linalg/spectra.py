@@ -183,6 +183,9 @@ def linalg_eigvals(A):
 # approximation", Mathematics 7 (2019) 1174, table 1.
 _LARGEST_NORM = {fl.float32: 3.01, fl.float64: 1.09}
 _TERMS, _POWERS = 18, 5  # the powers that are kept of A
+# Squaring loses digits in proportion to the norm: larger matrices of single precision are squared in double.
+_MOST_SINGLE = 64
+_WIDER = {fl.float32: fl.float64, fl.complex64: fl.complex128}
 
 
 def _series(A):
@@ -229,6 +232,8 @@ def _matrix_exp(operator, A):
         A = A * fl.where(bad, math.nan, 1.0).to(A.dtype)[..., None, None]
         norms = norms.masked_fill(bad, 0)
         norm = _largest(norms)
+    if norm > _MOST_SINGLE and A.dtype in _WIDER:
+        return _matrix_exp(operator, A.to(_WIDER[A.dtype])).to(A.dtype)
     limit = _LARGEST_NORM[A.dtype.to_real()]
     squarings = max(0, math.ceil(math.log2(norm / limit))) if 0 < norm < math.inf else 0
     if _core._unbatch(norms)[0].dim() == 0:

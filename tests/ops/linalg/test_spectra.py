@@ -96,6 +96,33 @@ def test_matrix_exp(agrees, random):
     assert gradcheck(flambeau.matrix_exp, (random(2, 2).requires_grad_(),))
 
 
+def test_matrix_exp_of_large_matrices(agrees):
+    import scipy.linalg
+
+    rates = numpy.random.default_rng(0).uniform(20, 60, (5, 5))
+    numpy.fill_diagonal(rates, 0)
+    rates -= numpy.diag(rates.sum(1))  # of a Markov chain
+    A = flambeau.tensor(rates.astype("float32"), requires_grad=True)
+    want = scipy.linalg.expm(A.detach().double().numpy())
+    numpy.testing.assert_allclose(flambeau.matrix_exp(A).detach().numpy(), want, rtol=1e-6)
+    grown = (A.detach().abs() * 2).requires_grad_()
+    flambeau.matrix_exp(grown).sum().backward()
+    assert grown.grad.isposinf().all()
+
+
+@pytest.mark.parametrize("driver", ["gels", "gelsy", "gelsd"])
+def test_gradients_of_least_squares_keep_their_digits(driver):
+    rng = numpy.random.default_rng(0)
+    A = flambeau.tensor(rng.uniform(1, 1.001, (40, 3)).astype("float32"))  # condition 5e3
+    B = flambeau.tensor(rng.standard_normal((40, 2)).astype("float32"))
+    grads = []
+    for dtype in (flambeau.float32, flambeau.float64):
+        x = A.to(dtype).clone().requires_grad_()
+        linalg.lstsq(x, B.to(dtype), driver=driver, rcond=1e-6).solution.sum().backward()
+        grads.append(x.grad.numpy())
+    numpy.testing.assert_allclose(grads[0], grads[1], rtol=2e-3, atol=1e-6 * abs(grads[1]).max())
+
+
 def test_nuclear_and_spectral_norms(agrees, random):
     A = random(3, 4)
     for order in ("nuc", 2, -2):
