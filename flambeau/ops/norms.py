@@ -110,6 +110,19 @@ _norm_slope = make_pointwise(
 )
 
 
+@primitive(method=False, function=False)
+def _size(ctx, x):
+    """abs(x), the norm of one number; as that of many it has no slope at infinity and NaN."""
+    ctx.save_for_backward(x)
+    return x.abs()
+
+
+@_size.derivative
+def _(ctx, grad_output):
+    (x,) = ctx.saved
+    return fl.where(x.isfinite(), x.sgn(), math.nan) * grad_output
+
+
 def _vector_norm(operator, x, ord, dim, keepdim):
     """The ord-norm over dims `dim` of floating x; None is all of them."""
     if isinstance(ord, str):
@@ -118,7 +131,10 @@ def _vector_norm(operator, x, ord, dim, keepdim):
     dims = wrap_dims(None if is_left_out(dim) else dim, x.dim(), operator)
     if x.dim() == 0 or all(x.size(d) == 1 for d in dims):
         # One number: its size, where powers would be 0 or infinite, also for the order NaN.
-        size = _is_nonzero(x) if ord == 0 else x.abs()
+        if ord == 0:
+            size = _is_nonzero(x)
+        else:
+            size = x.abs() if ord == 1 or math.isinf(ord) else _size(x)
         return (
             size if keepdim else size.reshape([n for d, n in enumerate(x.shape) if d not in dims])
         )

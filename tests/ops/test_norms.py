@@ -101,3 +101,12 @@ def test_orders_that_are_no_norms():
         with pytest.raises(RuntimeError, match="is no norm of matrices"):
             flambeau.linalg.cond(A, order)
     assert flambeau.linalg.cond(flambeau.zeros(2, 2), "nuc") == float("inf")
+
+
+@pytest.mark.parametrize("p", [2, 3])
+@pytest.mark.parametrize("shape", [(), (1,), (2,)])
+def test_a_norm_has_no_slope_at_infinity(p, shape):
+    for odd in (inf, -inf, math.nan):
+        x = flambeau.full(shape, odd, requires_grad=True)
+        flambeau.linalg.vector_norm(x, p).backward()
+        assert x.grad.isnan().all()

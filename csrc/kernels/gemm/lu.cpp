@@ -60,14 +60,17 @@ template <class T>
     }
     const bool divides = std::abs(pivot) < std::numeric_limits<T>::min();
     const T inverse = T(1) / pivot;
-    T later[panel_width] = {}, here[panel_width] = {};  // the row's rest, and 1 in column j
+    // The row's rest, 1 in column j, and 1 before it: what stands there stays beside NaN, too.
+    T later[panel_width] = {}, here[panel_width] = {}, before[panel_width] = {};
     std::copy(row + j + 1, row + panel_width, later + j + 1);
     here[j] = T(1);
+    std::fill_n(before, j, T(1));
     V rest[parts];
-    decltype(V{} == V{}) is_here[parts];
+    decltype(V{} == V{}) is_here[parts], is_before[parts];
     for (int p = 0; p < parts; ++p) {
       rest[p] = *reinterpret_cast<const V*>(later + p * lanes);
       is_here[p] = *reinterpret_cast<const V*>(here + p * lanes) == T(1);
+      is_before[p] = *reinterpret_cast<const V*>(before + p * lanes) == T(1);
     }
     largest = {0, j + 1};
     const int64_t next = std::min<int64_t>(j + 1, panel_width - 1);
@@ -77,7 +80,8 @@ template <class T>
 #pragma GCC unroll 2
       for (int p = 0; p < parts; ++p) {
         V* place = reinterpret_cast<V*>(to + p * lanes);
-        *place = is_here[p] ? V{} + factor : *place - rest[p] * factor;
+        const V changed = is_here[p] ? V{} + factor : *place - rest[p] * factor;
+        *place = is_before[p] ? *place : changed;
       }
       largest.look(to[next], i);
     }

@@ -10,8 +10,8 @@ from ..core.results import lazy_result_type
 from . import lapack
 from .spectra import (
     _NO_CONVERGENCE,
-    _any_nonzero,
     _WIDER,
+    _any_nonzero,
     _check_phase,
     _differences,
     _off_diagonal,

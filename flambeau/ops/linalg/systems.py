@@ -4,7 +4,7 @@ import math
 
 from ... import _core
 from ..core import operators as fl
-from ..core.arguments import common_shape, some, wrap_dims
+from ..core.arguments import common_shape, every, some, wrap_dims
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
 from . import lapack
@@ -48,6 +48,10 @@ def _(ctx, grad_output, _):
     A, X, LU, pivots = ctx.saved
     if LU is None or fl.is_grad_enabled():
         grad_B, _ = _solve(A.mH, grad_output)
+        if not (fl.is_grad_enabled() or every(grad_B.isfinite())):
+            # An infinite pivot on A's diagonal stands beside it in A.mH: A's own factors go on.
+            LU, pivots, _ = _core._lu(A.conj())
+            grad_B = _core._solve_transposed(LU, pivots, grad_output)
     elif A.dtype.is_complex:
         grad_B = _core._solve_transposed(LU, pivots, grad_output.conj()).conj()
     else:

@@ -180,3 +180,22 @@ def test_a_matrix_broadcast_to_an_empty_batch():
     x, info = flambeau.linalg.solve_ex(flambeau.eye(5), flambeau.ones(2, 0, 5, 3))
     assert x.shape == (2, 0, 5, 3) and info.shape == () and info.item() == 0
     assert flambeau.linalg.solve(flambeau.eye(5), flambeau.ones(2, 0, 5, 3)).shape == (2, 0, 5, 3)
+
+
+def test_nan_stays_in_its_column_of_factors():
+    A = flambeau.rand(200, 5)
+    A[0, 0] = 2
+    A[7:9, 1] = -math.inf
+    LU, _ = linalg.lu_factor(A)
+    assert LU[:, 0].isfinite().all() and LU[:, 1].isnan().any()
+
+
+def test_gradients_beside_an_infinite_pivot():
+    A = flambeau.tensor([[1.0, 2, 3], [0, math.inf, 1], [2, 1, 1]], requires_grad=True)
+    b = flambeau.tensor([1.0, 2, 3], requires_grad=True)
+    x = linalg.solve(A, b)
+    x.sum().backward()
+    # As without the second unknown.
+    rest = linalg.solve(flambeau.tensor([[1.0, 2], [3, 1]]), flambeau.ones(2))
+    assert flambeau.allclose(b.grad[[0, 2]], rest) and b.grad[1] == 0
+    assert x[1] == 0 and A.grad.isfinite().all()
