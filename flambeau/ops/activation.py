@@ -369,9 +369,8 @@ def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1).
 
     Example:
-        >>> torch.prelu(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.prelu(torch.tensor([-2.0, 4.0]), torch.tensor([0.25]))
+        tensor([-0.5000,  4.0000])
     """
     if weight.dtype != input.dtype:
         raise RuntimeError(

@@ -18,9 +18,8 @@ def conj(input):
     """The complex conjugate; real tensors come back as they are.
 
     Example:
-        >>> torch.conj(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.conj(torch.tensor([1 + 2j, 3 - 4j]))
+        tensor([1.-2.j, 3.+4.j])
     """
     return _conj(input) if input.dtype.is_complex else input
 
@@ -33,9 +32,8 @@ def resolve_conj(input):
     """input itself: flambeau conjugates at once.
 
     Example:
-        >>> torch.resolve_conj(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.resolve_conj(torch.tensor([1 + 2j]).conj())
+        tensor([1.-2.j])
     """
     return input
 
@@ -45,9 +43,8 @@ def resolve_neg(input):
     """input itself: flambeau negates at once.
 
     Example:
-        >>> torch.resolve_neg(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.resolve_neg(-torch.tensor([1.0, 2.0]))
+        tensor([-1., -2.])
     """
     return input
 

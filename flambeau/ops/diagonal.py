@@ -106,9 +106,9 @@ def tril(input, diagonal=0):
     """The lower triangle of matrices, up to the given diagonal; 0 above it.
 
     Example:
-        >>> torch.tril(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 0.],
-                [3., 4.]])
+        >>> torch.tril(torch.ones(2, 3))
+        tensor([[1., 0., 0.],
+                [1., 1., 0.]])
     """
     return _keep_triangle("tril", _lower, input, diagonal)
 
@@ -118,9 +118,9 @@ def triu(input, diagonal=0):
     """The upper triangle of matrices, from the given diagonal; 0 below it.
 
     Example:
-        >>> torch.triu(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [0., 4.]])
+        >>> torch.triu(torch.ones(2, 3), 1)
+        tensor([[0., 1., 1.],
+                [0., 0., 1.]])
     """
     return _keep_triangle("triu", _upper, input, diagonal)
 

@@ -40,9 +40,8 @@ def igamma(input, other):
     Gradient: of other only, as in PyTorch.
 
     Example:
-        >>> torch.igamma(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[0.6321, 0.5940],
-                [0.5768, 0.5665]])
+        >>> torch.igamma(torch.tensor(1.0), torch.tensor([0.0, 1.0, 9.0]))
+        tensor([0.0000, 0.6321, 0.9999])
     """
     require_tensors("igamma", input=input, other=other)
     return _incomplete(input, other, 0)
@@ -53,9 +52,8 @@ def igammac(input, other):
     """The regularised upper incomplete gamma function Q(input, other) = 1 - P(input, other).
 
     Example:
-        >>> torch.igammac(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[0.3679, 0.4060],
-                [0.4232, 0.4335]])
+        >>> torch.igammac(torch.tensor([1.0, 2.0]), torch.tensor(1.0))
+        tensor([0.3679, 0.7358])
     """
     require_tensors("igammac", input=input, other=other)
     return _incomplete(input, other, 1)

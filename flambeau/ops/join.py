@@ -61,9 +61,8 @@ def atleast_1d(*tensors):
     """Each tensor with 1 dimension or more: () becomes (1).
 
     Example:
-        >>> torch.atleast_1d(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.atleast_1d(torch.tensor(3.0))
+        tensor([3.])
     """
     return _at_least(tensors, _one)
 
@@ -73,9 +72,8 @@ def atleast_2d(*tensors):
     """Each tensor with 2 dimensions or more: (N) becomes (1, N).
 
     Example:
-        >>> torch.atleast_2d(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.atleast_2d(torch.tensor([1.0, 2.0]))
+        tensor([[1., 2.]])
     """
     return _at_least(tensors, _two)
 
@@ -85,12 +83,8 @@ def atleast_3d(*tensors):
     """Each tensor with 3 dimensions or more: (N) becomes (1, N, 1), (M, N) becomes (M, N, 1).
 
     Example:
-        >>> torch.atleast_3d(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[[1.],
-                 [2.]],
-        <BLANKLINE>
-                [[3.],
-                 [4.]]])
+        >>> torch.atleast_3d(torch.tensor([1.0, 2.0])).shape
+        torch.Size([1, 2, 1])
     """
     return _at_least(tensors, _three)
 
@@ -176,9 +170,9 @@ def block_diag(*tensors):
     """A matrix with the tensors (0, 1 or 2 dimensions) along its diagonal and 0 elsewhere.
 
     Example:
-        >>> torch.block_diag(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.block_diag(torch.tensor([[1.0, 2.0]]), torch.tensor(3.0))
+        tensor([[1., 2., 0.],
+                [0., 0., 3.]])
     """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     if not tensors:
@@ -253,8 +247,11 @@ def cartesian_prod(*tensors):
     """Every choice of one element from each vector, one choice a row; for a single vector, itself.
 
     Example:
-        >>> torch.cartesian_prod(torch.tensor([3.0, 1.0, 2.0]))
-        tensor([3., 1., 2.])
+        >>> torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([7, 8]))
+        tensor([[1, 7],
+                [1, 8],
+                [2, 7],
+                [2, 8]])
     """
     tensors = sequence(*tensors[:1], tensors[1:])
     for tensor in tensors:

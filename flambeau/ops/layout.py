@@ -417,9 +417,8 @@ def alias_copy(input):
     """A copy.
 
     Example:
-        >>> torch.alias_copy(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.alias_copy(torch.tensor([1, 2, 3]))
+        tensor([1, 2, 3])
     """
     return input.clone(memory_format=types.contiguous_format)
 

@@ -17,10 +17,8 @@ def nonzero(input, *, as_tuple=False):
         Tensor: int64, (n, ndim); with as_tuple a tuple of ndim tensors (n), fit for input[...].
 
     Example:
-        >>> torch.nonzero(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> torch.nonzero(torch.tensor([[1, 0], [0, 4]]))
         tensor([[0, 0],
-                [0, 1],
-                [1, 0],
                 [1, 1]])
     """
     if as_tuple:
@@ -33,11 +31,9 @@ def argwhere(input):
     """The coordinates of the nonzero elements: (n, ndim).
 
     Example:
-        >>> torch.argwhere(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[0, 0],
-                [0, 1],
-                [1, 0],
-                [1, 1]])
+        >>> torch.argwhere(torch.tensor([[0, 2], [3, 0]]) > 1)
+        tensor([[0, 1],
+                [1, 0]])
     """
     return indexing.nonzero(input)
 

@@ -341,9 +341,8 @@ def nan_to_num(input, nan=None, posinf=None, neginf=None):
     """NaN replaced by nan (0), infinities by posinf and neginf (the largest and lowest finite value).
 
     Example:
-        >>> torch.nan_to_num(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.nan_to_num(torch.tensor([float("nan"), 2.0, float("inf")]), posinf=9.0)
+        tensor([0., 2., 9.])
     """
     from ..types import finfo
 

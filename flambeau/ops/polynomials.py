@@ -119,9 +119,8 @@ def hermite_polynomial_h(input, n):
     """The physicists' Hermite polynomial of degree n: H_k+1 = 2 x H_k - 2 k H_k-1.
 
     Example:
-        >>> torch.special.hermite_polynomial_h(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        tensor([[2., 4.],
-                [6., 8.]])
+        >>> torch.special.hermite_polynomial_h(torch.tensor([1.0, 2.0, 3.0]), 2)
+        tensor([ 2., 14., 34.])
     """
     x, n = _arguments("hermite_polynomial_h", input, n)
     return _hermite(x, n, 2 * x, lambda k, p, before: 2 * x * p - 2 * k * before)
@@ -132,9 +131,8 @@ def hermite_polynomial_he(input, n):
     """The probabilists' Hermite polynomial of degree n: He_k+1 = x He_k - k He_k-1.
 
     Example:
-        >>> torch.special.hermite_polynomial_he(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.special.hermite_polynomial_he(torch.tensor([1.0, 2.0, 3.0]), 3)
+        tensor([-2.,  2., 18.])
     """
     x, n = _arguments("hermite_polynomial_he", input, n)
     return _hermite(x, n, x, lambda k, p, before: x * p - k * before)
@@ -165,9 +163,8 @@ def legendre_polynomial_p(input, n):
     """The Legendre polynomial of degree n: (k + 1) P_k+1 = (2 k + 1) x P_k - k P_k-1.
 
     Example:
-        >>> torch.special.legendre_polynomial_p(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.special.legendre_polynomial_p(torch.tensor([0.0, 0.5, 1.0]), 2)
+        tensor([-0.5000, -0.1250,  1.0000])
     """
     x, n = _arguments("legendre_polynomial_p", input, n)
     result = _recurrence(

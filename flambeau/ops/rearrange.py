@@ -66,9 +66,8 @@ def flipud(input):
     """A copy with dim 0 reversed.
 
     Example:
-        >>> torch.flipud(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[3., 4.],
-                [1., 2.]])
+        >>> torch.flipud(torch.tensor([1, 2, 3]))
+        tensor([3, 2, 1])
     """
     if input.dim() < 1:
         raise RuntimeError("flipud: input is 0-dim; it must have 1 dim or more.")
@@ -207,9 +206,8 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """A copy of `input` with `src` in the slice start:end:step of `dim`.
 
     Example:
-        >>> torch.slice_scatter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.slice_scatter(torch.zeros(4), torch.ones(2), 0, 1, 3)
+        tensor([0., 1., 1., 0.])
     """
     dim = wrap_dim(dim, input.dim(), "slice_scatter")
     if step < 1:
@@ -279,9 +277,8 @@ def slice_copy(input, dim=0, start=None, end=None, step=1):
     """A copy of the slice start:end:step of `dim`.
 
     Example:
-        >>> torch.slice_copy(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.slice_copy(torch.tensor([5, 6, 7, 8]), 0, 1, 3)
+        tensor([6, 7])
     """
     return input[
         (slice(None),) * wrap_dim(dim, input.dim(), "slice_copy") + (slice(start, end, step),)

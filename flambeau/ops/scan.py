@@ -173,12 +173,8 @@ def cummax(ctx, input, dim):
     """The greatest value so far along dim and the place of its last occurrence; from a NaN on, NaN.
 
     Example:
-        >>> torch.cummax(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        torch.return_types.cummax(
-        values=tensor([[1., 2.],
-                [3., 4.]]),
-        indices=tensor([[0, 1],
-                [0, 1]]))
+        >>> torch.cummax(torch.tensor([1, 3, 2]), 0).values
+        tensor([1, 3, 3])
     """
     return _keep_places(ctx, input, dim, Cummax._make(indexing.cummax(input, dim)))
 
@@ -193,12 +189,8 @@ def cummin(ctx, input, dim):
     """The least value so far along dim and the place of its last occurrence; from a NaN on, NaN.
 
     Example:
-        >>> torch.cummin(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        torch.return_types.cummin(
-        values=tensor([[1., 1.],
-                [3., 3.]]),
-        indices=tensor([[0, 0],
-                [0, 0]]))
+        >>> torch.cummin(torch.tensor([3, 1, 2]), 0).indices
+        tensor([0, 1, 1])
     """
     return _keep_places(ctx, input, dim, Cummin._make(indexing.cummin(input, dim)))
 

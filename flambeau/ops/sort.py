@@ -78,9 +78,8 @@ def msort(input):
     """Sorted along dim 0, ascending.
 
     Example:
-        >>> torch.msort(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.msort(torch.tensor([3, 1, 2]))
+        tensor([1, 2, 3])
     """
     return sort(input, 0)[0]
 
@@ -182,7 +181,7 @@ def median(input, dim: int = None, keepdim=False) -> object:
     """The lower median along dim and its place; without dim, of all elements. A NaN makes it NaN.
 
     Example:
-        >>> torch.median(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> torch.median(torch.tensor([4.0, 1.0, 2.0, 3.0]))
         tensor(2.)
     """
     if dim is None:
@@ -195,8 +194,8 @@ def nanmedian(input, dim: int = None, keepdim=False) -> object:
     """median of the elements that are not NaN.
 
     Example:
-        >>> torch.nanmedian(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor(2.)
+        >>> torch.nanmedian(torch.tensor([float("nan"), 3.0, 1.0]))
+        tensor(1.)
     """
     if dim is None:
         return _median_of_all(input, True)

@@ -87,9 +87,8 @@ def hsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
     """Views along dim 1, or dim 0 of a vector.
 
     Example:
-        >>> torch.hsplit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        (tensor([[1., 2.],
-                [3., 4.]]),)
+        >>> torch.hsplit(torch.tensor([1, 2, 3, 4]), 2)
+        (tensor([1, 2]), tensor([3, 4]))
     """
     if input.dim() < 1:
         raise RuntimeError("hsplit: input is 0-dim; it must have 1 dim or more.")
@@ -106,9 +105,8 @@ def vsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
     """Views along dim 0 of a tensor of 2 or more dimensions.
 
     Example:
-        >>> torch.vsplit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        (tensor([[1., 2.],
-                [3., 4.]]),)
+        >>> torch.vsplit(torch.tensor([[1, 2], [3, 4]]), 2)
+        (tensor([[1, 2]]), tensor([[3, 4]]))
     """
     if input.dim() < 2:
         raise RuntimeError(f"vsplit: input {tuple(input.shape)} must have 2 dims or more.")

@@ -366,9 +366,9 @@ def corrcoef(input):
     """The correlation matrix of the rows of `input`: `cov` with a diagonal of 1.
 
     Example:
-        >>> torch.corrcoef(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 1.],
-                [1., 1.]])
+        >>> torch.corrcoef(torch.tensor([[1.0, 2.0, 3.0], [2.0, 1.0, 0.0]]))
+        tensor([[ 1., -1.],
+                [-1.,  1.]])
     """
     if input.dim() > 2:
         raise RuntimeError(

@@ -464,9 +464,8 @@ def chain_matmul(*matrices):
     """The product of matrices, in the order that needs the fewest multiplications.
 
     Example:
-        >>> torch.chain_matmul(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.chain_matmul(torch.ones(1, 9), torch.ones(9, 2), torch.ones(2, 1))
+        tensor([[18.]])
     """
     if len(matrices) == 1:
         return matrices[0].clone()
@@ -502,9 +501,9 @@ def matrix_power(input, n):
     """The n-th power of square matrices; a negative n inverts first.
 
     Example:
-        >>> torch.matrix_power(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
+        tensor([[1., 5.],
+                [0., 1.]])
     """
     return _matrix_power("matrix_power", input, n)
 
@@ -514,8 +513,8 @@ def linalg_matrix_power(A, n):
     """The n-th power of square matrices; a negative n inverts first.
 
     Example:
-        >>> torch.linalg.matrix_power(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-        tensor([[1., 2.],
-                [3., 4.]])
+        >>> torch.linalg.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
+        tensor([[1., 5.],
+                [0., 1.]])
     """
     return _matrix_power("linalg.matrix_power", A, n)

@@ -256,9 +256,9 @@ def matrix_exp(input):
     """The exponential of square matrices, by scaling, its power series and squaring.
 
     Example:
-        >>> torch.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
-        tensor([[ 7.3891,  0.0000],
-                [ 0.0000, 20.0855]])
+        >>> torch.matrix_exp(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+        tensor([[1., 1.],
+                [0., 1.]])
     """
     return _matrix_exp("matrix_exp", input)
 
