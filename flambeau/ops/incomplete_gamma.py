@@ -40,8 +40,8 @@ def igamma(input, other):
     Gradient: of other only, as in PyTorch.
 
     Example:
-        >>> torch.igamma(torch.tensor(1.0), torch.tensor([0.0, 1.0, 9.0]))
-        tensor([0.0000, 0.6321, 0.9999])
+        >>> torch.igamma(torch.tensor([1.0, 1.0]), torch.tensor([1.0, 9.0]))
+        tensor([0.6321, 0.9999])
     """
     require_tensors("igamma", input=input, other=other)
     return _incomplete(input, other, 0)

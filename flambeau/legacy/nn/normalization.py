@@ -95,9 +95,7 @@ class SpatialCrossMapLRN(Layer):
     def __init__(self, size, alpha=0.0001, beta=0.75, k=1):
         super().__init__()
         self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
+        self.alpha, self.beta, self.k = alpha, beta, k
 
     def _compute(self, input):
         if input.dim() != 4:

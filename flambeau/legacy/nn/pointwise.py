@@ -79,8 +79,7 @@ class HardTanh(Layer):
             raise ValueError(
                 f"nn.{type(self).__name__}: max_value must be above min_value, got {max_value} and {min_value}."
             )
-        self.min_val = min_value
-        self.max_val = max_value
+        self.min_val, self.max_val = min_value, max_value
         self.inplace = inplace
 
     def _compute(self, input):
@@ -169,8 +168,7 @@ class Threshold(Layer):
 
     def __init__(self, threshold=0, value=0, inplace=False):
         super().__init__()
-        self.threshold = threshold
-        self.value = value
+        self.threshold, self.value = threshold, value
         self.inplace = inplace
         self.validateParameters()
 
@@ -207,8 +205,7 @@ class RReLU(Layer):
         super().__init__()
         if not 0 <= lower <= upper:
             raise ValueError(f"nn.RReLU: needs 0 <= lower <= upper, got {lower} and {upper}.")
-        self.lower = lower
-        self.upper = upper
+        self.lower, self.upper = lower, upper
         self.inplace = inplace
         self.noise = torch.Tensor()
 

@@ -138,10 +138,8 @@ class Padding(Layer):
 
     def __init__(self, dim, pad, value=0, index=0):
         super().__init__()
-        self.dim = dim
-        self.pad = pad
-        self.value = value
-        self.index = index
+        self.dim, self.pad = dim, pad
+        self.value, self.index = value, index
 
     def _compute(self, input):
         count = input.size(self.dim)

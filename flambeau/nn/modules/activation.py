@@ -252,8 +252,7 @@ class RReLU(Module):
 
     def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
         super().__init__()
-        self.lower = lower
-        self.upper = upper
+        self.lower, self.upper = lower, upper
         self.inplace = inplace
 
     def forward(self, input):
@@ -468,8 +467,7 @@ class Threshold(Module):
 
     def __init__(self, threshold, value, inplace=False):
         super().__init__()
-        self.threshold = threshold
-        self.value = value
+        self.threshold, self.value = threshold, value
         self.inplace = inplace
 
     def forward(self, input):

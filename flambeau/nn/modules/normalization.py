@@ -145,8 +145,7 @@ class GroupNorm(_AffineNorm):
             raise ValueError(
                 f"GroupNorm: num_groups={num_groups} does not divide num_channels={num_channels}."
             )
-        self.num_groups = num_groups
-        self.num_channels = num_channels
+        self.num_groups, self.num_channels = num_groups, num_channels
         self.eps = eps
         self.affine = affine
         self._make_parameters(num_channels, affine, affine and bias, device, dtype)
@@ -178,9 +177,7 @@ class LocalResponseNorm(Module):
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__()
         self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
+        self.alpha, self.beta, self.k = alpha, beta, k
 
     def forward(self, input):
         return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)

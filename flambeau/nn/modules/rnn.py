@@ -42,8 +42,7 @@ class RNNBase(Module):
         super().__init__()
         _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)
         self.mode = mode
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers = num_layers
         self.bias = bias
         self.batch_first = batch_first

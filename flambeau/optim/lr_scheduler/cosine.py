@@ -83,8 +83,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                 "CosineAnnealingWarmRestarts: eta_min must be a float or int, not "
                 f"{type(eta_min).__name__}."
             )
-        self.T_0 = T_0
-        self.T_i = T_0
+        self.T_0 = self.T_i = T_0
         self.T_mult = T_mult
         self.eta_min = eta_min
         self.T_cur = last_epoch

@@ -22,11 +22,9 @@ class WorkerInfo:
     """What a worker knows of itself: its number, how many there are, its seed, its copy of the data."""
 
     def __init__(self, id, num_workers, seed, dataset, init_fn):
-        self.id = id
-        self.num_workers = num_workers
+        self.id, self.num_workers = id, num_workers
         self.seed = seed
-        self.dataset = dataset
-        self.init_fn = init_fn
+        self.dataset, self.init_fn = dataset, init_fn
 
     def __repr__(self):
         return f"WorkerInfo(id={self.id}, num_workers={self.num_workers}, seed={self.seed}, dataset={self.dataset})"

@@ -134,11 +134,9 @@ class ShiftedWindowAttention(nn.Module):
             raise ValueError(
                 f"{type(self).__name__}: window_size {window_size} and shift_size {shift_size} differ in length."
             )
-        self.window_size = window_size
-        self.shift_size = shift_size
+        self.window_size, self.shift_size = window_size, shift_size
         self.num_heads = num_heads
-        self.attention_dropout = attention_dropout
-        self.dropout = dropout
+        self.attention_dropout, self.dropout = attention_dropout, dropout
         self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim, bias=proj_bias)
         self.define_relative_position_bias_table()

@@ -124,12 +124,9 @@ class VisionTransformer(nn.Module):
             raise AssertionError(
                 f"VisionTransformer: image_size is {image_size}; it must be a multiple of patch_size, {patch_size}."
             )
-        self.image_size = image_size
-        self.patch_size = patch_size
-        self.hidden_dim = hidden_dim
-        self.mlp_dim = mlp_dim
-        self.attention_dropout = attention_dropout
-        self.dropout = dropout
+        self.image_size, self.patch_size = image_size, patch_size
+        self.hidden_dim, self.mlp_dim = hidden_dim, mlp_dim
+        self.attention_dropout, self.dropout = attention_dropout, dropout
         self.num_classes = num_classes
         self.representation_size = representation_size
         self.norm_layer = norm_layer

@@ -63,8 +63,7 @@ class DropBlock2d(nn.Module):
 
     def __init__(self, p, block_size, inplace=False, eps=1e-06):
         super().__init__()
-        self.p = p
-        self.block_size = block_size
+        self.p, self.block_size = p, block_size
         self.inplace = inplace
         self.eps = eps
 

@@ -15,10 +15,8 @@ class LevelMapper:
     """The level of boxes by the root of their area. Source: Lin et al., arXiv:1612.03144, eq. 1."""
 
     def __init__(self, k_min, k_max, canonical_scale=224, canonical_level=4, eps=1e-6):
-        self.k_min = k_min
-        self.k_max = k_max
-        self.s0 = canonical_scale
-        self.lvl0 = canonical_level
+        self.k_min, self.k_max = k_min, k_max
+        self.s0, self.lvl0 = canonical_scale, canonical_level
         self.eps = eps
 
     def __call__(self, boxlists):

@@ -272,8 +272,7 @@ class AugMix:
         if not 1 <= severity <= 10:
             raise ValueError(f"AugMix: severity is {severity}; it must lie in 1 to 10.")
         self.severity = severity
-        self.mixture_width = mixture_width
-        self.chain_depth = chain_depth
+        self.mixture_width, self.chain_depth = mixture_width, chain_depth
         self.alpha = alpha
         self.all_ops = all_ops
 

@@ -168,8 +168,7 @@ def take_resized_crop(self, size, scale, ratio, interpolation, antialias):
     """Checks the arguments of a RandomResizedCrop, and keeps them."""
     self.size = pair(size)
     check_shares("RandomResizedCrop", scale, ratio)
-    self.scale = scale
-    self.ratio = ratio
+    self.scale, self.ratio = scale, ratio
     self.interpolation = check_mode("RandomResizedCrop", interpolation)
     self.antialias = antialias
 
@@ -436,8 +435,7 @@ class RandomErasing(Module):
         if not 0 <= p <= 1:
             raise ValueError(f"RandomErasing: p is {p}; it must lie in [0, 1].")
         self.p = p
-        self.scale = scale
-        self.ratio = ratio
+        self.scale, self.ratio = scale, ratio
         self.value = value
         self.inplace = inplace
 

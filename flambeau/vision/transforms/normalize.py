@@ -17,8 +17,7 @@ class Normalize(Module):
 
     def __init__(self, mean, std, inplace=False):
         super().__init__()
-        self.mean = mean
-        self.std = std
+        self.mean, self.std = mean, std
         self.inplace = inplace
 
     def forward(self, image):

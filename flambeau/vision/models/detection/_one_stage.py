@@ -15,10 +15,8 @@ class OneStage(Detector):
     def __init__(self, backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates):
         super().__init__()
         self.backbone = backbone
-        self.score_thresh = score_thresh
-        self.nms_thresh = nms_thresh
-        self.detections_per_img = detections_per_img
-        self.topk_candidates = topk_candidates
+        self.score_thresh, self.nms_thresh = score_thresh, nms_thresh
+        self.detections_per_img, self.topk_candidates = detections_per_img, topk_candidates
 
     def detect(self, scores, offsets, decode, anchors, image_shapes, levels):
         """Of each image the best boxes, which decode(offsets, anchors) gives, of all levels together."""

@@ -123,8 +123,7 @@ class Matcher:
             raise AssertionError(
                 f"Matcher: low_threshold {low_threshold} is above high_threshold {high_threshold}."
             )
-        self.high_threshold = high_threshold
-        self.low_threshold = low_threshold
+        self.high_threshold, self.low_threshold = high_threshold, low_threshold
         self.allow_low_quality_matches = allow_low_quality_matches
 
     def __call__(self, match_quality_matrix):

@@ -166,8 +166,7 @@ class RoIHeads(nn.Module):
         self.box_roi_pool = box_roi_pool
         self.box_head = box_head
         self.box_predictor = box_predictor
-        self.score_thresh = score_thresh
-        self.nms_thresh = nms_thresh
+        self.score_thresh, self.nms_thresh = score_thresh, nms_thresh
         self.detections_per_img = detections_per_img
         self.mask_roi_pool = mask_roi_pool
         self.mask_head = mask_head

@@ -281,8 +281,7 @@ class RAFT(nn.Module):
         self, *, feature_encoder, context_encoder, corr_block, update_block, mask_predictor=None
     ):
         super().__init__()
-        self.feature_encoder = feature_encoder
-        self.context_encoder = context_encoder
+        self.feature_encoder, self.context_encoder = feature_encoder, context_encoder
         self.corr_block = corr_block
         self.update_block = update_block
         self.mask_predictor = mask_predictor

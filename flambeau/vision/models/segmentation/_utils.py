@@ -13,8 +13,7 @@ class _SimpleSegmentationModel(nn.Module):
     def __init__(self, backbone, classifier, aux_classifier=None):
         super().__init__()
         self.backbone = backbone
-        self.classifier = classifier
-        self.aux_classifier = aux_classifier
+        self.classifier, self.aux_classifier = classifier, aux_classifier
 
     def forward(self, x):
         size = x.shape[-2:]

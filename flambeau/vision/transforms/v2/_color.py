@@ -87,10 +87,8 @@ class RandomPhotometricDistort(Transform):
         hue=(-0.05, 0.05), p=0.5,
     ):  # fmt: skip
         super().__init__()
-        self.brightness = brightness
-        self.contrast = contrast
-        self.saturation = saturation
-        self.hue = hue
+        self.brightness, self.contrast = brightness, contrast
+        self.saturation, self.hue = saturation, hue
         self.p = p
 
     def make_params(self, flat_inputs):
@@ -199,8 +197,7 @@ class GaussianNoise(Transform):
 
     def __init__(self, mean=0.0, sigma=0.1, clip=True):
         super().__init__()
-        self.mean = mean
-        self.sigma = sigma
+        self.mean, self.sigma = mean, sigma
         self.clip = clip
 
     def transform(self, inpt, params):
