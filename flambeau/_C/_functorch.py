@@ -36,19 +36,24 @@ def is_batchedtensor(tensor):
 is_functorch_wrapped_tensor = is_batchedtensor
 
 
-def is_gradtrackingtensor(tensor):
-    """False: derivatives need no tensors of another kind here."""
-    return False
+def _none_is(name, because):
+    """A question that has one answer for all tensors."""
+
+    def no(tensor):
+        return False
+
+    no.__name__ = no.__qualname__ = name
+    no.__doc__ = f"False: {because}."
+    return no
 
 
-def is_functionaltensor(tensor):
-    """False: writes in place need no tensors of another kind here."""
-    return False
-
-
-def is_legacy_batchedtensor(tensor):
-    """False: there is one kind of them."""
-    return False
+is_gradtrackingtensor = _none_is(
+    "is_gradtrackingtensor", "derivatives need no tensors of another kind here"
+)
+is_functionaltensor = _none_is(
+    "is_functionaltensor", "writes in place need no tensors of another kind here"
+)
+is_legacy_batchedtensor = _none_is("is_legacy_batchedtensor", "there is one kind of them")
 
 
 def is_dead_tensor_wrapper(tensor):

@@ -18,7 +18,7 @@ from ..ops.core import operators as fl
 from .differentiate import grad
 from .function import Function
 from .function import forward_levels as _levels
-from .grad_mode import _Mode, enable_grad
+from .grad_mode import _Switch, enable_grad
 
 __all__ = [
     "UnpackedDualTensor",
@@ -71,21 +71,10 @@ def _is_fwd_grad_enabled():
     return not getattr(_switch, "off", False)
 
 
-class _set_fwd_grad_enabled(_Mode):
+class _set_fwd_grad_enabled(_Switch):
     """With False tensors have no tangents, by context, decorator or call."""
 
-    def __init__(self, mode):
-        self.mode, self.previous = mode, _is_fwd_grad_enabled()
-        _switch.off = not mode
-
-    def __enter__(self):
-        _switch.off = not self.mode
-
-    def __exit__(self, *exception):
-        _switch.off = not self.previous
-
-    def clone(self):
-        return type(self)(self.mode)
+    _told = _switch
 
 
 class dual_level:

@@ -206,19 +206,24 @@ def is_multithreading_enabled():
     return not getattr(_threads, "off", False)
 
 
-class set_multithreading_enabled(_Mode):
-    """Accepted for PyTorch's sake: backward runs in the thread that called it, whatever is said here."""
+class _Switch(_Mode):
+    """A mode of a thread from the moment of the call: what `_told.off` says the opposite of."""
 
     def __init__(self, mode):
-        self.mode = mode
-        self.previous = is_multithreading_enabled()
-        _threads.off = not mode
+        self.mode, self.previous = mode, not getattr(self._told, "off", False)
+        self._told.off = not mode
 
     def __enter__(self):
-        _threads.off = not self.mode
+        self._told.off = not self.mode
 
     def __exit__(self, *exception):
-        _threads.off = not self.previous
+        self._told.off = not self.previous
 
     def clone(self):
         return type(self)(self.mode)
+
+
+class set_multithreading_enabled(_Switch):
+    """Accepted for PyTorch's sake: backward runs in the thread that called it, whatever is said here."""
+
+    _told = _threads

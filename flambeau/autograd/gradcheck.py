@@ -361,19 +361,12 @@ def gradgradcheck(
             list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
         )
     return gradcheck(
-        _Gradients(func, len(grad_outputs)),
-        (*inputs, *grad_outputs),
-        eps=eps,
-        atol=atol,
-        rtol=rtol,
-        raise_exception=raise_exception,
-        nondet_tol=nondet_tol,
-        check_grad_dtypes=check_grad_dtypes,
-        check_batched_grad=check_batched_grad,
-        check_forward_ad=check_fwd_over_rev,
-        check_backward_ad=check_rev_over_rev,
+        _Gradients(func, len(grad_outputs)), (*inputs, *grad_outputs), eps=eps, atol=atol,
+        rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
+        check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
-    )
+    )  # fmt: skip
 
 
 def _random_like(output, strided):

@@ -279,15 +279,22 @@ class memory_budget:
             if tensor.is_leaf and _is_followed(tensor):
                 self._leaves.add(_address(tensor))
 
+    def _of(self, tensor):
+        """(its _Value, whether it had none before)."""
+        key = _key(tensor)
+        value = self._known(key)
+        if value is not None:
+            return value, False
+        value = self._values[key] = _Value(tensor, key)
+        return value, True
+
     def _sources(self, value, found):
         """Arguments with _Values in place of tensors."""
         if isinstance(value, _core.Tensor):
             if not _is_followed(value):
                 raise LookupError
-            key = _key(value)
-            source = self._known(key)
-            if source is None:
-                source = self._values[key] = _Value(value, key)
+            source, new = self._of(value)
+            if new:
                 if value.is_leaf:
                     source.tensor = value
                 else:
@@ -303,10 +310,7 @@ class memory_budget:
     def _pack(self, tensor):
         if not _is_followed(tensor):
             return tensor
-        key = _key(tensor)
-        value = self._known(key)
-        if value is None:
-            value = self._values[key] = _Value(tensor, key)
+        value, _ = self._of(tensor)
         value.wanted += 1
         if value.tensor is None:
             self._keep(value, tensor)

@@ -68,24 +68,18 @@ def flags(
             setattr(module, name, value)
 
 
+def _asked(name):
+    return property(
+        lambda self: getattr(float32, name),
+        lambda self, value: setattr(float32, name, bool(value)),
+    )
+
+
 class _Module(types.ModuleType):
     """`enabled` and `allow_tf32` live where convolutions ask for them."""
 
-    @property
-    def enabled(self):
-        return float32.uses_cudnn
-
-    @enabled.setter
-    def enabled(self, value):
-        float32.uses_cudnn = bool(value)
-
-    @property
-    def allow_tf32(self):
-        return float32.cudnn_tf32
-
-    @allow_tf32.setter
-    def allow_tf32(self, value):
-        float32.cudnn_tf32 = bool(value)
+    enabled = _asked("uses_cudnn")
+    allow_tf32 = _asked("cudnn_tf32")
 
 
 sys.modules[__name__].__class__ = _Module

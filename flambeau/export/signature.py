@@ -85,20 +85,17 @@ class ExportGraphSignature:
     def _by_name(self, kind):
         return {s.arg.name: s.target for s in self.input_specs if s.kind is kind}
 
-    @property
-    def parameters(self):
-        """The names of the parameters."""
-        return self._targets(InputKind.PARAMETER)
+    parameters = property(
+        lambda self: self._targets(InputKind.PARAMETER), doc="The names of the parameters."
+    )
 
-    @property
-    def buffers(self):
-        """The names of the buffers."""
-        return self._targets(InputKind.BUFFER)
+    buffers = property(
+        lambda self: self._targets(InputKind.BUFFER), doc="The names of the buffers."
+    )
 
-    @property
-    def lifted_tensor_constants(self):
-        """The names of the constants."""
-        return self._targets(InputKind.CONSTANT_TENSOR)
+    lifted_tensor_constants = property(
+        lambda self: self._targets(InputKind.CONSTANT_TENSOR), doc="The names of the constants."
+    )
 
     @property
     def non_persistent_buffers(self):
@@ -119,20 +116,17 @@ class ExportGraphSignature:
         args = [s.arg for s in self.output_specs]
         return tuple(a.value if isinstance(a, ConstantArgument) else a.name for a in args)
 
-    @property
-    def inputs_to_parameters(self):
-        """Input's name -> parameter's."""
-        return self._by_name(InputKind.PARAMETER)
+    inputs_to_parameters = property(
+        lambda self: self._by_name(InputKind.PARAMETER), doc="Input's name -> parameter's."
+    )
 
-    @property
-    def inputs_to_buffers(self):
-        """Input's name -> buffer's."""
-        return self._by_name(InputKind.BUFFER)
+    inputs_to_buffers = property(
+        lambda self: self._by_name(InputKind.BUFFER), doc="Input's name -> buffer's."
+    )
 
-    @property
-    def inputs_to_lifted_tensor_constants(self):
-        """Input's name -> constant's."""
-        return self._by_name(InputKind.CONSTANT_TENSOR)
+    inputs_to_lifted_tensor_constants = property(
+        lambda self: self._by_name(InputKind.CONSTANT_TENSOR), doc="Input's name -> constant's."
+    )
 
     buffers_to_mutate = user_inputs_to_mutate = property(
         lambda self: {}, doc="{}: the graph itself writes."

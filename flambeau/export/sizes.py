@@ -61,23 +61,14 @@ def _reduce(self):
     return kind, (kind.__add__(self, 0),)
 
 
-SymInt = type(
-    "SymInt",
-    (int,),
-    {
-        "__doc__": "A size that a graph computes; an int, its value in the example.",
-        "__module__": __name__,
-        "__reduce_ex__": lambda self, protocol: _reduce(self),
-        **_METHODS,
-    },
-)
-SymFloat = type(
+def _symbolic(name, kind, doc):
+    members = {"__doc__": doc, "__module__": __name__, **_METHODS}
+    return type(name, (kind,), members | {"__reduce_ex__": lambda self, protocol: _reduce(self)})
+
+
+SymInt = _symbolic("SymInt", int, "A size that a graph computes; an int, its value in the example.")
+SymFloat = _symbolic(
     "SymFloat",
-    (float,),
-    {
-        "__doc__": "A number that a graph computes from sizes; a float, its value in the example.",
-        "__module__": __name__,
-        "__reduce_ex__": lambda self, protocol: _reduce(self),
-        **_METHODS,
-    },
+    float,
+    "A number that a graph computes from sizes; a float, its value in the example.",
 )

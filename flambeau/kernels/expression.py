@@ -258,9 +258,12 @@ def power(base, exponent):
     return node("call", base, exponent, attr="pow")
 
 
-def topological(roots):
-    """All nodes below `roots`, arguments before users; iterative, so depth is not limited."""
-    order, seen = [], set()
+def topological(roots, arguments=None, known=()):
+    """All nodes below `roots`, arguments before users; iterative, so depth is not limited.
+
+    arguments: what a node's arguments are taken to be; known: ids of nodes that are left out.
+    """
+    order, seen = [], set(known)
     stack = [(root, False) for root in reversed(roots)]
     while stack:
         current, ready = stack.pop()
@@ -271,7 +274,8 @@ def topological(roots):
             order.append(current)
         else:
             stack.append((current, True))
-            stack.extend((a, False) for a in reversed(current.args) if id(a) not in seen)
+            below = current.args if arguments is None else arguments(current)
+            stack.extend((a, False) for a in reversed(below) if id(a) not in seen)
     return order
 
 

@@ -8,6 +8,7 @@ nodes; complex operations by their real parts (complexes.py).
 from . import complexes, expansions
 from .emit import INTS, Value, constant
 from .expression import input as symbol
+from .expression import topological
 from .helpers import (
     exponent_or_significand,
     float_remainder,
@@ -93,20 +94,7 @@ def _multiply_add(block, n, done):
 
 def _eager(roots, known, contract):
     """The nodes that are computed in any case, arguments first: not what only `seldom` needs."""
-    order, seen = [], set(known)
-    stack = [(root, False) for root in reversed(roots)]
-    while stack:
-        n, ready = stack.pop()
-        if id(n) in seen:
-            continue
-        if ready:
-            seen.add(id(n))
-            order.append(n)
-            continue
-        stack.append((n, True))
-        arguments = arguments_of(n, contract)
-        stack.extend((a, False) for a in reversed(arguments) if id(a) not in seen)
-    return order
+    return topological(roots, lambda n: arguments_of(n, contract), known)
 
 
 def _apply(block, n, arguments):

@@ -6,6 +6,7 @@ import flambeau
 
 from .. import types
 from ..ops.core.declare import POINTWISE
+from ..ops.core.tables import registering
 from ..overrides import resolve_name
 from .tensor import NestedTensor, like, plain, wrapped
 
@@ -40,14 +41,7 @@ def _name(func):
     return known
 
 
-def handles(*names):
-    """Declares what operators of these names do."""
-
-    def declare(function):
-        _HANDLERS.update(dict.fromkeys(names, function))
-        return function
-
-    return declare
+handles = registering(_HANDLERS)
 
 
 def call(func, args, kwargs):

@@ -222,6 +222,14 @@ def _product_gradient(input, dims, grad):
 # -------------------------------------------------------------------------------------- extreme values
 
 
+def reduced_and_kept(ctx, reduction, input, dims, keepdim):
+    """The reduction's one result; its derivative finds input and result in ctx.saved, dims and keepdim in ctx."""
+    (result,) = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype,))
+    ctx.dims, ctx.keepdim = dims, keepdim
+    ctx.save_for_backward(input, result)
+    return result
+
+
 def _extreme(reduction, name, doc):
     @primitive(name=name, out="exact")
     def extreme(ctx, input, dim=None, keepdim=False):
@@ -229,10 +237,7 @@ def _extreme(reduction, name, doc):
         _need_dim(input, dim, name)
         dims = reduced_dims(dim, input.dim(), name)
         _need_elements(input, dims, name)
-        (result,) = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype,))
-        ctx.dims, ctx.keepdim = dims, keepdim
-        ctx.save_for_backward(input, result)
-        return result
+        return reduced_and_kept(ctx, reduction, input, dims, keepdim)
 
     @extreme.derivative
     def _(ctx, grad_output):

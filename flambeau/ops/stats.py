@@ -7,7 +7,7 @@ from .core import operators as fl
 from .core.arguments import every, is_left_out, require_floating, some, wrap_dim, wrap_dims
 from .core.declare import composite, primitive
 from .core.ways import reduction_way
-from .reduce import ReductionSpec, kept, moment_reduction, moments
+from .reduce import ReductionSpec, kept, moment_reduction, moments, reduced_and_kept
 
 
 def _moment_arguments(operator, dim, unbiased, correction, keepdim):
@@ -157,10 +157,7 @@ _logsumexp_kernel = _core.Reduction(ReductionSpec("logsumexp"))
 @primitive(method=False, function=False)
 def _log_sum_exp(ctx, input, dims, keepdim):
     """logsumexp of real numbers in one pass."""
-    (result,) = _core._reduce(_logsumexp_kernel, (input,), dims, keepdim, (input.dtype,))
-    ctx.dims, ctx.keepdim = dims, keepdim
-    ctx.save_for_backward(input, result)
-    return result
+    return reduced_and_kept(ctx, _logsumexp_kernel, input, dims, keepdim)
 
 
 @_log_sum_exp.derivative

@@ -7,7 +7,7 @@ import flambeau
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_adam, count_step, number, options
-from .rule import Rule, descent, moved
+from .rule import Rule, begun
 
 __all__ = ["NAdam"]
 
@@ -19,10 +19,10 @@ def _rule(maximize, decays, decoupled):
         param, grad, m, v,
         *, lr, new1, beta2, new2, eps, weight_decay, correction, grad_factor, momentum_factor,
     ):  # fmt: skip
-        decay = weight_decay if decays and not decoupled else None
-        shrink = lr * weight_decay if decays and decoupled else None
-        grad = descent(param, grad, maximize, decay)
-        param, m, v = moved(param, grad, m, v, shrink, new1, beta2, new2)
+        grad, param, m, v = begun(
+            param, grad, m, v, maximize=maximize, decays=decays, decoupled=decoupled, lr=lr,
+            weight_decay=weight_decay, new1=new1, beta2=beta2, new2=new2,
+        )  # fmt: skip
         denominator = sqrt(v / correction) + eps
         param = param - grad_factor * grad / denominator
         return param - momentum_factor * m / denominator, m, v

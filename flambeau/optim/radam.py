@@ -5,7 +5,7 @@ import functools
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_adam, number, options
-from .rule import Rule, descent, moved
+from .rule import Rule, begun
 
 __all__ = ["RAdam"]
 
@@ -17,10 +17,10 @@ def _rule(maximize, decays, decoupled, adaptive):
         param, grad, m, v,
         *, lr, new1, beta2, new2, eps, weight_decay, correction, rectified,
     ):  # fmt: skip
-        decay = weight_decay if decays and not decoupled else None
-        shrink = lr * weight_decay if decays and decoupled else None
-        grad = descent(param, grad, maximize, decay)
-        param, m, v = moved(param, grad, m, v, shrink, new1, beta2, new2)
+        _, param, m, v = begun(
+            param, grad, m, v, maximize=maximize, decays=decays, decoupled=decoupled, lr=lr,
+            weight_decay=weight_decay, new1=new1, beta2=beta2, new2=new2,
+        )  # fmt: skip
         step = lr * (m / correction)
         return param - (step * (rectified / (sqrt(v) + eps)) if adaptive else step), m, v
 

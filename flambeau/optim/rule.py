@@ -24,6 +24,13 @@ def moved(param, grad, m, v, shrink, new1, beta2, new2):
     return param, m + new1 * (grad - m), beta2 * v + new2 * grad * grad
 
 
+def begun(param, grad, m, v, *, maximize, decays, decoupled, lr, weight_decay, new1, beta2, new2):
+    """(grad, param, m, v) after `descent` and `moved`, with a decay of the gradient or, decoupled, of the parameter."""
+    grad = descent(param, grad, maximize, weight_decay if decays and not decoupled else None)
+    shrink = lr * weight_decay if decays and decoupled else None
+    return grad, *moved(param, grad, m, v, shrink, new1, beta2, new2)
+
+
 class Rule:
     """A scalar function of the kernel language that updates tensors in place.
 

@@ -31,13 +31,10 @@ def learner(model):
 
 def summed(sums):
     """{name: [total, count]} over all processes."""
-    dist = _dist()
-    if dist is None:
+    if _dist() is None:
         return sums
-    everyone = [None] * dist.get_world_size()
-    dist.all_gather_object(everyone, sums)
     together = {}
-    for theirs in everyone:
+    for theirs in of_all(sums):
         for name, (total, count) in theirs.items():
             known = together.setdefault(name, [0.0, 0])
             known[0] += total

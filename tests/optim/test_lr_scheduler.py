@@ -266,25 +266,24 @@ def test_made_with_last_epoch_for_a_fresh_optimizer():
         assert fresh.param_groups[0]["lr"] == pytest.approx(stepped.param_groups[0]["lr"])
 
 
+def constant_then_falling(optimizer, factor, milestone):
+    schedules = [
+        lr_scheduler.ConstantLR(optimizer, factor, 9),
+        lr_scheduler.ExponentialLR(optimizer, 0.5),
+    ]
+    return lr_scheduler.SequentialLR(optimizer, schedules, milestones=[milestone])
+
+
 def test_sequence_that_begins_with_its_second_schedule():
     optimizer = sgd()
-    scheduler = lr_scheduler.SequentialLR(
-        optimizer,
-        [lr_scheduler.ConstantLR(optimizer, 0.1, 9), lr_scheduler.ExponentialLR(optimizer, 0.5)],
-        milestones=[0],
-    )
-    seen = []
+    scheduler = constant_then_falling(optimizer, 0.1, 0)
     go_on(optimizer, scheduler, 3, seen := [])
     assert [rate for ((rate, _),) in seen] == [1.0, 0.5, 0.25]
 
 
 def test_sequence_of_composed_schedules():
     optimizer = sgd()
-    inner = lr_scheduler.SequentialLR(
-        optimizer,
-        [lr_scheduler.ConstantLR(optimizer, 0.5, 9), lr_scheduler.ExponentialLR(optimizer, 0.5)],
-        milestones=[2],
-    )
+    inner = constant_then_falling(optimizer, 0.5, 2)
     chained = lr_scheduler.ChainedScheduler(
         [lr_scheduler.ConstantLR(optimizer, 0.5, 2), lr_scheduler.ExponentialLR(optimizer, 0.1)]
     )

@@ -7,6 +7,7 @@ import flambeau
 
 from ..._C import DisableTorchFunctionSubclass
 from ...ops.core.declare import POINTWISE
+from ...ops.core.tables import registering
 from .dtensor import DTensor, local_size, local_tensor_of, nested, wrapped
 from .moves import copied, is_nested, moved
 from .placements import Partial, Replicate, Shard
@@ -16,14 +17,7 @@ __all__ = ["compute"]
 RULES = {}
 
 
-def rule(*names):
-    """Registers a function of (func, args, kwargs) for operators of these names."""
-
-    def register(function):
-        RULES.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+rule = registering(RULES)
 
 
 def compute(func, args, kwargs):

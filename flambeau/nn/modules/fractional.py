@@ -31,6 +31,12 @@ class _FractionalMaxPoolNd(Module):
                 f"{name}: output_ratio is {output_ratio}; each must be above 0 and below 1."
             )
 
+    def forward(self, input):
+        return self._pool(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
+            _random_samples=self._random_samples,
+        )  # fmt: skip
+
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """The maximum of windows of (N, C, H, W) or (C, H, W) at pseudo-random places.
@@ -47,12 +53,7 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """
 
     _tuple = staticmethod(_pair)
-
-    def forward(self, input):
-        return F.fractional_max_pool2d(
-            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
-            _random_samples=self._random_samples,
-        )  # fmt: skip
+    _pool = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
@@ -66,12 +67,7 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """
 
     _tuple = staticmethod(_triple)
-
-    def forward(self, input):
-        return F.fractional_max_pool3d(
-            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
-            _random_samples=self._random_samples,
-        )  # fmt: skip
+    _pool = staticmethod(F.fractional_max_pool3d)
 
 
 settle("pooling", FractionalMaxPool2d, FractionalMaxPool3d)

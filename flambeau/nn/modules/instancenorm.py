@@ -22,15 +22,10 @@ class _InstanceNorm(_NormBase):
 
     def _normalize(self, input):
         return F.instance_norm(
-            input,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
+            input, self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats,
-            self.momentum if self.momentum is not None else 0.0,
-            self.eps,
-        )
+            self.momentum if self.momentum is not None else 0.0, self.eps,
+        )  # fmt: skip
 
     def forward(self, input):
         self._check_input_dim(input)

@@ -111,13 +111,9 @@ class Upsample(Module):
 
     def forward(self, input):
         return F.interpolate(
-            input,
-            self.size,
-            self.scale_factor,
-            self.mode,
-            self.align_corners,
+            input, self.size, self.scale_factor, self.mode, self.align_corners,
             self.recompute_scale_factor,
-        )
+        )  # fmt: skip
 
     def extra_repr(self):
         if self.scale_factor is not None:

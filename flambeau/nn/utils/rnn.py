@@ -33,6 +33,16 @@ def invert_permutation(permutation):
     return inverse
 
 
+def _as(dtype):
+    """The method that converts to the dtype of this name."""
+
+    def convert(self):
+        return self.to(dtype=getattr(flambeau, dtype))
+
+    convert.__doc__ = f"As {dtype}."
+    return convert
+
+
 class PackedSequence(PackedSequence_):
     """Sequences of different lengths without padding, ordered by time, then by sequence.
 
@@ -76,37 +86,14 @@ class PackedSequence(PackedSequence_):
         """On the CPU."""
         return self.to("cpu", *args, **kwargs)
 
-    def double(self):
-        """As float64."""
-        return self.to(dtype=flambeau.float64)
-
-    def float(self):
-        """As float32."""
-        return self.to(dtype=flambeau.float32)
-
-    def half(self):
-        """As float16."""
-        return self.to(dtype=flambeau.float16)
-
-    def long(self):
-        """As int64."""
-        return self.to(dtype=flambeau.int64)
-
-    def int(self):
-        """As int32."""
-        return self.to(dtype=flambeau.int32)
-
-    def short(self):
-        """As int16."""
-        return self.to(dtype=flambeau.int16)
-
-    def char(self):
-        """As int8."""
-        return self.to(dtype=flambeau.int8)
-
-    def byte(self):
-        """As uint8."""
-        return self.to(dtype=flambeau.uint8)
+    double = _as("float64")
+    float = _as("float32")
+    half = _as("float16")
+    long = _as("int64")
+    int = _as("int32")
+    short = _as("int16")
+    char = _as("int8")
+    byte = _as("uint8")
 
     def pin_memory(self):
         """In pinned memory."""

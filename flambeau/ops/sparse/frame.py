@@ -20,8 +20,7 @@ class Frame:
     __slots__ = ("layout", "compressed", "indices", "size", "dense_dim", "coalesced")
 
     def __init__(self, layout, compressed, indices, size, dense_dim, coalesced):
-        self.layout = layout
-        self.compressed = compressed
+        self.layout, self.compressed = layout, compressed
         self.indices = indices
         self.size = tuple(size)
         self.dense_dim = dense_dim

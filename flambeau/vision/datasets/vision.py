@@ -7,6 +7,10 @@ from ...utils.data import Dataset
 __all__ = ["StandardTransform", "VisionDataset"]
 
 
+def _each(transform, value):
+    return value if transform is None else transform(value)
+
+
 class StandardTransform:
     """A transform of the image and one of the target as one of both."""
 
@@ -15,11 +19,7 @@ class StandardTransform:
         self.target_transform = target_transform
 
     def __call__(self, input, target):
-        if self.transform is not None:
-            input = self.transform(input)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return input, target
+        return _each(self.transform, input), _each(self.target_transform, target)
 
     def __repr__(self):
         lines = ["StandardTransform"]
@@ -58,11 +58,7 @@ class VisionDataset(Dataset):
         return self._transformed(image, target)
 
     def _transformed(self, image, target):
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return _each(self.transform, image), _each(self.target_transform, target)
 
     def __getitem__(self, index):
         raise NotImplementedError(f"{type(self).__name__}: it does not say what __getitem__ gives.")

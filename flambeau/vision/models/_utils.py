@@ -110,3 +110,12 @@ def check_setting(name, setting, kind):
         raise ValueError(f"{name} is empty; it must have a {kind.__name__} for each stage.")
     if not isinstance(setting, list | tuple) or not all(isinstance(s, kind) for s in setting):
         raise TypeError(f"{name} must be a list of {kind.__name__}.")
+
+
+def initialise_layers(model, kinds, draw):
+    """draw(weight) for each layer of `kinds`, a type or several; biases are 0."""
+    for module in model.modules():
+        if isinstance(module, kinds):
+            draw(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -11,16 +11,12 @@ from ..ops.misc import Conv2dNormActivation, Permute
 from ..ops.stochastic_depth import StochasticDepth
 from ._api import lazy_weights
 from ._builder import builder
-from ._utils import check_setting
+from ._utils import check_setting, initialise_layers
 
 __all__ = [
-    "CNBlockConfig",
-    "ConvNeXt",
-    "convnext_base",
-    "convnext_large",
-    "convnext_small",
+    "CNBlockConfig", "ConvNeXt", "convnext_base", "convnext_large", "convnext_small",
     "convnext_tiny",
-]
+]  # fmt: skip
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -113,11 +109,7 @@ class ConvNeXt(nn.Module):
         self.classifier = nn.Sequential(
             norm_layer(width), nn.Flatten(1), nn.Linear(width, num_classes)
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise_layers(self, nn.Conv2d | nn.Linear, partial(nn.init.trunc_normal_, std=0.02))
 
     def _forward_impl(self, x):
         return self.classifier(self.avgpool(self.features(x)))

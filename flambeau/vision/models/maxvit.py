@@ -13,6 +13,7 @@ from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
 from ..ops.stochastic_depth import StochasticDepth
 from ._api import lazy_weights
 from ._builder import builder
+from ._utils import initialise_layers
 from ._windows import relative_position_index
 
 __all__ = ["MaxVit", "maxvit_t"]
@@ -314,11 +315,7 @@ class MaxVit(nn.Module):
             nn.Tanh(),
             nn.Linear(width, num_classes, bias=False),
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise_layers(self, nn.Conv2d | nn.Linear, partial(nn.init.normal_, std=0.02))
 
     def forward(self, x):
         x = self.stem(x)

@@ -10,6 +10,7 @@ from ..ops.misc import MLP, Permute
 from ..ops.stochastic_depth import StochasticDepth
 from ._api import lazy_weights
 from ._builder import builder
+from ._utils import initialise_layers
 from ._windows import ShiftedWindowAttention, relative_coordinates, shifted_window_attention
 
 __all__ = [
@@ -169,11 +170,7 @@ def stages(
 
 
 def initialise(model):
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    initialise_layers(model, nn.Linear, partial(nn.init.trunc_normal_, std=0.02))
 
 
 class SwinTransformer(nn.Module):

@@ -14,14 +14,9 @@ from ._api import lazy_weights
 from ._builder import builder, fix
 
 __all__ = [
-    "VisionTransformer",
-    "interpolate_embeddings",
-    "vit_b_16",
-    "vit_b_32",
-    "vit_h_14",
-    "vit_l_16",
+    "VisionTransformer", "interpolate_embeddings", "vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16",
     "vit_l_32",
-]
+]  # fmt: skip
 
 
 _NORM = partial(nn.LayerNorm, eps=1e-6)
@@ -157,13 +152,9 @@ class VisionTransformer(nn.Module):
         stem, width = nn.Sequential(), 3
         for i, cnf in enumerate(configs):
             layer = Conv2dNormActivation(
-                width,
-                cnf.out_channels,
-                kernel_size=cnf.kernel_size,
-                stride=cnf.stride,
-                norm_layer=cnf.norm_layer,
-                activation_layer=cnf.activation_layer,
-            )
+                width, cnf.out_channels, kernel_size=cnf.kernel_size, stride=cnf.stride,
+                norm_layer=cnf.norm_layer, activation_layer=cnf.activation_layer,
+            )  # fmt: skip
             stem.add_module(f"conv_bn_relu_{i}", layer)
             width = cnf.out_channels
         stem.add_module("conv_last", nn.Conv2d(width, self.hidden_dim, 1))

@@ -48,10 +48,8 @@ class ImageClassification(_Preset):
         interpolation=InterpolationMode.BILINEAR, antialias=True,
     ):  # fmt: skip
         super().__init__()
-        self.crop_size = _sizes(crop_size)
-        self.resize_size = _sizes(resize_size)
-        self.mean = list(mean)
-        self.std = list(std)
+        self.crop_size, self.resize_size = _sizes(crop_size), _sizes(resize_size)
+        self.mean, self.std = list(mean), list(std)
         self.interpolation = interpolation
         self.antialias = antialias
 

@@ -10,25 +10,25 @@ class Monitor(Plugin):
         running_average (bool): keep running_avg, an exponential average.
         epoch_average (bool): keep epoch_mean, the mean over the last whole epoch.
         smoothing (float): what of running_avg stays at each iteration.
-        precision (int, optional): decimals to print, 4 by default.
+        precision (int, optional): decimals to print; default_precision of the class without it.
         number_format (str, optional): a format in place of precision, such as ".2e".
-        unit (str): printed behind the number.
+        unit (str, optional): printed behind the number; default_unit of the class without it.
     """
 
-    stat_name = "value"
+    stat_name, default_unit, default_precision = "value", "", 4
 
     def __init__(
         self, running_average=True, epoch_average=True, smoothing=0.7, precision=None,
-        number_format=None, unit="",
+        number_format=None, unit=None,
     ):  # fmt: skip
         super().__init__([(1, "iteration"), (1, "epoch")])
         if number_format is None:
-            number_format = f".{4 if precision is None else precision}f"
+            number_format = f".{self.default_precision if precision is None else precision}f"
         self.smoothing = smoothing
         self.with_running_average = running_average
         self.with_epoch_average = epoch_average
         self.log_format = ":" + number_format
-        self.log_unit = unit
+        self.log_unit = self.default_unit if unit is None else unit
         self.log_iter_fields = [self._field("last")]
         if running_average:
             self.log_iter_fields.append(f" ({self._field('running_avg')})")

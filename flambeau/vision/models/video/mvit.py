@@ -188,20 +188,12 @@ class MultiscaleBlock(nn.Module):
         self.norm1 = norm_layer(cnf.input_channels)
         self.norm2 = norm_layer(width)
         self.attn = MultiscaleAttention(
-            input_size,
-            cnf.input_channels,
-            width,
-            cnf.num_heads,
-            kernel_q=cnf.kernel_q,
-            kernel_kv=cnf.kernel_kv,
-            stride_q=cnf.stride_q,
-            stride_kv=cnf.stride_kv,
-            rel_pos_embed=rel_pos_embed,
-            residual_pool=residual_pool,
-            residual_with_cls_embed=residual_with_cls_embed,
-            dropout=dropout,
+            input_size, cnf.input_channels, width, cnf.num_heads, kernel_q=cnf.kernel_q,
+            kernel_kv=cnf.kernel_kv, stride_q=cnf.stride_q, stride_kv=cnf.stride_kv,
+            rel_pos_embed=rel_pos_embed, residual_pool=residual_pool,
+            residual_with_cls_embed=residual_with_cls_embed, dropout=dropout,
             norm_layer=norm_layer,
-        )
+        )  # fmt: skip
         self.mlp = MLP(
             width,
             [4 * width, cnf.output_channels],
