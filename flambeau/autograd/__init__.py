@@ -50,6 +50,19 @@ class enforce_grad_layout_policy:
     """Whether gradients must lie in memory as their tensors do; from the call on, as a context until its end.
 
     False permits another layout. flambeau makes no use of the permission, so both are the same here.
+
+    Args:
+        enable (bool): whether they must.
+
+    Raises:
+        TypeError: enable is no bool.
+
+    Example:
+        >>> x = torch.zeros(2, 3).T.requires_grad_()
+        >>> with torch.autograd.enforce_grad_layout_policy(True):
+        ...     x.sum().backward()
+        >>> x.grad.stride() == x.stride()
+        True
     """
 
     def __init__(self, enable=True):

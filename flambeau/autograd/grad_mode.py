@@ -224,6 +224,17 @@ class _Switch(_Mode):
 
 
 class set_multithreading_enabled(_Switch):
-    """Accepted for PyTorch's sake: backward runs in the thread that called it, whatever is said here."""
+    """Accepted for PyTorch's sake: backward runs in the thread that called it, whatever is said here.
+
+    Args:
+        mode (bool): what programs may ask for from now on; as a context, until its end.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.autograd.set_multithreading_enabled(False):
+        ...     x.sum().backward()
+        >>> x.grad
+        tensor([1., 1.])
+    """
 
     _told = _threads

@@ -7,7 +7,21 @@ from .. import _core
 
 
 class SavedTensor:
-    """A value that a node keeps for backward."""
+    """A value that a node keeps for backward: grad_fn._raw_saved_NAME.
+
+    Raises:
+        RuntimeError: it is made by a program, and not by a node.
+
+    Example:
+        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x.exp()
+        >>> type(y.grad_fn._raw_saved_result) is torch.autograd.SavedTensor
+        True
+        >>> y.grad_fn._raw_saved_result.register_hooks(lambda t: t * 10, lambda t: t / 10)
+        >>> y.sum().backward()
+        >>> x.grad
+        tensor([2.7183, 7.3891])
+    """
 
     __slots__ = ("_node", "_place")
 

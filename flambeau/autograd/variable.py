@@ -27,6 +27,12 @@ class Variable(metaclass=_VariableType):
         data (Tensor): wrapped; a number makes a tensor of it.
         requires_grad (bool): whether operators on it are recorded (False).
         volatile (bool): no longer has an effect, and says so; use `no_grad`.
+
+    Example:
+        >>> x = torch.autograd.Variable(torch.tensor([3.0]), requires_grad=True)
+        >>> (x * x).backward()
+        >>> x.grad
+        tensor([6.])
     """
 
     _execution_engine = _Engine()

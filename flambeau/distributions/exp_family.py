@@ -9,7 +9,20 @@ __all__ = ["ExponentialFamily"]
 
 
 class ExponentialFamily(Distribution):
-    """A subclass gives eta as `_natural_params`, and A as `_log_normalizer(*eta)`.
+    """A subclass gives eta as `_natural_params`, and A as `_log_normalizer(*eta)`; its entropy follows.
+
+    Args:
+        batch_shape, event_shape (Size), validate_args (bool, optional): as of Distribution.
+
+    Example:
+        >>> from flambeau.distributions import ExponentialFamily
+        >>> class Exponential(ExponentialFamily):
+        ...     arg_constraints = {}
+        ...     _natural_params = (torch.tensor(-2.0),)  # x has the rate 2
+        ...     def _log_normalizer(self, eta):
+        ...         return -(-eta).log()
+        >>> Exponential().entropy()  # 1 - log(2)
+        tensor(0.3069)
 
     Source: Nielsen, Nock, "Entropies and cross-entropies of exponential families", 2010.
     """

@@ -292,8 +292,8 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     return tensor
 
 
-def _deprecated(function):
-    """The old name of `function`, without the underscore."""
+def _deprecated(function, *arguments, sizes=(2, 3)):
+    """The old name of `function`, without the underscore; its example has a tensor of `sizes`, and `arguments`."""
     new = function.__name__
     old = new[:-1]
 
@@ -302,21 +302,29 @@ def _deprecated(function):
         return function(*args, **kwargs)
 
     renamed.__name__ = renamed.__qualname__ = old
-    renamed.__doc__ = f"The old name of {new}."
+    example = ", ".join([f"torch.empty{sizes}", *map(str, arguments)])
+    renamed.__doc__ = f"""The old name of {new}, with the same arguments; it warns.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     nn.init.{old}({example}).shape
+        torch.Size({list(sizes)})
+    """
     return renamed
 
 
 uniform = _deprecated(uniform_)
 normal = _deprecated(normal_)
-constant = _deprecated(constant_)
+constant = _deprecated(constant_, 0.5)
 eye = _deprecated(eye_)
-dirac = _deprecated(dirac_)
+dirac = _deprecated(dirac_, sizes=(2, 3, 1))
 xavier_uniform = _deprecated(xavier_uniform_)
 xavier_normal = _deprecated(xavier_normal_)
 kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
-sparse = _deprecated(sparse_)
+sparse = _deprecated(sparse_, 0.5)
 
 
 def _no_grad_uniform_(tensor, a, b, generator=None):

@@ -181,7 +181,22 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
 
 class UninitializedBuffer(UninitializedTensorMixin, flambeau.Tensor):
-    """A buffer whose shape is not known yet."""
+    """A buffer whose shape is not known yet.
+
+    Args:
+        requires_grad (bool): whether it learns.
+        device, dtype: of the buffer, once it has a shape.
+        persistent (bool): whether it stands in the state_dict.
+
+    Raises:
+        ValueError: it is computed with, or asked for its shape, before materialize(shape).
+
+    Example:
+        >>> buffer = nn.parameter.UninitializedBuffer()
+        >>> buffer.materialize((2, 3))
+        >>> buffer.shape
+        torch.Size([2, 3])
+    """
 
     cls_to_become = None  # set below: a class cannot become flambeau.Tensor itself
 

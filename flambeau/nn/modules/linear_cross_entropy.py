@@ -11,7 +11,14 @@ from .loss import _WeightedLoss
 
 @dataclass
 class LinearCrossEntropyOptions:
-    """How PyTorch cuts the work into pieces; accepted, and without effect here."""
+    """How PyTorch cuts the work into pieces; accepted, and without effect here.
+
+    Example:
+        >>> options = nn.LinearCrossEntropyOptions(batch_chunk_size=64)
+        >>> loss = nn.LinearCrossEntropyLoss(8, 4, options=options)
+        >>> loss(torch.zeros(2, 8), torch.tensor([0, 3])).item()
+        1.3862943649291992
+    """
 
     allow_retain_graph: bool = False
     batch_chunk_size: int | None = None

@@ -248,7 +248,13 @@ class NLLLoss(_WeightedLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """NLLLoss under its old name for images."""
+    """NLLLoss under its old name for images.
+
+    Example:
+        >>> log_probs = torch.full((1, 2, 3, 3), 0.5).log()  # two classes at each of 3 x 3 places
+        >>> nn.NLLLoss2d()(log_probs, torch.zeros(1, 3, 3, dtype=torch.int64))
+        tensor(0.6931)
+    """
 
 
 class BCELoss(_WeightedLoss):

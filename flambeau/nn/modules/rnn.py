@@ -27,6 +27,15 @@ class RNNBase(Module):
 
     Parameters of layer k: weight_ih_lk, weight_hh_lk, bias_ih_lk, bias_hh_lk, for LSTM with proj_size
     also weight_hr_lk; with "_reverse" for the other direction. The gates are stacked in dimension 0.
+
+    Args:
+        mode (str): "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
+        all others: as of RNN and LSTM.
+
+    Example:
+        >>> layers = nn.RNNBase("LSTM", 4, 8, num_layers=2)
+        >>> layers.weight_hh_l1.shape  # four gates of 8
+        torch.Size([32, 8])
     """
 
     __constants__ = [

@@ -14,7 +14,18 @@ from .utils import check_sizes
 
 
 class RNNCellBase(Module):
-    """The parameters of a cell: weight_ih, weight_hh, bias_ih, bias_hh, gates in dimension 0."""
+    """The parameters of a cell: weight_ih, weight_hh, bias_ih, bias_hh, gates in dimension 0.
+
+    Args:
+        input_size, hidden_size (int): of x and of h.
+        bias (bool): whether there are biases.
+        num_chunks (int): how many gates there are.
+        device, dtype: of the parameters.
+
+    Example:
+        >>> nn.RNNCellBase(4, 8, bias=True, num_chunks=3).weight_ih.shape
+        torch.Size([24, 4])
+    """
 
     __constants__ = ["input_size", "hidden_size", "bias"]
 

@@ -9,10 +9,16 @@ from .module import Module
 
 
 class Container(Module):
-    """Modules by keyword: what programs before 2017 derived from. Module has taken its place.
+    """Modules by keyword: what programs before 2017 derived from. Module has taken its place, says a warning.
 
     Args:
         **kwargs (Module): the submodules, by name.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     nn.Container(first=nn.Linear(2, 3)).first
+        Linear(in_features=2, out_features=3, bias=True)
     """
 
     def __init__(self, **kwargs):

@@ -83,7 +83,16 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
 
 def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
-    """The old name of clip_grad_norm_."""
+    """The old name of clip_grad_norm_, with the same arguments; it warns.
+
+    Example:
+        >>> import warnings
+        >>> weight = nn.Parameter(torch.zeros(2))
+        >>> weight.grad = torch.tensor([3.0, 4.0])
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     nn.utils.clip_grad_norm([weight], 1.0)
+        tensor(5.)
+    """
     _core._warn("clip_grad_norm: is an old name. Use clip_grad_norm_.", FutureWarning)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 

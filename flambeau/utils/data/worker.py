@@ -19,7 +19,14 @@ MP_STATUS_CHECK_INTERVAL = (
 
 
 class WorkerInfo:
-    """What a worker knows of itself: its number, how many there are, its seed, its copy of the data."""
+    """What a worker knows of itself: its number, how many there are, its seed, its copy of the data.
+
+    Example:
+        >>> from flambeau.utils.data import WorkerInfo
+        >>> info = WorkerInfo(id=1, num_workers=4, seed=7, dataset=range(10), init_fn=None)
+        >>> list(info.dataset)[info.id :: info.num_workers]  # a worker's part of an iterable data set
+        [1, 5, 9]
+    """
 
     def __init__(self, id, num_workers, seed, dataset, init_fn):
         self.id, self.num_workers = id, num_workers

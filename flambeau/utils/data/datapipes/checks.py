@@ -46,7 +46,19 @@ class guaranteed_datapipes_determinism(_Switch):
 
 
 class runtime_validation_disabled(_Switch):
-    """A block in which `runtime_validation` does not look at samples."""
+    """A block in which `runtime_validation` does not look at samples.
+
+    Example:
+        >>> from collections.abc import Iterator
+        >>> from flambeau.utils.data import IterDataPipe, runtime_validation, runtime_validation_disabled
+        >>> class Words(IterDataPipe):
+        ...     @runtime_validation
+        ...     def __iter__(self) -> Iterator[str]:
+        ...         yield 7
+        >>> with runtime_validation_disabled():
+        ...     list(Words())
+        [7]
+    """
 
     _name, _value = "validation", False
 
@@ -59,6 +71,18 @@ class non_deterministic:
 
     Raises:
         TypeError: what is decorated is no IterDataPipe; when one is made, determinism is guaranteed.
+
+    Example:
+        >>> from flambeau.utils.data import IterDataPipe, guaranteed_datapipes_determinism, non_deterministic
+        >>> @non_deterministic(lambda *samples, shuffle: shuffle)
+        ... class Samples(IterDataPipe):
+        ...     def __init__(self, *samples, shuffle):
+        ...         self.samples = samples
+        ...     def __iter__(self):
+        ...         return iter(self.samples)
+        >>> with guaranteed_datapipes_determinism():
+        ...     list(Samples(1, 2, shuffle=False))
+        [1, 2]
     """
 
     def __init__(self, arg):
@@ -137,6 +161,19 @@ def runtime_validation(f):
 
     Raises:
         TypeError: f is no __iter__. RuntimeError: while iterating, of a sample of another type.
+
+    Example:
+        >>> from collections.abc import Iterator
+        >>> from flambeau.utils.data import IterDataPipe, runtime_validation
+        >>> class Words(IterDataPipe):
+        ...     @runtime_validation
+        ...     def __iter__(self) -> Iterator[str]:
+        ...         yield from ("one", 2)
+        >>> try:
+        ...     list(Words())
+        ... except RuntimeError as error:
+        ...     print(error)
+        runtime_validation: Words gave 2, which is no str.
     """
     import typing
 

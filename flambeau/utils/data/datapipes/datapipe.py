@@ -82,7 +82,13 @@ class MapDataPipe(_Named, Dataset):
 
 
 class DFIterDataPipe(IterDataPipe):
-    """A step over data frames. A name only: no step here makes them."""
+    """A step over data frames. A name only: no step here makes them.
+
+    Example:
+        >>> from flambeau.utils.data import DFIterDataPipe, IterDataPipe
+        >>> issubclass(DFIterDataPipe, IterDataPipe)
+        True
+    """
 
 
 class functional_datapipe:
