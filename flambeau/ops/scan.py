@@ -189,8 +189,10 @@ def cummin(ctx, input, dim):
     """The least value so far along dim and the place of its last occurrence; from a NaN on, NaN.
 
     Example:
-        >>> torch.cummin(torch.tensor([3, 1, 2]), 0).indices
-        tensor([0, 1, 1])
+        >>> torch.cummin(torch.tensor([3, 1, 2]), 0)
+        torch.return_types.cummin(
+        values=tensor([3, 1, 1]),
+        indices=tensor([0, 1, 1]))
     """
     return _keep_places(ctx, input, dim, Cummin._make(indexing.cummin(input, dim)))
 

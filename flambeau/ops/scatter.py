@@ -44,11 +44,15 @@ def _filled(value, like, shape):
 # ---- scatter: an index of the shape of the source
 
 
-@private
-def _scatter(ctx, input, dim, index, src):
+def _written(ctx, write, input, dim, index, src, combine):
     ctx.save_for_backward(index)
     ctx.dim, ctx.src_shape = dim, src.shape
-    return indexing.scatter(input, dim, index, src, _ASSIGN)
+    return write(input, dim, index, src, combine)
+
+
+@private
+def _scatter(ctx, input, dim, index, src):
+    return _written(ctx, indexing.scatter, input, dim, index, src, _ASSIGN)
 
 
 @_scatter.derivative
@@ -84,9 +88,7 @@ def _corner(shape, device):
 
 @private
 def _scatter_add(ctx, input, dim, index, src):
-    ctx.save_for_backward(index)
-    ctx.dim, ctx.src_shape = dim, src.shape
-    return indexing.scatter_add(input, dim, index, src, _SUM)
+    return _written(ctx, indexing.scatter_add, input, dim, index, src, _SUM)
 
 
 @_scatter_add.derivative

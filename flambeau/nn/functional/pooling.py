@@ -16,6 +16,13 @@ def _named(function, n, end=""):
     return function
 
 
+def _with_its_indices(function, with_indices, n):
+    """Both under their public names."""
+    with_indices.__doc__ = f"{function.__name__}{n}d with return_indices=True."
+    with_indices.__name__ = function.__name__
+    return _named(function, n), _named(with_indices, n, "_with_indices")
+
+
 def _max_pool(n):
     plain = getattr(flambeau, f"max_pool{n}d")
     with_indices = getattr(pool, f"max_pool{n}d_with_indices")
@@ -42,9 +49,7 @@ def _max_pool(n):
     max_pool.__doc__ = f"""The maximum of each window of the last {n} dimensions.
 
     With return_indices also where it lies in the flattened plane of its channel."""
-    max_pool_with_indices.__doc__ = f"max_pool{n}d with return_indices=True."
-    max_pool_with_indices.__name__ = "max_pool"
-    return _named(max_pool, n), _named(max_pool_with_indices, n, "_with_indices")
+    return _with_its_indices(max_pool, max_pool_with_indices, n)
 
 
 max_pool1d, max_pool1d_with_indices = _max_pool(1)
@@ -124,9 +129,7 @@ def _adaptive_max_pool(n):
         both = with_indices(input, output_size)
         return both if return_indices else both[0]
 
-    with_indices.__doc__ = f"adaptive_max_pool{n}d with return_indices=True."
-    with_indices.__name__ = "adaptive_max_pool"
-    return _named(adaptive_max_pool, n), _named(with_indices, n, "_with_indices")
+    return _with_its_indices(adaptive_max_pool, with_indices, n)
 
 
 adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max_pool(1)

@@ -29,12 +29,17 @@ def _sources(mode, before, after, size, device):
     return fl.where(at >= size, 2 * (size - 1) - at, at)
 
 
+def _bordered_dims(mode, pad, shape, device):
+    """(dim, where each place of it comes from) of the dims that `pad` names; shape: without the borders."""
+    for k in range(len(pad) // 2):
+        dim = len(shape) - 1 - k
+        yield dim, _sources(mode, pad[2 * k], pad[2 * k + 1], shape[dim], device)
+
+
 @rule("_add_border")
 def add_border(input, mode, pad):
     out = made_like(on_meta(_core._add_border, input, mode, pad), input.device)
-    for k in range(len(pad) // 2):
-        dim = input.dim() - 1 - k
-        source = _sources(mode, pad[2 * k], pad[2 * k + 1], input.shape[dim], input.device)
+    for dim, source in _bordered_dims(mode, pad, input.shape, input.device):
         input = _core.indexing.index_select(input, dim, source)
     return out.copy_(input)
 
@@ -42,9 +47,7 @@ def add_border(input, mode, pad):
 @rule("_fold_border")
 def fold_border(grad, mode, pad):
     out = made_like(on_meta(_core._fold_border, grad, mode, pad), grad.device)
-    for k in range(len(pad) // 2):
-        dim = grad.dim() - 1 - k
-        source = _sources(mode, pad[2 * k], pad[2 * k + 1], out.shape[dim], grad.device)
+    for dim, source in _bordered_dims(mode, pad, out.shape, grad.device):
         sizes = list(grad.shape)
         sizes[dim] = out.shape[dim]
         folded = _core.zeros(sizes, dtype=grad.dtype, device=grad.device)

@@ -20,6 +20,10 @@ def _apply_op(img, op_name, magnitude, interpolation, fill):
 class _Policy(Module):
     """What policies share: one operation, and how it is shown."""
 
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        cls.__doc__ = cls.__doc__ or cls.__bases__[0].__doc__  # the policy's
+
     def __init__(self, interpolation, fill):
         super().__init__()
         self.interpolation = interpolation
@@ -44,24 +48,20 @@ class _Policy(Module):
 
 
 class AutoAugment(_policies.AutoAugment, _Policy):
-    __doc__ = _policies.AutoAugment.__doc__
-
     @property
     def policies(self):
         return self._policies
 
 
 class RandAugment(_policies.RandAugment, _Policy):
-    __doc__ = _policies.RandAugment.__doc__
+    pass
 
 
 class TrivialAugmentWide(_policies.TrivialAugmentWide, _Policy):
-    __doc__ = _policies.TrivialAugmentWide.__doc__
+    pass
 
 
 class AugMix(_policies.AugMix, _Policy):
-    __doc__ = _policies.AugMix.__doc__
-
     def forward(self, img):
         mixed = self.mix(img if isinstance(img, Tensor) else pil_to_tensor(img), self.apply)
         return mixed if isinstance(img, Tensor) else to_pil_image(mixed, mode=img.mode)

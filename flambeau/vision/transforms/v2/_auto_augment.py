@@ -15,6 +15,10 @@ from ._utils import fill_for, fills
 class _AutoAugmentBase(Transform):
     """Finds the image, and does one operation to it."""
 
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        cls.__doc__ = cls.__doc__ or cls.__bases__[0].__doc__  # the policy's
+
     def __init__(self, interpolation, fill):
         super().__init__()
         self.interpolation = check_mode(type(self).__name__, interpolation)
@@ -59,20 +63,18 @@ class _AutoAugmentBase(Transform):
 
 
 class AutoAugment(_policies.AutoAugment, _AutoAugmentBase):
-    __doc__ = _policies.AutoAugment.__doc__
+    pass
 
 
 class RandAugment(_policies.RandAugment, _AutoAugmentBase):
-    __doc__ = _policies.RandAugment.__doc__
+    pass
 
 
 class TrivialAugmentWide(_policies.TrivialAugmentWide, _AutoAugmentBase):
-    __doc__ = _policies.TrivialAugmentWide.__doc__
+    pass
 
 
 class AugMix(_policies.AugMix, _AutoAugmentBase):
-    __doc__ = _policies.AugMix.__doc__
-
     def forward(self, *inputs):
         flat, spec, place = self._image(inputs)
         given = flat[place]
