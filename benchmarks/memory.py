@@ -1,9 +1,11 @@
-"""Peak memory of training programs, and its growth over 300 steps, each in a process of its own."""
+"""Peak memory of training programs, and its growth over 300 steps, each in a process of its own that has no kernels yet."""
 
 import importlib
 import json
+import os
 import subprocess
 import sys
+import tempfile
 
 COMMAND = "from benchmarks.memory import measured; measured({library!r}, {program!r}, {steps})"
 
@@ -28,9 +30,13 @@ def report(only):
 def in_a_process(library, program, steps):
     """Peak MiB of the program in a fresh interpreter, less what it holds after the import."""
     command = COMMAND.format(library=library, program=program, steps=steps)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", command], capture_output=True, text=True
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", command],
+            env={**os.environ, "FLAMBEAU_CACHE_DIR": folder},
+            capture_output=True,
+            text=True,
+        )
     if done.returncode:
         raise RuntimeError(f"{program} on {library} fails:\n{done.stderr}")
     return json.loads(done.stdout)

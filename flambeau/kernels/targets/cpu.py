@@ -66,6 +66,11 @@ def host():
     return _LEVELS[asked if asked in possible else possible[0]]
 
 
+def level(name):
+    """The level of that name."""
+    return _LEVELS[name]
+
+
 @functools.cache
 def _machine(level):
     import llvmlite.binding as llvm
