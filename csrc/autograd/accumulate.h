@@ -7,6 +7,11 @@ namespace flambeau {
 extern const NodeKind accumulate_kind;
 /// The leaf's node, made if no graph holds one; a new reference.
 Node* accumulator_of(Tensor& leaf);
+/// Whether a gradient is held by the pass alone, so that it may be written.
+inline bool is_ours(const Tensor& grad) {
+  return !grad_mode_enabled && Py_REFCNT(const_cast<Tensor&>(grad).py()) == 1 &&
+         grad.storage->version.references == 1 && !grad.version_override && !grad.batched;
+}
 /// Called when a node dies: its leaf must not find it again.
 void forget_accumulator(Node* node);
 

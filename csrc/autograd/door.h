@@ -22,8 +22,9 @@ enum Watcher : uint32_t {
   watch_layouts = 64,        // there are sparse tensors
   watch_batches = 128,       // vmap calls a function: there are batched tensors
   watch_classes = 256,       // a class of tensors answers as a TorchDispatchMode
+  watch_parts = 512,         // and of those that operators consist of, and of nodes of a backward
   /// Whoever wants to see what an operator is made of.
-  watch_inside = watch_dispatch | watch_events | watch_finite | watch_observers
+  watch_inside = watch_dispatch | watch_events | watch_finite | watch_parts
 };
 [[gnu::visibility("hidden")]] extern constinit uint32_t watchers;
 

@@ -458,10 +458,7 @@ void Run::receive(uint32_t at, uint32_t nr, TensorRef grad) {
     return;
   }
   Tensor& sum = *grads[nr];
-  bool ours = !grad_mode_enabled && Py_REFCNT(sum.py()) == 1 &&
-              sum.storage->version.references == 1 && sum.contiguous && !sum.version_override &&
-              !sum.batched && !grad->batched;
-  if (ours && !(sparse_tensors && is_sparse(sum)))
+  if (is_ours(sum) && sum.contiguous && !grad->batched && !(sparse_tensors && is_sparse(sum)))
     add_into(sum, *grad);
   else
     grads[nr] = add(sum, *grad);

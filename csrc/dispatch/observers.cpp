@@ -25,7 +25,7 @@ void Observed::done(PyObject* result) {
 
 void tell_of_node(Node* node, const std::vector<TensorRef>& grads,
                   const std::vector<TensorRef>& results) {
-  if (!(watchers & watch_observers)) return;
+  if (!(watchers & watch_parts)) return;
   auto tuple = [](const std::vector<TensorRef>& tensors) {
     return tuple_of(static_cast<Py_ssize_t>(tensors.size()), [&](Py_ssize_t i) {
       const TensorRef& t = tensors[static_cast<size_t>(i)];

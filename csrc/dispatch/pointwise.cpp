@@ -117,7 +117,7 @@ void check_castable(DType from, DType to, const char* op) {
   });
 }
 
-TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
+TensorRef apply(Pointwise& record, const Arg* args, Tensor* out, Tensor* spare) {
   if (any_batched(record, args)) {
     check(!out, [&] {
       return message("vmap: ", record.name, ": out= is not taken inside. Use the result.");
@@ -132,9 +132,11 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   if (model) {
     DType dtype = result_dtype(record, compute);
     if (model->numel >= waiting::least_numel)
-      result = waiting::postpone(record, args, sizes_of(*model), compute, dtype, history, true);
+      result =
+          waiting::postpone(record, args, sizes_of(*model), compute, dtype, history, true, spare);
     if (!result) {
-      result = empty(sizes_of(*model), dtype);
+      result = spare && spare->dtype == dtype ? TensorRef::borrow(spare)
+                                              : empty(sizes_of(*model), dtype);
       launch_flat(record, *result, args, compute);
     }
   } else {

@@ -64,8 +64,9 @@ void take_number(const Pointwise& record, int i, Arg& arg, std::vector<Object>& 
 /// Raises for a factor `alpha` with a fraction, which would be cut to an int where all tensors are
 /// whole numbers, and for True of two operands that are numbers.
 void check_factors(const Pointwise& record, const Arg* args);
-/// record(args...); out: null, or the tensor to fill (resized if need be).
-TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr);
+/// record(args...); out: null, or the tensor to fill (resized if need be); spare: null, or an
+/// operand that nobody reads any more, whose memory the result may have.
+TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr, Tensor* spare = nullptr);
 /// args[0] = record(args...).
 void apply_inplace(Pointwise& record, const Arg* args, const char* operator_name);
 /// Raises where outputs differ in shape or hold an element twice, or an input does not broadcast to

@@ -1,5 +1,6 @@
 #include "dispatch/pointwise_history.h"
 
+#include "autograd/accumulate.h"
 #include "autograd/meta.h"
 #include "autograd/wanted.h"
 #include "dispatch/basics.h"
@@ -8,7 +9,8 @@
 namespace flambeau {
 namespace {
 
-TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
+/// last: nothing else of this node reads grad.
+TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad, bool last) {
   auto& derivative = self->record->derivatives[i];
   using State = Pointwise::Derivative::State;
   if (derivative.state == State::identity) return TensorRef::borrow(&grad);
@@ -26,7 +28,13 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
     }
     ++n;
   }
-  if (derivative.state == State::kernel) return apply(*derivative.record, args);
+  if (derivative.state == State::kernel) {
+    const bool spare = last && is_ours(grad) && grad.on_cpu() && !grad.storage->lent &&
+                       !grad.storage->shared && !grad.storage->owner && !grad.autograd;
+    TensorRef result = apply(*derivative.record, args, nullptr, spare ? &grad : nullptr);
+    if (result.get() == &grad) grad.bump_version(derivative.record->name.c_str());
+    return result;
+  }
   Object values = owned(PyTuple_New(n));
   for (int k = 0; k < n; ++k)
     PyTuple_SET_ITEM(values.get(), k,
@@ -37,9 +45,11 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
 
 void pointwise_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<PointwiseNode*>(node);
-  for (uint32_t i = 0; i < node->n_edges; ++i)
-    if (wants_gradient(node, i))
-      grad_inputs[i] = run_derivative(self, static_cast<int>(i), *grad_outputs[0]);
+  int last = static_cast<int>(node->n_edges) - 1;
+  while (last >= 0 && !wants_gradient(node, static_cast<uint32_t>(last))) --last;
+  for (int i = 0; i <= last; ++i)
+    if (wants_gradient(node, static_cast<uint32_t>(i)))
+      grad_inputs[i] = run_derivative(self, i, *grad_outputs[0], i == last);
 }
 
 void pointwise_release(Node* node) {

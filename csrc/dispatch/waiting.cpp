@@ -282,8 +282,9 @@ bool all_there(const Pointwise& record, const Arg* args) {
 }
 
 TensorRef compute_now(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
-                      DType dtype, bool flat) {
-  TensorRef result = empty(sizes, dtype, on_cpu);
+                      DType dtype, bool flat, Tensor* spare) {
+  TensorRef result = spare && flat && spare->dtype == dtype ? TensorRef::borrow(spare)
+                                                            : empty(sizes, dtype, on_cpu);
   Tensor* outputs[] = {result.get()};
   flat ? launch_flat(record, *result, args, compute)
        : launch(record, outputs, 1, args, record.n_args, sizes, compute);
@@ -303,11 +304,11 @@ void ask_for_kernels() {
 }  // namespace
 
 TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
-                   DType dtype, bool history, bool flat) {
+                   DType dtype, bool history, bool flat, Tensor* spare) {
   if (!may_wait(record, sizes, compute, dtype)) return {};
   const uint16_t place = foresees ? foresight.arrive(record, args, sizes) : 0;
   if (foresees && foresight.is_alone(place) && all_there(record, args)) {
-    TensorRef result = compute_now(record, args, sizes, compute, dtype, flat);
+    TensorRef result = compute_now(record, args, sizes, compute, dtype, flat, spare);
     foresight.computed(place, result->storage);
     ++counted.alone;
     return result;

@@ -51,9 +51,9 @@ extern constinit int patience;
 /// The result of record(args...), contiguous and of these sizes, which will be computed later, or
 /// has been where nothing is expected to join it; null where neither can be.
 /// history: it will have a node, which may keep it for backward; flat: all tensors are contiguous
-/// and of these sizes.
+/// and of these sizes; spare: null, or an operand whose memory what is computed now may have.
 TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
-                   DType dtype, bool history, bool flat);
+                   DType dtype, bool history, bool flat, Tensor* spare = nullptr);
 
 /// self = record(self, ...) where self shows a result that waits: the place of its node goes to
 /// another. False where that cannot be.

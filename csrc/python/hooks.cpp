@@ -46,11 +46,16 @@ bool wants_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n) {
   return InForce<watch_dispatch>::count() > 0 || holds_dispatching(args, n);
 }
 
+void watch_calls(bool calls, bool parts) {
+  set_watcher(watch_observers, calls);
+  set_watcher(watch_parts, parts);
+}
+
 const NativeEntry entries[] = {
     bind<record_events>("_record_events", "on, shapes=False"),
     bind<take_events>("_take_events", ""),
     bind<set_finder>("_set_finder", "finder"),
-    bind<[](bool on) { set_watcher(watch_observers, on); }>("_watch_observers", "on"),
+    bind<watch_calls>("_watch_observers", "calls, parts"),
     bind<InForce<watch_dispatch>::set>("_set_dispatch_modes", "n"),
     bind<[] { set_watcher(watch_classes, true); }>(
         "_expect_dispatch_classes", "",

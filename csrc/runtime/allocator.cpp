@@ -10,24 +10,27 @@
 #include <vector>
 
 #include "runtime/cuda.h"
+#include "runtime/free_ranges.h"
 #include "tensor/error.h"
 #include "tensor/storage.h"
 
 // A storage's header and its bytes are one block. Blocks are cached by size class: four classes to
-// a doubling, so at most a fifth of a block is slack. Blocks of 2 MB and more come straight from
-// mmap with huge pages asked for, since the first touch of small pages costs more than most
-// pointwise operators.
+// a doubling, so at most a fifth of a small block is slack. Blocks of 2 MB and more come straight
+// from mmap with huge pages asked for, since the first touch of small pages costs more than most
+// pointwise operators; they have the size that is wanted, and where the cache has none of nearly
+// that size, one is cut from what is free.
 
 namespace flambeau {
 namespace {
 
 constexpr int64_t header_bytes = 128;
-constexpr int64_t large_block = int64_t{2} << 20;
+constexpr int64_t large_block = int64_t{2} << 20, large_step = int64_t{64} << 10;
 constexpr int class_count = 4 * 48;
 static_assert(sizeof(Storage) <= header_bytes);
 
 struct Cache {
   std::vector<void*> free[class_count];
+  FreeRanges ranges;  // of large blocks, beside those that lie in their class
   MemoryStats stats{};
   Storage* large_list = nullptr;
 };
@@ -61,6 +64,7 @@ int size_class(int64_t nbytes, int64_t& rounded) {
   int64_t step = int64_t{1} << (log - 2);
   int64_t quarter = (nbytes - 1 - (int64_t{1} << log)) / step;
   rounded = (int64_t{1} << log) + (quarter + 1) * step;
+  if (nbytes >= large_block) rounded = (nbytes + large_step - 1) / large_step * large_step;
   return 4 * (log - 7) + static_cast<int>(quarter);
 }
 
@@ -83,6 +87,51 @@ void system_free(void* p, int64_t nbytes) {
     munmap(p, nbytes);
   else
     std::free(p);
+}
+
+/// The size of a block in the cache, which its header still tells.
+int64_t size_of(void* block) { return static_cast<Storage*>(block)->capacity + header_bytes; }
+
+/// A block of the class that has the bytes and few more, the one used last if it has.
+void* take_of_class(std::vector<void*>& blocks, int64_t& rounded) {
+  constexpr size_t looked_at = 4;
+  for (size_t i = blocks.size(); i-- > 0 && i + looked_at >= blocks.size();) {
+    const int64_t size = size_of(blocks[i]);
+    if (size < rounded || size - rounded > rounded / 16) continue;
+    rounded = size;
+    void* block = blocks[i];
+    blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i));
+    return block;
+  }
+  return nullptr;
+}
+
+/// Large blocks leave their classes, so that neighbours are joined.
+void join_large() {
+  auto& c = cache();
+  int64_t rounded;
+  for (int k = size_class(large_block, rounded); k < class_count; ++k) {
+    for (void* block : c.free[k]) c.ranges.put(static_cast<char*>(block), size_of(block));
+    c.free[k].clear();
+  }
+}
+
+/// A large block of what is free, or a new one. What is free and too short goes back to the system
+/// where the process would grow past the most that its tensors took, and an eighth.
+void* large_block_of(int64_t& rounded) {
+  auto& c = cache();
+  join_large();
+  int64_t taken;
+  if (void* block = c.ranges.take(rounded, taken)) {
+    rounded = taken;
+    c.stats.cached_bytes -= taken;
+    ++c.stats.cache_hits;
+    return block;
+  }
+  const int64_t most = std::max(c.stats.peak_allocated_bytes, c.stats.allocated_bytes + rounded);
+  const int64_t excess = c.stats.allocated_bytes + c.stats.cached_bytes + rounded - most / 8 * 9;
+  c.stats.cached_bytes -= c.ranges.drop(excess, system_free);
+  return system_allocate(rounded);
 }
 
 void link_large(Storage* s) {
@@ -124,15 +173,20 @@ Storage* allocate_storage(int64_t nbytes) {
     relieve_waiting(nbytes);
   int64_t rounded;
   int k = size_class(nbytes + header_bytes, rounded);
+  const bool large = rounded >= large_block && !checked_blocks;
   void* block = nullptr;
   auto& list = c.free[k];
-  if (!list.empty()) {
+  if (!list.empty() && !large) {
     block = list.back();
     list.pop_back();
+  } else if (large) {
+    block = take_of_class(list, rounded);
+  }
+  if (block) {
     c.stats.cached_bytes -= rounded;
     ++c.stats.cache_hits;
   } else {
-    block = system_allocate(rounded);
+    block = large ? large_block_of(rounded) : system_allocate(rounded);
     if (!block) {
       empty_cache();
       block = system_allocate(rounded);
@@ -308,15 +362,13 @@ void reset_peak_memory() { cache().stats.peak_allocated_bytes = cache().stats.al
 
 void empty_cache() {
   auto& c = cache();
-  for (int k = 0; k < class_count; ++k) {
-    for (void* block : c.free[k]) {
-      // The header of a cached block still tells its size.
-      int64_t rounded = static_cast<Storage*>(block)->capacity + header_bytes;
-      c.stats.cached_bytes -= rounded;
-      system_free(block, rounded);
-    }
-    c.free[k].clear();
+  join_large();
+  c.ranges.drop(INT64_MAX, system_free);
+  for (auto& blocks : c.free) {
+    for (void* block : blocks) system_free(block, size_of(block));
+    blocks.clear();
   }
+  c.stats.cached_bytes = 0;
 }
 
 void each_large_storage(void (*visit)(Storage*, void*), void* context) {

@@ -32,6 +32,47 @@ void test_a_freed_block_serves_again() {
   expect(memory_stats().cached_bytes == 0, "the cache can be emptied");
 }
 
+void test_large_blocks_are_cut_and_joined() {
+#if !defined(__SANITIZE_ADDRESS__)
+  constexpr int64_t mb = int64_t{1} << 20;
+  empty_cache();
+  const int64_t before = memory_stats().allocated_bytes;
+  Storage* whole = allocate_storage(32 * mb - 128);
+  expect(whole->capacity == whole->nbytes, "a large block has no slack");
+  char* begin = reinterpret_cast<char*>(whole);
+  release(whole);
+  Storage* parts[3] = {allocate_storage(8 * mb - 128), allocate_storage(4 * mb - 128),
+                       allocate_storage(20 * mb - 128)};
+  expect(memory_stats().cached_bytes == 0, "the parts of one block, nothing from the system");
+  for (Storage* part : parts)
+    expect(
+        reinterpret_cast<char*>(part) >= begin && reinterpret_cast<char*>(part) < begin + 32 * mb,
+        "all lie in it");
+  for (Storage* part : parts) release(part);
+  Storage* again = allocate_storage(32 * mb - 128);
+  expect(reinterpret_cast<char*>(again) == begin, "and are joined to it");
+  release(again);
+  expect(memory_stats().allocated_bytes == before, "what is freed is counted off");
+#endif
+}
+
+void test_what_is_cached_is_bounded_by_the_peak() {
+  empty_cache();
+  reset_peak_memory();
+  for (int64_t i = 0; i < 200; ++i) {  // no two sizes are alike
+    Storage* a = allocate_storage((3 + i * 7 % 31) << 20 | i << 16);
+    Storage* b = allocate_storage((3 + i * 11 % 29) << 20 | i << 16);
+    release(a);
+    Storage* c = allocate_storage((3 + i * 13 % 23) << 20 | i << 16);
+    release(b);
+    release(c);
+  }
+  const MemoryStats s = memory_stats();
+  expect(s.allocated_bytes + s.cached_bytes <= s.peak_allocated_bytes / 4 * 5,
+         "no more than the peak and a quarter");
+  empty_cache();
+}
+
 void test_references_keep_a_storage() {
   Storage* s = allocate_storage(64);
   retain(s);
@@ -91,6 +132,7 @@ int main() {
   return run_tests(
       "allocator",
       {test_blocks_are_aligned_and_counted, test_a_freed_block_serves_again,
+       test_large_blocks_are_cut_and_joined, test_what_is_cached_is_bounded_by_the_peak,
        test_references_keep_a_storage, test_growing_keeps_the_contents,
        test_foreign_memory_lives_as_long_as_its_owner_is_held, test_the_peak_is_remembered,
        test_too_much_is_an_error, test_meta_has_a_size_and_no_bytes});

@@ -33,6 +33,14 @@ _COST = {
     **dict.fromkeys("max_pool2d avg_pool2d adaptive_avg_pool2d upsample interpolate".split(), 4),
 }  # fmt: skip
 _RANDOM = {"dropout"}
+_IN_PLACE = {"relu", "sigmoid", "tanh"}  # of one tensor and nothing else
+_FRESH = {
+    "batch_norm",
+    "layer_norm",
+    "group_norm",
+    "conv2d",
+    "add",
+}  # whose results share no memory
 _PRODUCTS = set(
     "conv1d conv2d conv3d linear".split()
 )  # their elements are sums over a row of the weight
@@ -255,9 +263,6 @@ class memory_budget:
             value.recipe = recipe
         self._follow(value, result)
 
-    def node(self, node, grads, results):
-        pass
-
     # -- values
 
     def _known(self, key):
@@ -381,7 +386,7 @@ class memory_budget:
     def _compute(self, wanted):
         """The contents of a value, computed again where they are nowhere."""
         before = observers.exchange(())
-        found, stack = {}, [wanted]
+        found, stack, made = {}, [wanted], set()
         try:
             while stack:
                 value = stack[-1]
@@ -401,19 +406,30 @@ class memory_budget:
                 if missing:
                     stack += missing
                     continue
-                found[id(value)] = self._run(value, found)
                 stack.pop()
-                for source in value.recipe.sources:  # on the way to nothing else
-                    if not any(source in v.recipe.sources for v in stack if v.recipe is not None):
-                        found.pop(id(source), None)
+                # On the way to nothing else:
+                passed = [
+                    source
+                    for source in value.recipe.sources
+                    if not any(source in v.recipe.sources for v in stack if v.recipe is not None)
+                ]
+                overwritten = _may_overwrite(value, passed, made)
+                found[id(value)] = self._run(value, found, overwritten)
+                made.add(id(value))
+                for source in passed:
+                    found.pop(id(source), None)
         finally:
             observers.exchange(before)
         return found[id(wanted)]
 
-    def _run(self, value, found):
+    def _run(self, value, found, overwritten):
         recipe = value.recipe
+        function = recipe.function
         args = _filled(recipe.args, found)
         kwargs = _filled(recipe.kwargs, found)
+        if overwritten:
+            function, kwargs = METHODS[function.__name__ + "_"], {}
+            args = (found[id(recipe.sources[0])],)
         now = None
         if recipe.random is not None:
             now = _state()
@@ -421,7 +437,7 @@ class memory_budget:
         recording = _core._set_grad_enabled(False)
         autocast = autocast_mode.restore(recipe.autocast)
         try:
-            tensor = recipe.function(*args, **kwargs)
+            tensor = function(*args, **kwargs)
         finally:
             _core._set_grad_enabled(recording)
             autocast_mode.restore(autocast)
@@ -459,6 +475,22 @@ def _filled(value, found):
     if type(value) is dict:
         return {k: _filled(v, found) for k, v in value.items()}
     return value
+
+
+def _may_overwrite(value, passed, made):
+    """Whether a value may be computed in the memory of its one source, which was computed on the way to it alone."""
+    recipe = value.recipe
+    if len(recipe.sources) != 1 or recipe.function.__name__ not in _IN_PLACE:
+        return False
+    (source,) = recipe.sources
+    fresh = source.recipe is not None and source.recipe.function.__name__ in _FRESH
+    return (
+        fresh
+        and source in passed
+        and id(source) in made
+        and source.wanted <= 0
+        and source.key[1:4] == value.key[1:4]  # shape, strides, dtype
+    )
 
 
 def _out_of_place(operator, name, args, kwargs):

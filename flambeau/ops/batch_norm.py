@@ -94,7 +94,8 @@ def _(ctx, grad_output):
             operands, kernel = (grad_output, input, *operands), _input_gradient
         else:
             operands, kernel = (grad_output, _shaped(factor, ndim)), _scaled_gradient
-        grad_input = _core.empty_like(input)
+        # The products have been summed: their memory serves again.
+        grad_input = products if wide is input.dtype else _core.empty_like(input)
         _core._map(kernel, (grad_input,), operands, wide)
     if weight is not None and needs[1]:
         grad_weight = (along * rstd).to(weight.dtype)

@@ -1,7 +1,8 @@
 """Who is told of every call of an operator and of every node of a backward, in all threads.
 
 An observer has enter(operator, args, kwargs), called before; leave(operator, result), called behind, with None where
-the call raised; and node(node, grad_outputs, grad_inputs). The core calls the functions of the same names here.
+the call raised. Those that also have node(node, grad_outputs, grad_inputs) see the calls as well that an operator written
+in Python consists of, which then takes no short way. The core calls the functions of the same names here.
 """
 
 from ... import _core
@@ -13,7 +14,7 @@ def exchange(observers):
     """Who is told from now on, a tuple; returns who was."""
     global _observers
     before, _observers = _observers, observers
-    _core._watch_observers(bool(observers))
+    _core._watch_observers(bool(observers), any(hasattr(one, "node") for one in observers))
     return before
 
 
@@ -49,4 +50,5 @@ def leave(told, operator, result):
 
 def node(node, grad_outputs, grad_inputs):
     for one in _observers:
-        one.node(node, grad_outputs, grad_inputs)
+        if hasattr(one, "node"):
+            one.node(node, grad_outputs, grad_inputs)
