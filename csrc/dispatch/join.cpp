@@ -9,7 +9,7 @@
 #include "dispatch/out.h"
 #include "dispatch/overlap.h"
 #include "dispatch/promotion.h"
-#include "kernels/elements/copy.h"
+#include "kernels/elements/join.h"
 
 namespace flambeau {
 
@@ -74,6 +74,24 @@ TensorRef empty_in_format(const Dims& sizes, DType dtype, Format format) {
   return empty_strided(sizes, channels_last_strides(sizes, format, "cat"), dtype);
 }
 
+/// Elements from one row of t, which is dims [dim, ndim), to the next where each row is contiguous
+/// and all are as far apart; otherwise 0.
+int64_t row_step(const Tensor& t, int dim) {
+  int64_t length = 1;
+  for (int d = t.ndim - 1; d >= dim; --d) {
+    if (t.sizes[d] != 1 && t.strides[d] != length) return 0;
+    length *= t.sizes[d];
+  }
+  int64_t step = 0, next = 0;
+  for (int d = dim - 1; d >= 0; --d) {
+    if (t.sizes[d] == 1) continue;
+    if (step == 0) step = next = t.strides[d];
+    if (t.strides[d] != next) return 0;
+    next *= t.sizes[d];
+  }
+  return step;
+}
+
 /// Fills `out` in one pass over its rows where the parts lie in memory as they will lie there;
 /// false where they do not.
 bool join_in_one_pass(Tensor& out, const std::vector<TensorRef>& tensors,
@@ -88,8 +106,9 @@ bool join_in_one_pass(Tensor& out, const std::vector<TensorRef>& tensors,
   for (size_t i = 0; i < tensors.size(); ++i) {
     Tensor& t = *tensors[i];
     if (lengths[i] <= 0) continue;
-    if (!t.contiguous || t.dtype != out.dtype || t.is_meta()) return false;
-    parts.push_back({t.data(), lengths[i] * inner});
+    const int64_t step = t.dtype == out.dtype && !t.is_meta() ? row_step(t, dim) : 0;
+    if (step == 0) return false;
+    parts.push_back({t.data(), lengths[i] * inner, step * itemsize(out.dtype)});
   }
   LongWork unlocked(out.numel > grain);
   join_rows(out.data(), parts.data(), static_cast<int64_t>(parts.size()), rows);

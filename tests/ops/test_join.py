@@ -97,3 +97,26 @@ def test_out_in_the_middle_of_its_memory(name, shape):
     assert getattr(flambeau, name)(parts, out=out) is out
     assert flambeau.equal(out, want)
     assert memory[:5].abs().sum() == 0 and memory[-2:].abs().sum() == 0
+
+
+def test_rows_larger_than_the_caches_are_joined_and_rolled():
+    array = numpy.random.default_rng(0).integers(0, 255, (90_000, 83), dtype=numpy.uint8)
+    x = flambeau.from_numpy(array)
+    twice = numpy.concatenate((array, array), 1)
+    pieces = numpy.concatenate((array[:, 5:], array[:, :3], array[:, :80]), 1)
+    rolled = [(shift, dim, numpy.roll(twice, shift, dim)) for shift, dim in ((7, 1), (1001, 0))]
+    before = flambeau.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 16):
+            flambeau.set_num_threads(threads)
+            got = flambeau.cat((x, x), 1)
+            assert (got.numpy() == twice).all()
+            assert (flambeau.cat((x[:, 5:], x[:, :3], x[:, :80]), 1).numpy() == pieces).all()
+            for shift, dim, want in rolled:
+                assert (got.roll(shift, dim).numpy() == want).all()
+            long = flambeau.zeros(got.numel() + 99, dtype=flambeau.uint8)
+            part = long[37:-62].copy_(got.view(-1))
+            assert (part.clone().numpy() == twice.ravel()).all()
+            assert not long[:37].any() and not long[-62:].any()
+    finally:
+        flambeau.set_num_threads(before)

@@ -9,8 +9,8 @@
 #include "runtime/cpu.h"
 #include "runtime/threads.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 namespace flambeau {
@@ -254,80 +254,83 @@ bool copy_runs(const Strided& out, const Strided& self) {
   return true;
 }
 
+namespace {
+
 /// fn(begin, end) for parts of the bytes, in threads: where they are cut does not show.
 template <class F>
-static void shared_out(int64_t n_bytes, F&& fn) {
+void shared_out(int64_t n_bytes, F&& fn) {
   if (n_bytes < chunk_bytes || runs_serially()) return fn(int64_t{0}, n_bytes);
   constexpr int64_t page = 4096;
   const int64_t part = std::max(chunk_bytes / 4, n_bytes / (4 * get_num_threads()));
   parallel_ranges(n_bytes, (part + page - 1) / page * page, fn);
 }
 
-/// A copy that does not read what it overwrites, and leaves in the caches what is there.
-static void copy_past_caches(char* to, const char* from, int64_t n_bytes) {
-#if defined(__SSE2__)
-  const int64_t first = -reinterpret_cast<uintptr_t>(to) % 16;
-  std::memcpy(to, from, first);
-  int64_t i = first;
-  for (; i + 64 <= n_bytes; i += 64) {
+#if defined(__x86_64__)
+/// Lines of 64 bytes to where a line begins, by stores that do not read what they overwrite.
+void stream_lines(char* to, const char* from, int64_t n_lines) {
+  for (int64_t l = 0; l < n_lines; ++l, to += 64, from += 64) {
     __m128i line[4];
-    std::memcpy(line, from + i, 64);
-    for (int k = 0; k < 4; ++k) _mm_stream_si128(reinterpret_cast<__m128i*>(to + i) + k, line[k]);
+    std::memcpy(line, from, 64);
+    for (int k = 0; k < 4; ++k) _mm_stream_si128(reinterpret_cast<__m128i*>(to) + k, line[k]);
   }
-  _mm_sfence();
-  std::memcpy(to + i, from + i, n_bytes - i);
+}
+__attribute__((target("avx512f"))) void stream_whole_lines(char* to, const char* from,
+                                                           int64_t n_lines) {
+  for (int64_t l = 0; l < n_lines; ++l, to += 64, from += 64)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+}
+#endif
+
+}  // namespace
+
+void stream(char* to, const char* from, int64_t n_bytes) {
+#if defined(__x86_64__)
+  if (cpu_level() == CpuLevel::avx512)
+    stream_whole_lines(to, from, n_bytes / 64);
+  else
+    stream_lines(to, from, n_bytes / 64);
 #else
   std::memcpy(to, from, n_bytes);
 #endif
 }
 
+void end_streams() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+static void copy_past_caches(char* to, const char* from, int64_t n_bytes) {
+  const int64_t first = std::min<int64_t>(-reinterpret_cast<uintptr_t>(to) % 64, n_bytes);
+  const int64_t lines = (n_bytes - first) / 64 * 64, done = first + lines;
+  std::memcpy(to, from, first);
+  stream(to + first, from + first, lines);
+  std::memcpy(to + done, from + done, n_bytes - done);
+  end_streams();
+}
+
+double cached_share(int64_t to_bytes, int64_t from_bytes) {
+  if (to_bytes <= chunk_bytes) return 1;
+  const int64_t room = last_cache_bytes() / 4 * 3 - from_bytes;
+  if (room >= to_bytes) return 1;
+  return runs_serially() || room <= 0 ? 0 : static_cast<double>(room) / to_bytes;
+}
+
 void copy_memory(void* to, const void* from, int64_t n_bytes) {
-  const auto copy = n_bytes >= last_cache_bytes()
-                        ? copy_past_caches
-                        : [](char* to, const char* from, int64_t n) { std::memcpy(to, from, n); };
+  const double share = cached_share(n_bytes, n_bytes);
   shared_out(n_bytes, [&](int64_t begin, int64_t end) {
-    copy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, end - begin);
+    const int64_t cached = share == 1 ? end - begin : static_cast<int64_t>(share * (end - begin));
+    char* target = static_cast<char*>(to) + begin;
+    const char* source = static_cast<const char*>(from) + begin;
+    std::memcpy(target, source, cached);
+    if (begin + cached < end)
+      copy_past_caches(target + cached, source + cached, end - begin - cached);
   });
 }
 
 void fill_memory(void* to, unsigned char value, int64_t n_bytes) {
   shared_out(n_bytes, [&](int64_t begin, int64_t end) {
     std::memset(static_cast<char*>(to) + begin, value, end - begin);
-  });
-}
-
-/// Rows of a few vectors each without a call for each.
-FLAMBEAU_CLONES static void copy_rows(char* to, int64_t to_step, const char* from, int64_t bytes,
-                                      int64_t rows) {
-  constexpr int64_t vector = 32;
-  for (int64_t r = 0; r < rows; ++r, to += to_step, from += bytes) {
-    for (int64_t i = 0; i + vector <= bytes; i += vector) std::memcpy(to + i, from + i, vector);
-    std::memcpy(to + bytes - vector, from + bytes - vector,
-                vector);  // the rest, over what is there
-  }
-}
-
-void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows) {
-  if (rows == 1) {
-    char* to = static_cast<char*>(out);
-    for (int64_t i = 0; i < n_parts; to += parts[i++].bytes)
-      copy_memory(to, parts[i].from, parts[i].bytes);
-    return;
-  }
-  int64_t width = 0;
-  for (int64_t i = 0; i < n_parts; ++i) width += parts[i].bytes;
-  const int64_t grain = std::max<int64_t>(1, chunk_bytes / std::max<int64_t>(1, width));
-  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
-    char* to = static_cast<char*>(out) + begin * width;
-    for (int64_t i = 0; i < n_parts; to += parts[i++].bytes) {
-      const int64_t bytes = parts[i].bytes;
-      const char* from = static_cast<const char*>(parts[i].from) + begin * bytes;
-      if (bytes >= 32 && bytes <= 2048)
-        copy_rows(to, width, from, bytes, end - begin);
-      else
-        for (int64_t r = 0; r < end - begin; ++r)
-          std::memcpy(to + r * width, from + r * bytes, bytes);
-    }
   });
 }
 

@@ -27,17 +27,18 @@ inline void copy_short(Item* __restrict to, const Item* __restrict from, int64_t
   std::memcpy(to + n - lanes, from + n - lanes, 16);  // the rest, over what is there already
 }
 
-/// Rows side by side: of each of `rows` rows of out, parts.bytes bytes in turn from each part,
-/// whose own rows lie one behind another.
-struct JoinPart {
-  const void* from;
-  int64_t bytes;
-};
-void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows);
-
 /// std::memcpy and std::memset, in threads where the memory is large: one core alone does not use
 /// all of its bandwidth.
 void copy_memory(void* to, const void* from, int64_t n_bytes);
 void fill_memory(void* to, unsigned char value, int64_t n_bytes);
+
+/// Copies whole lines of 64 bytes to where a line begins: does not read what it overwrites, and
+/// leaves in the caches what is there. What other threads are to see comes before end_streams().
+void stream(char* to, const char* from, int64_t n_bytes);
+void end_streams();
+/// What share of to_bytes, made of from_bytes, is best written to the caches, the rest past them.
+/// What fits into three quarters of the last cache stays there from one operator to the next; of a
+/// little more hardly anything does, if all is written to it. One thread alone is as fast past it.
+double cached_share(int64_t to_bytes, int64_t from_bytes);
 
 }  // namespace flambeau

@@ -4,6 +4,7 @@
 
 #include "kernels/elements/clones.h"
 #include "kernels/elements/copy.h"
+#include "kernels/elements/join.h"
 #include "kernels/elements/walk.h"
 
 namespace flambeau {
@@ -83,6 +84,32 @@ void roll_blocks(Item* out, const int64_t* out_strides, const Item* self,
   sizes[dim] = size;
 }
 
+bool is_contiguous(const Strided& t) {
+  int64_t length = 1;
+  for (int d = t.ndim - 1; d >= 0; --d) {
+    if (t.sizes[d] != 1 && t.strides[d] != length) return false;
+    length *= t.sizes[d];
+  }
+  return true;
+}
+
+/// Along one dim each block of the dims from there on is two parts of one of self. False, and
+/// nothing is done, where these are few and long, or do not lie one behind the other.
+bool roll_rows(const Strided& out, const Strided& self, int dim, int64_t shift) {
+  constexpr int64_t most_bytes = 1 << 18;
+  int64_t rows = 1, inner = itemsize(self.dtype);
+  for (int d = 0; d < dim; ++d) rows *= self.sizes[d];
+  for (int d = dim + 1; d < self.ndim; ++d) inner *= self.sizes[d];
+  const int64_t size = self.sizes[dim], width = size * inner;
+  if (width == 0 || (rows > 1 && width > most_bytes) || !is_contiguous(out) || !is_contiguous(self))
+    return false;
+  const int64_t seam = (shift % size + size) % size * inner;
+  const char* from = self.as<const char>();
+  const JoinPart parts[] = {{from + width - seam, seam, width}, {from, width - seam, width}};
+  join_rows(out.data, parts, 2, rows);
+  return true;
+}
+
 }  // namespace
 
 void flip(const Strided& out, const Strided& self, int n_dims, const int* dims) {
@@ -101,6 +128,7 @@ void flip(const Strided& out, const Strided& self, int n_dims, const int* dims) 
 
 void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
           const int64_t* shifts) {
+  if (n_dims == 1 && roll_rows(out, self, dims[0], shifts[0])) return;
   int64_t sizes[max_ndim];
   std::copy(self.sizes, self.sizes + self.ndim, sizes);
   with_item_type(itemsize(self.dtype), [&]<class Item>() {

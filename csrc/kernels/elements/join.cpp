@@ -1,0 +1,107 @@
+#include "kernels/elements/join.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/elements/clones.h"
+#include "kernels/elements/copy.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+namespace {
+
+constexpr int64_t chunk_bytes = int64_t{1} << 18;
+constexpr int64_t short_bytes = 2048;  // more are copied by a call of their own
+
+/// n_bytes as two moves of `Size` that may overlap, of which there are at least as many.
+template <int64_t Size>
+[[gnu::always_inline]] inline void copy_ends(char* to, const char* from, int64_t n_bytes) {
+  char first[Size], last[Size];
+  std::memcpy(first, from, Size);
+  std::memcpy(last, from + n_bytes - Size, Size);
+  std::memcpy(to, first, Size);
+  std::memcpy(to + n_bytes - Size, last, Size);
+}
+
+/// A short copy without a call.
+[[gnu::always_inline]] inline void copy_piece(char* to, const char* from, int64_t n_bytes) {
+  constexpr int64_t vector = 32;
+  if (n_bytes > short_bytes) {
+    std::memcpy(to, from, n_bytes);
+  } else if (n_bytes >= vector) {
+    for (int64_t i = 0; i + vector <= n_bytes; i += vector) std::memcpy(to + i, from + i, vector);
+    std::memcpy(to + n_bytes - vector, from + n_bytes - vector, vector);
+  } else if (n_bytes >= 16) {
+    copy_ends<16>(to, from, n_bytes);
+  } else if (n_bytes >= 8) {
+    copy_ends<8>(to, from, n_bytes);
+  } else if (n_bytes >= 4) {
+    copy_ends<4>(to, from, n_bytes);
+  } else {
+    for (int64_t i = 0; i < n_bytes; ++i) to[i] = from[i];
+  }
+}
+
+/// Rows [begin, end), one behind the other, so that each line is written at once.
+FLAMBEAU_CLONES void write_rows(char* to, const JoinPart* parts, int64_t n_parts, int64_t begin,
+                                int64_t end) {
+  for (int64_t r = begin; r < end; ++r)
+    for (int64_t i = 0; i < n_parts; to += parts[i++].bytes)
+      copy_piece(to, static_cast<const char*>(parts[i].from) + r * parts[i].step, parts[i].bytes);
+}
+
+/// The same past the caches: a few rows at a time are put together aside, and leave in whole lines.
+void stream_rows(char* to, const JoinPart* parts, int64_t n_parts, int64_t width, int64_t begin,
+                 int64_t end) {
+  constexpr int64_t line = 64, aside = 1024;
+  alignas(line) char rows[line + aside + short_bytes];
+  const int64_t some = std::max<int64_t>(1, aside / width);
+  // Bytes aside that have not left, or in front of the first line what is not ours.
+  int64_t kept = reinterpret_cast<uintptr_t>(to) % line, foreign = kept;
+  to -= kept;
+  while (begin < end) {
+    const int64_t n = std::min(some, end - begin);
+    write_rows(rows + kept, parts, n_parts, begin, begin + n);
+    begin += n;
+    kept += n * width;
+    if (kept < line) continue;
+    int64_t gone = 0;
+    if (foreign > 0) {
+      std::memcpy(to + foreign, rows + foreign, line - foreign);
+      foreign = 0;
+      gone = line;
+    }
+    const int64_t lines = kept / line * line;
+    stream(to + gone, rows + gone, lines - gone);
+    to += lines;
+    kept -= lines;
+    std::memcpy(rows, rows + lines, line);
+  }
+  std::memcpy(to + foreign, rows + foreign, kept - foreign);
+  end_streams();
+}
+
+}  // namespace
+
+void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows) {
+  if (rows == 1) {
+    char* to = static_cast<char*>(out);
+    for (int64_t i = 0; i < n_parts; to += parts[i++].bytes)
+      copy_memory(to, parts[i].from, parts[i].bytes);
+    return;
+  }
+  int64_t width = 0;
+  for (int64_t i = 0; i < n_parts; ++i) width += parts[i].bytes;
+  if (width == 0) return;
+  const int64_t grain = std::max<int64_t>(1, chunk_bytes / width);
+  const double share = width <= short_bytes ? cached_share(rows * width, rows * width) : 1;
+  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+    char* to = static_cast<char*>(out) + begin * width;
+    const int64_t cached = begin + static_cast<int64_t>(share * (end - begin));
+    write_rows(to, parts, n_parts, begin, cached);
+    if (cached < end)
+      stream_rows(to + (cached - begin) * width, parts, n_parts, width, cached, end);
+  });
+}
+
+}  // namespace flambeau
