@@ -8,6 +8,9 @@
 namespace flambeau {
 
 int64_t BasicIndex::size_of_next() {
+  check<IndexError>(!all_named_, [] {
+    return message("indexing: an index stands behind a second '...', which leaves it no dim.");
+  });
   check<IndexError>(dim_ < t_.ndim, [&] {
     return t_.ndim == 0
                ? message("indexing: a 0-dim tensor has no dim to index. Use item() for its value.")
@@ -40,9 +43,8 @@ void BasicIndex::slice(int64_t start, int64_t stop, int64_t step) {
 }
 
 void BasicIndex::ellipsis() {
-  check<IndexError>(!has_ellipsis_, [] {
-    return message("indexing: '...' stands in the index twice; it may stand there once.");
-  });
+  all_named_ = has_ellipsis_;  // a second one finds no dims left
+  if (has_ellipsis_) return;
   has_ellipsis_ = true;
   for (int k = t_.ndim - consumed_; k > 0; --k, ++dim_)
     steps_.push_back({IndexStep::Kind::keep, 0, 0, 0});

@@ -20,7 +20,7 @@ class BasicIndex {
   int64_t size_of_next();
   Tensor& t_;
   int consumed_, dim_ = 0;
-  bool has_ellipsis_ = false;
+  bool has_ellipsis_ = false, all_named_ = false;
   std::vector<IndexStep> steps_;
 };
 

@@ -142,7 +142,7 @@ def grad(
             materialize_grads=materialize_grads,
         )
     for i, x in enumerate(inputs):
-        if isinstance(x, _core.Tensor) and not x.requires_grad and not allow_unused:
+        if isinstance(x, _core.Tensor) and not x.requires_grad:
             raise RuntimeError(
                 f"grad: input {i} does not require grad. Call requires_grad_() on it before the "
                 "forward pass."

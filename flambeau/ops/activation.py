@@ -12,7 +12,7 @@ def _activation(fn=None, **options):
     return pointwise(fn, **{**_HERE, "inplace": True, **options})
 
 
-@pointwise(namespaces=("torch",))
+@pointwise(namespaces=("torch",), takes_bool=False)
 def relu(input):
     """The positive part of input.
 

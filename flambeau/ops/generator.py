@@ -25,7 +25,7 @@ class Generator:
             raise ValueError(f"manual_seed: seed must be an int, not {seed!r}.")
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(f"manual_seed: seed {seed} does not fit 64 bits (overflow).")
+            raise ValueError(f"manual_seed: seed {seed} does not fit 64 bits (overflow).")
         self._seed, self._calls = seed % 2**64, 0
         return self
 

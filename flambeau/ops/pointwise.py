@@ -221,19 +221,19 @@ def float_power(input, exponent):
 # ------------------------------------------------------------------------------------------- rounding
 
 
-@pointwise(smooth=False)
+@pointwise(smooth=False, takes_bool=False)
 def floor(input):
     """The largest integer not above input."""
     return k.floor(input)
 
 
-@pointwise(smooth=False)
+@pointwise(smooth=False, takes_bool=False)
 def ceil(input):
     """The smallest integer not below input."""
     return k.ceil(input)
 
 
-@pointwise(aliases=("fix",), smooth=False)
+@pointwise(aliases=("fix",), smooth=False, takes_bool=False)
 def trunc(input):
     """input without its fraction."""
     return k.trunc(input)
@@ -245,7 +245,7 @@ def frac(input):
     return input - k.trunc(input)
 
 
-_round = make_pointwise(k.round, name="round")
+_round = make_pointwise(k.round, name="round", takes_bool=False)
 _round_scaled = make_pointwise(
     lambda input, *, scale=1.0: k.round(input * scale) / scale, name="round"
 )

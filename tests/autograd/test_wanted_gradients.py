@@ -136,3 +136,10 @@ def test_a_view_whose_base_was_written_leads_to_wanted_inputs(view, reader):
     assert torch.equal(torch.autograd.grad(loss(x), [x])[0], every)
     loss(x).backward(inputs=[x])
     assert torch.equal(x.grad, every)
+
+
+def test_an_input_that_needs_no_gradient_is_refused():
+    x, w, _, y = graph()
+    for allowed in (None, False, True):
+        with pytest.raises(RuntimeError, match="grad: input 1 does not require grad"):
+            torch.autograd.grad(y.sum(), [w, torch.ones(2)], allow_unused=allowed)

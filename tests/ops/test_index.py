@@ -363,3 +363,11 @@ def test_a_mask_alone_is_one_among_several_items(shape):
         np.testing.assert_array_equal(x.numpy(), array)
     with pytest.raises(IndexError):
         x[m.reshape(*shape, *[1] * (4 - len(shape)))]
+
+
+def test_a_second_ellipsis_finds_no_dims():
+    x = fl.arange(6).reshape(2, 3)
+    assert x[..., ...].tolist() == x.tolist()
+    assert x[..., 0, ...].tolist() == [0, 3]
+    with pytest.raises(IndexError, match=r"stands behind a second '\.\.\.'"):
+        x[..., ..., 0]

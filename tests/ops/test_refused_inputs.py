@@ -233,6 +233,7 @@ def test_numbers_and_shapes_that_mean_nothing():
         (lambda x: torch.trapezoid(x, dx=None), "trapezoid: dx takes a number, but got None"),
         (lambda x: torch.eye(3, None), "eye: m takes an int, but got None"),
         (lambda x: abs(x > 0), r"abs: takes no bool\. To count, convert it with \.int\(\) first"),
+        (lambda x: torch.ones(3, layout=3), r"ones: layout must be a torch\.layout, not int"),
     ],
 )
 def test_what_may_be_left_out_is_not_none(call, message):
@@ -265,3 +266,15 @@ def test_methods_take_ints_by_position():
     assert x.reshape(3, 1).equal(torch.reshape(x, shape=(3, 1)))
     mapped = torch.vmap(lambda x: torch.permute(torch.reshape(x, (3, 1)), (1, 0)))(x.expand(2, 3))
     assert mapped.equal(x.expand(2, 1, 3))
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "trunc", "round", "relu"])
+def test_nothing_rounds_bools(name):
+    with pytest.raises(NotImplementedError, match=f"{name}: takes no bool"):
+        getattr(torch, name)(torch.tensor([True]))
+
+
+def test_seeds_have_64_bits():
+    for seed in (2**70, -(2**70)):
+        with pytest.raises(ValueError, match="does not fit 64 bits"):
+            torch.manual_seed(seed)

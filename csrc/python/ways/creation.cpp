@@ -20,10 +20,16 @@ namespace {
 PyObject* read_layout(Reader& r, const char* key) {
   PyObject* given = r.args[r.at++];
   if (given == Py_None) return nullptr;
+  const bool is_layout = key[0] == 'l';
+  check<TypeError>(
+      !is_layout || PyObject_IsInstance(given, imported<"flambeau.types", "layout">()) == 1, [&] {
+        return message(r.args.function(), ": layout must be a torch.layout, not ",
+                       Py_TYPE(given)->tp_name, ".");
+      });
   Object text = owned(PyObject_Str(given));
   std::string_view name = text_of(text.get());
   if (name.find("strided") != name.npos) return nullptr;
-  check<NotImplementedError>(key[0] == 'l' && name.find("sparse") != name.npos, [&] {
+  check<NotImplementedError>(is_layout && name.find("sparse") != name.npos, [&] {
     return message(r.args.function(), ": ", key, "=", name, " is not supported.");
   });
   return given;
