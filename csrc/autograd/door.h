@@ -50,7 +50,7 @@ class InForce {
 };
 
 /// What becomes of one node's backward while somebody watches: `compute` does the work and fills
-/// results. The watchers' own (csrc/python/hooks.cpp); null before they are loaded.
+/// results. The watchers' own (csrc/dispatch/observers.cpp); null before they are loaded.
 using WatchNode = void (*)(Node* node, const std::vector<TensorRef>& grads,
                            std::vector<TensorRef>& results, void (*compute)(void*), void* context);
 extern WatchNode watch_node;

@@ -5,6 +5,8 @@
 #include "dispatch/bound.h"
 #include "dispatch/numbers.h"
 #include "runtime/cuda.h"
+#include "tensor/objects.h"
+#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -84,7 +86,48 @@ TensorRef new_strided(Called op, const Dims& sizes, const Dims& strides, const O
   return as_asked(empty_strided(sizes, strides, o.dtype, o.device), o);
 }
 
-TensorRef full(Called op, const Dims& sizes, PyObject* value, Tensor* out, Options o) {
+static TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* op) {
+  check<NotImplementedError>(
+      !o.pinned, [&] { return message(op, ": pin_memory=True takes a strided layout."); });
+  auto text = [](const char* t) { return owned(PyUnicode_FromString(t)); };
+  return call_bound("sparse_factory",
+                    {text(op).get(), tuple_of_integers(sizes.v, sizes.n).get(), o.layout,
+                     text(name(o.dtype)).get(), text(to_string(o.device).c_str()).get(),
+                     o.requires_grad ? Py_True : Py_False});
+}
+
+TensorRef empty_of(Called op, const RestDims& size, Tensor* out, const Options& o, Format format) {
+  check<TypeError>(size.given, [&] {
+    return message(op, ": the argument 'size' is missing; () is a tensor of no dimensions.");
+  });
+  return o.layout && !out ? sparse_as_asked(size, o, op) : new_tensor(op, size, out, o, format);
+}
+TensorRef empty_as(Called op, Tensor& t, Options o, Format format) {
+  o.take_missing(t);
+  return o.layout ? sparse_as_asked(sizes_of(t), o, op) : new_tensor_like(t, o, format);
+}
+
+static TensorRef filled(TensorRef t, int value) {
+  if (!is_sparse(*t)) fill_bytes(*t, value);
+  return t;
+}
+template <int value>
+TensorRef filled_of(Called op, const RestDims& size, Tensor* out, const Options& o) {
+  if (value) refuse_layout(o, op);
+  return filled(empty_of(op, size, out, o, Format::unsaid), value);
+}
+template <int value>
+TensorRef filled_as(Called op, Tensor& t, const Options& o, Format format) {
+  if (value) refuse_layout(o, op);
+  return filled(empty_as(op, t, o, format), value);
+}
+template TensorRef filled_of<0>(Called, const RestDims&, Tensor*, const Options&);
+template TensorRef filled_of<1>(Called, const RestDims&, Tensor*, const Options&);
+template TensorRef filled_as<0>(Called, Tensor&, const Options&, Format);
+template TensorRef filled_as<1>(Called, Tensor&, const Options&, Format);
+
+TensorRef full(Called op, const SequenceDims& sizes, PyObject* value, Tensor* out, Options o) {
+  refuse_layout(o, op);
   Object number = Object::borrow(value);
   if (is_tensor(value)) {
     const Tensor& t = *as_tensor(value);

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -46,6 +47,10 @@ class Timed {
 void record_events(bool on, bool with_shapes);
 /// What has been noted, in the order of the ends; forgets it.
 std::vector<Event> take_events();
+inline constexpr std::tuple event_functions{
+    declare<record_events>("_record_events", "on, shapes=False"),
+    declare<take_events>("_take_events", "")};
+
 /// The number of the node that a result has been recorded by; 0 if by none.
 uint64_t recorded_by(PyObject* result);
 

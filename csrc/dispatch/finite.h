@@ -12,11 +12,12 @@ namespace flambeau {
 
 /// Whether a contiguous tensor has neither infinities nor NaN.
 bool all_finite(const Tensor& t);
-inline constexpr std::tuple finite_functions{declare<all_finite>("_all_finite", "input")};
-
 /// Who is told, or null: found(operator, args, result, place) and found_backward(node, index,
 /// gradient) raise; `path` is the name of the module that runs. Returns who was.
 Object set_finder(PyObject* finder);
+
+inline constexpr std::tuple finite_functions{declare<all_finite>("_all_finite", "input"),
+                                             declare<set_finder>("_set_finder", "finder")};
 
 /// Looks at one call: whether its result is not finite, but its arguments were.
 class FiniteWatch {

@@ -31,4 +31,11 @@ bool put_modes(std::string& key) {
   return !watchers && !autocast.on && !anomaly_mode && !has_saved_hooks();
 }
 
+std::optional<Bytes> describe_layouts(const std::vector<TensorRef>& tensors, bool exact) {
+  Bytes key;
+  for (const TensorRef& t : tensors)
+    if (!put_layout(key, *t, exact)) return std::nullopt;
+  return key;
+}
+
 }  // namespace flambeau

@@ -1,7 +1,10 @@
 // What a compiled program depends on in its arguments, as bytes to be compared.
 #pragma once
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -16,5 +19,11 @@ void put(std::string& key, const T& value) {
 bool put_layout(std::string& key, const Tensor& t, bool exact);
 /// The modes that programs depend on; false in those in which calls are to be looked at otherwise.
 bool put_modes(std::string& key);
+
+/// The layouts of all; none where one is such that no program takes it.
+std::optional<Bytes> describe_layouts(const std::vector<TensorRef>& tensors, bool exact);
+
+inline constexpr std::tuple layout_key_functions{
+    fact(declare<describe_layouts>("_describe_layouts", "tensors, exact"))};
 
 }  // namespace flambeau

@@ -2,6 +2,7 @@
 // watch_observers is set. Needs the GIL.
 #pragma once
 #include "autograd/node.h"
+#include "tensor/declared.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -18,8 +19,9 @@ class Observed {
   Object told_;
 };
 
-/// The same of a node's backward.
-void tell_of_node(Node* node, const std::vector<TensorRef>& grads,
-                  const std::vector<TensorRef>& results);
+/// Whether they are told of calls; of those that operators consist of, too, and of nodes.
+void watch_calls(bool calls, bool parts);
+inline constexpr std::tuple observer_functions{
+    declare<watch_calls>("_watch_observers", "calls, parts")};
 
 }  // namespace flambeau

@@ -2,8 +2,11 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/batched.h"
+#include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
 #include "runtime/program.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -44,6 +47,31 @@ TensorRef finish_out(TensorRef result, Tensor* out, const char* op) {
   copy_bytes(*out, *result);
   out->bump_version(op);
   return TensorRef::borrow(out);
+}
+
+static Tensor& need_tensor(const char* op, const char* role, PyObject* o) {
+  check<TypeError>(is_tensor(o), [&] {
+    return message(op, ": ", role, " must be a Tensor, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  return *as_tensor(o);
+}
+
+TensorRef finish_given(Tensor& result, PyObject* out, const char* op) {
+  return finish_out(TensorRef::borrow(&result), &need_tensor(op, "out", out), op);
+}
+
+void check_given(PyObject* given, DType expected, PyObject* inputs, const char* op) {
+  Tensor& out = need_tensor(op, "out", given);
+  check(out.dtype == expected, [&] {
+    return message(op, ": out is ", name(out.dtype), " but the result is ", name(expected),
+                   ". Give out that dtype.");
+  });
+  each_tensor(inputs, [&](Tensor& input) { check_apart(input, out, op); });
+}
+
+void check_writable(PyObject* input, const char* op) {
+  Tensor& t = need_tensor(op, "input", input);
+  check_inplace(t.batched ? *batch_in(t).value : t, op);
 }
 
 }  // namespace flambeau

@@ -1,5 +1,6 @@
 // out=: where a caller wants a result. Needs the GIL.
 #pragma once
+#include "tensor/declared.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -11,5 +12,18 @@ void prepare_out(Tensor& out, const Dims& sizes, const Dims& strides, DType resu
                  const char* operator_name);
 /// The result, or out with the result in it where there is one.
 TensorRef finish_out(TensorRef result, Tensor* out, const char* operator_name);
+
+// The same of operators written in Python, in whose names messages speak: what has been given need
+// not be a tensor.
+TensorRef finish_given(Tensor& result, PyObject* out, const char* operator_name);
+/// Raises unless out has this dtype and lies apart from the tensors among inputs.
+void check_given(PyObject* out, DType expected, PyObject* inputs, const char* operator_name);
+/// Raises if a tensor may not be written in place.
+void check_writable(PyObject* input, const char* operator_name);
+
+inline constexpr std::tuple out_functions{
+    declare<finish_given>("_finish_out", "result, out, name"),
+    declare<check_given>("_check_out", "out, dtype, inputs, name"),
+    declare<check_writable>("_check_inplace", "input, name")};
 
 }  // namespace flambeau

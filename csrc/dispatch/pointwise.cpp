@@ -285,14 +285,50 @@ void map_into(Called op, Pointwise& record, const std::vector<TensorRef>& output
   for (const TensorRef& output : outputs) output->bump_version(record.name.c_str());
 }
 
-void map_lists_into(Called op, Pointwise& record, const std::vector<Tensor*>& outputs,
-                    const std::vector<Arg>& inputs, size_t count) {
+void map_lists(Called op, Pointwise& record, const std::vector<Column>& outputs,
+               const std::vector<Column>& inputs) {
+  check_operands(op, outputs.size(), inputs.size());
+  const size_t count = outputs[0].items.size();
+  for (const auto* columns : {&outputs, &inputs})
+    for (const Column& column : *columns) {
+      check<TypeError>(column.is_list || columns == &inputs,
+                       [&] { return message(op, ": outputs must be lists."); });
+      check(!column.is_list || column.items.size() == count, [&] {
+        return message(op, ": a list has ", column.items.size(), " items, expected ", count, ".");
+      });
+    }
+  std::vector<Tensor*> to;
+  std::vector<Arg> from;
+  for (size_t k = 0; k < count; ++k) {
+    for (const Column& column : outputs) {
+      check<TypeError>(column.items[k].tensor, [&] {
+        return message(record.name, ": an output is a number, not a Tensor.");
+      });
+      to.push_back(column.items[k].tensor);
+    }
+    for (const Column& column : inputs) from.push_back(column.items[column.is_list ? k : 0]);
+  }
   if (count == 0) return;
-  const size_t n_out = outputs.size() / count, n_in = inputs.size() / count;
-  check_operands(op, n_out, n_in);
-  run_map_lists(record, outputs.data(), static_cast<int>(n_out), inputs.data(),
-                static_cast<int>(n_in), static_cast<int64_t>(count));
-  for (Tensor* output : outputs) output->bump_version(record.name.c_str());
+  run_map_lists(record, to.data(), static_cast<int>(outputs.size()), from.data(),
+                static_cast<int>(inputs.size()), static_cast<int64_t>(count));
+  for (Tensor* output : to) output->bump_version(record.name.c_str());
+}
+
+bool fills_at_once(Tensor& out) {
+  return !(watchers & ~watch_classes) && out.numel && out.on_cpu() && !out.batched &&
+         !needs_record(out);
+}
+
+void fill_by_map(Called op, Pointwise& record, Tensor& out, const std::vector<Arg>& inputs,
+                 std::optional<DType> compute, const char* name) {
+  check_inplace(out, name);
+  check_operands(op, 1, inputs.size());
+  Tensor* outputs[] = {&out};
+  const int n = static_cast<int>(inputs.size());
+  check_map(record, outputs, 1, inputs.data(), n);
+  run_map(record, outputs, 1, inputs.data(), n,
+          compute.value_or(is_floating(out.dtype) ? out.dtype : DType::float32));
+  out.bump_version(name);
 }
 
 }  // namespace flambeau

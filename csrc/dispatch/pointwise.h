@@ -84,10 +84,26 @@ void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, con
 /// none is given. Counts as a write.
 void map_into(Called op, Pointwise& record, const std::vector<TensorRef>& outputs,
               const std::vector<Arg>& inputs, std::optional<DType> compute);
-/// `count` tuples of outputs, and of inputs, laid one after another.
-void map_lists_into(Called op, Pointwise& record, const std::vector<Tensor*>& outputs,
-                    const std::vector<Arg>& inputs, size_t count);
+/// An operand of maps side by side: one for each of them, in a list, or what all share.
+struct Column {
+  std::vector<Arg> items;
+  bool is_list;
+};
+/// The same of lists of one length; outputs are tensors.
+void map_lists(Called op, Pointwise& record, const std::vector<Column>& outputs,
+               const std::vector<Column>& inputs);
+/// Whether out can be filled at once: no history, no vmap, nobody who watches, and on the CPU.
+bool fills_at_once(Tensor& out);
+/// Fills such a tensor with the map of inputs, as the operator `name`, which writes in place.
+void fill_by_map(Called op, Pointwise& record, Tensor& out, const std::vector<Arg>& inputs,
+                 std::optional<DType> compute, const char* name);
 
 void check_castable(DType from, DType to, const char* operator_name);
+
+inline constexpr std::tuple map_functions{
+    declare<map_into>("_map", "pointwise, outputs, inputs, dtype=None"),
+    declare<map_lists>("_map_lists", "pointwise, outputs, inputs"),
+    declare<fills_at_once>("_fills_at_once", "out"),
+    declare<fill_by_map>("_fill_by_map", "pointwise, out, inputs, compute, name")};
 
 }  // namespace flambeau

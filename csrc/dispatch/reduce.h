@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "dispatch/iterate.h"
-#include "tensor/declared.h"
+#include "dispatch/out.h"
+#include "dispatch/shapes.h"
 
 namespace flambeau {
 
@@ -65,10 +66,27 @@ TensorRef mean_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor);
 
+/// sum or mean as programs call them.
+template <TensorRef (*run)(Called, Tensor&, const Dims&, bool, std::optional<DType>)>
+TensorRef total(Called op, Tensor& input, const ReducedDims& dim, Flag keepdim,
+                std::optional<DType> dtype, Tensor* out) {
+  return finish_out(run(op, input, dim.of(input.ndim, op), keepdim, dtype), out, op);
+}
 /// sum_to_size() as programs call it: integers are summed in int64.
 TensorRef sum_to_size_of(Tensor& t, const RestDims& sizes);
+/// run_reduction as Python calls it.
+std::vector<TensorRef> reduce(Called op, Reduction& reduction, const std::vector<TensorRef>& inputs,
+                              const ReducedDims& dim, bool keepdim,
+                              const std::vector<DType>& dtypes,
+                              const std::optional<std::vector<double>>& parameters);
 
-inline constexpr std::tuple reduction_functions{method(declare<sum_to_size_of>(
-    "sum_to_size", "input, *size", "Summed over what broadcasting would have repeated."))};
+inline constexpr std::tuple reduction_functions{
+    both(declare<total<sum_as>>("sum", "input, dim=None, keepdim=False, *, dtype=None, out=None",
+                                "The sum of all elements or over dim.")),
+    both(declare<total<mean_as>>("mean", "input, dim=None, keepdim=False, *, dtype=None, out=None",
+                                 "The mean of all elements or over dim.")),
+    method(declare<sum_to_size_of>("sum_to_size", "input, *size",
+                                   "Summed over what broadcasting would have repeated.")),
+    declare<reduce>("_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None")};
 
 }  // namespace flambeau

@@ -50,9 +50,9 @@ void run_rows(RowsKernel kernel, const RowOperands& operands, int64_t n_rows, in
   });
 }
 
-void run_rows(RowsKernel kernel, const std::vector<TensorRef>& outputs,
-              const std::vector<TensorRef>& inputs, std::string_view kinds, int64_t n_rows,
-              int64_t row_len) {
+void run_rows_of(RowsKernel kernel, const std::vector<TensorRef>& outputs,
+                 const std::vector<TensorRef>& inputs, std::string_view kinds, int64_t n_rows,
+                 int64_t row_len) {
   RowOperands operands;
   const bool meta = device_for_results() == on_meta;
   auto add = [&](const Tensor& t) {

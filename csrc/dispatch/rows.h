@@ -32,9 +32,11 @@ void run_rows(RowsKernel kernel, const RowOperands& operands, int64_t n_rows, in
 
 /// Over whole tensors, which are contiguous: kinds has for each a 'v' (rows of row_len) or an 'x'
 /// (a value for each row; of one element: shared), outputs first.
-void run_rows(RowsKernel kernel, const std::vector<TensorRef>& outputs,
-              const std::vector<TensorRef>& inputs, std::string_view kinds, int64_t n_rows,
-              int64_t row_len);
+void run_rows_of(RowsKernel kernel, const std::vector<TensorRef>& outputs,
+                 const std::vector<TensorRef>& inputs, std::string_view kinds, int64_t n_rows,
+                 int64_t row_len);
+inline constexpr std::tuple row_kernel_functions{
+    declare<run_rows_of>("_rows", "address, outputs, inputs, kinds, n_rows, row_len")};
 
 /// The sum, in float64, of n numbers of float32 or float64; the same for any number of threads.
 double total_of(const void* values, DType dtype, int64_t n);

@@ -6,12 +6,6 @@
 
 namespace flambeau {
 
-Dims all_dims(int ndim) {
-  Dims dims;
-  for (int d = 0; d < ndim; ++d) dims.push(d);
-  return dims;
-}
-
 Dims wrapped_dims(Dims dims, int ndim, const char* operator_name) {
   bool seen[max_ndim] = {};
   for (int i = 0; i < dims.n; ++i) {

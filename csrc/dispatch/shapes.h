@@ -8,13 +8,26 @@
 
 namespace flambeau {
 
-Dims all_dims(int ndim);
+inline Dims all_dims(int ndim) {
+  Dims dims;
+  for (int d = 0; d < ndim; ++d) dims.push(d);
+  return dims;
+}
 /// Distinct dims, counted from the front.
 Dims wrapped_dims(Dims dims, int ndim, const char* operator_name);
 /// The same of a reduction, for which none is all of them; of a 0-dim tensor there are none.
 /// PyTorch keeps the dims of a reduction in a set of 64 bits; what it refuses is refused here too.
 inline constexpr int most_reducible_dims = 64;
 Dims reduced_dims(const Dims& dims, int ndim, const char* operator_name);
+/// The dims of a reduction as they are given, None too.
+struct ReducedDims {
+  Dims dims;
+  bool given = false;
+  Dims of(int ndim, const char* operator_name) const {
+    if (!given && ndim <= most_reducible_dims) return all_dims(ndim);  // as most calls are
+    return reduced_dims(dims, ndim, operator_name);
+  }
+};
 
 /// A matrix with its dimensions exchanged; what has fewer comes back as a view of the same shape.
 TensorRef transpose_matrix(Tensor& t);
@@ -42,7 +55,29 @@ inline TensorRef squeeze_of(Tensor& t, const std::optional<Dims>& dims) {
   return dims ? squeeze(t, *dims) : squeeze(t);
 }
 
+template <TensorRef (*view)(Tensor&, const Dims&), class Sizes>
+TensorRef with_sizes(Tensor& t, const Sizes& sizes) {
+  return view(t, sizes);
+}
+inline TensorRef reshape_to(Tensor& t, const Dims& sizes) { return reshape(t, sizes); }
+inline TensorRef strided_as(Tensor& t, const SequenceDims& size, const SequenceDims& stride,
+                            std::optional<int64_t> offset) {
+  return as_strided(t, size, stride, offset.value_or(t.offset));
+}
+
 inline constexpr std::tuple view_functions{
+    function(declare<with_sizes<reshape_to, SequenceDims>>(
+        "reshape", "input, shape", "The same elements with other sizes; a view where possible.")),
+    method(declare<with_sizes<reshape_to, RestDims>>(
+        "reshape", "input, *shape", "The same elements with other sizes; a view where possible.")),
+    method(declare<with_sizes<expand, RestDims>>("expand", "input, *size",
+                                                 "A view with dimensions of size 1 repeated.")),
+    function(declare<with_sizes<permute, SequenceDims>>(
+        "permute", "input, dims", "A view with the dimensions in another order.")),
+    method(declare<with_sizes<permute, RestDims>>("permute", "input, *dims",
+                                                  "A view with the dimensions in another order.")),
+    both(declare<strided_as>("as_strided", "input, size, stride, storage_offset=None",
+                             "A view with the given sizes, strides and storage offset.")),
     both(declare<transpose>("transpose", "input, dim0, dim1",
                             "A view with two dimensions exchanged.")),
     both(declare<transpose_matrix>(

@@ -1,6 +1,14 @@
 #include "dispatch/storages.h"
 
+#include "tensor/capsule.h"
+
 namespace flambeau {
+
+template <>
+struct Held<Segment> {
+  static constexpr const char* name = "flambeau.segment";
+  static void end(Segment* segment) { close_segment(segment); }
+};
 
 uint64_t lent_bytes_of(Storage* s) {
   settle(s);
@@ -30,6 +38,14 @@ TensorRef bytes_of(Storage* s) {
   TensorRef t = make_tensor(s, DType::uint8, Dims{s->nbytes}, Dims{1}, 0);
   release(s);
   return t;
+}
+
+Object opened_segment(uint64_t segment, int descriptor) {
+  return capsule_of(open_segment(segment, descriptor));
+}
+
+TensorRef bytes_at(PyObject* opened, int64_t offset, int64_t nbytes) {
+  return bytes_of(storage_at(&held_by<Segment>(opened), offset, nbytes));
 }
 
 }  // namespace flambeau

@@ -23,6 +23,9 @@ inline void mark_shared(Storage* s) { s->shared = true; }
 std::optional<std::tuple<uint64_t, int, int64_t>> place_in_segment(Storage* s);
 /// The bytes of a new storage.
 TensorRef bytes_of(Storage* s);
+/// A capsule that holds the segment of a message, and the bytes at a place of it.
+Object opened_segment(uint64_t segment, int descriptor);
+TensorRef bytes_at(PyObject* opened, int64_t offset, int64_t nbytes);
 inline TensorRef shared_bytes(int64_t nbytes) { return bytes_of(allocate_shared(nbytes)); }
 /// The address of a tensor's elements, for somebody who keeps the tensor alive; raises where they
 /// are out of the CPU's reach.
@@ -44,6 +47,8 @@ inline constexpr std::tuple storage_functions{
     declare<of_storage<place_in_segment>>("_storage_place", "input"),
     declare<of_storage<hold_for_message>>("_hold_for_message", "input"),
     declare<shared_bytes>("_allocate_shared", "nbytes"),
+    declare<opened_segment>("_open_segment", "segment, descriptor"),
+    declare<bytes_at>("_storage_at", "opened, offset, nbytes"),
     declare<drop_idle_segments>("_drop_idle_segments", ""),
     declare<set_few_segments>("_set_few_segments", "few")};
 

@@ -34,4 +34,13 @@ TensorRef sum_to_size_of(Tensor& t, const RestDims& sizes) {
   return sum_to_size(*to_dtype(t, DType::int64), sizes);
 }
 
+std::vector<TensorRef> reduce(Called op, Reduction& reduction, const std::vector<TensorRef>& inputs,
+                              const ReducedDims& dim, bool keepdim,
+                              const std::vector<DType>& dtypes,
+                              const std::optional<std::vector<double>>& parameters) {
+  check(!inputs.empty(), [] { return message("_reduce(): inputs must be Tensors, one or more."); });
+  return run_reduction(reduction, inputs, dim.of(inputs[0]->ndim, op), keepdim, dtypes,
+                       parameters.value_or(std::vector<double>()));
+}
+
 }  // namespace flambeau

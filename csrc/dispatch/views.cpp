@@ -93,7 +93,7 @@ TensorRef alias_view(Tensor& t) {
 // -------------------------------------------------------------------------------------- other
 // layouts
 
-Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
+void infer_sizes(Dims& sizes, int64_t numel, const char* op) {
   int unknown = -1;
   int64_t known = 1;
   for (int d = 0; d < sizes.n; ++d) {
@@ -119,14 +119,13 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
     });
     if (numel % known == 0) {
       sizes[unknown] = numel / known;
-      return sizes;
+      return;
     }
   }
   check(unknown < 0 && known == numel, [&] {
     return message(op, ": a tensor of ", numel, " elements has no shape ", to_string(sizes),
                    ". The product of the sizes must be ", numel, "; one of them may be -1.");
   });
-  return sizes;
 }
 
 bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides) {
@@ -157,7 +156,7 @@ bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides) {
 }
 
 TensorRef view(Tensor& t, Dims sizes, const char* op) {
-  sizes = infer_sizes(sizes, t.numel, op);
+  infer_sizes(sizes, t.numel, op);
   if (is_batched(t))
     return on_value(t, [&](Tensor& v, int n) { return view(v, behind_batches(v, n, sizes), op); });
   Dims strides;
@@ -171,7 +170,7 @@ TensorRef view(Tensor& t, Dims sizes, const char* op) {
 }
 
 TensorRef reshape(Tensor& t, Dims sizes) {
-  sizes = infer_sizes(sizes, t.numel, "reshape");
+  infer_sizes(sizes, t.numel, "reshape");
   if (is_batched(t))
     return on_value(t, [&](Tensor& v, int n) { return reshape(v, behind_batches(v, n, sizes)); });
   Dims strides;

@@ -7,7 +7,7 @@
 namespace flambeau {
 
 /// -1 in sizes is inferred; raises if that is impossible or ambiguous.
-Dims infer_sizes(Dims sizes, int64_t numel, const char* operator_name);
+void infer_sizes(Dims& sizes, int64_t numel, const char* operator_name);
 /// Strides that show t's memory with `sizes`, or false where only a copy can.
 bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides);
 

@@ -39,12 +39,19 @@ struct Wanted {
   std::vector<DType> inputs, numbers;
   std::vector<int> outputs;  // the steps whose results are stored
   std::string modes;
+
+  /// What flambeau/compiled/eager.py is given: (key, [(spec, dtype computed in, dtype, operands)],
+  /// inputs, numbers, outputs, modes, whether all wait for it).
+  using Names = std::vector<const char*>;
+  using Fields = std::tuple<Bytes, std::vector<std::tuple<Object, const char*, const char*, Bytes>>,
+                            Names, Names, std::vector<int>, std::string, bool>;
+  Fields fields() const;
 };
 /// Asked for the kernel of a group, before the next operator waits: gives it to `set_kernel` when
 /// it is there. The floor above fills it in.
 extern void (*compile)(const Wanted& wanted);
 /// The kernel of a key, null: there will be none; how many maths functions it computes.
-void set_kernel(const std::string& key, MapKernel kernel, int calls);
+void set_kernel(const Bytes& key, MapKernel kernel, int calls);
 /// After how many runs of a group a kernel of its own is wanted; 0: all wait for it.
 extern constinit int patience;
 
@@ -98,12 +105,18 @@ struct Counts {
   // Results never stored, operators computed at once, results that were read as they were computed.
   int64_t unseen, alone, in_pieces;
 };
-Counts counts();
+Facts counters();
 
 /// From how many elements on operators wait, 0: none does; how often a group of them is run singly;
 /// whether those that nothing joins are computed at once.
 void set_fusion(int64_t least_numel, int64_t patience, bool foresees);
 std::tuple<int64_t, int64_t, bool> fusion_settings();
+
+inline constexpr std::tuple functions{
+    declare<set_fusion>("_set_fusion", "least_numel, patience, foresees=False"),
+    declare<fusion_settings>("_fusion_settings", ""), declare<settle_all>("_settle", ""),
+    declare<set_kernel>("_set_waiting_kernel", "key, address, calls"),
+    declare<counters>("_fusion_counters", "")};
 
 }  // namespace waiting
 

@@ -553,7 +553,7 @@ void forget(Storage* s) {
 
 }  // namespace
 
-void set_kernel(const std::string& key, MapKernel kernel, int calls) {
+void set_kernel(const Bytes& key, MapKernel kernel, int calls) {
   Compiled& known = kernels()[key];
   known.calls = calls;
   known.kernel = kernel;
@@ -564,7 +564,24 @@ void settle_all() {
     while (groups[g].open) run_group(g);
 }
 
-Counts counts() { return counted; }
+Facts counters() {
+  return {{"postponed", counted.postponed}, {"runs", counted.runs},
+          {"fused", counted.fused},         {"unseen", counted.unseen},
+          {"alone", counted.alone},         {"in_pieces", counted.in_pieces}};
+}
+
+Wanted::Fields Wanted::fields() const {
+  auto named = [](const std::vector<DType>& dtypes) {
+    Names names(dtypes.size());
+    std::transform(dtypes.begin(), dtypes.end(), names.begin(), [](DType d) { return name(d); });
+    return names;
+  };
+  std::vector<std::tuple<Object, const char*, const char*, Bytes>> each;
+  for (const Step& step : steps)
+    each.emplace_back(step.record->spec, name(step.compute), name(step.dtype),
+                      Bytes(step.operands.begin(), step.operands.end()));
+  return {key, std::move(each), named(inputs), named(numbers), outputs, modes, patience == 0};
+}
 
 namespace {
 /// In a forked child nobody goes on with what another thread of the parent was running.

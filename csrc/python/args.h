@@ -55,8 +55,6 @@ inline double real_of(PyObject* o) {
 
 /// Python's True and False, or NumPy's.
 bool is_bool(PyObject* o);
-/// An argument that is True or False; anything else is a TypeError.
-bool flag_of(PyObject* o, const char* function, const char* name);
 
 /// Objects given by position, as many as there are; or one given by name.
 struct Rest {
@@ -74,21 +72,9 @@ class Args {
   }
 
   PyObject* operator[](int i) const { return slots_[i]; }
-  bool given(int i) const { return slots_[i] != Py_None; }
-  Tensor& tensor(int i) const {
-    check<TypeError>(is_tensor(slots_[i]), [&] {
-      return message(function_, ": ", name(i), " must be a Tensor, not ",
-                     Py_TYPE(slots_[i])->tp_name, ".");
-    });
-    return *as_tensor(slots_[i]);
-  }
-  int64_t integer(int i) const;
-  bool truth(int i) const { return truth_of(slots_[i]); }
-  bool flag(int i) const {
-    PyObject* o = slots_[i];
-    return o == Py_False ? false : o == Py_True || flag_of(o, function_, name(i));
-  }
   const char* function() const { return function_; }
+  /// What the signature calls it.
+  const char* name(int i) const;
   /// What *NAME, the parameter i, was given.
   Rest rest(int i) const {
     if (slots_[i]) return {&slots_[i], 1, true};
@@ -97,7 +83,6 @@ class Args {
 
  private:
   void bind();
-  const char* name(int i) const;
   const char* function_;
   const Call& call_;
   const Parameters* parameters_;
@@ -106,7 +91,6 @@ class Args {
 
 /// An int, or anything with __index__ (a zero-dimensional integer tensor too).
 int64_t to_integer(PyObject* o, const char* function);
-inline int64_t Args::integer(int i) const { return to_integer(slots_[i], function_); }
 /// The items of a sequence: a list or tuple itself, of anything else a list of what its length,
 /// asked once, promises. Null with an error set for what is no sequence or fails to answer.
 Object listed(PyObject* o);
@@ -128,13 +112,16 @@ Dims to_dims(PyObject* o, const char* function);
 /// The same of any length.
 std::vector<int64_t> to_integers(PyObject* o, const char* function);
 /// Sizes given as f(2, 3), f((2, 3)) or f(NAME=(2, 3)).
-Dims to_dims(Rest rest, const char* function);
+RestDims to_dims(Rest rest, const char* function);
 /// An int, or an int or a sequence of distinct ones, as non-negative dimensions of a tensor of
 /// `ndim`; a 0-dim tensor has dims -1 and 0. None: all there are.
 int to_dim(PyObject* o, int ndim, const char* function);
 Dims to_wrapped_dims(PyObject* o, int ndim, const char* function);
-/// The same of a reduction (reduced_dims), for which () is all of them, too.
-Dims to_reduced_dims(PyObject* o, int ndim, const char* function);
+/// The same of a reduction, for which () is all of them, too.
+inline ReducedDims to_reduced_dims(PyObject* o, const char* function) {
+  if (o == Py_None) return ReducedDims();
+  return {to_dims(o, function), true};
+}
 
 bool is_dtype(PyObject* o);
 bool is_memory_format(PyObject* o);

@@ -10,6 +10,9 @@ namespace flambeau {
 static Levels read_as(As<Levels>, Reader& r) {
   return levels_of(Argument<std::vector<int64_t>>::read(r));
 }
+static PyObject* give_back(const Levels& levels) {
+  return tuple_of_integers(levels.v, levels.n).release();
+}
 
 namespace {
 
@@ -31,10 +34,7 @@ PyObject* run_inside(const Call& call) {
 
 const NativeEntry entries[] = {
     fact(bind<batched>("_batch", "value, levels")),
-    fact(bind<[](Tensor& t) {
-      auto [value, levels] = unbatched(t);
-      return std::tuple(value, tuple_of_integers(levels.v, levels.n));
-    }>("_unbatch", "tensor")),
+    fact(bind<unbatched>("_unbatch", "tensor")),
     fact(bind<[](PyObject* o) { return is_tensor(o) && as_tensor(o)->batched; }>(
         "_is_batched", "tensor", "Whether it is a batched tensor.")),
     fact(bind<become_batched>("_become", "tensor, value, levels")),

@@ -24,7 +24,10 @@ struct Reader {
   const Args& args;
   int at = 0;
   PyObject* next() { return args[at++]; }
+  bool given() const { return args[at] != Py_None; }
   const char* op() const { return args.function(); }
+  /// Of what next() has given.
+  const char* name() const { return args.name(at - 1); }
   /// The next as an object of one of the core's types, which `what` names with its article.
   template <class T>
   T& object(PyTypeObject* type, const char* what) {
@@ -40,20 +43,33 @@ struct Reader {
 /// of its own.
 template <class T>
 struct As {};
+/// An address, or what a driver names things by.
+inline void* read_as(As<void*>, Reader& r) {
+  void* value = PyLong_AsVoidPtr(r.next());
+  if (!value && PyErr_Occurred()) throw PythonError();
+  return value;
+}
 template <class T>
 struct Argument {
   static T read(Reader& r) {
     if constexpr (requires { read_as(As<T>(), r); })
       return read_as(As<T>(), r);
-    else  // int, unsigned, an enum
-      return static_cast<T>(r.args.integer(r.at++));
+    else if constexpr (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>)
+      return reinterpret_cast<T>(read_as(As<void*>(), r));  // the address of a compiled kernel
+    else                                                    // int, unsigned, an enum
+      return static_cast<T>(to_integer(r.next(), r.op()));
   }
 };
-inline Tensor& read_as(As<Tensor&>, Reader& r) { return r.args.tensor(r.at++); }
+inline Tensor& read_as(As<Tensor&>, Reader& r) {
+  PyObject* o = r.next();
+  check<TypeError>(is_tensor(o), [&] {
+    return message(r.op(), ": ", r.name(), " must be a Tensor, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  return *as_tensor(o);
+}
 /// None is null.
 inline Tensor* read_as(As<Tensor*>, Reader& r) {
-  int i = r.at++;
-  return r.args.given(i) ? &r.args.tensor(i) : nullptr;
+  return r.given() ? &read_as(As<Tensor&>(), r) : (++r.at, nullptr);
 }
 inline Operator& read_as(As<Operator&>, Reader& r) {
   return r.object<Operator>(operator_type, "an operator");
@@ -62,10 +78,10 @@ inline Reduction& read_as(As<Reduction&>, Reader& r) {
   return r.object<Reduction>(reduction_type, "a Reduction");
 }
 inline Reduction* read_as(As<Reduction*>, Reader& r) {
-  return r.args.given(r.at) ? &Argument<Reduction&>::read(r) : (++r.at, nullptr);
+  return r.given() ? &read_as(As<Reduction&>(), r) : (++r.at, nullptr);
 }
-inline int64_t read_as(As<int64_t>, Reader& r) { return r.args.integer(r.at++); }
-inline bool read_as(As<bool>, Reader& r) { return r.args.truth(r.at++); }
+inline int64_t read_as(As<int64_t>, Reader& r) { return to_integer(r.next(), r.op()); }
+inline bool read_as(As<bool>, Reader& r) { return truth_of(r.next()); }
 inline double read_as(As<double>, Reader& r) { return real_of(r.next()); }
 /// The low 64 bits of an int.
 inline uint64_t read_as(As<uint64_t>, Reader& r) { return low_bits_of(r.next()); }
@@ -77,19 +93,22 @@ inline PyTypeObject* read_as(As<PyTypeObject*>, Reader& r) {
                    [&] { return message(r.op(), ": cls must derive from Tensor."); });
   return type;
 }
-/// An address, or what a driver names things by.
-inline void* read_as(As<void*>, Reader& r) {
-  void* value = PyLong_AsVoidPtr(r.next());
-  if (!value && PyErr_Occurred()) throw PythonError();
-  return value;
-}
-/// The address of a compiled kernel.
-inline RowsKernel read_as(As<RowsKernel>, Reader& r) {
-  return reinterpret_cast<RowsKernel>(read_as(As<void*>(), r));
-}
 inline Dims read_as(As<Dims>, Reader& r) { return to_dims(r.next(), r.op()); }
 inline Rest read_as(As<Rest>, Reader& r) { return r.args.rest(r.at++); }
-inline RestDims read_as(As<RestDims>, Reader& r) { return {to_dims(r.args.rest(r.at++), r.op())}; }
+inline SequenceDims read_as(As<SequenceDims>, Reader& r) {
+  PyObject* o = r.next();
+  check<TypeError>(!PyIndex_Check(o) || is_tensor(o), [&] {
+    return message(r.op(), ": ", r.name(), " takes a sequence of ints, not one ",
+                   Py_TYPE(o)->tp_name, ".");
+  });
+  return {to_dims(o, r.op())};
+}
+inline RestDims read_as(As<RestDims>, Reader& r) {
+  const Rest rest = r.args.rest(r.at);
+  if (rest.by_name) return {read_as(As<SequenceDims>(), r)};
+  return ++r.at, to_dims(rest, r.op());
+}
+inline auto read_as(As<ReducedDims>, Reader& r) { return to_reduced_dims(r.next(), r.op()); }
 inline auto read_as(As<std::vector<int64_t>>, Reader& r) { return to_integers(r.next(), r.op()); }
 inline DType read_as(As<DType>, Reader& r) { return to_dtype_value(r.next(), r.op()); }
 inline Device read_as(As<Device>, Reader& r) { return to_device_value(r.next(), r.op()); }
@@ -108,10 +127,24 @@ inline std::vector<double> read_as(As<std::vector<double>>, Reader& r) {
 }
 /// `unsaid` for None.
 inline Format read_as(As<Format>, Reader& r) { return to_format(r.next(), r.op()); }
-inline Flag read_as(As<Flag>, Reader& r) { return {r.args.flag(r.at++)}; }
+inline Flag read_as(As<Flag>, Reader& r) {
+  PyObject* o = r.next();
+  if (o == Py_False || o == Py_True) return {o == Py_True};
+  check<TypeError>(is_bool(o), [&] {
+    return message(r.op(), ": ", r.name(), " takes True or False, but got a ", Py_TYPE(o)->tp_name,
+                   ".");
+  });
+  return {truth_of(o)};
+}
 inline const char* read_as(As<const char*>, Reader& r) { return text_of(r.next()); }
 inline std::string_view read_as(As<std::string_view>, Reader& r) { return text_of(r.next()); }
 inline std::string read_as(As<std::string>, Reader& r) { return text_of(r.next()); }
+inline Bytes read_as(As<Bytes>, Reader& r) {
+  char* bytes;
+  Py_ssize_t n;
+  if (PyBytes_AsStringAndSize(r.next(), &bytes, &n) < 0) throw PythonError();
+  return {bytes, static_cast<size_t>(n)};
+}
 inline PyObject* read_as(As<PyObject*>, Reader& r) { return r.next(); }
 inline auto read_as(As<std::vector<TensorRef>>, Reader& r) { return to_tensors(r.next(), r.op()); }
 /// A list or tuple of tensors and None, which is null.
@@ -123,7 +156,7 @@ inline Called read_as(As<Called>, Reader& r) { return {r.op()}; }
 template <class T>
 struct Argument<std::optional<T>> {
   static std::optional<T> read(Reader& r) {
-    if (r.args.given(r.at)) return Argument<T>::read(r);
+    if (r.given()) return Argument<T>::read(r);
     ++r.at;
     return std::nullopt;
   }
@@ -181,8 +214,8 @@ PyObject* give_back(const std::vector<std::pair<const char*, Integer>>& facts) {
       throw PythonError();
   return dict.release();
 }
-inline PyObject* give_back(const std::array<unsigned char, 16>& bytes) {
-  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(bytes.data()), 16);
+inline PyObject* give_back(const Bytes& bytes) {
+  return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
 }
 // Of each other's kinds.
 template <class T>
@@ -242,6 +275,28 @@ struct Made<void> {
   PyObject* give() { return Py_NewRef(Py_None); }
 };
 
+/// The arguments of a call by position alone of what takes [input,] *NAME and else what may be left
+/// out, which is None or False then.
+struct PlainReader {
+  const Call& call;
+  Py_ssize_t at = 0;
+  template <class T>
+  T read() {
+    if constexpr (std::is_same_v<T, Tensor&>)
+      return *as_tensor(call.args[at++]);
+    else if constexpr (std::is_same_v<T, Rest>)
+      return {call.n > at ? call.args + at : nullptr, call.n - at, false};
+    else if constexpr (std::is_same_v<T, RestDims>)
+      return to_dims(read<Rest>(), call.function());
+    else if constexpr (std::is_same_v<T, Called>)
+      return {call.function()};
+    else if constexpr (std::is_same_v<T, PyObject*>)
+      return Py_None;
+    else
+      return T();
+  }
+};
+
 /// What a function, or a lambda, takes and gives.
 template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
@@ -261,6 +316,11 @@ struct Signature<R (*)(P...)> {
     [[maybe_unused]] Reader reader{args};
     return Made<R>{fn, Argument<Kept<P>>::read(reader)...};
   }
+  template <class F>
+  static Made<R> call_plain(F&& fn, PlainReader reader) {
+    return Made<R>{fn, reader.read<Kept<P>>()...};
+  }
+  using AsKept = std::tuple<Kept<P>...>;
   static constexpr int count = (arguments_of<Kept<P>>() + ... + 0);
 };
 template <class R, class C, class... P>
@@ -269,6 +329,27 @@ struct Signature<R (C::*)(P...) const> : Signature<R (*)(P...)> {};
 template <auto function>
 PyObject* call_bound_function(const Call& call) {
   return Signature<decltype(function)>::call(function, Args(call)).give();
+}
+
+template <class S, class T>
+inline constexpr bool takes = false;
+template <class T, class... P>
+inline constexpr bool takes<std::tuple<P...>, T> = (std::is_same_v<P, T> || ...);
+/// Nearly all calls of such are plain: the parser would cost them a tenth of a view.
+template <auto function>
+PyObject* call_of_rest(const Call& call) {
+  using S = Signature<decltype(function)>;
+  if (call.names || (takes<typename S::AsKept, Tensor&> && !(call.n && is_tensor(call.args[0]))))
+    return call_bound_function<function>(call);
+  return S::call_plain(function, PlainReader{call}).give();
+}
+constexpr bool leaves_out_all_but_rest(const char* text) {
+  const char* c = text;
+  for (; *c && *c != '*'; ++c)
+    if (*c == '=') return false;
+  for (; *c; ++c)
+    if (*c == '=' && c[1] != 'N' && c[1] != 'F') return false;
+  return true;
 }
 
 /// How many parameters the text of a signature has. Read by hand: with sanitizers, searches in a
@@ -289,16 +370,15 @@ template <auto fn>
 constexpr NativeEntry bound(const Declared<fn>& declared) {
   if (parameters_in(declared.signature) != Signature<decltype(fn)>::count)
     throw "the signature has other parameters than the function";
+  using Kept = typename Signature<decltype(fn)>::AsKept;
+  if constexpr (takes<Kept, Rest> || takes<Kept, RestDims>)
+    if (leaves_out_all_but_rest(declared.signature)) return {declared, call_of_rest<fn>};
   return {declared, call_bound_function<fn>};
 }
 template <auto fn>
 consteval NativeEntry bind(const char* name, const char* signature, const char* doc = nullptr,
                            Mixing mixing = Mixing::numbers) {
   return bound(declare<fn>(name, signature, doc, mixing));
-}
-/// The entry with another call in front of it, for plain arguments without the parser.
-consteval NativeEntry called_by(NativeFunction call, NativeEntry entry) {
-  return entry.function = call, entry;
 }
 /// The entries of tables: `const Functions functions(entries_of<raw::index_functions>.data())`.
 template <const auto&... tables>

@@ -14,24 +14,6 @@ namespace {
 
 PyObject* object_of(Operator& self) { return reinterpret_cast<PyObject*>(&self); }
 
-/// What becomes of a node's backward.
-void run_watched_node(Node* node, const std::vector<TensorRef>& grads,
-                      std::vector<TensorRef>& results, void (*compute)(void*), void* context) {
-  std::vector<PyObject*> given;
-  for (const TensorRef& g : grads) given.push_back(g ? g.py() : Py_None);
-  Timed timed(node->name(), given.data(), static_cast<Py_ssize_t>(given.size()), true);
-  {
-    Deeper deeper;
-    compute(context);
-  }
-  timed.done(node->sequence);
-  if (watchers & watch_finite) look_at_gradients(node, grads, results);
-  tell_of_node(node, grads, results);
-}
-
-// ------------------------------------------------------------------------------------------------
-// dispatch modes
-
 /// Whether a type may have a __torch_dispatch__ of its own.
 bool dispatches(PyTypeObject* type) {
   if (type == tensor_type || !PyType_IsSubtype(type, tensor_type)) return false;
@@ -46,22 +28,13 @@ bool wants_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n) {
   return InForce<watch_dispatch>::count() > 0 || holds_dispatching(args, n);
 }
 
-void watch_calls(bool calls, bool parts) {
-  set_watcher(watch_observers, calls);
-  set_watcher(watch_parts, parts);
-}
-
-const NativeEntry entries[] = {
-    bind<record_events>("_record_events", "on, shapes=False"),
-    bind<take_events>("_take_events", ""),
-    bind<set_finder>("_set_finder", "finder"),
-    bind<watch_calls>("_watch_observers", "calls, parts"),
-    bind<InForce<watch_dispatch>::set>("_set_dispatch_modes", "n"),
-    bind<[] { set_watcher(watch_classes, true); }>(
-        "_expect_dispatch_classes", "",
-        "From now on arguments are asked for a __torch_dispatch__."),
-    {}};
-const Functions functions(entries);
+const NativeEntry entries[] = {bind<InForce<watch_dispatch>::set>("_set_dispatch_modes", "n"),
+                               bind<[] { set_watcher(watch_classes, true); }>(
+                                   "_expect_dispatch_classes", "",
+                                   "From now on arguments are asked for a __torch_dispatch__."),
+                               {}};
+const Functions functions(entries),
+    typed(entries_of<event_functions, finite_functions, observer_functions>.data());
 
 }  // namespace
 
@@ -114,7 +87,5 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     return result.release();
   });
 }
-
-void initialize_hooks() { watch_node = run_watched_node; }
 
 }  // namespace flambeau

@@ -12,7 +12,6 @@ NB_MODULE(_core, m) {
   initialize_types(module);
   initialize_tensor_type(module);
   initialize_nodes(module);
-  initialize_hooks();
   initialize_pointwise(module);
   initialize_subscripts(module);
   initialize_function_node(module);

@@ -40,7 +40,6 @@ void make_primitive(Operator& self, const char* node_name);
 /// The declaration of a pointwise operator; a new reference.
 PyObject* spec_of(Operator& self);
 
-void initialize_hooks();
 void initialize_operators(PyObject* module);
 void initialize_pointwise(PyObject* module);
 

@@ -33,8 +33,9 @@ const NativeEntry entries[] = {
     bind<to_wrapped_dims>(
         "_wrap_dims", "dims, ndim, operator",
         "A list of distinct dims from None (all of them), an int, or a sequence of ints."),
-    bind<to_reduced_dims>("_reduced_dims", "dims, ndim, operator",
-                          "The same of a reduction, where () is all."),
+    bind<[](PyObject* dims, int ndim, const char* op) {
+      return to_reduced_dims(dims, op).of(ndim, op);
+    }>("_reduced_dims", "dims, ndim, operator", "The same of a reduction, where () is all."),
     bind<check_room>("_check_room", "nbytes"),
     fact(function(
         bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),

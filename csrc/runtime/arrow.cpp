@@ -2,6 +2,28 @@
 
 #include <string_view>
 
+namespace flambeau {
+
+using arrow::ArrowArray, arrow::ArrowSchema;
+
+template <class Arrow>
+void end_arrow(Arrow* a) {
+  if (a->release) a->release(a);
+  delete a;
+}
+template <>
+struct Held<ArrowSchema> {
+  static constexpr const char* name = "arrow_schema";
+  static constexpr auto end = end_arrow<ArrowSchema>;
+};
+template <>
+struct Held<ArrowArray> {
+  static constexpr const char* name = "arrow_array";
+  static constexpr auto end = end_arrow<ArrowArray>;
+};
+
+}  // namespace flambeau
+
 namespace flambeau::arrow {
 
 namespace {
@@ -38,8 +60,7 @@ void end_array(ArrowArray* array) {
   delete given;
 }
 
-}  // namespace
-
+/// t's memory for somebody else, who releases both once.
 void lend(Tensor& t, ArrowSchema& schema, ArrowArray& array) {
   const bool grouped = t.ndim == 2;
   check(t.dtype == DType::uint8 && t.contiguous && (t.ndim == 1 || (grouped && t.sizes[1] == 4)),
@@ -81,6 +102,7 @@ void lend(Tensor& t, ArrowSchema& schema, ArrowArray& array) {
   }
 }
 
+/// Raises unless the array is of bytes, and nobody has taken it.
 void check_bytes(const ArrowSchema& schema, const ArrowArray& array) {
   const bool grouped = is_grouped(schema);
   const char* format = grouped ? schema.children[0]->format : schema.format;
@@ -93,6 +115,7 @@ void check_bytes(const ArrowSchema& schema, const ArrowArray& array) {
         [] { return message("_from_arrow: the array does not begin at its memory's start."); });
 }
 
+/// A tensor over such memory, which `owner` keeps.
 TensorRef adopt(const ArrowSchema& schema, const ArrowArray& array, PyObject* owner) {
   const bool grouped = is_grouped(schema);
   const int64_t length = array.length;
@@ -102,6 +125,25 @@ TensorRef adopt(const ArrowSchema& schema, const ArrowArray& array, PyObject* ow
                         : make_tensor(s, DType::uint8, {length}, {1}, 0);
   release(s);
   return t;
+}
+
+}  // namespace
+
+std::tuple<Object, Object> to_arrow(Tensor& t) {
+  auto* schema = new ArrowSchema{};
+  auto* array = new ArrowArray{};
+  std::tuple made{capsule_of(schema), capsule_of(array)};
+  lend(t, *schema, *array);
+  return made;
+}
+
+TensorRef from_arrow(PyObject* schema_capsule, PyObject* capsule) {
+  const auto& schema = held_by<ArrowSchema>(schema_capsule);
+  auto& array = held_by<ArrowArray>(capsule);
+  check_bytes(schema, array);
+  auto* moved = new ArrowArray(array);
+  array.release = nullptr;  // the protocol's sign of a move
+  return adopt(schema, *moved, capsule_of(moved).get());
 }
 
 }  // namespace flambeau::arrow

@@ -2,7 +2,7 @@
 // four of them, which Pillow's images are. Needs the GIL; what others call takes it.
 // Source of the structures: Apache Arrow, "The Arrow C data interface".
 #pragma once
-#include "tensor/tensor.h"
+#include "tensor/capsule.h"
 
 namespace flambeau::arrow {
 
@@ -22,11 +22,12 @@ struct ArrowArray {
   void* private_data;
 };
 
-/// t's memory, uint8 (N,) or (N, 4) and contiguous, for somebody else, who releases both once.
-void lend(Tensor& t, ArrowSchema& schema, ArrowArray& array);
-/// Raises unless the array is of bytes, and nobody has taken it.
-void check_bytes(const ArrowSchema& schema, const ArrowArray& array);
-/// A tensor (length,) or (length, 4) over such memory, which `owner` keeps.
-TensorRef adopt(const ArrowSchema& schema, const ArrowArray& array, PyObject* owner);
+/// (schema, array), capsules over t's memory, uint8 (N,) or (N, 4) and contiguous.
+std::tuple<Object, Object> to_arrow(Tensor& t);
+/// The bytes of such an array, (length,) or (length, 4), which is used up.
+TensorRef from_arrow(PyObject* schema, PyObject* array);
+
+inline constexpr std::tuple functions{declare<to_arrow>("_to_arrow", "input"),
+                                      declare<from_arrow>("_from_arrow", "schema, array")};
 
 }  // namespace flambeau::arrow

@@ -14,7 +14,7 @@ Properties properties(int index) {
   checked(d.device_get(&number, index), "cuDeviceGet");
   checked(d.device_name(name, sizeof(name) - 1, number), "cuDeviceGetName");
   checked(d.device_memory(&total, number), "cuDeviceTotalMem");
-  d.device_uuid(made.uuid.data(), number);
+  d.device_uuid(reinterpret_cast<unsigned char*>(made.uuid.data()), number);
   made.name = name;
   made.total_bytes = static_cast<int64_t>(total);
   namespace at = attribute;

@@ -16,7 +16,7 @@ namespace flambeau::cuda {
 struct Properties {
   std::string name;
   int64_t total_bytes = 0;
-  std::array<unsigned char, 16> uuid{};
+  Bytes uuid = Bytes(16, 0);
   std::vector<std::pair<const char*, int>> attributes;  // by the names that PyTorch gives them
   auto fields() const { return std::tie(name, total_bytes, uuid, attributes); }
 };

@@ -5,6 +5,19 @@
 #include "runtime/cuda.h"
 #include "runtime/program.h"
 
+namespace flambeau {
+
+template <class Managed>
+  requires requires(Managed* m) { m->deleter; }
+struct Held<Managed> {
+  static constexpr const char* name = Managed::name;
+  static void end(Managed* m) {
+    if (m->deleter) m->deleter(m);
+  }
+};
+
+}  // namespace flambeau
+
 namespace flambeau::dlpack {
 
 namespace {
@@ -112,6 +125,7 @@ void check_description(const Description& d) {
 
 }  // namespace
 
+/// t's memory for somebody else, who calls the deleter once.
 template <class Managed>
 Managed* lend(Tensor& t, uint64_t flags) {
   check<ValueError>(!t.is_meta(), [&] {
@@ -144,6 +158,7 @@ Managed* lend(Tensor& t, uint64_t flags) {
   return &given.release()->managed;
 }
 
+/// A tensor over memory of others, which `owner` keeps.
 template <class Managed>
 TensorRef adopt(const Managed& m, PyObject* owner) {
   const Description& d = m.tensor;
@@ -173,9 +188,35 @@ TensorRef adopt(const Managed& m, PyObject* owner) {
   return t;
 }
 
-template Plain* lend(Tensor&, uint64_t);
-template Versioned* lend(Tensor&, uint64_t);
-template TensorRef adopt(const Plain&, PyObject*);
-template TensorRef adopt(const Versioned&, PyObject*);
+template <class Managed>
+TensorRef take(PyObject* capsule) {
+  Managed& m = held_by<Managed>(capsule);
+  // By its name it gives nothing back as long as the memory is the capsule's own.
+  Object owner = owned(PyCapsule_New(&m, Managed::used, end_capsule<Managed>));
+  TensorRef t = adopt(m, owner.get());
+  if (PyCapsule_SetName(capsule, Managed::used) != 0 ||
+      PyCapsule_SetName(owner.get(), Managed::name) != 0)
+    throw PythonError();
+  return t;
+}
+
+Object to_dlpack(Tensor& t, bool versioned, bool is_copy) {
+  return versioned ? capsule_of(lend<Versioned>(t, is_copy ? uint64_t{copied} : 0))
+                   : capsule_of(lend<Plain>(t, 0));
+}
+
+TensorRef from_dlpack(PyObject* c) {
+  check<TypeError>(PyCapsule_CheckExact(c) != 0, [&] {
+    return message("from_dlpack: expected a capsule of __dlpack__(), not ", Py_TYPE(c)->tp_name,
+                   ".");
+  });
+  if (PyCapsule_IsValid(c, Versioned::name)) return take<Versioned>(c);
+  check(PyCapsule_IsValid(c, Plain::name) != 0, [&] {
+    const char* name = PyCapsule_GetName(c);
+    return message("from_dlpack: the capsule is named ", name ? name : "nothing",
+                   ", not dltensor or dltensor_versioned; each can be taken over only once.");
+  });
+  return take<Plain>(c);
+}
 
 }  // namespace flambeau::dlpack

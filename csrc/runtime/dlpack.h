@@ -2,7 +2,7 @@
 // function that gives the memory back. Needs the GIL; what others call takes it.
 // Source of the structures: dmlc/dlpack, version 1.0 of the protocol.
 #pragma once
-#include "tensor/objects.h"
+#include "tensor/capsule.h"
 
 namespace flambeau::dlpack {
 
@@ -38,11 +38,13 @@ struct Versioned {  // DLManagedTensorVersioned
   Description tensor;
 };
 
-/// t's memory for somebody else, who calls the deleter once. Instances: Plain, Versioned.
-template <class Managed>
-Managed* lend(Tensor& t, uint64_t flags);
-/// A tensor over memory of others, which `owner` keeps.
-template <class Managed>
-TensorRef adopt(const Managed& managed, PyObject* owner);
+/// A capsule over input's memory.
+Object to_dlpack(Tensor& t, bool versioned, bool is_copy);
+/// A tensor over the memory of a capsule, which is used up.
+TensorRef from_dlpack(PyObject* capsule);
+
+inline constexpr std::tuple functions{
+    declare<to_dlpack>("_to_dlpack", "input, versioned=False, copied=False"),
+    declare<from_dlpack>("_from_dlpack", "capsule")};
 
 }  // namespace flambeau::dlpack

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <string>
 #include <tuple>
 
 #include "tensor/called.h"
@@ -41,12 +42,22 @@ constexpr D fact(D declared) {
 
 // Parameters that their types alone would not tell.
 
-/// Sizes given as f(2, 3) or f((2, 3)), where the signature says *NAME.
-struct RestDims : Dims {};
+/// Sizes given as f(2, 3), f((2, 3)) or f(NAME=(2, 3)), where the signature says *NAME.
+struct RestDims : Dims {
+  bool given = true;
+};
+/// Sizes given as one sequence, where other forms of an operator take ints by position too.
+struct SequenceDims : Dims {};
 /// True or False, and nothing that merely counts as such.
 struct Flag {
   bool value = false;
   operator bool() const { return value; }
+};
+
+/// Bytes, where a std::string is text.
+struct Bytes : std::string {
+  using std::string::string;
+  Bytes(std::string bytes) : std::string(std::move(bytes)) {}
 };
 
 /// Text as a template argument.

@@ -84,7 +84,7 @@ struct Dims;
 struct Dims {
   int n = 0;
   int64_t v[max_ndim];
-  Dims() = default;
+  Dims() {}  // a defaulted one fills all numbers with zeros where Dims() is written
   // Only the used part is copied: all the numbers would cost more than most view operators.
   Dims(const Dims& o) : n(o.n) { std::memcpy(v, o.v, n * sizeof(int64_t)); }
   Dims& operator=(const Dims& o) {

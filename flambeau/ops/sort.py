@@ -58,7 +58,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-native_way(sort, "sort", Sort)
+native_way(sort, "sort", result_type=Sort)
 
 
 @composite(out=False)
@@ -114,7 +114,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-native_way(topk, "topk", Topk)
+native_way(topk, "topk", result_type=Topk)
 
 
 Kthvalue = result_type("kthvalue", "values indices")
@@ -138,7 +138,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-native_way(kthvalue, "kthvalue", Kthvalue)
+native_way(kthvalue, "kthvalue", result_type=Kthvalue)
 
 
 Median = result_type("median", "values indices")
@@ -223,4 +223,4 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-native_way(mode, "mode", Mode)
+native_way(mode, "mode", result_type=Mode)

@@ -318,7 +318,11 @@ def _factory(name, size, layout, dtype, device, requires_grad):
             f"{name}: layout={layout} is not made: it would have an entry everywhere. Use {name}(...).to_sparse()."
         )
     return _from("construct").empty(
-        size, types.LAYOUTS.index(layout), dtype=dtype, device=device, requires_grad=requires_grad
+        size,
+        types.LAYOUTS.index(layout),
+        dtype=getattr(_core, dtype),
+        device=device,
+        requires_grad=requires_grad,
     )
 
 

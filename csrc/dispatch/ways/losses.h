@@ -55,9 +55,9 @@ class MeanSquares {
 
 inline constexpr std::tuple loss_ways{
     way<CrossEntropyLoss, PyObject*, PyObject*>("_cross_entropy_way",
-                                                "operation, compile, backward"),
-    way<NllLoss, PyObject*>("_nll_loss_way", "operation, backward"),
-    way<MeanSquares, Reduction&, Reduction&, PyObject*>("_mse_loss_way",
-                                                        "operation, mean, sum, backward")};
+                                                "operation, result_type, compile, backward"),
+    way<NllLoss, PyObject*>("_nll_loss_way", "operation, result_type, backward"),
+    way<MeanSquares, Reduction&, Reduction&, PyObject*>(
+        "_mse_loss_way", "operation, result_type, mean, sum, backward")};
 
 }  // namespace flambeau::ways

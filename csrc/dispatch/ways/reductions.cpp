@@ -30,12 +30,19 @@ void record(WayBackward& backward, const Pair& made, Tensor& input, const Dims& 
 
 }  // namespace
 
-Reduce::Reduce(Run run, std::optional<Run> whole, std::string accepts,
-               std::optional<double> parameter)
-    : run_(std::move(run)),
-      whole_(std::move(whole)),
-      accepts_(std::move(accepts)),
-      parameter_(parameter) {}
+static Reduce::Run run_of(const char* name, Reduction& reduction, const char* results,
+                          PyObject* backward) {
+  const char* kept = results[0] && results[1] ? "indices" : "result";
+  return {Ref<Reduction>::borrow(&reduction), results,
+          WayBackward(name, backward, {"self", kept, "dim", "keepdim"})};
+}
+
+Reduce::Reduce(const char* name, Reduction& reduction, const char* results, const char* accepts,
+               Reduction* whole, std::optional<double> parameter, PyObject* backward,
+               PyObject* whole_backward)
+    : run_(run_of(name, reduction, results, backward)), accepts_(accepts), parameter_(parameter) {
+  if (whole) whole_ = run_of(name, *whole, "s", whole_backward);
+}
 
 bool Reduce::fits(const Tensor& input) const {
   return input.ndim > 0 && input.ndim <= most_reducible_dims && input.numel != 0 &&

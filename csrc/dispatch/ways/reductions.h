@@ -22,7 +22,9 @@ class Reduce {
   /// `whole` is of all elements, where that is another one. `accepts`: f floating only, n no bool,
   /// u no uint8, d several dims, a all of them, w sums squares, which may overflow: the operator
   /// then takes a wider dtype.
-  Reduce(Run run, std::optional<Run> whole, std::string accepts, std::optional<double> parameter);
+  Reduce(const char* name, Reduction& reduction, const char* results, const char* accepts,
+         Reduction* whole, std::optional<double> parameter, PyObject* backward,
+         PyObject* whole_backward);
   Pair take(Tensor& input, const DimOrDims& dim, bool keepdim, TwoOrFro, Two);
 
  private:
@@ -34,5 +36,11 @@ class Reduce {
   std::string accepts_;
   std::optional<double> parameter_;
 };
+
+inline constexpr std::tuple reduction_ways{
+    way<Reduce, Reduction&, const char*, const char*, Reduction*, std::optional<double>, PyObject*,
+        PyObject*>("_reduction_way",
+                   "operation, result_type, reduction, results, accepts, whole, parameter, "
+                   "backward, whole_backward")};
 
 }  // namespace flambeau::ways

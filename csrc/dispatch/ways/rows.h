@@ -65,9 +65,11 @@ class GroupNorm {
 };
 
 inline constexpr std::tuple row_ways{
-    way<Softmax, PyObject*, PyObject*>("_softmax_way", "operation, compile, backward"),
-    way<LayerNorm, PyObject*, PyObject*>("_layer_norm_way", "operation, compile, backward"),
-    way<RmsNorm, PyObject*, PyObject*>("_rms_norm_way", "operation, compile, backward"),
-    way<GroupNorm, PyObject*>("_group_norm_way", "operation, backward")};
+    way<Softmax, PyObject*, PyObject*>("_softmax_way", "operation, result_type, compile, backward"),
+    way<LayerNorm, PyObject*, PyObject*>("_layer_norm_way",
+                                         "operation, result_type, compile, backward"),
+    way<RmsNorm, PyObject*, PyObject*>("_rms_norm_way",
+                                       "operation, result_type, compile, backward"),
+    way<GroupNorm, PyObject*>("_group_norm_way", "operation, result_type, backward")};
 
 }  // namespace flambeau::ways

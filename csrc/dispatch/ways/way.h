@@ -38,7 +38,8 @@ struct Any {};
 using Pair = std::array<TensorRef, 2>;
 
 /// A line of a table of ways, which stands in a std::tuple behind them: by which name
-/// flambeau/ops/core/ways.py gives an operator a W, and which parts it is made of.
+/// flambeau/ops/core/ways.py gives an operator a W, and which parts it is made of (behind the
+/// operation, whose name it gets, and the type of two results).
 template <class W, class... Parts>
 struct DeclaredWay : Declaration {};
 template <class W, class... Parts>

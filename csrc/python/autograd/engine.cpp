@@ -15,27 +15,28 @@ namespace {
 
 constexpr int most_deep = 40;  // backwards inside each other on one stack
 
-/// _run_backward(tensors, grad_tensors, retain_graph, create_graph, inputs, capture) -> tuple
-PyObject* py_run_backward(const Call& call) {
-  if (backward_depth() >= most_deep)
-    return PyObject_Vectorcall(imported<"flambeau.autograd.engine", "on_fresh_stack">(), call.args,
-                               static_cast<size_t>(call.n), call.names);
-  Args a(call);
+std::vector<TensorRef> backward(PyObject* roots, PyObject* grads, bool retain_graph,
+                                bool create_graph, PyObject* inputs, bool capture) {
   Backward task;
-  task.roots = to_tensors(a[0], "backward");
-  if (a.given(1)) task.grads = to_tensors(a[1], "backward", true);
+  task.roots = to_tensors(roots, "backward");
+  if (grads != Py_None) task.grads = to_tensors(grads, "backward", true);
   task.grads.resize(task.roots.size());
-  task.retain_graph = a.truth(2);
-  task.create_graph = a.truth(3);
-  if (a.given(4)) task.inputs = to_tensors(a[4], "backward");
-  task.capture = a.truth(5);
-  return tensor_tuple(run_backward(task));
+  if (inputs != Py_None) task.inputs = to_tensors(inputs, "backward");
+  task.retain_graph = retain_graph;
+  task.create_graph = create_graph;
+  task.capture = capture;
+  return run_backward(task);
+}
+PyObject* backward_here(const Call& call) {
+  if (backward_depth() < most_deep) return call_bound_function<backward>(call);
+  return PyObject_Vectorcall(imported<"flambeau.autograd.engine", "on_fresh_stack">(), call.args,
+                             static_cast<size_t>(call.n), call.names);
 }
 
 const NativeEntry entries[] = {
     {"_run_backward",
-     "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False",
-     py_run_backward, "Runs the engine."},
+     "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False", backward_here,
+     "Runs the engine."},
     bind<[](const char* name) { return node_subtype(name); }>("_node_type", "name"),
     bind<[](Tensor& t) {
       const Edge edge = edge_of(t);

@@ -3,6 +3,8 @@
 
 #include "dispatch/storages.h"
 #include "python/attributes.h"
+#include "runtime/arrow.h"
+#include "runtime/dlpack.h"
 
 namespace flambeau {
 
@@ -69,7 +71,8 @@ Object lent_bytes(Tensor& t) {
 
 const NativeEntry entries[] = {
     bind<as_array>("_as_array", "input"), bind<lent_bytes>("_lent_bytes", "input"), {}};
-const Functions functions(entries);
+const Functions functions(entries),
+    typed(entries_of<storage_functions, dlpack::functions, arrow::functions>.data());
 
 }  // namespace
 

@@ -165,14 +165,6 @@ bool is_bool(PyObject* o) {
   return strcmp(name, "numpy.bool") == 0 || strcmp(name, "numpy.bool_") == 0;
 }
 
-bool flag_of(PyObject* o, const char* function, const char* name) {
-  check<TypeError>(is_bool(o), [&] {
-    return message(function, ": ", name, " takes True or False, but got a ", Py_TYPE(o)->tp_name,
-                   ".");
-  });
-  return truth_of(o);
-}
-
 bool is_memory_format(PyObject* o) { return strcmp(Py_TYPE(o)->tp_name, "memory_format") == 0; }
 
 Format to_format(PyObject* o, const char* function) {
@@ -281,9 +273,10 @@ std::vector<int64_t> to_integers(PyObject* o, const char* function) {
   return list;
 }
 
-Dims to_dims(Rest rest, const char* function) {
-  if (rest.n == 1) return to_dims(rest.items[0], function);
-  Dims dims;
+RestDims to_dims(Rest rest, const char* function) {
+  if (rest.n == 1 && !PyLong_CheckExact(rest.items[0])) return {to_dims(rest.items[0], function)};
+  RestDims dims;
+  dims.given = rest.n > 0;
   for (Py_ssize_t i = 0; i < rest.n; ++i) dims.push(to_integer(rest.items[i], function));
   return dims;
 }
@@ -297,11 +290,6 @@ int to_dim(PyObject* o, int ndim, const char* function) {
 
 Dims to_wrapped_dims(PyObject* o, int ndim, const char* function) {
   return o == Py_None ? all_dims(ndim) : wrapped_dims(to_dims(o, function), ndim, function);
-}
-
-Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
-  if (o == Py_None && ndim <= most_reducible_dims) return all_dims(ndim);  // as most calls are
-  return reduced_dims(o == Py_None ? Dims() : to_dims(o, function), ndim, function);
 }
 
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors) {

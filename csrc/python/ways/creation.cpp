@@ -1,4 +1,4 @@
-// New tensors: from sizes, from Python data, from foreign memory.
+// New tensors: the options that they are made by, and those from Python data and foreign memory.
 #include "dispatch/creation.h"
 #include "autograd/assign.h"
 #include "dispatch/basics.h"
@@ -14,23 +14,21 @@ namespace flambeau {
 
 namespace {
 
-// ------------------------------------------------------------------------------------ from sizes
-
 /// A layout that is not strided, or null. Raises for names=, and for one that nothing is made in.
 PyObject* read_layout(Reader& r, const char* key) {
-  PyObject* given = r.args[r.at++];
+  PyObject* given = r.next();
   if (given == Py_None) return nullptr;
   const bool is_layout = key[0] == 'l';
   check<TypeError>(
       !is_layout || PyObject_IsInstance(given, imported<"flambeau.types", "layout">()) == 1, [&] {
-        return message(r.args.function(), ": layout must be a torch.layout, not ",
-                       Py_TYPE(given)->tp_name, ".");
+        return message(r.op(), ": layout must be a torch.layout, not ", Py_TYPE(given)->tp_name,
+                       ".");
       });
   Object text = owned(PyObject_Str(given));
   std::string_view name = text_of(text.get());
   if (name.find("strided") != name.npos) return nullptr;
   check<NotImplementedError>(is_layout && name.find("sparse") != name.npos, [&] {
-    return message(r.args.function(), ": ", key, "=", name, " is not supported.");
+    return message(r.op(), ": ", key, "=", name, " is not supported.");
   });
   return given;
 }
@@ -48,88 +46,12 @@ struct Argument<Options> {
     o.requires_grad = Argument<std::optional<Flag>>::read(r).value_or(Flag());
     o.pinned = Argument<std::optional<Flag>>::read(r).value_or(Flag());
     read_layout(r, "names");
-    check_pinned(o, r.args.function());
+    check_pinned(o, r.op());
     return o;
   }
 };
 
 namespace {
-
-/// Of a sparse layout; only what has no entries is made.
-TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* function) {
-  check<NotImplementedError>(
-      !o.pinned, [&] { return message(function, ": pin_memory=True takes a strided layout."); });
-  Object name = owned(PyUnicode_FromString(function)), size = owned(make_size(sizes.v, sizes.n));
-  return call_bound("sparse_factory",
-                    {name.get(), size.get(), o.layout, dtype_object(o.dtype),
-                     device_object(o.device), o.requires_grad ? Py_True : Py_False});
-}
-
-void need_list(Called op, PyObject* size) {
-  check<TypeError>(!PyLong_Check(size), [&] {
-    return message(op, ": size must be a tuple of ints, not ", Py_TYPE(size)->tp_name, ".");
-  });
-}
-
-TensorRef empty_of(Called op, Rest size, Tensor* out, const Options& o, Format format) {
-  check<TypeError>(size.items != nullptr, [&] {
-    return message(op, ": the argument 'size' is missing; () is a tensor of no dimensions.");
-  });
-  if (size.by_name) need_list(op, size.items[0]);
-  const Dims dims = to_dims(size, op);
-  return o.layout && !out ? sparse_as_asked(dims, o, op) : new_tensor(op, dims, out, o, format);
-}
-template <int value>
-TensorRef filled(TensorRef t) {
-  if (!is_sparse(*t)) fill_bytes(*t, value);
-  return t;
-}
-/// zeros or ones
-template <int value>
-TensorRef filled_of(Called op, Rest size, Tensor* out, const Options& o) {
-  if (value) refuse_layout(o, op);
-  return filled<value>(empty_of(op, size, out, o, Format::unsaid));
-}
-
-/// A call of sizes by position alone, as most are: options are asked for by name.
-template <auto of>
-PyObject* py_sized(const Call& call) {
-  if (call.names) return call_bound_function<of>(call);
-  const Called op{call.function()};
-  const Rest size{call.n ? call.args : nullptr, call.n, false};
-  if constexpr (std::is_invocable_v<decltype(of), Called, Rest, Tensor*, Options, Format>)
-    return of(op, size, nullptr, Options(), Format::unsaid).release_py();
-  else
-    return of(op, size, nullptr, Options()).release_py();
-}
-template <auto of>
-consteval NativeEntry sized(const char* name, const char* signature, const char* doc) {
-  return function(called_by(py_sized<of>, bind<of>(name, signature, doc)));
-}
-
-TensorRef full_of(Called op, PyObject* size, PyObject* value, Tensor* out, const Options& o) {
-  refuse_layout(o, op);
-  need_list(op, size);
-  return full(op, to_dims(size, op), value, out, o);
-}
-
-TensorRef empty_as(Called op, Tensor& t, Options o, Format format) {
-  o.take_missing(t);
-  return o.layout ? sparse_as_asked(sizes_of(t), o, op) : new_tensor_like(t, o, format);
-}
-template <int value>
-TensorRef filled_as(Called op, Tensor& t, const Options& o, Format format) {
-  if (value) refuse_layout(o, op);
-  return filled<value>(empty_as(op, t, o, format));
-}
-
-template <auto of>
-consteval NativeEntry like(const char* name, const char* doc) {
-  return function(
-      bind<of>(name, joined<"input, *, ", made_options, ", memory_format=None">.data(), doc));
-}
-
-// -------------------------------------------------------------------- from memory and Python data
 
 TensorRef from_array(PyObject* array) {
   check<TypeError>(is_array(array), [&] {
@@ -168,18 +90,6 @@ TensorRef shared_data(PyObject* data, std::optional<DType> dtype, std::optional<
 }
 
 const NativeEntry entries[] = {
-    sized<empty_of>("empty",
-                    joined<"*size, out=None, ", made_options, ", memory_format=None">.data(),
-                    "An uninitialised tensor of the given sizes."),
-    sized<filled_of<0>>("zeros", joined<"*size, out=None, ", made_options>.data(),
-                        "A tensor of zeros of the given sizes."),
-    sized<filled_of<1>>("ones", joined<"*size, out=None, ", made_options>.data(),
-                        "A tensor of ones of the given sizes."),
-    function(bind<full_of>("full", joined<"size, fill_value, *, out=None, ", made_options>.data(),
-                           "A tensor of the given sizes filled with one value.")),
-    like<empty_as>("empty_like", "An uninitialised tensor of input's sizes and dtype."),
-    like<filled_as<0>>("zeros_like", "Zeros of input's sizes and dtype."),
-    like<filled_as<1>>("ones_like", "Ones of input's sizes and dtype."),
     function(bind<copied_data>(
         "tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
         "A new tensor with a copy of data: numbers, nested sequences, arrays.", Mixing::all)),

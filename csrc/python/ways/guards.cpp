@@ -10,10 +10,6 @@ namespace flambeau {
 
 namespace {
 
-Object bytes_of(const std::string& key) {
-  return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
-}
-
 bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
   if (is_tensor(o)) {
     if (has_override(&o, 1)) return false;
@@ -46,30 +42,21 @@ bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
 
 /// (bytes, [tensors]) of a call, or None for arguments of other kinds and modes in which calls are
 /// to be looked at otherwise.
-Object call_key(PyObject* args, PyObject* kwargs) {
+std::optional<std::tuple<Bytes, Object>> call_key(PyObject* args, PyObject* kwargs) {
   check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
                    [] { return message("_call_key(): takes a tuple and a dict."); });
-  std::string key;
-  const Object none = Object::borrow(Py_None);
-  if (!put_modes(key)) return none;
+  Bytes key;
+  if (!put_modes(key)) return std::nullopt;
   Object tensors = owned(PyList_New(0));
   for (PyObject* o : Items(args))
-    if (!add_value(key, o, tensors.get())) return none;
+    if (!add_value(key, o, tensors.get())) return std::nullopt;
   PyObject *name, *value;
   for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &name, &value);) {
     key.push_back('k');
     key.append(text_of(name)).push_back(0);
-    if (!add_value(key, value, tensors.get())) return none;
+    if (!add_value(key, value, tensors.get())) return std::nullopt;
   }
-  return owned(PyTuple_Pack(2, bytes_of(key).get(), tensors.get()));
-}
-
-/// None where one is such that no program takes it.
-std::optional<Object> describe_layouts(const std::vector<TensorRef>& tensors, bool exact) {
-  std::string key;
-  for (const TensorRef& t : tensors)
-    if (!put_layout(key, *t, exact)) return std::nullopt;
-  return bytes_of(key);
+  return std::tuple(std::move(key), std::move(tensors));
 }
 
 /// Whether `now` is `value`, or an equal number or text of the same type.
@@ -142,12 +129,11 @@ bool unchanged(PyObject* items, PyObject* lengths, PyObject* cells, PyObject* ki
 
 const NativeEntry entries[] = {
     fact(bind<call_key>("_call_key", "args, kwargs")),
-    fact(bind<describe_layouts>("_describe_layouts", "tensors, exact")),
     fact(bind<unchanged>("_unchanged", "items, lengths, cells, kinds, classes")),
     fact(bind<[](PyObject* cls) { return uint64_t{tag_of(cls)}; }>("_class_tag", "cls")),
     {}};
 
-const Functions functions(entries);
+const Functions functions(entries), typed(entries_of<layout_key_functions>.data());
 
 }  // namespace
 

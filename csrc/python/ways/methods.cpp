@@ -34,17 +34,13 @@ PyObject* item(Tensor& t) {
   return number_of(t, "item");
 }
 
-PyObject* to_list(const Tensor& t, int dim, const char* at) {
-  if (dim == t.ndim) return load_number(at, t.dtype);
+Object to_list(const Tensor& t, int dim, const char* at) {
+  if (dim == t.ndim) return owned(load_number(at, t.dtype));
   check_room(t.sizes[dim] < INT64_MAX / 64 ? 64 * t.sizes[dim]
                                            : INT64_MAX);  // a list each, or more
-  Object list = owned(PyList_New(t.sizes[dim]));
-  for (int64_t i = 0; i < t.sizes[dim]; ++i) {
-    PyObject* item = to_list(t, dim + 1, at + i * t.strides[dim] * itemsize(t.dtype));
-    if (!item) throw PythonError();
-    PyList_SET_ITEM(list.get(), i, item);
-  }
-  return list.release();
+  return list_of(t.sizes[dim], [&](Py_ssize_t i) {
+    return to_list(t, dim + 1, at + i * t.strides[dim] * itemsize(t.dtype));
+  });
 }
 
 // ------------------------------------------------------------------------------- copies and casts
@@ -82,12 +78,6 @@ TensorRef to(Called op, Tensor& t, Rest wished, PyObject* dtype, PyObject* devic
   return converted(op, t, wanted.dtype, wanted.device, copy, later, format);
 }
 
-PyObject* py_to(const Call& call) {
-  if (call.names || call.n == 0 || !is_tensor(call.args[0])) return call_bound_function<to>(call);
-  return to({"to"}, *as_tensor(call.args[0]), {call.args + 1, call.n - 1, false}, Py_None, Py_None,
-            Py_None, {false}, {false}, Format::unsaid)
-      .release_py();
-}
 const NativeEntry entries[] = {
     fact(method(bind<size_of>("size", "input, dim=None -> tuple | int",
                               "The sizes, or the size of one dimension."))),
@@ -100,12 +90,11 @@ const NativeEntry entries[] = {
       TensorRef here = t.is_cuda() ? to_device(t, on_cpu) : TensorRef::borrow(&t);
       return to_list(*here, 0, here->as<char>());
     }>("tolist", "input -> list", "Nested lists of Python numbers.")),
-    method(called_by(
-        py_to, bind<to>("to",
-                        "input, *args, dtype=None, device=None, other=None, non_blocking=False, "
-                        "copy=False, memory_format=None",
-                        "The tensor with another dtype or device; itself if nothing changes.",
-                        Mixing::all))),
+    method(bind<to>("to",
+                    "input, *args, dtype=None, device=None, other=None, non_blocking=False, "
+                    "copy=False, memory_format=None",
+                    "The tensor with another dtype or device; itself if nothing changes.",
+                    Mixing::all)),
     {}};
 
 const Functions functions(entries),

@@ -98,49 +98,19 @@ bool share_device(PyObject* const* args, Py_ssize_t n) {
 
 namespace {
 
-/// Gives the operator a way W, made of its name and the parts; one of a pair has none, and its
-/// type.
+/// Gives the operator a way W, made of its name and the parts; of two results it gives that type.
 template <class W, class... Parts>
-void lead(Operator& self, Parts... parts) {
-  add_way(self, new NativeWay<W>(self, nullptr, name_of(self), parts...));
-}
-template <class W>
-void lead_to_pair(Operator& self, PyObject* result_type) {
-  add_way(self, new NativeWay<W>(self, result_type, name_of(self)));
+void lead(Operator& self, PyObject* result_type, Parts... parts) {
+  add_way(self, new NativeWay<W>(self, result_type, name_of(self), parts...));
 }
 template <class W, class... Parts>
 constexpr NativeEntry bound_way(const ways::DeclaredWay<W, Parts...>& way) {
-  if constexpr (sizeof...(Parts) == 0)
-    return bound(Declared<lead_to_pair<W>>{way});
-  else
-    return bound(Declared<lead<W, Parts...>>{way});
-}
-
-void lead_to_reduction(Operator& self, Reduction& reduction, const char* results,
-                       const char* accepts, Reduction* whole, PyObject* result_type,
-                       std::optional<double> parameter, PyObject* backward,
-                       PyObject* whole_backward) {
-  auto run = [&](Reduction& one, std::string letters, PyObject* gradient) {
-    const char* result = letters.size() > 1 ? "indices" : "result";
-    return ways::Reduce::Run{
-        Ref<Reduction>::borrow(&one), std::move(letters),
-        WayBackward(name_of(self), gradient, {"self", result, "dim", "keepdim"})};
-  };
-  std::optional<ways::Reduce::Run> of_all;
-  if (whole) of_all = run(*whole, "s", whole_backward);
-  add_way(self, new NativeWay<ways::Reduce>(self, result_type, run(reduction, results, backward),
-                                            std::move(of_all), accepts, parameter));
+  return bound(Declared<lead<W, Parts...>>{way});
 }
 
 constexpr auto entries = std::apply(
-    [](const auto&... way) {
-      return std::array{bound_way(way)...,
-                        bind<lead_to_reduction>("_reduction_way",
-                                                "operation, reduction, results, accepts, whole, "
-                                                "result_type, parameter, backward, whole_backward"),
-                        NativeEntry()};
-    },
-    std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways));
+    [](const auto&... way) { return std::array{bound_way(way)..., NativeEntry()}; },
+    std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways, ways::reduction_ways));
 const Functions functions(entries.data());
 
 }  // namespace

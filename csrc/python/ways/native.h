@@ -52,16 +52,6 @@ struct Softly<Tensor&> {
   static Tensor& give(Given& kept) { return *kept.tensor; }
 };
 
-/// Without zeros for all the numbers there could be.
-struct Sizes : Dims {
-  Sizes() {}
-};
-template <>
-struct Softly<const Dims&> {
-  using Kept = Sizes;
-  static const Dims& give(Sizes& kept) { return kept; }
-};
-
 /// Whether the tensors among the arguments, also in lists, lie on one device.
 bool share_device(PyObject* const* args, Py_ssize_t n);
 
@@ -71,7 +61,7 @@ class NativeWay : public Way {
   template <class... Parts>
   NativeWay(Operator& self, PyObject* result_type, Parts&&... parts)
       : parameters_(*self.parameters),
-        result_type_(result_type ? Object::borrow(result_type) : Object()),
+        result_type_(Object::borrow(result_type)),
         way_(std::forward<Parts>(parts)...) {
     if (mixes) mixing = Mixing::all;
     for (const char* name : W::takes) {

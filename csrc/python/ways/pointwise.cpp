@@ -8,6 +8,7 @@
 #include "dispatch/numbers.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/promotion.h"
+#include "python/bind.h"
 #include "python/operator.h"
 #include "runtime/program.h"
 
@@ -39,8 +40,8 @@ void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
 
 /// The arguments into slots; returns what out= names, or null. Out of line, so that plain calls
 /// need no room for it.
-[[gnu::noinline]] Tensor* bind(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys,
-                               PyObject** slots) {
+[[gnu::noinline]] Tensor* bind_slots(Operator& self, PyObject* const* args, Py_ssize_t n,
+                                     PyObject* keys, PyObject** slots) {
   Pointwise& record = *self.record;
   check(record.n_args <= max_args, [&] {
     return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
@@ -69,7 +70,7 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
     for (Py_ssize_t i = 0; i < n; ++i) slots[i] = args[i];
     for (int i = record.n_inputs; i < record.n_args; ++i) slots[i] = record.defaults[i].get();
   } else {
-    out = bind(self, args, n, keys, slots);
+    out = bind_slots(self, args, n, keys, slots);
   }
   Arg parsed[max_args];
   std::vector<Object> numbers;  // of parameters that are tensors
@@ -144,26 +145,23 @@ Pointwise* make_record(PyObject* spec) {
   return record;
 }
 
-/// _pointwise(spec, inplace_of=None): the operator of a declaration, or its form that writes the
-/// result over the first argument.
-PyObject* py_pointwise(const Call& call) {
-  Args a(call);
+/// The operator of a declaration, or its form that writes the result over the first argument.
+Object new_pointwise(PyObject* spec, PyObject* inplace_of) {
   Operator& self = new_operator(enter<run_pointwise>, run_pointwise);
   Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
-  self.inplace = a.given(1);
-  check<TypeError>(!self.inplace || is_pointwise(a[1]),
+  self.inplace = inplace_of != Py_None;
+  check<TypeError>(!self.inplace || is_pointwise(inplace_of),
                    [] { return message("_pointwise(): expected a pointwise operator."); });
-  self.record = self.inplace ? &record_of(a[1]) : make_record(a[0]);
-  Object names = attribute_of(a[0], "args"), defaults = attribute_of(a[0], "defaults");
+  self.record = self.inplace ? &record_of(inplace_of) : make_record(spec);
+  Object names = attribute_of(spec, "args"), defaults = attribute_of(spec, "defaults");
   std::string kinds(static_cast<size_t>(self.record->n_args), '*');
   self.parameters =
-      new Parameters(names.get(), kinds, integer_of(a[0], "positional"), defaults.get());
+      new Parameters(names.get(), kinds, integer_of(spec, "positional"), defaults.get());
   set_name(self, self.inplace ? self.record->inplace_name.c_str() : self.record->name.c_str());
-  return made.release();
+  return made;
 }
 
-const NativeEntry entries[] = {
-    {"_pointwise", "spec, inplace_of=None", py_pointwise, "The operator of a declaration."}, {}};
+const NativeEntry entries[] = {bind<new_pointwise>("_pointwise", "spec, inplace_of=None"), {}};
 const Functions functions(entries);
 
 }  // namespace

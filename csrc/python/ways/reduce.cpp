@@ -1,10 +1,7 @@
-// sum, mean and the raw reductions as Python functions.
+// Reductions that Python declares, as objects of the core.
 #include "dispatch/reduce.h"
 
-#include "autograd/meta.h"
-#include "dispatch/basics.h"
-#include "dispatch/bound.h"
-#include "dispatch/finite.h"
+#include "dispatch/join.h"
 #include "dispatch/out.h"
 #include "python/attributes.h"
 
@@ -14,7 +11,6 @@ PyTypeObject* reduction_type = nullptr;
 
 namespace {
 
-/// A reduction of what Python declared.
 Object new_reduction(PyObject* spec, bool ordered) {
   if (!reduction_type)
     reduction_type =
@@ -29,32 +25,9 @@ Object new_reduction(PyObject* spec, bool ordered) {
   return made;
 }
 
-/// sum or mean
-template <TensorRef (*run)(Called, Tensor&, const Dims&, bool, std::optional<DType>)>
-TensorRef total(Called op, Tensor& input, PyObject* dim, Flag keepdim, std::optional<DType> dtype,
-                Tensor* out) {
-  const Dims dims = to_reduced_dims(dim, input.ndim, op);
-  return finish_out(run(op, input, dims, keepdim, dtype), out, op);
-}
-
-/// A run of a reduction without history.
-std::vector<TensorRef> reduce(Called op, Reduction& reduction, const std::vector<TensorRef>& inputs,
-                              PyObject* dim, bool keepdim, const std::vector<DType>& dtypes,
-                              const std::optional<std::vector<double>>& parameters) {
-  check(!inputs.empty(), [] { return message("_reduce(): inputs must be Tensors, one or more."); });
-  return run_reduction(reduction, inputs, to_reduced_dims(dim, inputs[0]->ndim, op), keepdim,
-                       dtypes, parameters.value_or(std::vector<double>()));
-}
-
-const NativeEntry entries[] = {
-    both(bind<total<sum_as>>("sum", "input, dim=None, keepdim=False, *, dtype=None, out=None",
-                             "The sum of all elements or over dim.")),
-    both(bind<total<mean_as>>("mean", "input, dim=None, keepdim=False, *, dtype=None, out=None",
-                              "The mean of all elements or over dim.")),
-    fact(bind<new_reduction>("Reduction", "spec, ordered=False")),
-    bind<reduce>("_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None"),
-    {}};
-const Functions functions(entries), typed(entries_of<reduction_functions, finite_functions>.data());
+const NativeEntry entries[] = {fact(bind<new_reduction>("Reduction", "spec, ordered=False")), {}};
+const Functions functions(entries),
+    typed(entries_of<reduction_functions, join_functions, out_functions>.data());
 
 }  // namespace
 

@@ -8,16 +8,17 @@ from ... import _core
 from .declare import as_operator
 
 
-def native_way(operation, name, *parts):
+def native_way(operation, name, *parts, result_type=None):
     """Gives an operator the way `name` (a class of csrc/dispatch/ways says which parts it is made of); returns it.
 
     Args:
         parts: of a way of rows first compile(variant, dtype), which gives the address of a row kernel; which variants
             there are stands beside the way. Of all that record calls backward(grad, *kept), which gives the gradients
             by differentiable operators; the way says what it keeps.
+        result_type (optional): the named tuple of two results.
     """
     operation = as_operator(operation)
-    getattr(_core, f"_{name}_way")(operation, *parts)
+    getattr(_core, f"_{name}_way")(operation, result_type, *parts)
     return operation
 
 
@@ -51,8 +52,8 @@ def reduction_way(
         results,
         accepts,
         whole,
-        result_type,
         parameter,
         backward,
         whole_backward,
+        result_type=result_type,
     )
