@@ -366,3 +366,13 @@ for _class in (
 
 cpu, meta = device("cpu"), device("meta")
 _core._set_types(Size, device, cpu, meta, OutOfMemoryError, DeviceError, NoSuchDevice)
+
+
+def __getattr__(name):
+    """The names that annotations use (type_names.py), made when they are asked for."""
+    if name[:2] != "__":
+        from . import type_names
+
+        if (value := vars(type_names).get(name)) is not None:
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -94,3 +94,13 @@ def test_type_names_a_type_of_this_machine():
         x.type("torch.cuda.FloatTensor")
     with pytest.raises(ValueError, match="names no type"):
         x.type("FloatTensor")
+
+
+def test_the_names_of_annotations():
+    types = torch.types
+    assert torch.Size in types._size.__args__
+    assert types._dtype is torch.dtype and types._int is int
+    assert {str, int, torch.device} < set(types.Device.__args__)
+    assert torch.Tensor in types._TensorOrTensors.__args__
+    with pytest.raises(AttributeError, match="has no attribute '_nothing'"):
+        types._nothing

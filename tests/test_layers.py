@@ -17,6 +17,7 @@ FLOORS = {
     "flambeau.nodes": 1,  # what the core leaves to Python of them
     "flambeau.refusals": 1,  # errors for names that are not offered
     "flambeau.types": 1,  # Size, device and the like, which the core gives to Python
+    "flambeau.type_names": 1,
     "flambeau.kernels": 2,
     "flambeau.ops": 3,
     "flambeau": 4,
