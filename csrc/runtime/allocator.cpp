@@ -89,6 +89,9 @@ void system_free(void* p, int64_t nbytes) {
     std::free(p);
 }
 
+/// Part of a large block, of any length.
+void unmap(char* begin, int64_t nbytes) { munmap(begin, nbytes); }
+
 /// The size of a block in the cache, which its header still tells.
 int64_t size_of(void* block) { return static_cast<Storage*>(block)->capacity + header_bytes; }
 
@@ -130,7 +133,7 @@ void* large_block_of(int64_t& rounded) {
   }
   const int64_t most = std::max(c.stats.peak_allocated_bytes, c.stats.allocated_bytes + rounded);
   const int64_t excess = c.stats.allocated_bytes + c.stats.cached_bytes + rounded - most / 8 * 9;
-  c.stats.cached_bytes -= c.ranges.drop(excess, system_free);
+  c.stats.cached_bytes -= c.ranges.drop(excess, unmap);
   return system_allocate(rounded);
 }
 
@@ -363,7 +366,7 @@ void reset_peak_memory() { cache().stats.peak_allocated_bytes = cache().stats.al
 void empty_cache() {
   auto& c = cache();
   join_large();
-  c.ranges.drop(INT64_MAX, system_free);
+  c.ranges.drop(INT64_MAX, unmap);
   for (auto& blocks : c.free) {
     for (void* block : blocks) system_free(block, size_of(block));
     blocks.clear();

@@ -56,6 +56,17 @@ void test_large_blocks_are_cut_and_joined() {
 #endif
 }
 
+void test_the_rest_of_a_cut_block_goes_back() {
+  constexpr int64_t kb = int64_t{1} << 10;
+  empty_cache();
+  release(allocate_storage(2560 * kb - 128));
+  Storage* part = allocate_storage(2240 * kb - 128);  // what is left is no large block
+  empty_cache();
+  expect(memory_stats().cached_bytes == 0, "a rest of 320 KB is given back");
+  release(part);
+  empty_cache();
+}
+
 void test_what_is_cached_is_bounded_by_the_peak() {
   empty_cache();
   reset_peak_memory();
@@ -132,8 +143,8 @@ int main() {
   return run_tests(
       "allocator",
       {test_blocks_are_aligned_and_counted, test_a_freed_block_serves_again,
-       test_large_blocks_are_cut_and_joined, test_what_is_cached_is_bounded_by_the_peak,
-       test_references_keep_a_storage, test_growing_keeps_the_contents,
-       test_foreign_memory_lives_as_long_as_its_owner_is_held, test_the_peak_is_remembered,
-       test_too_much_is_an_error, test_meta_has_a_size_and_no_bytes});
+       test_large_blocks_are_cut_and_joined, test_the_rest_of_a_cut_block_goes_back,
+       test_what_is_cached_is_bounded_by_the_peak, test_references_keep_a_storage,
+       test_growing_keeps_the_contents, test_foreign_memory_lives_as_long_as_its_owner_is_held,
+       test_the_peak_is_remembered, test_too_much_is_an_error, test_meta_has_a_size_and_no_bytes});
 }
