@@ -56,6 +56,12 @@ def test_without_a_process_kernels_are_made_here(monkeypatch, program):
     assert process._channel is None and process._refused
 
 
+def test_a_program_packed_with_its_python_is_not_started_again(monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert process.compile_ir(IR.format("ret void"), cpu.host()).code
+    assert process._channel is None and process._refused
+
+
 def test_a_call_that_is_interrupted_leaves_no_answer_for_the_next(monkeypatch):
     from flambeau.kernels.targets import serve
 

@@ -52,6 +52,8 @@ def _spawned():
     import socket
     from importlib.util import find_spec
 
+    if getattr(sys, "frozen", False):
+        raise NotImplementedError("a program packed with its Python would start itself")
     here = os.path.dirname(os.path.abspath(__file__))
     folders = os.path.dirname(here), os.path.dirname(os.path.dirname(find_spec("llvmlite").origin))
     ours, its = socket.socketpair()
