@@ -425,15 +425,16 @@ def seq2seq(*batch):
             encode, jnp.zeros((16, 128)), x @ net["encoder"]["wx"] + net["encoder"]["bx"]
         )
 
-        def decode(h, word):
+        def decode(h, words):
+            word, following = words
             scores = nn.softmax(jnp.einsum("tbh,bh->bt", memory, dense(net["query"], h)))
             seen = jnp.einsum("bt,tbh->bh", scores, memory)
             p = net["decoder"]
             h = gru_cell(p, h, jnp.concatenate([net["target"][word], seen], 1) @ p["wx"] + p["bx"])
-            return h, jnp.concatenate([h, seen], 1)
+            told = dense(net["out"], jnp.concatenate([h, seen], 1))
+            return h, cross_entropy(told, following).mean()
 
-        _, told = lax.scan(decode, hidden, answer[:, :-1].T)
-        return cross_entropy(dense(net["out"], told), answer[:, 1:].T).mean()
+        return lax.scan(decode, hidden, (answer[:, :-1].T, answer[:, 1:].T))[1].mean()
 
     return training_step(net, loss, optax.adam(1e-3), *batch)
 
@@ -504,7 +505,7 @@ def gcn(*batch):
 def factorisation(*batch):
     """Rows that are read are all that Adam touches, as PyTorch's SparseAdam has it."""
     tables = [normal(100_000, 64) for _ in range(2)]
-    moments = [np.zeros((2, 100_000, 64), np.float32) for _ in range(2)]
+    moments = [[np.zeros((100_000, 64), np.float32) for _ in range(2)] for _ in range(2)]
 
     @functools.partial(jax.jit, donate_argnums=(0, 1, 2))
     def update(tables, moments, t, *batch):
@@ -517,9 +518,9 @@ def factorisation(*batch):
         rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         for i, (at, g) in enumerate(zip(places, gradients)):
             at, g = summed(at, g)
-            m = 0.9 * moments[i][0, at] + 0.1 * g
-            v = 0.999 * moments[i][1, at] + 0.001 * g * g
-            moments[i] = moments[i].at[0, at].set(m).at[1, at].set(v)
+            m = 0.9 * moments[i][0][at] + 0.1 * g
+            v = 0.999 * moments[i][1][at] + 0.001 * g * g
+            moments[i] = [moments[i][0].at[at].set(m), moments[i][1].at[at].set(v)]
             tables[i] = tables[i].at[at].set(tables[i][at] - rate * m / (jnp.sqrt(v) + 1e-8))
         return tables, moments, t, loss
 

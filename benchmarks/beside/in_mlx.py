@@ -408,7 +408,10 @@ def gcn(*batch):
 
 def factorisation(*batch):
     """Rows that are read are all that Adam touches, as PyTorch's SparseAdam has it."""
-    state = {"t": mx.array(0.0), "moments": [mx.zeros((2, 100_000, 64)) for _ in range(2)]}
+    state = {
+        "t": mx.array(0.0),
+        "moments": [[mx.zeros((100_000, 64)) for _ in range(2)] for _ in range(2)],
+    }
     state["tables"] = [mx.random.normal((100_000, 64)) for _ in range(2)]
     gradients_of = mx.value_and_grad(lambda a, b, stars: mx.square((a * b).sum(1) - stars).mean(), (0, 1))  # fmt: skip
 
@@ -417,11 +420,12 @@ def factorisation(*batch):
         loss, gradients = gradients_of(*(t[at] for t, at in zip(state["tables"], places)), stars)
         t = state["t"] = state["t"] + 1
         rate = 1e-3 * mx.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        for table, moment, at, g in zip(state["tables"], state["moments"], places, gradients):
+        for table, (mean, square), at, g in zip(
+            state["tables"], state["moments"], places, gradients
+        ):
             at, g = summed(at, g)
-            m = 0.9 * moment[0, at] + 0.1 * g
-            v = 0.999 * moment[1, at] + 0.001 * g * g
-            moment[0, at], moment[1, at] = m, v
+            m = mean[at] = 0.9 * mean[at] + 0.1 * g
+            v = square[at] = 0.999 * square[at] + 0.001 * g * g
             table[at] = table[at] - rate * m / (mx.sqrt(v) + 1e-8)
         return loss
 

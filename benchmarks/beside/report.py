@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..harness import in_units
 from .batches import BATCHES
-from .worker import SYSTEMS
+from .worker import STEPS, SYSTEMS
 
 MODULES = {"flambeau": "flambeau", "compiled": "flambeau", "PyTorch": "torch", "inductor": "torch",
            "JAX": "jax, optax", "MLX": "mlx.core"}  # fmt: skip
@@ -124,7 +124,9 @@ def measured(program, systems, args):
         "step": {s: in_units(step) for s, step in steps.items()},
         "first step": {s: in_units(start["first_s"]) for s, start in starts.items()},
         "first loss": {s: f"{told[0]:.4g}" for s, told in losses.items()},
-        "last loss": {s: f"{told[-1]:.4g}" for s, told in losses.items()},
+        f"{STEPS}th loss": {
+            s: f"{told[-1]:.4g}" for s, told in losses.items() if len(told) == STEPS
+        },
     }
     for title, row in rows.items():
         label = program if title == "step" else ""
