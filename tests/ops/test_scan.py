@@ -50,6 +50,37 @@ def test_cumsum_in_place_and_out():
     assert fl.cumprod(x, 0, out=out) is out and out.tolist() == [0, 0, 0, 0]
 
 
+def test_logcumsumexp_of_long_rows_loses_nothing_for_any_number_of_threads():
+    random = np.random.default_rng(0)
+    normal = random.standard_normal(12_000)
+    infinite, unknown, absent = normal.copy(), normal.copy(), normal.copy()
+    inf = float("inf")
+    infinite[3000], unknown[9000], absent[:2000] = inf, np.nan, -inf
+    absent[5000::2] = -inf
+    steps = np.repeat([-900.0, 0, 900, -5], 3000)  # exp of their differences is 0 or infinite
+    before = fl.get_num_threads()
+    try:
+        for values in (
+            normal,
+            2000 * normal,
+            steps,
+            np.arange(-6000.0, 6000),
+            infinite,
+            unknown,
+            absent,
+        ):
+            with np.errstate(invalid="ignore"):
+                want = np.logaddexp.accumulate(values.astype(np.longdouble)).astype(np.float64)
+            results = []
+            for threads in (1, 2, 3, 16):
+                fl.set_num_threads(threads)
+                results.append(fl.from_numpy(values).logcumsumexp(0).numpy())
+                np.testing.assert_array_equal(results[0], results[-1])
+            np.testing.assert_allclose(results[0], want, rtol=1e-14, atol=1e-14)
+    finally:
+        fl.set_num_threads(before)
+
+
 def test_logcumsumexp_does_not_overflow():
     inf = float("inf")
     got = fl.tensor([1000.0, 1000.0, -inf, inf]).logcumsumexp(0).numpy()

@@ -7,6 +7,7 @@
 
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
+#include "kernels/order/log_sums.h"
 #include "kernels/order/order.h"
 #include "runtime/threads.h"
 
@@ -167,13 +168,6 @@ void scan(const Strided& out, const Strided& self, int dim, accumulator_t<T> ini
     scan_tiles<T, 32>(out, self, dim, initial, cost, step);
 }
 
-template <class Acc>
-Acc log_add_exp(Acc a, Acc b) {
-  Acc low = std::min(a, b), high = std::max(a, b);
-  if (a != a || b != b) return a + b;
-  if (low == high && std::isinf(low)) return low;
-  return std::log1p(std::exp(low - high)) + high;
-}
 inline complex128 log_add_exp(complex128 a, complex128 b) {
   if (std::isnan(a.real()) || std::isnan(a.imag()) || std::isnan(b.real()) || std::isnan(b.imag()))
     return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
@@ -181,6 +175,18 @@ inline complex128 log_add_exp(complex128 a, complex128 b) {
   if (std::isinf(low.real()) && low.real() < 0) return high;
   if (std::isinf(high.real())) return std::log(std::exp(low) + std::exp(high));
   return std::log(1.0 + std::exp(low - high)) + high;
+}
+
+template <class T>
+void log_sums_of_lanes(const Strided& out, const Strided& self, int dim) {
+  const int64_t n = self.sizes[dim];
+  Walk<2> walk(self.ndim, self.sizes, {out.strides, self.strides}, dim);
+  const int64_t out_next = walk.inner_stride(0), self_next = walk.inner_stride(1);
+  walk.parallel_rows(std::max<int64_t>(1, walk_grain / (n * 4)), [&](const auto& at,
+                                                                     int64_t lanes) {
+    for (int64_t i = 0; i < lanes; ++i)
+      log_sums(n, self.as<const T>() + at[1] + i * self_next, out.as<T>() + at[0] + i * out_next);
+  });
 }
 
 /// Whether x replaces the best so far: is_max says >=, else <=. A NaN replaces everything but a
@@ -304,10 +310,12 @@ void cumprod(const Strided& out, const Strided& self, int dim) {
 void logcumsumexp(const Strided& out, const Strided& self, int dim) {
   with_scalar_type(self.dtype, [&]<class T>() {
     using Acc = accumulator_t<T>;
-    if constexpr (is_floating_type<T>)
+    if constexpr (is_floating_type<T>) {
+      if (self.strides[dim] == 1 && out.strides[dim] == 1)
+        return log_sums_of_lanes<T>(out, self, dim);
       scan<T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16,
-              [](Acc a, Acc b) { return log_add_exp(a, b); });
-    else if constexpr (std::is_same_v<Acc, complex128>)
+              [](Acc a, Acc b) { return static_cast<Acc>(log_add_exp(a, b)); });
+    } else if constexpr (std::is_same_v<Acc, complex128>)
       scan<T>(out, self, dim, Acc(-std::numeric_limits<double>::infinity(), 0), 32,
               [](Acc a, Acc b) { return log_add_exp(a, b); });
   });

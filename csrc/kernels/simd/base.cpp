@@ -160,4 +160,8 @@ const CtcKernels<double>& ctc_kernels() {
   return for_cpu(simd_base::double_ctc, simd_avx2::double_ctc, simd_avx512::double_ctc);
 }
 
+const LogSumKernels& log_sum_kernels() {
+  return for_cpu(simd_base::log_sums, simd_avx2::log_sums, simd_avx512::log_sums);
+}
+
 }  // namespace flambeau

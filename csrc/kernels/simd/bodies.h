@@ -7,6 +7,7 @@
 #include "kernels/fft/simd_body.h"
 #include "kernels/norm/columns_body.h"
 #include "kernels/norm/simd_body.h"
+#include "kernels/order/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #include "kernels/recurrent/simd_body.h"
 #include "kernels/sparse/simd_body.h"

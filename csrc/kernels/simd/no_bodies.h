@@ -14,6 +14,7 @@ extern const ColumnKernels<float> float_columns = {};
 extern const ColumnKernels<double> double_columns = {};
 extern const CtcKernels<float> float_ctc = {};
 extern const CtcKernels<double> double_ctc = {};
+extern const LogSumKernels log_sums = {};
 extern const NormKernels<float> float_norm = {};
 extern const NormKernels<double> double_norm = {};
 extern const LstmKernels<float> float_lstm = {};

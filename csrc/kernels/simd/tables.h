@@ -7,6 +7,7 @@
 #include "kernels/fft/simd.h"
 #include "kernels/norm/columns_simd.h"
 #include "kernels/norm/simd.h"
+#include "kernels/order/simd.h"
 #include "kernels/pool/simd.h"
 #include "kernels/recurrent/simd.h"
 #include "kernels/sparse/simd.h"
