@@ -8,6 +8,11 @@
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
 #include "kernels/order/sort.h"
+#include "runtime/cpu.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace flambeau {
 namespace {
@@ -69,6 +74,60 @@ bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_c
   return true;
 }
 
+#if defined(__x86_64__)
+/// A bit for each of 64 bytes of values that differs from the one before it, and those values one
+/// behind the other.
+[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask8 differing(const int64_t* at,
+                                                                         __m512i& values) {
+  values = _mm512_loadu_si512(at);
+  const __mmask8 differs = _mm512_cmpneq_epi64_mask(values, _mm512_loadu_si512(at - 1));
+  values = _mm512_maskz_compress_epi64(differs, values);
+  return differs;
+}
+[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask8 differing(const double* at,
+                                                                         __m512i& values) {
+  const __m512d given = _mm512_loadu_pd(at);
+  const __mmask8 differs = _mm512_cmp_pd_mask(given, _mm512_loadu_pd(at - 1), _CMP_NEQ_UQ);
+  values = _mm512_maskz_compress_epi64(differs, _mm512_castpd_si512(given));
+  return differs;
+}
+[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask16 differing(const int32_t* at,
+                                                                          __m512i& values) {
+  values = _mm512_loadu_si512(at);
+  const __mmask16 differs = _mm512_cmpneq_epi32_mask(values, _mm512_loadu_si512(at - 1));
+  values = _mm512_maskz_compress_epi32(differs, values);
+  return differs;
+}
+[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask16 differing(const float* at,
+                                                                          __m512i& values) {
+  const __m512 given = _mm512_loadu_ps(at);
+  const __mmask16 differs = _mm512_cmp_ps_mask(given, _mm512_loadu_ps(at - 1), _CMP_NEQ_UQ);
+  values = _mm512_maskz_compress_epi32(differs, _mm512_castps_si512(given));
+  return differs;
+}
+
+/// Whole vectors of values[begin:end] of those that differ; moves both ends on. Nothing is written
+/// behind the last one: there another thread may have written already.
+template <class T>
+[[gnu::target("avx512f,popcnt")]] void write_vectors(T*& to, const T* values, int64_t& begin,
+                                                     int64_t end) {
+  constexpr int64_t lanes = 64 / sizeof(T);
+  for (; begin + lanes <= end; begin += lanes) {
+    __m512i kept;
+    const uint32_t count = __builtin_popcount(differing(values + begin, kept));
+    if constexpr (lanes == 8)
+      _mm512_mask_storeu_epi64(to, static_cast<__mmask8>((1u << count) - 1), kept);
+    else
+      _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1u << count) - 1), kept);
+    to += count;
+  }
+}
+#endif
+
+template <class T>
+constexpr bool has_vectors = std::is_same_v<T, int64_t> || std::is_same_v<T, int32_t> ||
+                             std::is_same_v<T, float> || std::is_same_v<T, double>;
+
 /// Writes those of values[begin:end] that differ from the one before them, and returns how many.
 template <class T>
 int64_t write_changes(T* out, const T* values, int64_t begin, int64_t end) {
@@ -77,6 +136,10 @@ int64_t write_changes(T* out, const T* values, int64_t begin, int64_t end) {
   uint8_t differs[block];
   T* to = out;
   if (begin == 0 && end > 0) *to++ = values[begin++];
+#if defined(__x86_64__)
+  if constexpr (has_vectors<T>)
+    if (cpu_level() == CpuLevel::avx512) write_vectors(to, values, begin, end);
+#endif
   for (; begin < end; begin += block) {
     const int64_t n = std::min(block, end - begin);
     const T* from = values + begin;
