@@ -19,7 +19,7 @@ from .fill_random import (
     uniform_,
 )
 from .generator import generator_for
-from .philox import UNIFORM, philox, unit
+from .philox import UNIFORM, short_philox, unit
 
 # ----------------------------------------------------------------------------------------- new tensors
 
@@ -335,7 +335,7 @@ for _function in (
 
 
 def _dropout(input, seed, call, p):
-    keep = unit(philox(seed, call)[0]) >= p
+    keep = unit(short_philox(seed, call)) >= p
     return input * k.where(keep, 1 / (1 - p), 0)  # what is NaN or infinite stays NaN where dropped
 
 

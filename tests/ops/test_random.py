@@ -3,6 +3,7 @@
 import pytest
 
 import flambeau as torch
+from flambeau.ops import random
 
 
 def test_numbers_go_by_index_whatever_the_layout():
@@ -40,6 +41,26 @@ def test_dropout_gradient_that_lies_otherwise_than_the_input():
     assert y.stride() == turned.stride()
     y.backward(torch.ones(50, 40))
     assert torch.equal(turned.grad, y)
+
+
+def test_dropout_draws_philox_2x32_of_seven_rounds():
+    # Counter (0, 0) and key 0 give 257a3673, as the authors' own list of answers has it.
+    drawn = (0x257A3673 >> 8) * 2.0**-24
+    drop = random._dropout_map
+    assert drop(torch.ones(1), 0, 0, drawn).item() > 0
+    assert drop(torch.ones(1), 0, 0, drawn + 2.0**-24).item() == 0
+
+
+def test_masks_of_neighbouring_calls_and_seeds_have_nothing_in_common():
+    def mask(seed, call):
+        return random._dropout_map(torch.ones(1 << 16), seed, call, 0.5) != 0
+
+    masks = [mask(*at) for at in ((0, 0), (0, 1), (0, 2), (1, 0), (1 << 40, 0))]
+    for i, one in enumerate(masks):
+        assert abs(one.float().mean().item() - 0.5) < 0.01
+        assert abs((one[1:] == one[:-1]).float().mean().item() - 0.5) < 0.01
+        for other in masks[:i]:
+            assert abs((one == other).float().mean().item() - 0.5) < 0.01
 
 
 def test_normal_has_the_dtype_of_its_mean():
