@@ -1,6 +1,7 @@
 // Promotion of dtypes, the default dtype, threads and memory, and the names the core knows.
 #include "dispatch/bound.h"
 #include "dispatch/promotion.h"
+#include "kernels/elements/dropout.h"
 #include "python/bind.h"
 #include "runtime/program.h"
 #include "runtime/threads.h"
@@ -24,6 +25,8 @@ DType result_type(Rest operands) {
   return p.result();
 }
 
+int64_t dropout_kernel() { return reinterpret_cast<int64_t>(dropout_kernels().run); }
+
 const NativeEntry entries[] = {
     fact(function(bind<result_type>("result_type", "*tensors -> dtype",
                                     "The dtype an operator of these operands computes in."))),
@@ -37,6 +40,8 @@ const NativeEntry entries[] = {
       return to_reduced_dims(dims, op).of(ndim, op);
     }>("_reduced_dims", "dims, ndim, operator", "The same of a reduction, where () is all."),
     bind<check_room>("_check_room", "nbytes"),
+    bind<dropout_kernel>("_dropout_kernel", " -> int",
+                         "The address of this machine's kernel of dropout."),
     fact(function(
         bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
     fact(function(bind<get_num_threads>("get_num_threads", " -> int", "The number of threads."))),

@@ -339,7 +339,16 @@ def _dropout(input, seed, call, p):
     return input * k.where(keep, 1 / (1 - p), 0)  # what is NaN or infinite stays NaN where dropped
 
 
-_dropout_map = make_pointwise(_dropout, name="dropout", keep=("seed", "call"), uses_index=True)
+def _by_hand(in_dtypes, out_dtypes, modes):
+    """The core's own kernel, where input and result are float32 side by side; GPUs have the language's."""
+    numbers = ("int64", "int64", "float32")
+    fits = (*in_dtypes, *out_dtypes) == ("float32", *numbers, "float32") and modes == "ccsss"
+    return _core._dropout_kernel() if fits and not _core._cuda_state()[0] else None
+
+
+_dropout_map = make_pointwise(
+    _dropout, name="dropout", keep=("seed", "call"), uses_index=True, by_hand=_by_hand
+)
 
 
 @_dropout_map.derivative("input")

@@ -51,6 +51,36 @@ def test_dropout_draws_philox_2x32_of_seven_rounds():
     assert drop(torch.ones(1), 0, 0, drawn + 2.0**-24).item() == 0
 
 
+def test_the_kernel_by_hand_gives_the_bits_of_the_expression():
+    # A row of even length begins in the middle of a vector, one of odd length between two words of a counter.
+    special = torch.tensor([float("nan"), float("inf"), -float("inf"), -0.0])
+    for rows, columns in ((1, 1), (3, 5), (4, 37), (2, 64), (1, 1001), (5, 66)):
+        x = torch.randn(rows, columns)
+        x.view(-1)[:4] = special[: x.numel()]
+        for p in (0.0, 0.1, 0.75):
+            found = random._dropout_map(x, 7, 1 << 33, p)
+            expected = random._dropout_map(x.double(), 7, 1 << 33, p)
+            assert torch.equal(found.isnan(), expected.isnan())
+            assert torch.equal(found == 0, expected == 0)
+            # Every second column is no contiguous input, and goes by the language.
+            spread = torch.zeros(rows, columns, 2)
+            spread[..., 0] = x
+            same = random._dropout_map(spread[..., 0], 7, 1 << 33, p)
+            assert torch.equal(found.view(torch.int32), same.contiguous().view(torch.int32))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_masks_are_the_same_for_any_number_of_threads(threads):
+    x, before = torch.ones(1000, 101), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = random._dropout_map(x, 5, 9, 0.3)
+        torch.set_num_threads(threads)
+        assert torch.equal(random._dropout_map(x, 5, 9, 0.3), one)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_masks_of_neighbouring_calls_and_seeds_have_nothing_in_common():
     def mask(seed, call):
         return random._dropout_map(torch.ones(1 << 16), seed, call, 0.5) != 0

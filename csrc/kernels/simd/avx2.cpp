@@ -63,6 +63,11 @@ inline __attribute__((always_inline)) __m256 nearest_whole(__m256 x) {
 inline __attribute__((always_inline)) __m256d nearest_whole(__m256d x) {
   return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+/// Of the lower halves of each lane.
+inline __attribute__((always_inline)) Vec<uint64_t>::type product_of_halves(Vec<uint64_t>::type a,
+                                                                            Vec<uint64_t>::type b) {
+  return (Vec<uint64_t>::type)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+}
 #include "kernels/simd/bodies.h"
 #else
 #include "kernels/simd/no_bodies.h"

@@ -51,6 +51,11 @@ inline __attribute__((always_inline)) __m512 nearest_whole(__m512 x) {
 inline __attribute__((always_inline)) __m512d nearest_whole(__m512d x) {
   return _mm512_maskz_roundscale_pd(0xff, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+/// Of the lower halves of each lane.
+inline __attribute__((always_inline)) Vec<uint64_t>::type product_of_halves(Vec<uint64_t>::type a,
+                                                                            Vec<uint64_t>::type b) {
+  return (Vec<uint64_t>::type)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
+}
 #include "kernels/simd/bodies.h"
 #else
 #include "kernels/simd/no_bodies.h"

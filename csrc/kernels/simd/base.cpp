@@ -38,6 +38,11 @@ inline __attribute__((always_inline)) V nearest_whole(V x) {
   const V size = x < 0 ? -x : x;
   return size < whole ? (x + shift) - shift : x;
 }
+/// Of the lower halves of each lane.
+inline __attribute__((always_inline)) Vec<uint64_t>::type product_of_halves(Vec<uint64_t>::type a,
+                                                                            Vec<uint64_t>::type b) {
+  return (a & 0xffffffff) * (b & 0xffffffff);
+}
 #include "kernels/simd/bodies.h"
 }  // namespace simd_base
 
@@ -118,6 +123,10 @@ const GridKernels<float>& grid_kernels() {
 template <>
 const GridKernels<double>& grid_kernels() {
   return for_cpu(simd_base::double_grid, simd_avx2::double_grid, simd_avx512::double_grid);
+}
+
+const DropoutKernels& dropout_kernels() {
+  return for_cpu(simd_base::float_dropout, simd_avx2::float_dropout, simd_avx512::float_dropout);
 }
 
 template <>

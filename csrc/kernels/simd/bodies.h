@@ -4,6 +4,7 @@
 
 #include "kernels/attention/simd_body.h"
 #include "kernels/ctc/simd_body.h"
+#include "kernels/elements/dropout_body.h"
 #include "kernels/fft/simd_body.h"
 #include "kernels/norm/columns_body.h"
 #include "kernels/norm/simd_body.h"

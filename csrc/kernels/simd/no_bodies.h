@@ -6,6 +6,7 @@ extern const PoolKernels<float> float_pool = {};
 extern const PoolKernels<double> double_pool = {};
 extern const AttentionKernels<float> float_attention = {};
 extern const AttentionKernels<double> double_attention = {};
+extern const DropoutKernels float_dropout = {};
 extern const FourierKernels<float> float_fourier = {};
 extern const FourierKernels<double> double_fourier = {};
 extern const SparseKernels<float> float_sparse = {};

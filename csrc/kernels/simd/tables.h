@@ -4,6 +4,7 @@
 #include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
 #include "kernels/ctc/simd.h"
+#include "kernels/elements/dropout.h"
 #include "kernels/fft/simd.h"
 #include "kernels/norm/columns_simd.h"
 #include "kernels/norm/simd.h"

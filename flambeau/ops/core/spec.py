@@ -14,6 +14,7 @@ class PointwiseSpec:
         self, name, fn, args, n_inputs, defaults, positional, *, keep=0, tensors=0,
         compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
         casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
+        by_hand=None,
     ):  # fmt: skip
         self.name = name
         self.fn = fn
@@ -35,6 +36,7 @@ class PointwiseSpec:
         self.takes_bool = takes_bool
         self.rounds = rounds
         self.slope_rounds = rounds if slope_rounds is None else slope_rounds
+        self.by_hand = by_hand
         self._map = map
         self._overrides = []
 
@@ -63,6 +65,8 @@ class PointwiseSpec:
 
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
         self._refuse(in_dtypes, as_dtypes, out_dtypes)
+        if self.by_hand and (address := self.by_hand(in_dtypes, out_dtypes, modes)):
+            return address
         as_dtypes = [
             self.computed_as(i, *d) for i, d in enumerate(zip(in_dtypes, as_dtypes, strict=True))
         ]
@@ -125,14 +129,15 @@ class PointwiseSpec:
             if self.uses_index:
                 raise NotImplementedError(f"{name}: it reads {map.n_in} tensors and the index.")
             return _Chain(map, name, keep, rounds), used
-        return _derivative_operator(map, name, keep, order, self.uses_index, rounds), used
+        by_hand = self.by_hand if self.by_hand and map.digest == self.map.digest else None
+        return _derivative_operator(map, name, keep, order, self.uses_index, rounds, by_hand), used
 
 
 FUSED_SIZE = 16  # operations of a derivative of third or higher order; beyond, it becomes a chain
 _shared = {}  # (text of the expression, inputs, keep, rounds): equal derivatives of second order on are one
 
 
-def _derivative_operator(map, name, keep, order, uses_index=False, rounds=0):
+def _derivative_operator(map, name, keep, order, uses_index=False, rounds=0, by_hand=None):
     """The operator of a derivative: its first argument is the gradient."""
     key = map.digest, map.n_in, keep, rounds
     if order > 1 and key in _shared:
@@ -140,8 +145,9 @@ def _derivative_operator(map, name, keep, order, uses_index=False, rounds=0):
     args = ("grad_output", *(f"saved_{j}" for j in range(map.n_in - 1)))
     nothing, n = (...,) * len(args), len(args)
     spec = PointwiseSpec(
-        name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map, rounds=rounds
-    )
+        name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map, rounds=rounds,
+        by_hand=by_hand,
+    )  # fmt: skip
     spec.order = order
     operator = _core._pointwise(spec)
     return _shared.setdefault(key, operator) if order > 1 else operator
