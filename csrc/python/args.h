@@ -112,7 +112,7 @@ Dims to_dims(PyObject* o, const char* function);
 /// The same of any length.
 std::vector<int64_t> to_integers(PyObject* o, const char* function);
 /// Sizes given as f(2, 3), f((2, 3)) or f(NAME=(2, 3)).
-RestDims to_dims(Rest rest, const char* function);
+Dims to_dims(Rest rest, const char* function);
 /// An int, or an int or a sequence of distinct ones, as non-negative dimensions of a tensor of
 /// `ndim`; a 0-dim tensor has dims -1 and 0. None: all there are.
 int to_dim(PyObject* o, int ndim, const char* function);

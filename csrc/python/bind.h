@@ -106,7 +106,7 @@ inline SequenceDims read_as(As<SequenceDims>, Reader& r) {
 inline RestDims read_as(As<RestDims>, Reader& r) {
   const Rest rest = r.args.rest(r.at);
   if (rest.by_name) return {read_as(As<SequenceDims>(), r)};
-  return ++r.at, to_dims(rest, r.op());
+  return ++r.at, RestDims{to_dims(rest, r.op()), rest.n > 0};
 }
 inline auto read_as(As<ReducedDims>, Reader& r) { return to_reduced_dims(r.next(), r.op()); }
 inline auto read_as(As<std::vector<int64_t>>, Reader& r) { return to_integers(r.next(), r.op()); }
@@ -287,7 +287,7 @@ struct PlainReader {
     else if constexpr (std::is_same_v<T, Rest>)
       return {call.n > at ? call.args + at : nullptr, call.n - at, false};
     else if constexpr (std::is_same_v<T, RestDims>)
-      return to_dims(read<Rest>(), call.function());
+      return {to_dims(read<Rest>(), call.function()), call.n > at};
     else if constexpr (std::is_same_v<T, Called>)
       return {call.function()};
     else if constexpr (std::is_same_v<T, PyObject*>)

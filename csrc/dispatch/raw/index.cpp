@@ -62,13 +62,13 @@ TensorRef embedding(Tensor& weight, Tensor& given_index) {
   sizes.push(weight.sizes[1]);
   TensorRef out = empty(sizes, weight.dtype);
   if (out->is_meta()) return out;
-  TensorRef flat = reshape(*index, {index->numel});
-  TensorRef rows = raw_view(*out, {index->numel, weight.sizes[1]}, {weight.sizes[1], 1}, 0);
-  Strided to = rows->strided(), from = weight.strided(), at = flat->strided();
-  {
-    LongWork unlocked(out->numel > grain);
-    flambeau::index_select("embedding", to, from, 0, at);
-  }
+  // As a matrix of rows and a vector, which as views would cost a tenth of a small call each.
+  TensorRef flat = contiguous(*index);
+  const int64_t rows[] = {index->numel, weight.sizes[1]}, row_strides[] = {weight.sizes[1], 1};
+  const Strided to{out->data(), out->dtype, 2, rows, row_strides},
+      at{flat->data(), flat->dtype, 1, rows, &row_strides[1]};
+  LongWork unlocked(out->numel > grain);
+  flambeau::index_select("embedding", to, weight.strided(), 0, at);
   return out;
 }
 

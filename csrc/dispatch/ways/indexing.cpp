@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
+#include "kernels/index/cells.h"
+
 namespace flambeau::ways {
 
 ByIndices::ByIndices(const char* name, PyObject* backward)
     : Moved(name, backward, {"shape", "index", "index", "index", "index", "index"}) {}
+
+/// Whether a short vector names rows of input, counted from the front: they are read without the
+/// plan of an index of several tensors, which costs more than to read a few rows.
+static bool names_rows(const Tensor& index, const Tensor& input) {
+  return index.ndim == 1 && index.numel <= 4096 && index.contiguous && !input.is_meta() &&
+         input.ndim > 0 && !any_outside(index.as<int64_t>(), index.numel, input.sizes[0]);
+}
 
 TensorRef ByIndices::take(Tensor& input, const Indices& given) {
   const std::vector<Tensor*>& items = given.items;
@@ -21,10 +30,13 @@ TensorRef ByIndices::take(Tensor& input, const Indices& given) {
     for (const Tensor* t : items)
       if (t && (t->dtype != DType::int64 || t->ndim == 0 || t->device() != input.device()))
         return nullptr;
-    std::vector<Tensor*> indices = items;
-    while (!indices.empty() && !indices.back()) indices.pop_back();
-    if (indices.empty() || items.size() > static_cast<size_t>(input.ndim)) return nullptr;
-    result = raw::index(input, indices);
+    size_t n = items.size();
+    while (n > 0 && !items[n - 1]) --n;
+    if (n == 0 || items.size() > static_cast<size_t>(input.ndim)) return nullptr;
+    if (given.alone && names_rows(*items[0], input))
+      result = raw::index_select(input, 0, *items[0]);
+    else
+      result = raw::index(input, n == items.size() ? items : std::vector(&items[0], &items[n]));
   }
   if (!records(input)) return result;
   Ref<WayNode> node = make_way_node(backward_, {&input});

@@ -273,10 +273,9 @@ std::vector<int64_t> to_integers(PyObject* o, const char* function) {
   return list;
 }
 
-RestDims to_dims(Rest rest, const char* function) {
-  if (rest.n == 1 && !PyLong_CheckExact(rest.items[0])) return {to_dims(rest.items[0], function)};
-  RestDims dims;
-  dims.given = rest.n > 0;
+Dims to_dims(Rest rest, const char* function) {
+  if (rest.n == 1 && !PyLong_CheckExact(rest.items[0])) return to_dims(rest.items[0], function);
+  Dims dims;
   for (Py_ssize_t i = 0; i < rest.n; ++i) dims.push(to_integer(rest.items[i], function));
   return dims;
 }
