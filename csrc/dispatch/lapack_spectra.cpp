@@ -1,8 +1,9 @@
 // QR, eigenvalues, singular values, least squares.
-#include <optional>
+#include <bit>
 
 #include "dispatch/lapack.h"
 #include "dispatch/lapack_work.h"
+#include "kernels/gemm/condition.h"
 #include "kernels/gemm/qr.h"
 #include "kernels/spectra/eigen.h"
 
@@ -37,14 +38,21 @@ void spread_nan(int64_t m, int64_t n, T* factors, T* tau) {
   }
 }
 
-/// Whether all numbers are finite and their squares, but of zeros, in the range of float64.
+/// Whether all numbers are finite and below `most` and their squares, but of zeros, in the range of
+/// float64.
 template <class T>
-bool squares_fit(const T* values, int64_t n) {
-  constexpr double most = 1e140;
-  return std::all_of(values, values + n, [](T value) {
-    const double size = std::abs(static_cast<double>(value));
-    return size == 0 || (size < most && size > 1 / most);
-  });
+bool squares_fit(const T* values, int64_t n, double most = 1e140) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const bool any = most > static_cast<double>(std::numeric_limits<T>::max());
+  const Bits end = std::bit_cast<Bits>(any ? std::numeric_limits<T>::infinity()
+                                           : static_cast<T>(most)),
+             least = std::bit_cast<Bits>(static_cast<T>(1e-140));
+  Bits outside = 0;  // no branch, for vectors
+  for (int64_t i = 0; i < n; ++i) {
+    const Bits size = std::bit_cast<Bits>(values[i]) << 1 >> 1;
+    outside |= static_cast<Bits>(size >= end) | static_cast<Bits>((size != 0) & (size < least));
+  }
+  return outside == 0;
 }
 
 /// R (width, n) by rows takes what stands on and above the diagonal of factors (m, n) by columns.
@@ -163,13 +171,10 @@ namespace {
 /// one triangle by columns: LAPACK's info. False, and nothing done, where squares leave the range.
 template <class T>
 bool eigh_by_blocks(int64_t n, bool upper, T* V, T* values, bool vectors, Int* info) {
-  constexpr T most = std::is_same_v<T, float> ? T(1e30) : std::numeric_limits<T>::max();
-  for (int64_t j = 0; j < n; ++j) {
-    const T *begin = V + j * n + (upper ? 0 : j), *end = V + j * n + (upper ? j + 1 : n);
-    if (!std::all_of(begin, end, [](T x) { return std::abs(x) < most; }) ||
-        !squares_fit(begin, end - begin))
+  for (int64_t j = 0; j < n; ++j)
+    if (!squares_fit(V + j * n + (upper ? 0 : j), upper ? j + 1 : n - j,
+                     std::is_same_v<T, float> ? 1e30 : 1e140))
       return false;
-  }
   SymmetricEigen<T> eigen(n);
   eigen.reduce(V, upper);
   if (vectors) {
@@ -381,40 +386,56 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
 
 namespace {
 
-/// Least squares of a tall real matrix whose columns are far from dependent, by a QR without
-/// exchanges of columns, for which there is no need then; false for all others.
+/// Least squares of a real matrix whose columns, or rows where it is wide, are far from dependent,
+/// by a QR without exchanges of columns, for which there is no need then; not for all others.
 template <class T>
 class PlainLeastSquares {
  public:
   PlainLeastSquares(int64_t m, int64_t n, int64_t k, double rcond)
-      : m_(static_cast<Int>(m)), n_(static_cast<Int>(n)), k_(static_cast<Int>(k)) {
-    const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
-    least_ = std::max(10 * rcond, 1000 * unit);
-  }
+      : m_(m),
+        n_(n),
+        k_(k),
+        limit_(std::max(rcond, 4 * static_cast<double>(std::numeric_limits<T>::epsilon()))) {}
 
-  /// matrix (m, n) is overwritten, solution (m, k) has B and then X in its first rows; both by
-  /// columns.
-  bool run(T* matrix, T* solution) const {
-    if (!squares_fit(matrix, int64_t{m_} * n_)) return false;
-    std::vector<T> work(3 * n_);
-    std::vector<Int> places(n_);
-    Int info;
-    BlockedQr<T> blocked(m_, n_);
-    blocked.factor(matrix);
-    T condition(0);
-    trcon_("1", "U", "N", &n_, matrix, &m_, &condition, work.data(), places.data(), &info,
-           one_letter, one_letter, one_letter);
-    if (!(static_cast<double>(condition) > least_)) return false;
-    blocked.multiply_transposed(matrix, solution, k_);
-    trtrs_("U", "N", "N", &n_, &k_, matrix, &m_, solution, &m_, &info, one_letter, one_letter,
-           one_letter);
-    return info == 0;
+  /// X (max(m, n), k) has the solution in its first n rows; A (m, n) and B (m, k); all by columns.
+  bool run(const T* A, const T* B, T* X) const {
+    if (!squares_fit(A, m_ * n_)) return false;
+    const int64_t high = std::max(m_, n_), width = std::min(m_, n_);
+    const bool wide = m_ < n_;
+    std::vector<T> factors(A, A + m_ * n_), R(width * width);
+    if (wide) transpose(A, factors.data(), n_, m_);
+    BlockedQr<T> blocked(high, width);
+    blocked.factor(factors.data());
+    for (int64_t j = 0; j < width; ++j)
+      std::copy_n(factors.data() + j * high, j + 1, R.data() + j * width);
+    if (!is_far_from_singular(width, R.data(), limit_)) return false;
+    for (int64_t j = 0; j < k_; ++j) {
+      std::copy_n(B + j * m_, m_, X + j * high);
+      std::fill(X + j * high + m_, X + (j + 1) * high, T(0));
+    }
+    if (!wide) blocked.multiply_transposed(factors.data(), X, k_);
+    solve(width, R.data(), X, high, wide);
+    if (wide) blocked.multiply(factors.data(), X, k_);
+    return true;
   }
 
  private:
-  Routine<T> trcon_{"trcon"}, trtrs_{"trtrs"};
-  Int m_, n_, k_;
-  double least_;
+  /// The first n rows of X become what R, or its transpose, makes them of.
+  void solve(int64_t n, const T* R, T* X, int64_t step, bool transposed) const {
+    if (k_ > few_right_sides) {
+      Int N = static_cast<Int>(n), K = static_cast<Int>(k_), S = static_cast<Int>(step), info;
+      trtrs_("U", transposed ? "T" : "N", "N", &N, &K, R, &N, X, &S, &info, one_letter, one_letter,
+             one_letter);
+      return;
+    }
+    // By columns one is upper, by rows the other lower.
+    const Triangle shape{.n = n, .upper = !transposed, .unit = false, .by_columns = !transposed};
+    for (int64_t j = 0; j < k_; ++j) solve_triangle(shape, R, X + j * step, 1);
+  }
+
+  Routine<T> trtrs_{"trtrs"};
+  int64_t m_, n_, k_;
+  double limit_;
 };
 
 }  // namespace
@@ -445,17 +466,12 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
       for (int64_t row = 0; row < n; ++row)
         for (int64_t j = 0; j < k; ++j) x[(i * n + row) * k + j] = solution[j * high + row];
     };
-    using Plain = std::conditional_t<is_complex_v<T>, int, PlainLeastSquares<real_t<T>>>;
-    std::optional<Plain> plain_way;
-    if constexpr (!is_complex_v<T>)
-      if (m >= n) plain_way.emplace(m, n, k, rcond);
     auto plain = [&](int64_t i) {
       if constexpr (!is_complex_v<T>) {
-        if (!plain_way) return false;
-        std::vector<T> matrix(a + i * m * n, a + (i + 1) * m * n);
-        std::vector<T> solution(b + i * m * k, b + (i + 1) * m * k);
-        if (!plain_way->run(matrix.data(), solution.data())) return false;
-        put(i, solution, n);
+        std::vector<T> solution(high * k);
+        const PlainLeastSquares<T> way(m, n, k, rcond);
+        if (!way.run(a + i * m * n, b + i * m * k, solution.data())) return false;
+        put(i, solution, std::min(m, n));
         return true;
       }
       return false;

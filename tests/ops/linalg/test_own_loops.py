@@ -310,6 +310,31 @@ def _cheapest(sizes):
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m, n", [(40, 40), (90, 33), (33, 90), (1, 20), (20, 1)])
+@pytest.mark.parametrize("k", [1, 3, 20])
+def test_least_squares_of_tall_and_wide_matrices(m, n, k, dtype):
+    A, B = _matrix(2, m, n, dtype=dtype), _matrix(2, m, k, dtype=dtype)
+    solution, _, rank, _ = fl.linalg.lstsq(A, B)
+    expected = np.linalg.pinv(A.double().numpy()) @ B.double().numpy()
+    tolerance = 1e-9 if dtype == "float64" else 2e-3
+    np.testing.assert_allclose(solution.numpy(), expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())  # fmt: skip
+    assert rank.tolist() == [min(m, n)] * 2
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_least_squares_finds_the_rank(turned):
+    Q, P = (np.linalg.qr(RANDOM.standard_normal((50, 30)))[0] for _ in range(2))
+    for power in (3, 8, 11, 13, 15, 17):  # from well conditioned to dependent
+        A = Q * 10.0 ** np.r_[np.zeros(20), np.full(10, -power)] @ P[:30].T
+        A = np.ascontiguousarray(A.T if turned else A)
+        B = RANDOM.standard_normal((A.shape[0], 2))
+        solution, _, rank, _ = fl.linalg.lstsq(fl.from_numpy(A), fl.from_numpy(B), rcond=1e-10)
+        assert rank == np.linalg.matrix_rank(A, rtol=1e-10)
+        expected = np.linalg.pinv(A, rcond=1e-10) @ B
+        np.testing.assert_allclose(solution.numpy(), expected, atol=1e-4 * np.abs(expected).max())
+
+
 def test_same_bits_for_any_number_of_threads():
     A, S, B = _matrix(150, 150), _matrix(5, 40, 40), _matrix(150, 6)
     S = S + S.mT
