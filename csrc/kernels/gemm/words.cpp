@@ -464,6 +464,47 @@ void multiply_batch(const Gemm<T>& p) {
   });
 }
 
+/// Products of a depth that packing does not pay for: what they take is the rounding and the
+/// writing of the result.
+constexpr int64_t narrow_depth = 8;
+
+bool is_narrow(const Gemm<bfloat16>& p) {
+  return p.K <= narrow_depth && p.alpha == bfloat16(1) && p.beta == bfloat16(0) &&
+         !(p.epilogue.bias && p.epilogue.bias_per_row);
+}
+
+/// Neighbours along k of a matrix whose rows or columns are `step` apart, as pairs; behind K is 0.
+uint32_t pair_of(const bfloat16* from, int64_t step, int64_t k, int64_t K) {
+  const uint32_t first = std::bit_cast<uint16_t>(from[k * step]);
+  return k + 1 < K ? first | uint32_t{std::bit_cast<uint16_t>(from[(k + 1) * step])} << 16 : first;
+}
+
+void multiply_narrow(const Gemm<bfloat16>& p, int64_t item) {
+  const bfloat16 *a = p.a + item * p.batch_stride_a, *b = p.b + item * p.batch_stride_b;
+  auto* c = reinterpret_cast<uint16_t*>(p.c + item * p.batch_stride_c);
+  const int64_t a_row = p.trans_a ? 1 : p.lda, a_step = p.trans_a ? p.lda : 1,
+                b_column = p.trans_b ? p.ldb : 1, b_step = p.trans_b ? 1 : p.ldb;
+  const int64_t n_words = ceil_div(p.K, 2), padded = round_up(p.N, narrow_columns);
+  std::vector<uint32_t> words(n_words * padded);
+  for (int64_t j = 0; j < p.N; ++j)
+    for (int64_t w = 0; w < n_words; ++w)
+      words[w * padded + j] = pair_of(b + j * b_column, b_step, 2 * w, p.K);
+  std::vector<float> bias(p.epilogue.bias ? p.N : 0);
+  if (!bias.empty()) convert(static_cast<const bfloat16*>(p.epilogue.bias), bias.data(), p.N);
+  constexpr int64_t task_work = 1 << 17, finish_words = 4, most_rows = 512;
+  const int64_t rows =
+      std::clamp<int64_t>(task_work / (p.N * (n_words + finish_words)) / 4 * 4, 16, most_rows);
+  parallel_ranges(p.M, rows, [&](int64_t begin, int64_t end) {
+    uint32_t packed[most_rows * narrow_depth / 2];
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t w = 0; w < n_words; ++w)
+        packed[(i - begin) * n_words + w] = pair_of(a + i * a_row, a_step, 2 * w, p.K);
+    bfloat16_pairs().narrow(end - begin, p.N, n_words, packed, words.data(), padded,
+                            bias.empty() ? nullptr : bias.data(), p.epilogue.relu,
+                            c + begin * p.ldc, p.ldc);
+  });
+}
+
 }  // namespace
 
 bool gemm_bfloat16(const Gemm<bfloat16>& p) {
@@ -476,6 +517,10 @@ bool gemm_bfloat16(const Gemm<bfloat16>& p) {
   // Below, and where the machine has no such instruction, operands are widened.
   constexpr int64_t least_pairs = 1 << 16;
   if (!bfloat16_pairs().lanes || p.K < 2 || work < least_pairs) return false;
+  if (is_narrow(p)) {
+    each_of_batch(p, [&](int64_t item, bool) { multiply_narrow(p, item); });
+    return true;
+  }
   multiply_batch(p);
   return true;
 }

@@ -40,7 +40,15 @@ struct WordKernels {
   /// relu, of n_rows rows `columns` apart; null where results are no bfloat16.
   void (*round)(int64_t n_rows, int64_t width, const Sum* sums, int64_t columns, const Sum* bias,
                 bool relu, uint16_t* to, int64_t to_row) = nullptr;
+
+  /// The same of A (M, n_words) B (n_words, N), both words, row by row of A; B has b_row columns, a
+  /// multiple of narrow_columns.
+  void (*narrow)(int64_t M, int64_t N, int64_t n_words, const Word* a, const Word* b, int64_t b_row,
+                 const Sum* bias, bool relu, uint16_t* to, int64_t to_row) = nullptr;
 };
+
+/// Columns of a result that `narrow` keeps in registers.
+constexpr int narrow_columns = 64;
 
 /// Loops for few rows or columns, where packing would cost what it saves.
 template <class T>
