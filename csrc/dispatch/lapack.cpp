@@ -1,6 +1,7 @@
 #include "dispatch/lapack.h"
 
 #include "dispatch/lapack_work.h"
+#include "kernels/gemm/cholesky.h"
 #include "kernels/gemm/lu.h"
 #include "kernels/gemm/triangular.h"
 
@@ -149,11 +150,29 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
       return std::tuple{L, info};
     }
     // A = U^T U by columns is A = L L^T by rows; for complex numbers so is its conjugate.
-    Routine<T> potrf("potrf");
-    each_matrix(count, cube(n) / 3, [&](int64_t b) {
-      potrf("U", &N, l + b * n * n, &N, failed + b, one_letter);
-      clear_above(l + b * n * n);
-    });
+    auto by_library = [&](Tensor& matrices, int64_t b) {
+      T* matrix = matrices.as<T>() + b * n * n;
+      Routine<T>("potrf")("U", &N, matrix, &N, failed + b, one_letter);
+      clear_above(matrix);
+    };
+    if constexpr (is_complex_v<T>) {
+      each_matrix(count, cube(n) / 3, [&](int64_t b) { by_library(*L, b); });
+    } else {
+      each_matrix(count, cube(n) / 3, [&](int64_t b) {
+        if (factor_cholesky(n, l + b * n * n))
+          clear_above(l + b * n * n);
+        else
+          failed[b] = 1;
+      });
+      // Where it fails, the library says at which minor, and leaves what is known.
+      TensorRef again;
+      for (int64_t b = 0; b < count; ++b) {
+        if (!failed[b]) continue;
+        if (!again) again = copy_by_rows(A);
+        by_library(*again, b);
+        std::copy_n(again->as<T>() + b * n * n, n * n, l + b * n * n);
+      }
+    }
     return std::tuple{L, info};
   });
 }

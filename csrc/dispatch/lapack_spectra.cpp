@@ -1,4 +1,4 @@
-// QR, eigenvalues, singular values, least squares.
+// QR, eigenvalues of Hermitian matrices, singular values, least squares.
 #include <bit>
 
 #include "dispatch/lapack.h"
@@ -230,102 +230,6 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
       std::vector<Int> iwork(int_length);
       run(v + b * n * n, w + b * n, work.data(), &length, rwork.data(), &real_length, iwork.data(),
           &int_length, failed + b);
-    });
-    return std::tuple{values, V, info};
-  });
-}
-
-namespace {
-
-/// Complex vectors by columns from LAPACK's real ones: of a pair one column holds the real parts,
-/// the next the imaginary ones of the first.
-template <class R>
-void join_pairs(int64_t n, const R* imaginary, const R* columns, std::complex<R>* V) {
-  for (int64_t j = 0; j < n; ++j) {
-    const R *real = columns + j * n, *other = real + n;
-    const bool is_pair = imaginary[j] > 0 && j + 1 < n;
-    for (int64_t i = 0; i < n; ++i) V[j * n + i] = {real[i], is_pair ? other[i] : R(0)};
-    if (!is_pair) continue;
-    for (int64_t i = 0; i < n; ++i) V[(j + 1) * n + i] = {real[i], -other[i]};
-    ++j;
-  }
-}
-
-/// LAPACK's eigenvalues and right vectors of matrices of one size by columns, which it spoils.
-template <class T>
-class GeneralEigen {
- public:
-  using R = real_t<T>;
-  using C = std::complex<R>;
-  GeneralEigen(int64_t n, bool vectors) : n_(static_cast<Int>(n)), vectors_(vectors) {
-    T size(0), other(0);
-    R real(0);  // written to by the query, too
-    run(&other, &other, &real, &other, &size, -1, &real);
-    length_ = length_of(size);
-  }
-
-  /// values (n) and, with vectors, V (n, n) by columns; LAPACK's info.
-  Int operator()(T* matrix, C* values, C* V) const {
-    const int64_t n = n_;
-    std::vector<T> work(length_);
-    if constexpr (is_complex_v<T>) {
-      std::vector<R> reals(2 * n);
-      return run(matrix, values, nullptr, V, work.data(), length_, reals.data());
-    } else {
-      std::vector<R> parts(2 * n), columns(vectors_ ? n * n : 0);
-      R *real = parts.data(), *imaginary = real + n;
-      const Int info = run(matrix, real, imaginary, columns.data(), work.data(), length_, nullptr);
-      for (int64_t i = 0; i < n; ++i) values[i] = {real[i], imaginary[i]};
-      if (vectors_) join_pairs(n, imaginary, columns.data(), V);
-      return info;
-    }
-  }
-
- private:
-  Int run(T* matrix, T* values, R* imaginary, T* vectors, T* work, Int length, R* reals) const {
-    Int n = n_, one = 1, info = 0;
-    T* none = nullptr;
-    const char* job = vectors_ ? "V" : "N";
-    if constexpr (is_complex_v<T>)
-      geev_("N", job, &n, matrix, &n, values, none, &one, vectors, &n, work, &length, reals, &info,
-            one_letter, one_letter);
-    else
-      geev_("N", job, &n, matrix, &n, values, imaginary, none, &one, vectors, &n, work, &length,
-            &info, one_letter, one_letter);
-    return info;
-  }
-
-  Routine<T> geev_{"geev"};
-  Int n_, length_ = 0;
-  bool vectors_;
-};
-
-}  // namespace
-
-std::tuple<TensorRef, TensorRef, TensorRef> eig(Tensor& A, bool vectors) {
-  return with_matrix_type(A, [&]<class T>() {
-    using R = real_t<T>;
-    using C = std::complex<R>;
-    const int64_t n = rows(A), count = matrices_in(A);
-    Dims batch = batch_of(A);
-    TensorRef values = empty(with(batch, {n}), dtype_of<C>), info = zeros(batch, DType::int32), V;
-    if (vectors) V = empty_by_columns(with(batch, {n, n}), dtype_of<C>);
-    if (n == 0 || count == 0) return std::tuple{values, V, info};
-    TensorRef matrices = copy_by_columns<T>(A);
-    const GeneralEigen<T> eigen(n, vectors);
-    T* a = elements<T>(matrices);
-    C *w = elements<C>(values), *v = vectors ? elements<C>(V) : nullptr;
-    Int* failed = elements<Int>(info);
-    each_matrix(count, 25 * cube(n), [&](int64_t b) {
-      T* matrix = a + b * n * n;
-      constexpr R nan = std::numeric_limits<R>::quiet_NaN();
-      if (std::all_of(matrix, matrix + n * n, [](T x) { return x - x == T(0); })) {
-        failed[b] = eigen(matrix, w + b * n, v ? v + b * n * n : nullptr);
-        return;
-      }
-      failed[b] = -1;
-      std::fill_n(w + b * n, n, C(nan));
-      if (v) std::fill_n(v + b * n * n, n * n, C(nan));
     });
     return std::tuple{values, V, info};
   });

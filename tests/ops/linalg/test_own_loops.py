@@ -132,6 +132,63 @@ def test_eigenvectors_of_hard_matrices(kind, dtype, UPLO):
         np.testing.assert_allclose(values / size, expected / size, atol=(30 + n / 4) * unit)
 
 
+def _general(kind, n):
+    """Matrices whose eigenvalues come in pairs, repeat, lack vectors or lie apart by many powers."""
+    A, rows = RANDOM.standard_normal((n, n)), 10.0 ** -np.linspace(0, 8, n)
+    return {
+        "random": lambda: A,
+        "orthogonal": lambda: np.linalg.qr(A)[0],
+        "skew": lambda: A - A.T,
+        "cyclic": lambda: np.roll(np.eye(n), 1, 0),
+        "triangular": lambda: np.triu(A),
+        "one vector": lambda: np.eye(n) + np.diag(np.ones(n - 1), 1),
+        "graded": lambda: A * np.outer(rows, rows),
+        "badly scaled": lambda: A * np.outer(rows, 1 / rows),
+        "whole": lambda: np.round(A),
+        "zeros": lambda: np.zeros((n, n)),
+        "large": lambda: A * 1e25,
+        "small": lambda: A * 1e-25,
+    }[kind]()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "kind",
+    ["random", "orthogonal", "skew", "cyclic", "triangular", "one vector", "graded", "badly scaled", "whole", "zeros", "large", "small"],
+)  # fmt: skip
+def test_eigenvectors_of_general_matrices(kind, dtype):
+    for n in (2, 5, 33, 70):
+        A = _general(kind, n).astype(dtype)
+        given = fl.from_numpy(A)
+        values, V = (x.to(fl.complex128).numpy() for x in fl.linalg.eig(given))
+        size, unit = np.linalg.norm(A.astype("float64")) or 1.0, np.finfo(dtype).eps
+        np.testing.assert_allclose(A / size @ V, V * (values / size), atol=(20 + n / 4) * unit)
+        np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, atol=20 * unit)
+        if kind in ("random", "orthogonal", "skew", "cyclic"):
+            alone = fl.linalg.eigvals(given).to(fl.complex128).numpy()
+            distances = np.abs(alone[:, None] - values)
+            assert max(distances.min(0).max(), distances.min(1).max()) < 1e4 * unit * size
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [17, 32, 33, 64, 100, 200])
+def test_cholesky_by_halves(n, dtype):
+    A = _matrix(2, n, n, dtype=dtype)
+    A = A @ A.mT + n * fl.eye(n, dtype=A.dtype)
+    L = fl.linalg.cholesky(A)
+    assert (L.triu(1) == 0).all()
+    tolerance = n * n * fl.finfo(A.dtype).eps
+    np.testing.assert_allclose((L @ L.mT).numpy(), A.numpy(), atol=tolerance)
+    A[1, n - 3, n - 3] = -1  # and what stands before it is found nevertheless
+    failed, info = fl.linalg.cholesky_ex(A)
+    assert info.tolist() == [0, n - 2]
+    np.testing.assert_allclose(failed[0].numpy(), L[0].numpy())
+    np.testing.assert_allclose(failed[1, :, : n - 4].numpy(), L[1, :, : n - 4].numpy(), atol=tolerance)  # fmt: skip
+    A[0, 5, 5] = float("nan")
+    with pytest.raises(fl.linalg.LinAlgError):
+        fl.linalg.cholesky(A)
+
+
 @pytest.mark.parametrize("n, k", [(17, 1), (30, 4), (70, 16), (33, 5), (40, 17)])
 def test_triangles_with_few_right_sides(n, k):
     full = _matrix(3, n, n) / n**0.5 + 2 * fl.eye(n, dtype=fl.float64)
@@ -355,6 +412,9 @@ def test_same_bits_for_any_number_of_threads():
             fl.linalg.inv(A),
             fl.linalg.solve_triangular(A, A.mT, upper=True),
             fl.linalg.lstsq(A, B)[0],
+            fl.linalg.lstsq(A[:40], B[:40])[0],
+            fl.linalg.cholesky(A @ A.mT + A.shape[0] * fl.eye(A.shape[0], dtype=A.dtype)),
+            *fl.linalg.eig(A[:60, :60]),
             fl.linalg.eigvals(S),
             fl.matrix_exp(A / 20),
             fl.linalg.cross(wide, wide.flip(1), dim=0),
