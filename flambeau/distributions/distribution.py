@@ -117,7 +117,8 @@ class Distribution:
         return {name: self.__dict__[name] for name in self._constraints() if name in self.__dict__}
 
     def _extended_shape(self, sample_shape=()):
-        return flambeau.Size((*sample_shape, *self._batch_shape, *self._event_shape))
+        own = self._batch_shape + self._event_shape
+        return own if sample_shape == () else flambeau.Size(sample_shape) + own
 
     def expand(self, batch_shape, _instance=None):
         """The same distribution for a larger batch, without copies.
