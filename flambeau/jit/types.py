@@ -113,29 +113,12 @@ class ListType(_OfOne):
 
     _word = "List"
 
-    @staticmethod
-    def ofInts():
-        return ListType(IntType.get())
-
-    @staticmethod
-    def ofFloats():
-        return ListType(FloatType.get())
-
-    @staticmethod
-    def ofBools():
-        return ListType(BoolType.get())
-
-    @staticmethod
-    def ofTensors():
-        return ListType(TensorType.get())
-
-    @staticmethod
-    def ofStrings():
-        return ListType(StringType.get())
-
-    @staticmethod
-    def ofComplexDoubles():
-        return ListType(ComplexType.get())
+    ofInts = staticmethod(lambda: ListType(IntType.get()))
+    ofFloats = staticmethod(lambda: ListType(FloatType.get()))
+    ofBools = staticmethod(lambda: ListType(BoolType.get()))
+    ofTensors = staticmethod(lambda: ListType(TensorType.get()))
+    ofStrings = staticmethod(lambda: ListType(StringType.get()))
+    ofComplexDoubles = staticmethod(lambda: ListType(ComplexType.get()))
 
 
 class OptionalType(_OfOne):

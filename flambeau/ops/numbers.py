@@ -87,12 +87,10 @@ def frexp(input):
     """(mantissa, exponent) with input = mantissa * 2**exponent and 0.5 <= abs(mantissa) < 1.
 
     Example:
-        >>> torch.frexp(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> torch.frexp(torch.tensor([3.0, -8.0]))
         torch.return_types.frexp(
-        mantissa=tensor([[0.5000, 0.5000],
-                [0.7500, 0.5000]]),
-        exponent=tensor([[1, 2],
-                [2, 3]], dtype=torch.int32))
+        mantissa=tensor([ 0.7500, -0.5000]),
+        exponent=tensor([2, 4], dtype=torch.int32))
     """
     return _FrexpResult(*_frexp(operand(input)))
 

@@ -145,9 +145,8 @@ def spmm(mat1, mat2):
     """mm(mat1, mat2), by its name for sparse matrices in older programs.
 
     Example:
-        >>> torch.spmm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[ 7., 10.],
-                [15., 22.]])
+        >>> torch.spmm(torch.eye(2).to_sparse() * 3, torch.tensor([[1.0], [2.0]])).T
+        tensor([[3., 6.]])
     """
     return _core.mm(mat1, mat2)
 
@@ -156,9 +155,8 @@ def dsmm(mat1, mat2):
     """mm(mat1, mat2), by its name for a strided and a sparse matrix in older programs.
 
     Example:
-        >>> torch.dsmm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[ 7., 10.],
-                [15., 22.]])
+        >>> torch.dsmm(torch.tensor([[1.0, 2.0]]), torch.eye(2).to_sparse() * 3)
+        tensor([[3., 6.]])
     """
     return _core.mm(mat1, mat2)
 

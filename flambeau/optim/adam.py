@@ -83,11 +83,10 @@ class Adam(Elementwise):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        for group in self.param_groups:
-            for name, default in (("amsgrad", False), ("maximize", False), ("foreach", None),
-                                  ("capturable", False), ("differentiable", False),
-                                  ("fused", None), ("decoupled_weight_decay", False)):  # fmt: skip
-                group.setdefault(name, default)
+        self._complete_groups(
+            amsgrad=False, maximize=False, foreach=None, capturable=False,
+            differentiable=False, fused=None, decoupled_weight_decay=False,
+        )  # fmt: skip
 
     def kept(self, group):
         return _WITH_MAXIMUM if group["amsgrad"] else _MOMENTS

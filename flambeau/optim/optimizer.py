@@ -148,6 +148,12 @@ class Optimizer:
         self._make_hook_tables()
         self.defaults.setdefault("differentiable", False)
 
+    def _complete_groups(self, **defaults):
+        """Gives groups from older files the options that did not exist then."""
+        for group in self.param_groups:
+            for name, default in defaults.items():
+                group.setdefault(name, default)
+
     def __repr__(self):
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):

@@ -77,10 +77,10 @@ class SGD(Optimizer):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        for group in self.param_groups:
-            for name, default in (("nesterov", False), ("maximize", False), ("foreach", None),
-                                  ("differentiable", False), ("fused", None)):  # fmt: skip
-                group.setdefault(name, default)
+        self._complete_groups(
+            nesterov=False, maximize=False, foreach=None, differentiable=False,
+            fused=None,
+        )  # fmt: skip
 
     def _sparse_step(self, group, parameter, grad):
         """The same with a sparse gradient, and a sparse buffer: rows without an entry stay as they are."""

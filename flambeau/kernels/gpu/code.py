@@ -29,6 +29,11 @@ _COMPARISONS = {
 }  # fmt: skip
 
 
+def _operation(integer, floating=None, swap=False):
+    """The method that computes self op other, or with swap other op self."""
+    return lambda self, other: self._op(other, integer, floating, swap)
+
+
 class Number:
     """A value of a thread."""
 
@@ -67,52 +72,13 @@ class Number:
         opcode = floating if a.is_float else integer
         return Number(a.code, a.dtype, a.code.f.emit(f"{opcode} {a.register} {a.name}, {b.name}"))
 
-    def __add__(self, other):
-        return self._op(other, "add", "fadd")
-
-    def __radd__(self, other):
-        return self._op(other, "add", "fadd", True)
-
-    def __sub__(self, other):
-        return self._op(other, "sub", "fsub")
-
-    def __rsub__(self, other):
-        return self._op(other, "sub", "fsub", True)
-
-    def __mul__(self, other):
-        return self._op(other, "mul", "fmul")
-
-    def __rmul__(self, other):
-        return self._op(other, "mul", "fmul", True)
-
-    def __truediv__(self, other):
-        return self._op(other, None, "fdiv")
-
-    def __rtruediv__(self, other):
-        return self._op(other, None, "fdiv", True)
-
-    def __floordiv__(self, other):
-        """Of integers that are not negative."""
-        return self._op(other, "udiv", None)
-
-    def __mod__(self, other):
-        """Of integers that are not negative."""
-        return self._op(other, "urem", None)
-
-    def __and__(self, other):
-        return self._op(other, "and", None)
-
-    def __or__(self, other):
-        return self._op(other, "or", None)
-
-    def __xor__(self, other):
-        return self._op(other, "xor", None)
-
-    def __rshift__(self, other):
-        return self._op(other, "ashr", None)
-
-    def __lshift__(self, other):
-        return self._op(other, "shl", None)
+    __add__, __radd__ = _operation("add", "fadd"), _operation("add", "fadd", True)
+    __sub__, __rsub__ = _operation("sub", "fsub"), _operation("sub", "fsub", True)
+    __mul__, __rmul__ = _operation("mul", "fmul"), _operation("mul", "fmul", True)
+    __truediv__, __rtruediv__ = _operation(None, "fdiv"), _operation(None, "fdiv", True)
+    __floordiv__, __mod__ = _operation("udiv"), _operation("urem")  # of integers from 0 on
+    __and__, __or__, __xor__ = _operation("and"), _operation("or"), _operation("xor")
+    __rshift__, __lshift__ = _operation("ashr"), _operation("shl")
 
     def __neg__(self):
         return self.code.unary("fneg", self) if self.is_float else 0 - self

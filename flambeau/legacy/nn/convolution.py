@@ -4,7 +4,7 @@ import flambeau as torch
 import flambeau.nn.functional as F
 
 from .layer import Layer
-from .start import deviation, uniform
+from .start import reset_by_fan_in, uniform
 
 
 class _Convolution(Layer):
@@ -18,9 +18,7 @@ class _Convolution(Layer):
         self._fan_in = fan_in
         self.reset()
 
-    def reset(self, stdv=None):
-        uniform(deviation(stdv, self._fan_in), self.weight, self.bias)
-        return self
+    reset = reset_by_fan_in
 
     def noBias(self):
         """Leave the bias out from here on; returns self."""

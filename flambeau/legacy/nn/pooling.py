@@ -6,7 +6,7 @@ import flambeau.nn.functional as F
 from .container import Sequential
 from .layer import Layer
 from .pointwise import MulConstant, Power, Sqrt, Square
-from .start import deviation, uniform
+from .start import reset_by_fan_in
 
 
 class _Pooling(Layer):
@@ -261,12 +261,10 @@ class _SubSampling(Layer):
     def _make(self, planes, window):
         self.weight, self.bias = torch.empty(planes), torch.empty(planes)
         self.gradWeight, self.gradBias = torch.zeros(planes), torch.zeros(planes)
-        self._window = window
+        self._fan_in = window
         self.reset()
 
-    def reset(self, stdv=None):
-        uniform(deviation(stdv, self._window), self.weight, self.bias)
-        return self
+    reset = reset_by_fan_in
 
 
 class SpatialSubSampling(_SubSampling):

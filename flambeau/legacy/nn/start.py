@@ -13,3 +13,9 @@ def uniform(bound, *parameters):
     for parameter in parameters:
         if parameter is not None:
             parameter.uniform_(-bound, bound)
+
+
+def reset_by_fan_in(self, stdv=None):
+    """Draw weight and bias anew; returns self."""
+    uniform(deviation(stdv, self._fan_in), self.weight, self.bias)
+    return self

@@ -7,19 +7,14 @@ def adagrad(opfunc, x, config, state=None):
     """One step of Adagrad: rates fall with the squares of all gradients so far.
 
     Args:
-        opfunc, x: as of sgd.
+        opfunc, x: as of sgd, and so is the result.
         config (dict): learningRate (1e-3), learningRateDecay (0), weightDecay (0).
         state (dict, optional): keeps evalCounter, paramVariance, paramStd.
 
-    Returns:
-        (x, f(x)): f before the step.
-
     Example:
         >>> from flambeau.legacy import optim
-        >>> x, config = torch.tensor([3.0]), {"learningRate": 0.5}
-        >>> _ = optim.adagrad(lambda x: ((x * x).sum().item(), 2 * x), x, config)
-        >>> x
-        tensor([2.5000])
+        >>> optim.adagrad(lambda x: ((x * x).item(), 2 * x), torch.tensor([3.0]), {"learningRate": 0.5})
+        (tensor([2.5000]), 9.0)
 
     Source: Duchi, Hazan, Singer, JMLR 12 (2011) 2121.
     """

@@ -9,19 +9,14 @@ def adamax(opfunc, x, config, state=None):
     """One step of AdaMax, Adam with the largest gradient so far in place of the mean square.
 
     Args:
-        opfunc, x: as of sgd.
+        opfunc, x: as of sgd, and so is the result.
         config (dict): learningRate (2e-3), beta1 (0.9), beta2 (0.999), epsilon (1e-38), weightDecay (0).
         state (dict, optional): keeps t, m, u, max.
 
-    Returns:
-        (x, f(x)): f before the step.
-
     Example:
         >>> from flambeau.legacy import optim
-        >>> x, config = torch.tensor([3.0]), {"learningRate": 0.5}
-        >>> _ = optim.adamax(lambda x: ((x * x).sum().item(), 2 * x), x, config)
-        >>> x
-        tensor([2.5000])
+        >>> optim.adamax(lambda x: ((x * x).item(), 2 * x), torch.tensor([3.0]), {"learningRate": 0.5})
+        (tensor([2.5000]), 9.0)
 
     Source: Kingma, Ba, 2014, arXiv:1412.6980, section 7.
     """

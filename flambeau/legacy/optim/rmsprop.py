@@ -7,19 +7,14 @@ def rmsprop(opfunc, x, config, state=None):
     """One step of RMSprop: the gradient divided by the root of its mean square.
 
     Args:
-        opfunc, x: as of sgd.
+        opfunc, x: as of sgd, and so is the result.
         config (dict): learningRate (1e-2), alpha (0.99), epsilon (1e-8), weightDecay (0).
         state (dict, optional): keeps m, tmp.
 
-    Returns:
-        (x, f(x)): f before the step.
-
     Example:
         >>> from flambeau.legacy import optim
-        >>> x, config = torch.tensor([3.0]), {"learningRate": 0.1}
-        >>> _ = optim.rmsprop(lambda x: ((x * x).sum().item(), 2 * x), x, config)
-        >>> x
-        tensor([2.0000])
+        >>> optim.rmsprop(lambda x: ((x * x).item(), 2 * x), torch.tensor([3.0]), {"learningRate": 0.1})
+        (tensor([2.0000]), 9.0)
 
     Source: Tieleman, Hinton, Coursera "Neural Networks for Machine Learning", lecture 6.5, 2012.
     """

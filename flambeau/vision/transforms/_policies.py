@@ -273,8 +273,7 @@ class AugMix:
             raise ValueError(f"AugMix: severity is {severity}; it must lie in 1 to 10.")
         self.severity = severity
         self.mixture_width, self.chain_depth = mixture_width, chain_depth
-        self.alpha = alpha
-        self.all_ops = all_ops
+        self.alpha, self.all_ops = alpha, all_ops
 
     def mix(self, image, apply):
         """The image, a tensor, mixed with what apply(image, name, magnitude) makes of it."""
