@@ -72,6 +72,18 @@ class OutputSpec:
     target: str | None = None
 
 
+def _targets(kind, doc):
+    return property(
+        lambda self: tuple(s.target for s in self.input_specs if s.kind is kind), doc=doc
+    )
+
+
+def _by_name(kind, doc):
+    return property(
+        lambda self: {s.arg.name: s.target for s in self.input_specs if s.kind is kind}, doc=doc
+    )
+
+
 @dataclasses.dataclass
 class ExportGraphSignature:
     """The inputs and outputs of a graph, in its order."""
@@ -79,23 +91,9 @@ class ExportGraphSignature:
     input_specs: list
     output_specs: list
 
-    def _targets(self, kind):
-        return tuple(s.target for s in self.input_specs if s.kind is kind)
-
-    def _by_name(self, kind):
-        return {s.arg.name: s.target for s in self.input_specs if s.kind is kind}
-
-    parameters = property(
-        lambda self: self._targets(InputKind.PARAMETER), doc="The names of the parameters."
-    )
-
-    buffers = property(
-        lambda self: self._targets(InputKind.BUFFER), doc="The names of the buffers."
-    )
-
-    lifted_tensor_constants = property(
-        lambda self: self._targets(InputKind.CONSTANT_TENSOR), doc="The names of the constants."
-    )
+    parameters = _targets(InputKind.PARAMETER, "The names of the parameters.")
+    buffers = _targets(InputKind.BUFFER, "The names of the buffers.")
+    lifted_tensor_constants = _targets(InputKind.CONSTANT_TENSOR, "The names of the constants.")
 
     @property
     def non_persistent_buffers(self):
@@ -116,16 +114,10 @@ class ExportGraphSignature:
         args = [s.arg for s in self.output_specs]
         return tuple(a.value if isinstance(a, ConstantArgument) else a.name for a in args)
 
-    inputs_to_parameters = property(
-        lambda self: self._by_name(InputKind.PARAMETER), doc="Input's name -> parameter's."
-    )
-
-    inputs_to_buffers = property(
-        lambda self: self._by_name(InputKind.BUFFER), doc="Input's name -> buffer's."
-    )
-
-    inputs_to_lifted_tensor_constants = property(
-        lambda self: self._by_name(InputKind.CONSTANT_TENSOR), doc="Input's name -> constant's."
+    inputs_to_parameters = _by_name(InputKind.PARAMETER, "Input's name -> parameter's.")
+    inputs_to_buffers = _by_name(InputKind.BUFFER, "Input's name -> buffer's.")
+    inputs_to_lifted_tensor_constants = _by_name(
+        InputKind.CONSTANT_TENSOR, "Input's name -> constant's."
     )
 
     buffers_to_mutate = user_inputs_to_mutate = property(

@@ -180,7 +180,24 @@ def _length_for(layers, x):
     return x.size(1 if batch_first and x.dim() == 3 else 0)
 
 
-class TransformerEncoder(Module):
+class _Stack(Module):
+    """Copies of a layer, one after the other, and a norm of the last one's output."""
+
+    __constants__ = ["norm"]
+
+    def __init__(self, layer, num_layers, norm):
+        super().__init__()
+        self.layers = _copies(layer, num_layers)
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def _through(self, output, *others, **options):
+        for layer in self.layers:
+            output = layer(output, *others, **options)
+        return output if self.norm is None else self.norm(output)
+
+
+class TransformerEncoder(_Stack):
     """num_layers copies of an encoder layer, and a norm.
 
     Args:
@@ -195,15 +212,10 @@ class TransformerEncoder(Module):
         torch.Size([2, 5, 16])
     """
 
-    __constants__ = ["norm"]
-
     def __init__(
         self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True
     ):
-        super().__init__()
-        self.layers = _copies(encoder_layer, num_layers)
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(encoder_layer, num_layers, norm)
         self.enable_nested_tensor = enable_nested_tensor
         self.use_nested_tensor = False
         self.mask_check = mask_check
@@ -211,15 +223,9 @@ class TransformerEncoder(Module):
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         """The last layer's output for `src`."""
         causal = _is_causal(mask, is_causal, _length_for(self.layers, src))
-        output = src
-        for layer in self.layers:
-            output = layer(
-                output,
-                src_mask=mask,
-                is_causal=causal,
-                src_key_padding_mask=src_key_padding_mask,
-            )
-        return output if self.norm is None else self.norm(output)
+        return self._through(
+            src, src_mask=mask, is_causal=causal, src_key_padding_mask=src_key_padding_mask
+        )
 
 
 class TransformerDecoderLayer(_Layer):
@@ -270,7 +276,7 @@ class TransformerDecoderLayer(_Layer):
         return self._residual(3, x, self._ff_block)
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(_Stack):
     """num_layers copies of a decoder layer, and a norm.
 
     Args:
@@ -282,13 +288,8 @@ class TransformerDecoder(Module):
         torch.Size([3, 2, 16])
     """
 
-    __constants__ = ["norm"]
-
     def __init__(self, decoder_layer, num_layers, norm=None):
-        super().__init__()
-        self.layers = _copies(decoder_layer, num_layers)
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(decoder_layer, num_layers, norm)
 
     def forward(
         self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None,
@@ -296,19 +297,12 @@ class TransformerDecoder(Module):
     ):  # fmt: skip
         """The last layer's output for `tgt`, which attends to `memory`."""
         causal = _is_causal(tgt_mask, tgt_is_causal, _length_for(self.layers, tgt))
-        output = tgt
-        for layer in self.layers:
-            output = layer(
-                output,
-                memory,
-                tgt_mask=tgt_mask,
-                memory_mask=memory_mask,
-                tgt_key_padding_mask=tgt_key_padding_mask,
-                memory_key_padding_mask=memory_key_padding_mask,
-                tgt_is_causal=causal,
-                memory_is_causal=memory_is_causal,
-            )
-        return output if self.norm is None else self.norm(output)
+        return self._through(
+            tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask,
+            tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=causal,
+            memory_is_causal=memory_is_causal,
+        )  # fmt: skip
 
 
 class Transformer(Module):

@@ -86,14 +86,9 @@ class PackedSequence(PackedSequence_):
         """On the CPU."""
         return self.to("cpu", *args, **kwargs)
 
-    double = _as("float64")
-    float = _as("float32")
-    half = _as("float16")
-    long = _as("int64")
-    int = _as("int32")
-    short = _as("int16")
-    char = _as("int8")
-    byte = _as("uint8")
+    double, float, half = _as("float64"), _as("float32"), _as("float16")
+    long, int, short = _as("int64"), _as("int32"), _as("int16")
+    char, byte = _as("int8"), _as("uint8")
 
     def pin_memory(self):
         """In pinned memory."""

@@ -257,6 +257,14 @@ class TrivialAugmentWide:
         trivial_augment(apply, self.num_magnitude_bins)
 
 
+class Documented:
+    """Classes that derive from a policy and from this have the policy's documentation."""
+
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        cls.__doc__ = cls.__doc__ or cls.__bases__[0].__doc__
+
+
 class AugMix:
     """An image mixed with mixture_width chains of chain_depth operations on it (at most 3, at random, with -1).
 

@@ -17,12 +17,8 @@ def _apply_op(img, op_name, magnitude, interpolation, fill):
     return _policies.apply(F, img, op_name, magnitude, interpolation, fill, white)
 
 
-class _Policy(Module):
+class _Policy(_policies.Documented, Module):
     """What policies share: one operation, and how it is shown."""
-
-    def __init_subclass__(cls):
-        super().__init_subclass__()
-        cls.__doc__ = cls.__doc__ or cls.__bases__[0].__doc__  # the policy's
 
     def __init__(self, interpolation, fill):
         super().__init__()

@@ -12,12 +12,8 @@ from ._transform import Transform
 from ._utils import fill_for, fills
 
 
-class _AutoAugmentBase(Transform):
+class _AutoAugmentBase(_policies.Documented, Transform):
     """Finds the image, and does one operation to it."""
-
-    def __init_subclass__(cls):
-        super().__init_subclass__()
-        cls.__doc__ = cls.__doc__ or cls.__bases__[0].__doc__  # the policy's
 
     def __init__(self, interpolation, fill):
         super().__init__()
