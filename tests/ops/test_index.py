@@ -371,3 +371,26 @@ def test_a_second_ellipsis_finds_no_dims():
     assert x[..., 0, ...].tolist() == [0, 3]
     with pytest.raises(IndexError, match=r"stands behind a second '\.\.\.'"):
         x[..., ..., 0]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("n", [511, 513, 20_000])
+def test_take_of_many_numbers_and_counts_of_masks(threads, n):
+    random = np.random.default_rng(0)
+    array, index = random.standard_normal((7, 31)), random.integers(-217, 217, n)
+    x, keep = fl.from_numpy(array), random.random(n) < 0.9
+    before = fl.get_num_threads()
+    fl.set_num_threads(threads)
+    try:
+        for given, want in ((x, array), (x.T, array.T)):
+            got = given.take(fl.from_numpy(index)).numpy()
+            np.testing.assert_array_equal(got, want.ravel()[index])
+        for bad in (217, -218, 2**63 - 1, -(2**63)):
+            wrong = index.copy()
+            wrong[-1] = bad
+            with pytest.raises(IndexError, match=f"take: index {bad} at position .{n - 1},"):
+                x.take(fl.from_numpy(wrong))
+        got = fl.from_numpy(index)[fl.from_numpy(keep)].numpy()
+        np.testing.assert_array_equal(got, index[keep])
+    finally:
+        fl.set_num_threads(before)

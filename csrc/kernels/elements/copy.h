@@ -41,4 +41,14 @@ void end_streams();
 /// little more hardly anything does, if all is written to it. One thread alone is as fast past it.
 double cached_share(int64_t to_bytes, int64_t from_bytes);
 
+/// Whether the elements lie one behind the other, in row-major order.
+inline bool is_contiguous(const Strided& t) {
+  int64_t length = 1;
+  for (int d = t.ndim - 1; d >= 0; --d) {
+    if (t.sizes[d] != 1 && t.strides[d] != length) return false;
+    length *= t.sizes[d];
+  }
+  return true;
+}
+
 }  // namespace flambeau

@@ -84,15 +84,6 @@ void roll_blocks(Item* out, const int64_t* out_strides, const Item* self,
   sizes[dim] = size;
 }
 
-bool is_contiguous(const Strided& t) {
-  int64_t length = 1;
-  for (int d = t.ndim - 1; d >= 0; --d) {
-    if (t.sizes[d] != 1 && t.strides[d] != length) return false;
-    length *= t.sizes[d];
-  }
-  return true;
-}
-
 /// Along one dim each block of the dims from there on is two parts of one of self. False, and
 /// nothing is done, where these are few and long, or do not lie one behind the other.
 bool roll_rows(const Strided& out, const Strided& self, int dim, int64_t shift) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <type_traits>
 
+#include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
 #include "runtime/rounding.h"
 
@@ -184,7 +185,37 @@ void index(const Strided& out, const Strided& self, const Selection& selection) 
   read_cells(out, self, Cells::selected("index", self, selection));
 }
 
+/// out[i] = self[index[i]], negative indices from the end, some hundred at a time. False where one
+/// is bad.
+template <class Item>
+static bool take_numbers(Item* out, const Item* self, const int64_t* index, int64_t n,
+                         int64_t size) {
+  std::atomic<bool> ok{true};
+  parallel_ranges(n, walk_grain / 4, [&](int64_t begin, int64_t end) {
+    constexpr int64_t at_once = 512;
+    int64_t places[at_once];
+    for (; begin < end; begin += at_once) {
+      const int64_t some = std::min(at_once, end - begin);
+      for (int64_t i = 0; i < some; ++i) {
+        const int64_t at = index[begin + i];
+        places[i] = at < 0 ? at + size : at;
+      }
+      if (any_outside(places, some, size)) return ok.store(false, std::memory_order_relaxed);
+      pick(out + begin, self, places, some, Constant<1>());
+    }
+  });
+  return ok;
+}
+
 void take(const Strided& out, const Strided& self, const Strided& index) {
+  if (is_contiguous(out) && is_contiguous(self) && is_contiguous(index) && self.numel() > 0) {
+    bool ok = false;
+    with_item_type(itemsize(self.dtype), [&]<class Item>() {
+      ok = take_numbers(out.as<Item>(), self.as<const Item>(), index.as<const int64_t>(),
+                        index.numel(), self.numel());
+    });
+    if (ok) return;
+  }
   read_cells(out, self, Cells::flat("take", self, index));
 }
 
