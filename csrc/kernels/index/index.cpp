@@ -13,6 +13,8 @@ namespace {
 
 /// How far ahead of the reader lines are asked for.
 constexpr int64_t fetched_bytes = 2048;
+/// What is in a cache near enough not to be asked for.
+constexpr int64_t near_bytes = int64_t{1} << 17;
 
 /// Asks for the lines of [from, from + nbytes), which are read soon.
 inline void fetch(const void* from, int64_t nbytes) {
@@ -114,11 +116,12 @@ template <class Item, class Length>
 static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64_t numel,
                         Length length, int64_t self_step, int64_t step, int64_t size) {
   std::atomic<bool> ok{true};
-  constexpr int64_t at_once = 512;
+  constexpr int64_t at_once = 1024;
   const int64_t rows = ceil_div(numel, length);
   const int64_t some = std::max<int64_t>(1, at_once / length);
   // Cells of a row are read in any order, which the hardware does not foresee.
-  const bool fetches = step == 1 && self_step == size && size <= 2 * length;
+  const bool fetches = numel * int64_t{sizeof(Item)} > near_bytes && step == 1 &&
+                       self_step == size && size <= 2 * length;
   const int64_t row_bytes = size * int64_t{sizeof(Item)};
   const int64_t ahead = fetches ? ceil_div(fetched_bytes, row_bytes) : 0;
   parallel_ranges(
