@@ -6,6 +6,7 @@ serve.py, started when the first kernel is missing, while its IR is being writte
 Not for several threads at once: cache.py holds its lock.
 """
 
+import atexit
 import os
 import sys
 
@@ -117,6 +118,7 @@ def _leave():
     _channel, _ready = None, False
 
 
+atexit.register(_leave)
 # A child has no part in the talk of its parent.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave)
