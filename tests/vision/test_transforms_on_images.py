@@ -223,6 +223,18 @@ def test_padding_moves_values_of_every_mode(padding_mode):
         np.testing.assert_array_equal(np.asarray(made), wanted)
 
 
+@pytest.mark.parametrize("padding_mode", ["constant", "edge", "reflect", "symmetric"])
+def test_padding_takes_no_more_than_there_is(padding_mode):
+    image = Image.fromarray(picture()[:4, :5])
+    bytes_of_it = F.pil_to_tensor(image)
+    assert F.pad(bytes_of_it, [-2, -1, -2, -2], padding_mode=padding_mode).shape == (3, 1, 1)
+    for border in ([-3, 0, -3, 0], [0, -5, 0, 0]):
+        with pytest.raises(ValueError, match=r"pad: a border of .* takes more than the image"):
+            F.pad(image, border, padding_mode=padding_mode)
+        with pytest.raises(RuntimeError, match="of height 4 and width 5"):
+            F.pad(bytes_of_it, border, padding_mode=padding_mode)
+
+
 def test_single_bits_are_bool():
     image = Image.fromarray(np.arange(15).reshape(3, 5) % 2 == 0)
     bits = F.pil_to_tensor(image)

@@ -58,6 +58,7 @@ def pad(image, padding, fill=0, padding_mode="constant"):
     """A border. padding: of all sides; (left and right, top and bottom); or (left, top, right, bottom)."""
     left, top, right, bottom = four_sides(padding)
     height, width = image.shape[-2:]
+    check_rest(height, width, (left, top, right, bottom), RuntimeError)
     if padding_mode == "constant":
         sizes = (*image.shape[:-2], height + top + bottom, width + left + right)
         out = empty(sizes, dtype=image.dtype, device=image.device)
@@ -88,6 +89,16 @@ def four_sides(padding):
     if len(padding) != 4:
         raise ValueError(f"pad: padding must be one number, or 2 or 4, not {len(padding)}.")
     return padding
+
+
+def check_rest(height, width, sides, error):
+    """A negative border must not take more than there is."""
+    left, top, right, bottom = sides
+    if height + top + bottom < 0 or width + left + right < 0:
+        raise error(
+            f"pad: a border of {tuple(sides)} (left, top, right, bottom) takes more than the image of height {height} "
+            f"and width {width} has."
+        )
 
 
 def _border_index(size, before, after, mode):

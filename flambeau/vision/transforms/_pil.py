@@ -87,6 +87,7 @@ def pad(image, padding, fill=0, padding_mode="constant"):
         if image.mode == "P":
             made.putpalette(image.getpalette())
         return made
+    _image.check_rest(image.height, image.width, (left, top, right, bottom), ValueError)
     made = _image.pad(_levels(image), padding, fill, padding_mode)
     return _like(image, made)
 
