@@ -1,5 +1,7 @@
 #include "dispatch/lapack.h"
 
+#include <cmath>
+
 #include "dispatch/lapack_work.h"
 #include "kernels/gemm/cholesky.h"
 #include "kernels/gemm/lu.h"
@@ -153,6 +155,10 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
     auto by_library = [&](Tensor& matrices, int64_t b) {
       T* matrix = matrices.as<T>() + b * n * n;
       Routine<T>("potrf")("U", &N, matrix, &N, failed + b, one_letter);
+      // OpenBLAS takes a pivot that is NaN for a positive one.
+      const int64_t taken = failed[b] > 0 ? failed[b] - 1 : n;
+      for (int64_t i = taken; i-- > 0;)
+        if (std::isnan(std::abs(matrix[i * n + i]))) failed[b] = static_cast<Int>(i + 1);
       clear_above(matrix);
     };
     if constexpr (is_complex_v<T>) {

@@ -184,9 +184,18 @@ def test_cholesky_by_halves(n, dtype):
     assert info.tolist() == [0, n - 2]
     np.testing.assert_allclose(failed[0].numpy(), L[0].numpy())
     np.testing.assert_allclose(failed[1, :, : n - 4].numpy(), L[1, :, : n - 4].numpy(), atol=tolerance)  # fmt: skip
-    A[0, 5, 5] = float("nan")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("n", [1, 5, 16, 17, 33, 65, 129])
+def test_cholesky_says_where_it_finds_nan(n, dtype):
+    A = n * fl.eye(n, dtype=getattr(fl, dtype)).repeat(4, 1, 1)
+    A[1, n // 2, n // 2] = A[2, n - 1, n // 3] = float("nan")
+    A[3, n - 1, n - 1] = -1
+    info = fl.linalg.cholesky_ex(A).info
+    assert info.tolist() == [0, n // 2 + 1, n, n]
     with pytest.raises(fl.linalg.LinAlgError):
-        fl.linalg.cholesky(A)
+        fl.linalg.cholesky(A[1])
 
 
 @pytest.mark.parametrize("n, k", [(17, 1), (30, 4), (70, 16), (33, 5), (40, 17)])
