@@ -390,9 +390,9 @@ def test_least_squares_of_tall_and_wide_matrices(m, n, k, dtype):
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_least_squares_finds_the_rank(turned):
-    Q, P = (np.linalg.qr(RANDOM.standard_normal((50, 30)))[0] for _ in range(2))
+    Q, P = (np.linalg.qr(RANDOM.standard_normal((k, 30)))[0] for k in (50, 30))
     for power in (3, 8, 11, 13, 15, 17):  # from well conditioned to dependent
-        A = Q * 10.0 ** np.r_[np.zeros(20), np.full(10, -power)] @ P[:30].T
+        A = Q * 10.0 ** np.r_[np.zeros(20), np.full(10, -power)] @ P.T
         A = np.ascontiguousarray(A.T if turned else A)
         B = RANDOM.standard_normal((A.shape[0], 2))
         solution, _, rank, _ = fl.linalg.lstsq(fl.from_numpy(A), fl.from_numpy(B), rcond=1e-10)
