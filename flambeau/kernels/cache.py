@@ -26,11 +26,14 @@ from .targets import cpu, elf, process
 MAGIC = b"flambeau kernel 1\n"
 MAX_BYTES = 1 << 28
 DAY_S = 86400
+TRIM_EVERY = 64
 
 _lock = threading.RLock()
 _addresses = {}
 _gpu_forms = {}  # address: (name, key, function that writes the GPU's form)
-_writes = 0
+# Every TRIM_EVERYth write looks at all files, which takes a second for 90000. A process begins to count anywhere,
+# so that programs of few kernels share this among them.
+_writes = os.urandom(1)[0]
 
 
 # A fork waits until no other thread compiles: the child would inherit LLVM's locks, held for ever.
@@ -193,7 +196,7 @@ def write(digest, blob):
     except OSError:
         _remove(temporary)
         return
-    if _writes % 64 == 0:
+    if _writes % TRIM_EVERY == 0:
         trim(where, max_bytes())
     _writes += 1
 

@@ -118,6 +118,15 @@ def test_trim_deletes_what_was_used_longest_ago(tmp_path):
     assert sorted(os.listdir(tmp_path)) == [f"kernel{i}" for i in range(4, 10)]
 
 
+def test_one_write_of_many_looks_at_all_files(fresh, monkeypatch):
+    looked = []
+    monkeypatch.setattr(cache, "trim", lambda where, limit: looked.append(cache._writes))
+    monkeypatch.setattr(cache, "_writes", 5 * cache.TRIM_EVERY - 2)
+    for i in range(4):
+        compile_one(20.0 + i)
+    assert looked == [5 * cache.TRIM_EVERY]
+
+
 def test_files_of_others_are_not_run(fresh, monkeypatch):
     compile_one(7.0)
     (path,) = fresh.iterdir()
