@@ -151,7 +151,10 @@ def _tile_method(input, *args, dims: tuple | None = None):
 def unflatten(input, dim, sizes):
     """A view with dimension `dim` split into `sizes`, one of which may be -1."""
     dim = wrap_dim(dim, input.dim(), "unflatten")
-    sizes = [size.__index__() for size in few(sizes)]
+    try:
+        sizes = [size.__index__() for size in few(sizes)]
+    except AttributeError:
+        raise TypeError(f"unflatten: sizes are {sizes}; they must be ints.") from None
     if not sizes:
         raise RuntimeError("unflatten: sizes are empty; give one or more.")
     size, known = input.size(dim), 1

@@ -59,6 +59,8 @@ def test_unflatten_and_ravel(random):
         RuntimeError, match=r"unflatten: sizes \[5, -1\] do not multiply to 12, the size of dim 1"
     ):
         x.unflatten(1, (5, -1))
+    with pytest.raises(TypeError, match=r"unflatten: sizes are \[\[3\], 4\]; they must be ints"):
+        x.unflatten(1, [[3], 4])
 
 
 def test_scatters_copy():

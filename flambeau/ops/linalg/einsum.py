@@ -307,6 +307,11 @@ def einsum(*args):
         equation, operands = args[0], list(args[1:])
         if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
             operands = list(operands[0])
+        for i, operand in enumerate(operands):
+            if not hasattr(operand, "dim"):
+                raise TypeError(
+                    f"einsum: operand {i} must be a Tensor, not {type(operand).__name__}."
+                )
         if not operands:
             raise ValueError("einsum: no operand was given.")
         if len(operands) == 2:

@@ -91,3 +91,9 @@ def test_tensordot(agrees, random):
     agrees(flambeau.tensordot(a, b, dims=0), numpy.tensordot(a.numpy(), b.numpy(), 0))
     with pytest.raises(RuntimeError, match="tensordot: dim 1 of a has size 3 but dim 0 of b has 4"):
         flambeau.tensordot(a, b, dims=2)
+
+
+@pytest.mark.parametrize("operands", [([1],), ([1, 2],), (2.5, 1), ([[1], [2], None],)])
+def test_operands_that_are_no_tensors(operands):
+    with pytest.raises(TypeError, match="einsum: operand 0 must be a Tensor, not (int|float|list)"):
+        flambeau.einsum(",".join("i" * len(operands)), *operands)
