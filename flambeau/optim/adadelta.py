@@ -4,6 +4,7 @@ import functools
 
 from ..kernels import sqrt
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_lr, check_not_negative, number, options
 from .rule import Rule, descent
 
@@ -22,6 +23,7 @@ def _rule(maximize, decays):
     return Rule(adadelta, "param v moved", "lr eps weight_decay")
 
 
+@shows_step("Adadelta([weight])")
 class Adadelta(Elementwise):
     """Steps in the units of the parameter: grad * rms(steps so far) / rms(gradients so far).
 
@@ -32,14 +34,6 @@ class Adadelta(Elementwise):
         weight_decay (float): this times the parameter is added to the gradient.
         maximize (bool): ascend.
         foreach, capturable: accepted; a step is one pass over each parameter in any case.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.Adadelta([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Zeiler, 2012, arXiv:1212.5701.
     """

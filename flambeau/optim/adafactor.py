@@ -2,6 +2,7 @@
 
 import flambeau
 
+from .examples import shows_step
 from .optimizer import Optimizer
 from .options import (
     count_step,
@@ -16,6 +17,7 @@ from .options import (
 __all__ = ["Adafactor"]
 
 
+@shows_step("Adafactor([weight])")
 class Adafactor(Optimizer):
     """Adam's second moment of a matrix from those of its rows and columns; no first moment.
 
@@ -26,14 +28,6 @@ class Adafactor(Optimizer):
             a parameter that steps are relative to.
         d (float): updates with a larger root mean square are scaled down to it.
         weight_decay (float): the parameter shrinks by lr * weight_decay.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.Adafactor([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Shazeer, Stern, 2018, arXiv:1804.04235.
     """

@@ -7,6 +7,7 @@ import flambeau
 from ..kernels import sqrt
 from ..nn.parameter import is_lazy
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import (
     check_fused,
     check_lr,
@@ -33,6 +34,7 @@ def _rule(maximize, decays):
     return Rule(adagrad, "param total")
 
 
+@shows_step("Adagrad([weight])")
 class Adagrad(Elementwise):
     """param -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(sum of grad**2) + eps).
 
@@ -43,14 +45,6 @@ class Adagrad(Elementwise):
         eps (float): added to the root.
         maximize (bool): ascend.
         foreach, fused: accepted; a step is one pass over each parameter in any case.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.Adagrad([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Duchi et al., JMLR 12 (2011) 2121.
     """

@@ -4,6 +4,7 @@ import functools
 
 from ..kernels import maximum, sqrt
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_betas, check_fused, check_lr, check_not_negative, number, options
 from .rule import Rule, descent, moved
 
@@ -43,6 +44,7 @@ def _rule(maximize, decays, decoupled, amsgrad):
     return Rule(adam, "param m v")
 
 
+@shows_step("Adam([weight])")
 class Adam(Elementwise):
     """param -= lr * m' / (sqrt(v') + eps), m and v running means of the gradient and its square.
 
@@ -57,14 +59,6 @@ class Adam(Elementwise):
         amsgrad (bool): divide by the largest v so far. Source: Reddi et al., ICLR 2018.
         decoupled_weight_decay (bool): shrink the parameter instead of changing the gradient.
         foreach, fused, capturable: accepted; a step is one pass over each parameter in any case.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.Adam([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Kingma, Ba, 2014, arXiv:1412.6980.
     """
@@ -107,20 +101,13 @@ class Adam(Elementwise):
         }
 
 
+@shows_step("AdamW([weight])")
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameter by lr * weight_decay at each step.
 
     Args:
         weight_decay (float): share, times lr, by which the parameter shrinks.
         params, lr, betas, eps, amsgrad, maximize, foreach, capturable, fused: as of Adam.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.AdamW([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Loshchilov, Hutter, 2017, arXiv:1711.05101.
     """

@@ -4,6 +4,7 @@ import functools
 
 from ..kernels import abs, maximum
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_adam, number, options
 from .rule import Rule, descent
 
@@ -22,6 +23,7 @@ def _rule(maximize, decays):
     return Rule(adamax, "param m largest")
 
 
+@shows_step("Adamax([weight])")
 class Adamax(Elementwise):
     """Adam with the infinity norm: division by a decaying maximum of |grad|.
 
@@ -31,14 +33,6 @@ class Adamax(Elementwise):
         eps (float): added to abs(grad) before the maximum.
         weight_decay (float): this times the parameter is added to the gradient.
         maximize (bool): ascend.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.Adamax([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Kingma, Ba, 2014, arXiv:1412.6980, section 7.
     """

@@ -5,6 +5,7 @@ import functools
 import flambeau
 
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_lr, check_not_negative, count_step, number, options
 from .rule import Rule, descent
 
@@ -21,6 +22,7 @@ def _rule(maximize, decays):
     return Rule(asgd, "param average", "eta weight_decay")
 
 
+@shows_step("ASGD([weight], lr=0.1)")
 class ASGD(Elementwise):
     """SGD with a falling learning rate; `ax` in the state averages the parameter from step t0 on.
 
@@ -30,14 +32,6 @@ class ASGD(Elementwise):
         t0 (float): the step from which the parameter is averaged.
         weight_decay (float): this times the parameter is added to the gradient.
         maximize (bool): ascend.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.ASGD([weight], lr=0.1)
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Polyak, Juditsky, SIAM J. Control Optim. 30 (1992) 838.
     """

@@ -6,6 +6,7 @@ import flambeau
 
 from ..kernels import sqrt
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_adam, count_step, number, options
 from .rule import Rule, begun
 
@@ -30,20 +31,13 @@ def _rule(maximize, decays, decoupled):
     return Rule(nadam, "param m v")
 
 
+@shows_step("NAdam([weight])")
 class NAdam(Elementwise):
     """Adam with Nesterov's momentum.
 
     Args:
         lr, betas, eps, weight_decay, decoupled_weight_decay, maximize: as of Adam.
         momentum_decay (float): how fast the momentum grows towards betas[0].
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.NAdam([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Dozat, 2016, "Incorporating Nesterov momentum into Adam".
     """

@@ -4,6 +4,7 @@ import functools
 
 from ..kernels import sqrt
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_adam, number, options
 from .rule import Rule, begun
 
@@ -27,20 +28,13 @@ def _rule(maximize, decays, decoupled, adaptive):
     return Rule(radam, "param m v")
 
 
+@shows_step("RAdam([weight])")
 class RAdam(Elementwise):
     """Adam whose adaptive step begins only when the variance of v is known well enough.
 
     Args:
         betas (pair of float): as of Adam; betas[1] says how soon the step adapts.
         lr, eps, weight_decay, decoupled_weight_decay, maximize: as of Adam.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.RAdam([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Liu et al., 2019, arXiv:1908.03265.
     """

@@ -4,6 +4,7 @@ import functools
 
 from ..kernels import sqrt
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_lr, check_not_negative, number, options
 from .rule import Rule, descent
 
@@ -48,6 +49,7 @@ def _rule(maximize, decays, centered, momentum):
     return Rule(rmsprop_around_mean, "param v mean") if centered else Rule(rmsprop, "param v")
 
 
+@shows_step("RMSprop([weight])")
 class RMSprop(Elementwise):
     """param -= lr * grad / (sqrt(v) + eps), v the running mean of grad**2.
 
@@ -56,14 +58,6 @@ class RMSprop(Elementwise):
         momentum (float): share of a buffer of steps that stays; without it there is no buffer.
         centered (bool): v - mean(grad)**2 in the place of v.
         The others as in Adam.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.RMSprop([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Tieleman, Hinton, Coursera lecture 6.5, 2012; centered: Graves, 2013, arXiv:1308.0850.
     """

@@ -6,6 +6,7 @@ import flambeau
 
 from ..kernels import maximum, minimum, sign, where
 from .elementwise import Elementwise
+from .examples import shows_step
 from .options import check_lr, number, options
 from .rule import Rule
 
@@ -25,20 +26,13 @@ def _rule(maximize):
     return Rule(rprop, "param previous step_size")
 
 
+@shows_step("Rprop([weight])")
 class Rprop(Elementwise):
     """Steps that use only the sign of the gradient: longer while it stays, shorter when it turns.
 
     Args:
         etas (pair of float): the factors for a turned and for a kept sign.
         step_sizes (pair of float): the shortest and the longest step.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.Rprop([weight])
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
 
     Source: Riedmiller, Braun, 1993, "A direct adaptive method for faster backpropagation learning".
     """

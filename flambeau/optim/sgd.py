@@ -2,6 +2,7 @@
 
 import functools
 
+from .examples import shows_step
 from .optimizer import Optimizer
 from .options import (
     alike,
@@ -38,6 +39,7 @@ def _rule(maximize, decays, first, momentum, nesterov, fused):
     return Rule(sgd, "param", rounds)
 
 
+@shows_step("SGD([weight], lr=0.1)")
 class SGD(Optimizer):
     """param -= lr * buffer, buffer = momentum * buffer + (1 - dampening) * grad.
 
@@ -51,14 +53,6 @@ class SGD(Optimizer):
         nesterov (bool): step by grad + momentum * buffer. Source: Sutskever et al., ICML 2013.
         maximize (bool): ascend.
         foreach, fused: accepted; a step is one pass over each parameter in any case.
-
-    Example:
-        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.SGD([weight], lr=0.1)
-        >>> (weight**2).sum().backward()
-        >>> optimizer.step()
-        >>> bool((weight**2).sum() < 5)
-        True
     """
 
     def __init__(

@@ -2,9 +2,11 @@
 
 import math
 
+from ..examples import shows_rate
 from .scheduler import LRScheduler
 
 
+@shows_rate("CosineAnnealingLR(optimizer, 8)", "0.5")
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from the initial rate to eta_min in T_max epochs, and back.
 
@@ -12,15 +14,6 @@ class CosineAnnealingLR(LRScheduler):
         T_max (int): epochs of half a cosine.
         eta_min (float): the least rate.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 8)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.5]
     """
 
     _multiplies = True
@@ -48,6 +41,7 @@ class CosineAnnealingLR(LRScheduler):
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
 
 
+@shows_rate("CosineAnnealingWarmRestarts(optimizer, 3)", "0.75")
 class CosineAnnealingWarmRestarts(LRScheduler):
     """Half a cosine from the initial rate to eta_min, again and again.
 
@@ -58,15 +52,6 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         T_mult (int): what each later run is longer by, as a factor.
         eta_min (float): the least rate.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 3)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.75]
     """
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):

@@ -3,6 +3,7 @@
 import math
 from copy import deepcopy
 
+from ..examples import shows_rate
 from .scheduler import LRScheduler, set_option
 
 
@@ -34,6 +35,7 @@ def _set_momentum(group, momentum):
         group["momentum"] = momentum
 
 
+@shows_rate("CyclicLR(optimizer, 0.1, 1.0, step_size_up=2)", "0.1")
 class CyclicLR(LRScheduler):
     """Triangles between base_lr and max_lr; a step is a batch.
 
@@ -44,15 +46,6 @@ class CyclicLR(LRScheduler):
         scale_fn (callable): the height's factor, in the place of mode; of the number of the cycle,
             or of the batch if scale_mode is "iterations".
         cycle_momentum (bool): the momentum goes from max_momentum to base_momentum and back.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0, step_size_up=2)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.1]
 
     Source: Smith, 2015, arXiv:1506.01186.
     """
@@ -137,6 +130,7 @@ class CyclicLR(LRScheduler):
             self._scale_fn_custom.__dict__.update(attributes)
 
 
+@shows_rate("OneCycleLR(optimizer, 1.0, total_steps=8)", "0.5559840141227016")
 class OneCycleLR(LRScheduler):
     """One rise from max_lr / div_factor to max_lr and one fall to far below; a step is a batch.
 
@@ -149,15 +143,6 @@ class OneCycleLR(LRScheduler):
         div_factor (float): initial rate = max_lr / div_factor.
         final_div_factor (float): last rate = initial rate / final_div_factor.
         three_phase (bool): fall back to the initial rate first, as long as the rise took.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=8)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.5559840141227016]
 
     Source: Smith, Topin, 2017, arXiv:1708.07120.
     """

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from copy import deepcopy
 
+from ..examples import shows_rate
 from .scheduler import LRScheduler
 
 
@@ -47,6 +48,7 @@ class _Functions(LRScheduler):
                 function.__dict__.update(attributes)
 
 
+@shows_rate("LambdaLR(optimizer, lambda step: 1 / (1 + step))", "0.2")
 class LambdaLR(_Functions):
     """The initial rate times lr_lambda(epoch); one function, or one a group.
 
@@ -54,15 +56,6 @@ class LambdaLR(_Functions):
         optimizer (Optimizer): whose groups' lr is set.
         lr_lambda (callable or list): epoch -> factor of the initial rate; a list has one a group.
         last_epoch (int): -1 to begin; of a run that goes on, the epoch before the next one.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.2]
     """
 
     def get_lr(self):
@@ -73,21 +66,13 @@ class LambdaLR(_Functions):
         ]
 
 
+@shows_rate("MultiplicativeLR(optimizer, lambda step: 0.5)", "0.0625")
 class MultiplicativeLR(_Functions):
     """The present rate times lr_lambda(epoch); one function, or one a group.
 
     Args:
         lr_lambda (callable or list): epoch -> factor of the present rate; a list has one a group.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda step: 0.5)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.0625]
     """
 
     _multiplies = True
@@ -127,6 +112,7 @@ class _Multiplied(LRScheduler):
         return [base * factor for base in self.base_lrs]
 
 
+@shows_rate("StepLR(optimizer, 2)", "0.010000000000000002")
 class StepLR(_Multiplied):
     """times gamma every step_size epochs.
 
@@ -134,15 +120,6 @@ class StepLR(_Multiplied):
         step_size (int): epochs from one fall to the next.
         gamma (float): the factor of each fall.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.010000000000000002]
     """
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
@@ -159,6 +136,7 @@ class StepLR(_Multiplied):
         return self.gamma ** (self.last_epoch // self.step_size)
 
 
+@shows_rate("MultiStepLR(optimizer, [2, 3])", "0.010000000000000002")
 class MultiStepLR(_Multiplied):
     """times gamma at each of the epochs `milestones`.
 
@@ -166,15 +144,6 @@ class MultiStepLR(_Multiplied):
         milestones (list of int): epochs; one that stands twice counts twice.
         gamma (float): the factor at each.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 3])
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.010000000000000002]
     """
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
@@ -192,6 +161,7 @@ class MultiStepLR(_Multiplied):
         return self.gamma**passed
 
 
+@shows_rate("ConstantLR(optimizer, 0.5)", "0.5")
 class ConstantLR(_Multiplied):
     """times `factor` for the first total_iters epochs.
 
@@ -199,15 +169,6 @@ class ConstantLR(_Multiplied):
         factor (float): in [0, 1].
         total_iters (int): epochs until the initial rate is back.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.5]
     """
 
     def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
@@ -228,6 +189,7 @@ class ConstantLR(_Multiplied):
         return self.factor if self.last_epoch < self.total_iters else 1
 
 
+@shows_rate("LinearLR(optimizer, 0.5, total_iters=4)", "1.0")
 class LinearLR(_Multiplied):
     """times a factor that goes in a line from start_factor to end_factor in total_iters epochs.
 
@@ -236,15 +198,6 @@ class LinearLR(_Multiplied):
         end_factor (float): from epoch total_iters on, at most 1.
         total_iters (int): epochs that the way takes.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 0.5, total_iters=4)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [1.0]
     """
 
     def __init__(
@@ -275,21 +228,13 @@ class LinearLR(_Multiplied):
         return self.start_factor + (self.end_factor - self.start_factor) * share
 
 
+@shows_rate("ExponentialLR(optimizer, 0.5)", "0.0625")
 class ExponentialLR(_Multiplied):
     """times gamma every epoch.
 
     Args:
         gamma (float): the factor of each epoch.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.0625]
     """
 
     def __init__(self, optimizer, gamma, last_epoch=-1):
@@ -305,6 +250,7 @@ class ExponentialLR(_Multiplied):
         return self.gamma**self.last_epoch
 
 
+@shows_rate("PolynomialLR(optimizer, 8)", "0.5")
 class PolynomialLR(_Multiplied):
     """times (1 - epoch / total_iters) ** power, 0 from total_iters on.
 
@@ -312,15 +258,6 @@ class PolynomialLR(_Multiplied):
         total_iters (int): epochs until the rate is 0.
         power (float): of the polynomial.
         optimizer, last_epoch: as of LambdaLR.
-
-    Example:
-        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        >>> schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, 8)
-        >>> for _ in range(4):
-        ...     optimizer.step()
-        ...     schedule.step()
-        >>> schedule.get_last_lr()
-        [0.5]
     """
 
     def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
