@@ -9,6 +9,7 @@ import pytest
 import flambeau as torch
 from flambeau import overrides
 from flambeau.nn import functional as F
+from tests.told import telling
 
 
 class Plain(torch.Tensor):
@@ -166,14 +167,7 @@ def test_a_look_alike_computes_for_itself():
 
 def test_func_is_the_public_function():
     seen = []
-
-    class Keep(torch.Tensor):
-        @classmethod
-        def __torch_function__(cls, func, types, args=(), kwargs=None):
-            seen.append(func)
-            return super().__torch_function__(func, types, args, kwargs)
-
-    x = torch.ones(2, 2).as_subclass(Keep)
+    x = torch.ones(2, 2).as_subclass(telling(seen))
     for call in (torch.add, torch.softmax, torch.max, F.relu, torch.reshape, torch.linalg.norm):
         args = {torch.add: (1,), torch.softmax: (0,), torch.reshape: ((4,),)}.get(call, ())
         call(x, *args)
@@ -293,14 +287,7 @@ def test_functions_of_the_real_torch_are_refused(monkeypatch):
 def test_a_parameter_that_looks_on():
     """super().__torch_function__ of a subclass of Parameter computes, and gives plain tensors."""
     seen = []
-
-    class Looking(torch.nn.Parameter):
-        @classmethod
-        def __torch_function__(cls, func, types, args=(), kwargs=None):
-            seen.append(func)
-            return super().__torch_function__(func, types, args, kwargs)
-
-    p = Looking(torch.ones(2))
+    p = telling(seen, torch.nn.Parameter)(torch.ones(2))
     p.data = torch.full((2,), 3.0)
     total = torch.add(p, p, alpha=2)
     assert type(total) is torch.Tensor and total.tolist() == [9, 9]

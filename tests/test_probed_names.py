@@ -6,6 +6,7 @@ from collections import OrderedDict
 import pytest
 
 import flambeau as torch
+from tests.told import telling
 
 
 def test_the_module_holds_itself():
@@ -217,14 +218,7 @@ def test_annotations_of_modules_can_be_read():
 
 def test_unbind_the_method_is_told_from_the_function():
     seen = []
-
-    class Told(torch.Tensor):
-        @classmethod
-        def __torch_function__(cls, func, types, args=(), kwargs=None):
-            seen.append(func)
-            return super().__torch_function__(func, types, args, kwargs)
-
-    told = torch.ones(2, 3).as_subclass(Told)
+    told = torch.ones(2, 3).as_subclass(telling(seen))
     for one in (told.unbind(), torch.unbind(told)):
         assert len(one) == 2
     assert seen == [torch.Tensor.unbind, torch.unbind] and torch.unbind != torch.Tensor.unbind

@@ -144,13 +144,18 @@ def erfinv_by_log(w):
     return y / x
 
 
+def erfinv_octaves(count, end):
+    """(number, unit, low, high) of erfinv_by_log's first pieces: four to the octave of w + 4, up to w = end."""
+    for n in range(count):
+        unit = mpf(2) ** (n // 4)
+        low = unit * (4 + n % 4) - 4
+        yield n, unit, low, min(low + unit, mpf(end))
+
+
 def erfinv_pieces():
     """(centers, pieces) of erfinv_by_log: four to the octave of w + 4, up to w = 36.2; the center of the first is 0."""
     centers, pieces = [], []
-    for n in range(14):
-        unit = mpf(2) ** (n // 4)
-        low = unit * (4 + n % 4) - 4
-        high = min(low + unit, mpf("36.2"))
+    for n, unit, low, high in erfinv_octaves(14, "36.2"):
         center = (low + high) / 2 if n else mpf(0)
         centers.append(float(center))
         margin = unit / 1000
@@ -175,10 +180,7 @@ def erfinv_table():
 def short_erfinv_table():
     """As erfinv_table, in float32 up to w = 16.7, with centers where erfinv_by_log is all but a float32."""
     pieces, centers = [], []
-    for n in range(10):
-        unit = mpf(2) ** (n // 4)
-        low = unit * (4 + n % 4) - 4
-        high = min(low + unit, mpf("16.7"))
+    for n, unit, low, high in erfinv_octaves(10, "16.7"):
         center = good_center(erfinv_by_log, (low + high) / 2, unit, tries=100)[0] if n else mpf(0)
         centers.append(float(center))
         pieces.append(

@@ -87,7 +87,14 @@ def _decorate_generator(context, function):
     return wrapper
 
 
-class _PlainMode(_Mode):
+class _Recording(_Mode):
+    """A mode that switches recording; `previous` says what it was before."""
+
+    def __exit__(self, *exception):
+        _core._set_grad_enabled(self.previous)
+
+
+class _PlainMode(_Recording):
     """A mode without arguments: `@no_grad` decorates like `@no_grad()`."""
 
     def __new__(cls, orig_func=None) -> "Self":
@@ -108,9 +115,6 @@ class no_grad(_PlainMode):
     def __enter__(self):
         self.previous = _core._set_grad_enabled(False)
 
-    def __exit__(self, *exception):
-        _core._set_grad_enabled(self.previous)
-
 
 class enable_grad(_PlainMode):
     """Operators inside record, also within `no_grad`.
@@ -125,11 +129,8 @@ class enable_grad(_PlainMode):
     def __enter__(self):
         self.previous = _core._set_grad_enabled(True)
 
-    def __exit__(self, *exception):
-        _core._set_grad_enabled(self.previous)
 
-
-class set_grad_enabled(_Mode):
+class set_grad_enabled(_Recording):
     """Recording on or off from the moment of the call; as a context, until its end.
 
     Example:
@@ -152,9 +153,6 @@ class set_grad_enabled(_Mode):
 
     def __enter__(self):
         _core._set_grad_enabled(self.mode)
-
-    def __exit__(self, *exception):
-        _core._set_grad_enabled(self.previous)
 
     def __repr__(self):
         return f"set_grad_enabled(mode={self.mode})"

@@ -54,6 +54,12 @@ def _work(group, operation, request, finish, sizes, results=()):
     return Work(request, finish, described, group, results)
 
 
+def with_root(operation, group, rank, group_rank):
+    """The group and the rank in it of the process that is meant; None twice where this process is not of it."""
+    group = chosen(group, operation)
+    return (None, None) if group is None else (group, _root(group, rank, group_rank, operation))
+
+
 def _root(group, rank, group_rank, operation):
     """The rank in the group of the process that is meant."""
     if (rank is None) == (group_rank is None):
@@ -134,10 +140,9 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op=False):
 def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op=False, group_dst=None):
     """`tensor` of process `dst` becomes the reduction of all processes' tensors."""
     _checked("reduce", tensor)
-    group = chosen(group, "reduce")
+    group, root = with_root("reduce", group, dst, group_dst)
     if group is None:
         return None
-    root = _root(group, dst, group_dst, "reduce")
     if group.comm is None:
         return _done(Work(results=[tensor]), async_op)
     sent = _operand(tensor, op, "reduce")
@@ -192,10 +197,9 @@ def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op=Fal
 def broadcast(tensor, src=None, group=None, async_op=False, group_src=None):
     """Every process's `tensor` becomes that of process `src`."""
     _checked("broadcast", tensor)
-    group = chosen(group, "broadcast")
+    group, root = with_root("broadcast", group, src, group_src)
     if group is None:
         return None
-    root = _root(group, src, group_src, "broadcast")
     if group.comm is None:
         return _done(Work(results=[tensor]), async_op)
     packed = _packed(tensor)

@@ -9,7 +9,7 @@ import flambeau
 
 from .. import _core
 from . import collectives
-from .collectives import _root
+from .collectives import with_root
 from .groups import chosen
 
 __all__ = [
@@ -59,10 +59,9 @@ def all_gather_object(object_list, obj, group=None):
 
 def broadcast_object_list(object_list, src=None, group=None, device=None, group_src=None):
     """object_list becomes that of process `src`, which is as long. device has no effect."""
-    group = chosen(group, "broadcast_object_list")
+    group, root = with_root("broadcast_object_list", group, src, group_src)
     if group is None:
         return
-    root = _root(group, src, group_src, "broadcast_object_list")
     here = group.rank() == root
     content = _packed(list(object_list)) if here else None
     size = flambeau.tensor([content.numel() if here else 0])
@@ -75,10 +74,9 @@ def broadcast_object_list(object_list, src=None, group=None, device=None, group_
 
 def gather_object(obj, object_gather_list=None, dst=None, group=None, group_dst=None):
     """object_gather_list of process `dst` becomes all processes' objects."""
-    group = chosen(group, "gather_object")
+    group, root = with_root("gather_object", group, dst, group_dst)
     if group is None:
         return
-    root = _root(group, dst, group_dst, "gather_object")
     here = group.rank() == root
     if here != (object_gather_list is not None):
         raise ValueError("gather_object: process dst gives object_gather_list, the others none.")
@@ -93,10 +91,9 @@ def gather_object(obj, object_gather_list=None, dst=None, group=None, group_dst=
 def scatter_object_list(scatter_object_output_list, scatter_object_input_list=None, src=None, group=None,
                         group_src=None):  # fmt: skip
     """The one element of the output list becomes this process's one of the input list of process `src`."""
-    group = chosen(group, "scatter_object_list")
+    group, root = with_root("scatter_object_list", group, src, group_src)
     if group is None:
         return
-    root = _root(group, src, group_src, "scatter_object_list")
     sizes, rows = flambeau.zeros(group.size(), dtype=flambeau.int64), None
     if group.rank() == root:
         parts = [_packed(obj) for obj in scatter_object_input_list]

@@ -267,9 +267,7 @@ class ParameterProxy(Proxy):
         """Its number of elements."""
         return self.param.numel()
 
-    def nelement(self):
-        """Its number of elements."""
-        return self.param.numel()
+    nelement = numel
 
 
 def _operator(name):

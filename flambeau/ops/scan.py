@@ -47,12 +47,17 @@ def cumsum(input, dim, *, dtype=None):
     return _cumsum(_promoted(input, dtype), dim)
 
 
-@private
-def _cumprod(ctx, input, dim):
-    result = indexing.cumprod(input, dim)
+def _kept(ctx, scan, input, dim):
+    """scan(input, dim), and kept for backward what it was of and what it gave."""
+    result = scan(input, dim)
     ctx.save_for_backward(input, result)
     ctx.dim = dim
     return result
+
+
+@private
+def _cumprod(ctx, input, dim):
+    return _kept(ctx, indexing.cumprod, input, dim)
 
 
 @_cumprod.derivative
@@ -121,10 +126,7 @@ def logcumsumexp(ctx, input, dim):
             f"logcumsumexp: input is {input.dtype}, but it must be floating or complex. Convert it "
             "with .float() first."
         )
-    result = indexing.logcumsumexp(input, dim)
-    ctx.save_for_backward(input, result)
-    ctx.dim = dim
-    return result
+    return _kept(ctx, indexing.logcumsumexp, input, dim)
 
 
 @logcumsumexp.derivative

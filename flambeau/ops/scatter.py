@@ -58,12 +58,17 @@ def _scatter(ctx, input, dim, index, src):
 @_scatter.derivative
 def _(ctx, grad_output):
     (index,) = ctx.saved
-    grad_input = grad_src = None
-    if ctx.needs_input_grad[0]:
-        grad_input = fl.scatter(grad_output, ctx.dim, index, 0)
-    if ctx.needs_input_grad[3]:
-        grad_src = _from_corner(grad_output.gather(ctx.dim, index), ctx.src_shape)
-    return grad_input, None, None, grad_src
+    wanted = ctx.needs_input_grad[0]
+    grad_input = fl.scatter(grad_output, ctx.dim, index, 0) if wanted else None
+    return grad_input, None, None, _grad_src(ctx, grad_output)
+
+
+def _grad_src(ctx, grad_output):
+    """What src gets: the gradients at the places it was written to."""
+    if not ctx.needs_input_grad[3]:
+        return None
+    (index,) = ctx.saved
+    return _from_corner(grad_output.gather(ctx.dim, index), ctx.src_shape)
 
 
 def _from_corner(part, shape):
@@ -93,11 +98,7 @@ def _scatter_add(ctx, input, dim, index, src):
 
 @_scatter_add.derivative
 def _(ctx, grad_output):
-    (index,) = ctx.saved
-    grad_src = None
-    if ctx.needs_input_grad[3]:
-        grad_src = _from_corner(grad_output.gather(ctx.dim, index), ctx.src_shape)
-    return grad_output, None, None, grad_src
+    return grad_output, None, None, _grad_src(ctx, grad_output)
 
 
 def _source(operator, input, index, src, value):

@@ -75,12 +75,10 @@ class Adam(Elementwise):
         check_fused(self, fused, foreach, differentiable)
         super().__init__(params, options(locals()))
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        self._complete_groups(
-            amsgrad=False, maximize=False, foreach=None, capturable=False,
-            differentiable=False, fused=None, decoupled_weight_decay=False,
-        )  # fmt: skip
+    _later_options = dict(
+        amsgrad=False, maximize=False, foreach=None, capturable=False, differentiable=False,
+        fused=None, decoupled_weight_decay=False,
+    )  # fmt: skip
 
     def kept(self, group):
         return _WITH_MAXIMUM if group["amsgrad"] else _MOMENTS

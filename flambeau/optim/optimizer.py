@@ -82,6 +82,8 @@ class Optimizer:
         2.0
     """
 
+    _later_options = {}  # those that groups from older files lack, and what they are for those
+
     def __init__(self, params, defaults):
         self.defaults = defaults
         self._make_hook_tables()
@@ -147,11 +149,8 @@ class Optimizer:
         self.__dict__.update(state)
         self._make_hook_tables()
         self.defaults.setdefault("differentiable", False)
-
-    def _complete_groups(self, **defaults):
-        """Gives groups from older files the options that did not exist then."""
-        for group in self.param_groups:
-            for name, default in defaults.items():
+        for name, default in self._later_options.items():
+            for group in self.param_groups:
                 group.setdefault(name, default)
 
     def __repr__(self):

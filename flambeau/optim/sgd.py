@@ -69,12 +69,9 @@ class SGD(Optimizer):
         check_fused(self, fused, foreach, differentiable)
         super().__init__(params, options(locals()))
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        self._complete_groups(
-            nesterov=False, maximize=False, foreach=None, differentiable=False,
-            fused=None,
-        )  # fmt: skip
+    _later_options = dict(
+        nesterov=False, maximize=False, foreach=None, differentiable=False, fused=None
+    )
 
     def _sparse_step(self, group, parameter, grad):
         """The same with a sparse gradient, and a sparse buffer: rows without an entry stay as they are."""

@@ -21,3 +21,8 @@ class Doubled(Function):
     @staticmethod
     def backward(ctx, g):
         return g * 2
+
+
+def doubled_with(backward):
+    """2 x, with this gradient."""
+    return type(backward.__name__, (Doubled,), {"backward": staticmethod(backward)})

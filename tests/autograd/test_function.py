@@ -84,18 +84,21 @@ def test_needs_input_grad_and_none():
     assert a.grad.item() == 3
 
 
+class Split(Function):
+    """Two products, and between them a sign, which has no gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        sign = x > 0
+        ctx.mark_non_differentiable(sign)
+        return x * 2, sign, x * 3
+
+    @staticmethod
+    def backward(ctx, first, _, third):
+        return 2 * first + 3 * third
+
+
 def test_several_outputs_some_not_differentiable():
-    class Split(Function):
-        @staticmethod
-        def forward(ctx, x):
-            sign = x > 0
-            ctx.mark_non_differentiable(sign)
-            return x * 2, sign, x * 3
-
-        @staticmethod
-        def backward(ctx, first, _, third):
-            return 2 * first + 3 * third
-
     x = doubles(1.0, -1.0)
     a, sign, _ = Split.apply(x)
     assert not sign.requires_grad
@@ -251,19 +254,7 @@ def test_a_gradient_of_a_broadcast_result_is_summed_to_the_input():
 
 def test_what_is_marked_is_not_kept_by_the_node():
     """The indices of a max_pool outlived backward, as long as the loss."""
-
-    class Parts(Function):
-        @staticmethod
-        def forward(ctx, a):
-            sign = a > 0
-            ctx.mark_non_differentiable(sign)
-            return a * 2, sign
-
-        @staticmethod
-        def backward(ctx, grad, _):
-            return grad * 2
-
-    double, sign = Parts.apply(flambeau.ones(3, requires_grad=True))
+    double, sign, _ = Split.apply(flambeau.ones(3, requires_grad=True))
     mark = weakref.ref(sign)
     del sign
     assert mark() is None and double.grad_fn is not None

@@ -17,6 +17,11 @@ def plain(module, x):
     return module(x)
 
 
+def for_class_0(torch, *shape):
+    """The call of a loss with class 0 as each target."""
+    return lambda module, x: module(x, torch.zeros(*shape, dtype=torch.int64))
+
+
 # name -> function of flambeau or PyTorch and of the size: (module, its call, the shape of its input).
 CASES = {
     "RNN": lambda torch, size: (
@@ -117,17 +122,17 @@ CASES = {
     "GLU": lambda torch, size: (torch.nn.GLU(), plain, (2, size * 2)),
     "CE": lambda torch, size: (
         torch.nn.CrossEntropyLoss(),
-        lambda m, x: m(x, torch.zeros(2, dtype=torch.int64)),
+        for_class_0(torch, 2),
         (2, size),
     ),
     "CEb": lambda torch, size: (
         torch.nn.CrossEntropyLoss(reduction="sum"),
-        lambda m, x: m(x, torch.zeros(size, dtype=torch.int64)),
+        for_class_0(torch, size),
         (size, 3),
     ),
     "NLL": lambda torch, size: (
         torch.nn.NLLLoss(),
-        lambda m, x: m(x, torch.zeros(size, 2, dtype=torch.int64)),
+        for_class_0(torch, size, 2),
         (size, 3, 2),
     ),
     "CTC": lambda torch, size: (
@@ -142,12 +147,12 @@ CASES = {
     ),
     "MLM": lambda torch, size: (
         torch.nn.MultiLabelMarginLoss(),
-        lambda m, x: m(x, torch.zeros(2, size, dtype=torch.int64)),
+        for_class_0(torch, 2, size),
         (2, size),
     ),
     "MM": lambda torch, size: (
         torch.nn.MultiMarginLoss(),
-        lambda m, x: m(x, torch.zeros(2, dtype=torch.int64)),
+        for_class_0(torch, 2),
         (2, size),
     ),
     "KL": lambda torch, size: (

@@ -51,13 +51,16 @@ def losses_of(T, program):
 def follow():
     """follow(program): its losses, checked against PyTorch's where that is installed.
 
+    With `falls_to` the last loss must be below that share of the first.
+
     program(T, start) trains with the library T and yields the loss of each step. float32 rounds
     differently in both, and training multiplies the differences: hence 1e-3.
     """
 
-    def follow(program, rtol=1e-3):
+    def follow(program, rtol=1e-3, falls_to=None):
         losses = losses_of(flambeau, program)
         assert losses and numpy.isfinite(losses).all()
+        assert falls_to is None or losses[-1] < falls_to * losses[0]
         try:
             import torch
         except ImportError:

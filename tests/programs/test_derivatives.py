@@ -2,8 +2,6 @@
 
 import math
 
-import pytest
-
 
 def physics_informed(T, start):
     """Burgers' equation u_t + u u_x = 0.01 u_xx, from derivatives of the network with respect to its input."""
@@ -100,13 +98,9 @@ def test_quantized(follow):
     follow(quantized)
 
 
-@pytest.mark.parametrize(
-    ("program", "share"),
-    [
-        (physics_informed, 0.9),
-        (learning_to_learn, 1),
-    ],
-)
-def test_the_loss_falls_to_a_share(follow, program, share):
-    losses = follow(program)
-    assert losses[-1] < share * losses[0]
+def test_physics_informed(follow):
+    follow(physics_informed, falls_to=0.9)
+
+
+def test_learning_to_learn(follow):
+    follow(learning_to_learn, falls_to=1)

@@ -14,6 +14,7 @@ from ..objects import all_gather_object
 from ..tensor.api import distribute_tensor
 from ..tensor.dtensor import DTensor
 from ..tensor.moves import own_part
+from ..wrapping import Wrapper
 from .in_place import below, shard
 from .options import (
     FullOptimStateDictConfig,
@@ -46,7 +47,7 @@ def clean(name):
     return name.replace(_WRAPPED, "").replace("_checkpoint_wrapped_module.", "")
 
 
-class FullyShardedDataParallel(Module):
+class FullyShardedDataParallel(Wrapper):
     """Runs `module` with its parameters, gradients and optimizer state cut over the processes.
 
     Parameters keep their names and are DTensors, cut along their first dimension (PyTorch makes flat ones of them
@@ -131,16 +132,8 @@ class FullyShardedDataParallel(Module):
         self._settings = None
         self._register_load_state_dict_pre_hook(self._load_names)
 
-    module = property(attrgetter("_fsdp_wrapped_module"), doc="The wrapped module.")
-
-    def __getattr__(self, name):
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(self._fsdp_wrapped_module, name)
-
-    def __getitem__(self, key):
-        return self._fsdp_wrapped_module[key]
+    _inner = "_fsdp_wrapped_module"
+    module = property(attrgetter(_inner), doc="The wrapped module.")
 
     def forward(self, *args, **kwargs):
         """The module's forward."""

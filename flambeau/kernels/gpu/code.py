@@ -34,6 +34,10 @@ def _operation(integer, floating=None, swap=False):
     return lambda self, other: self._op(other, integer, floating, swap)
 
 
+def _comparison(kind):
+    return lambda self, other: self._compare(other, kind)
+
+
 class Number:
     """A value of a thread."""
 
@@ -93,23 +97,8 @@ class Number:
         name = a.code.f.emit(f"{opcode} {predicate} {a.register} {a.name}, {b.name}")
         return Number(a.code, "bool", name)
 
-    def __lt__(self, other):
-        return self._compare(other, "lt")
-
-    def __le__(self, other):
-        return self._compare(other, "le")
-
-    def __gt__(self, other):
-        return self._compare(other, "gt")
-
-    def __ge__(self, other):
-        return self._compare(other, "ge")
-
-    def __eq__(self, other):
-        return self._compare(other, "eq")
-
-    def __ne__(self, other):
-        return self._compare(other, "ne")
+    __lt__, __le__, __eq__ = _comparison("lt"), _comparison("le"), _comparison("eq")
+    __gt__, __ge__, __ne__ = _comparison("gt"), _comparison("ge"), _comparison("ne")
 
 
 class Variable:

@@ -187,20 +187,20 @@ aminmax_of_floats = Reduce(
     state=_marked(2),
     meets=aminmax,
 )
-any_ = Reduce(
-    "any",
-    (False,),
-    lambda s, x: (logical_or(s[0], x != 0),),
-    lambda a, b: (logical_or(a[0], b[0]),),
-    state=bools,
-)
-all_ = Reduce(
-    "all",
-    (True,),
-    lambda s, x: (logical_and(s[0], x != 0),),
-    lambda a, b: (logical_and(a[0], b[0]),),
-    state=bools,
-)
+
+
+def _truth(name, start, both):
+    return Reduce(
+        name,
+        (start,),
+        lambda s, x: (both(s[0], x != 0),),
+        lambda a, b: (both(a[0], b[0]),),
+        state=bools,
+    )
+
+
+any_ = _truth("any", False, logical_or)
+all_ = _truth("all", True, logical_and)
 
 # The value and the position of an extremum. A lane that never meets anything beyond its start (all
 # its elements equal the limit itself) keeps the position NOWHERE; if all lanes do, every element is

@@ -1,6 +1,9 @@
 """What the containers share: positions as names, renumbering."""
 
 import operator
+from collections.abc import Iterable
+
+import flambeau
 
 
 def position(index, container):
@@ -19,3 +22,14 @@ def renumber(modules, values):
     modules.clear()
     for i, module in enumerate(values):
         modules[str(i)] = module
+
+
+def extend(container, values, what):
+    """Add each of `values`, which are `what` the container holds, at its end, and return it."""
+    if not isinstance(values, Iterable) or isinstance(values, flambeau.Tensor):
+        raise TypeError(
+            f"{type(container).__name__}.extend: takes an iterable of {what}, not {type(values).__name__}."
+        )
+    for value in list(values):
+        container.append(value)
+    return container

@@ -1,9 +1,8 @@
 """ModuleList, a list of modules."""
 
-from collections.abc import Iterable
 from itertools import chain, groupby
 
-from .containers import position, renumber
+from .containers import extend, position, renumber
 from .homes import settle
 from .module import Module
 
@@ -66,13 +65,7 @@ class ModuleList(Module):
 
     def extend(self, modules):
         """Add each of `modules` at the end."""
-        if not isinstance(modules, Iterable):
-            raise TypeError(
-                f"ModuleList.extend: takes an iterable of modules, not {type(modules).__name__}."
-            )
-        for module in list(modules):
-            self.append(module)
-        return self
+        return extend(self, modules, "modules")
 
     def __iadd__(self, modules):
         return self.extend(modules)

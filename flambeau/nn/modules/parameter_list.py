@@ -1,12 +1,12 @@
 """ParameterList and ParameterDict: collections whose tensors are parameters."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import flambeau
 
 from ..parameter import Parameter
-from .containers import position
+from .containers import extend, position
 from .homes import settle
 from .module import Module
 from .utils import pairs_of
@@ -77,14 +77,7 @@ class ParameterList(Module):
 
     def extend(self, values):
         """Add each of `values` at the end."""
-        if not isinstance(values, Iterable) or isinstance(values, flambeau.Tensor):
-            raise TypeError(
-                "ParameterList.extend: takes an iterable of parameters, not "
-                f"{type(values).__name__}."
-            )
-        for value in list(values):
-            self.append(value)
-        return self
+        return extend(self, values, "parameters")
 
     def __iadd__(self, parameters):
         return self.extend(parameters)

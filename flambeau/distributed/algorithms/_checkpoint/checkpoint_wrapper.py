@@ -3,7 +3,7 @@
 import enum
 import functools
 
-from ....nn.modules.module import Module
+from ...wrapping import Wrapper
 
 __all__ = [
     "CheckpointImpl", "CheckpointWrapper", "apply_activation_checkpointing", "checkpoint_wrapper",
@@ -20,8 +20,10 @@ class CheckpointImpl(enum.Enum):
     NO_REENTRANT = enum.auto()
 
 
-class CheckpointWrapper(Module):
+class CheckpointWrapper(Wrapper):
     """Runs a module by utils.checkpoint.checkpoint; its state has the names that it has without the wrapper."""
+
+    _inner = "_checkpoint_wrapped_module"
 
     def __init__(self, mod, checkpoint_impl=CheckpointImpl.NO_REENTRANT, checkpoint_fn=None,
                  **checkpoint_fn_kwargs):  # fmt: skip
@@ -37,15 +39,6 @@ class CheckpointWrapper(Module):
     def forward(self, *args, **kwargs):
         """The module's forward."""
         return self._run(self._checkpoint_wrapped_module, *args, **kwargs)
-
-    def __getattr__(self, name):
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(self._checkpoint_wrapped_module, name)
-
-    def __getitem__(self, key):
-        return self._checkpoint_wrapped_module[key]
 
     def named_parameters(self, *args, **kwargs):
         """The parameters by their names without the wrapper."""

@@ -140,3 +140,22 @@ class DataChunk(list):
     def raw_iterator(self):
         """The samples."""
         yield from self.items
+
+
+class Batches:
+    """What batches are made of, and how."""
+
+    def __init__(self, datapipe, batch_size, drop_last=False, wrapper_class=DataChunk):
+        if batch_size <= 0:
+            raise AssertionError(f"Batcher: batch_size is {batch_size}; it must be 1 or more.")
+        self.datapipe, self.batch_size = datapipe, batch_size
+        self.drop_last, self.wrapper_class = drop_last, wrapper_class
+
+
+class Several:
+    """The pipes that a step takes together."""
+
+    def __init__(self, *datapipes):
+        if not datapipes:
+            raise ValueError(f"{type(self).__name__}: needs one pipe or more.")
+        self.datapipes = datapipes

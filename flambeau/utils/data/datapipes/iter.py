@@ -6,7 +6,7 @@ import itertools
 import random
 
 from ..collate import default_collate
-from .datapipe import DataChunk, IterDataPipe, functional_datapipe
+from .datapipe import Batches, DataChunk, IterDataPipe, Several, functional_datapipe
 
 
 def _length(pipe):
@@ -107,14 +107,8 @@ class Filter(IterDataPipe):
 
 
 @functional_datapipe("batch")
-class Batcher(IterDataPipe):
+class Batcher(Batches, IterDataPipe):
     """Lists of batch_size samples; the last may be shorter, unless drop_last."""
-
-    def __init__(self, datapipe, batch_size, drop_last=False, wrapper_class=DataChunk):
-        if batch_size <= 0:
-            raise AssertionError(f"Batcher: batch_size is {batch_size}; it must be 1 or more.")
-        self.datapipe, self.batch_size = datapipe, batch_size
-        self.drop_last, self.wrapper_class = drop_last, wrapper_class
 
     def __iter__(self):
         samples = iter(self.datapipe)
@@ -260,13 +254,8 @@ Sampler = SamplerIterDataPipe
 
 
 @functional_datapipe("concat")
-class Concater(IterDataPipe):
+class Concater(Several, IterDataPipe):
     """Several pipes one after the other."""
-
-    def __init__(self, *datapipes):
-        if not datapipes:
-            raise ValueError("Concater: needs one pipe or more.")
-        self.datapipes = datapipes
 
     def __iter__(self):
         return itertools.chain.from_iterable(self.datapipes)

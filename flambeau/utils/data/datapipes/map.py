@@ -1,6 +1,6 @@
 """Steps over indices."""
 
-from .datapipe import DataChunk, MapDataPipe, functional_datapipe
+from .datapipe import Batches, MapDataPipe, Several, functional_datapipe
 
 
 class SequenceWrapper(MapDataPipe):
@@ -33,13 +33,8 @@ class Mapper(MapDataPipe):
 
 
 @functional_datapipe("concat")
-class Concater(MapDataPipe):
+class Concater(Several, MapDataPipe):
     """Several pipes one after the other."""
-
-    def __init__(self, *datapipes):
-        if not datapipes:
-            raise ValueError("Concater: needs one pipe or more.")
-        self.datapipes = datapipes
 
     def __getitem__(self, index):
         first = 0
@@ -54,13 +49,8 @@ class Concater(MapDataPipe):
 
 
 @functional_datapipe("zip")
-class Zipper(MapDataPipe):
+class Zipper(Several, MapDataPipe):
     """Tuples of a sample of each pipe, as long as the shortest."""
-
-    def __init__(self, *datapipes):
-        if not datapipes:
-            raise ValueError("Zipper: needs one pipe or more.")
-        self.datapipes = datapipes
 
     def __getitem__(self, index):
         if index >= len(self):
@@ -72,14 +62,8 @@ class Zipper(MapDataPipe):
 
 
 @functional_datapipe("batch")
-class Batcher(MapDataPipe):
+class Batcher(Batches, MapDataPipe):
     """Lists of batch_size samples; the last may be shorter, unless drop_last."""
-
-    def __init__(self, datapipe, batch_size, drop_last=False, wrapper_class=DataChunk):
-        if batch_size <= 0:
-            raise AssertionError(f"Batcher: batch_size is {batch_size}; it must be 1 or more.")
-        self.datapipe, self.batch_size = datapipe, batch_size
-        self.drop_last, self.wrapper_class = drop_last, wrapper_class
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
