@@ -29,9 +29,7 @@ def _cholesky(ctx, A, upper):
     With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal.
     """
     L, info = _core._cholesky(A.mH if upper else A)
-    ctx.mark_non_differentiable(info)
-    ctx.save_for_backward(L)
-    return L, info
+    return lapack.with_info(ctx, L, info, L)
 
 
 @_cholesky.derivative

@@ -13,6 +13,13 @@ class LinAlgError(RuntimeError):
     __module__ = "flambeau.linalg"  # where it is public: pickles name it so
 
 
+def with_info(ctx, result, info, *saved):
+    """(result, info) of a primitive that saves these tensors for backward; info has no derivative."""
+    ctx.mark_non_differentiable(info)
+    ctx.save_for_backward(*saved)
+    return result, info
+
+
 def array(tensor):
     """The tensor's numbers for NumPy, without a copy where it is on the CPU."""
     tensor = _core._within_reach(tensor.detach())

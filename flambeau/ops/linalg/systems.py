@@ -23,9 +23,7 @@ _SINGULAR = "the matrix is singular"
 def _inverse(ctx, A):
     """(X, info): A to A**-1 =: X. d X = -X dA X."""
     X, info = _core._inverse(A)
-    ctx.mark_non_differentiable(info)
-    ctx.save_for_backward(X)
-    return X, info
+    return lapack.with_info(ctx, X, info, X)
 
 
 @_inverse.derivative
@@ -38,9 +36,7 @@ def _(ctx, grad_output, _):
 def _solve(ctx, A, B):
     """(X, info): X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
     X, info, LU, pivots = _core._solve(A, B)
-    ctx.mark_non_differentiable(info)
-    ctx.save_for_backward(A, X, LU, pivots)
-    return X, info
+    return lapack.with_info(ctx, X, info, A, X, LU, pivots)
 
 
 @_solve.derivative
