@@ -273,12 +273,17 @@ def _mean(cells, input, source, include_self):
     return fl.div(total, counts, rounding_mode="floor")
 
 
-@private
-def _product(ctx, input, source, cells, include_self):
-    result = cells.write(input.clone(), source, _PROD, include_self)
+def _combined(ctx, input, source, cells, combine, include_self):
+    """A copy of input with what source writes into its cells; all that backward needs is kept."""
+    result = cells.write(input.clone(), source, combine, include_self)
     ctx.save_for_backward(input, source, result)
     ctx.cells, ctx.include_self = cells, include_self
     return result
+
+
+@private
+def _product(ctx, input, source, cells, include_self):
+    return _combined(ctx, input, source, cells, _PROD, include_self)
 
 
 @_product.derivative
@@ -316,10 +321,7 @@ def _(ctx, grad_output):
 
 @private
 def _extreme(ctx, input, source, cells, reduce, include_self):
-    result = cells.write(input.clone(), source, _COMBINE[reduce], include_self)
-    ctx.save_for_backward(input, source, result)
-    ctx.cells, ctx.include_self = cells, include_self
-    return result
+    return _combined(ctx, input, source, cells, _COMBINE[reduce], include_self)
 
 
 @_extreme.derivative

@@ -120,21 +120,13 @@ CASES = {
     "Softmax": lambda torch, size: (torch.nn.Softmax(1), plain, (2, size)),
     "LogSoftmax0": lambda torch, size: (torch.nn.LogSoftmax(0), plain, (size, 2)),
     "GLU": lambda torch, size: (torch.nn.GLU(), plain, (2, size * 2)),
-    "CE": lambda torch, size: (
-        torch.nn.CrossEntropyLoss(),
-        for_class_0(torch, 2),
-        (2, size),
-    ),
+    "CE": lambda torch, size: (torch.nn.CrossEntropyLoss(), for_class_0(torch, 2), (2, size)),
     "CEb": lambda torch, size: (
         torch.nn.CrossEntropyLoss(reduction="sum"),
         for_class_0(torch, size),
         (size, 3),
     ),
-    "NLL": lambda torch, size: (
-        torch.nn.NLLLoss(),
-        for_class_0(torch, size, 2),
-        (size, 3, 2),
-    ),
+    "NLL": lambda torch, size: (torch.nn.NLLLoss(), for_class_0(torch, size, 2), (size, 3, 2)),
     "CTC": lambda torch, size: (
         torch.nn.CTCLoss(),
         lambda m, x: m(
@@ -150,11 +142,7 @@ CASES = {
         for_class_0(torch, 2, size),
         (2, size),
     ),
-    "MM": lambda torch, size: (
-        torch.nn.MultiMarginLoss(),
-        for_class_0(torch, 2),
-        (2, size),
-    ),
+    "MM": lambda torch, size: (torch.nn.MultiMarginLoss(), for_class_0(torch, 2), (2, size)),
     "KL": lambda torch, size: (
         torch.nn.KLDivLoss(reduction="batchmean"),
         lambda m, x: m(x, x.detach().exp()),

@@ -79,6 +79,25 @@ class _Layer(Module):
     """What encoder and decoder layers share: attention, feed-forward, norms and residuals."""
 
     __constants__ = ["norm_first"]
+    _attentions = (
+        "self_attn",
+    )  # the attributes that hold them; each has a norm, and so has the network
+
+    def __init__(
+        self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu",
+        layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, device=None,
+        dtype=None,
+    ):  # fmt: skip
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        for name in self._attentions:
+            attention = MultiheadAttention(
+                d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **made
+            )
+            setattr(self, name, attention)
+        self._feed_forward(d_model, dim_feedforward, dropout, activation, bias, made)
+        self.norm_first = norm_first
+        self._norms(len(self._attentions) + 1, d_model, layer_norm_eps, bias, dropout, made)
 
     def _feed_forward(self, d_model, dim_feedforward, dropout, activation, bias, made):
         self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **made)
@@ -140,20 +159,6 @@ class TransformerEncoderLayer(_Layer):
         >>> layer(torch.randn(2, 5, 16)).shape
         torch.Size([2, 5, 16])
     """
-
-    def __init__(
-        self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu",
-        layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, device=None,
-        dtype=None,
-    ):  # fmt: skip
-        super().__init__()
-        made = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **made
-        )
-        self._feed_forward(d_model, dim_feedforward, dropout, activation, bias, made)
-        self.norm_first = norm_first
-        self._norms(2, d_model, layer_norm_eps, bias, dropout, made)
 
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
         """The layer's output for `src` (T, B, E), (B, T, E) if batch_first, or (T, E)."""
@@ -240,21 +245,7 @@ class TransformerDecoderLayer(_Layer):
         torch.Size([3, 2, 16])
     """
 
-    def __init__(
-        self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu",
-        layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, device=None,
-        dtype=None,
-    ):  # fmt: skip
-        super().__init__()
-        made = {"device": device, "dtype": dtype}
-        for name in ("self_attn", "multihead_attn"):
-            attention = MultiheadAttention(
-                d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **made
-            )
-            setattr(self, name, attention)
-        self._feed_forward(d_model, dim_feedforward, dropout, activation, bias, made)
-        self.norm_first = norm_first
-        self._norms(3, d_model, layer_norm_eps, bias, dropout, made)
+    _attentions = "self_attn", "multihead_attn"
 
     def forward(
         self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None,
