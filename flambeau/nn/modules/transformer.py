@@ -79,9 +79,8 @@ class _Layer(Module):
     """What encoder and decoder layers share: attention, feed-forward, norms and residuals."""
 
     __constants__ = ["norm_first"]
-    _attentions = (
-        "self_attn",
-    )  # the attributes that hold them; each has a norm, and so has the network
+    # The attributes that hold them; each has a norm, and so has the network.
+    _attentions = ("self_attn",)
 
     def __init__(
         self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu",
