@@ -104,30 +104,20 @@ def _(constraint):
     return sigmoid if plain else _moved(sigmoid, low, high - low)
 
 
-@biject_to.register(constraints.simplex)
-def _(constraint):
-    return transforms.StickBreakingTransform()
-
-
-@transform_to.register(constraints.simplex)
-def _(constraint):
-    return transforms.SoftmaxTransform()
-
-
-@_both(constraints.lower_cholesky)
-def _(constraint):
-    return transforms.LowerCholeskyTransform()
-
-
-@transform_to.register(constraints.positive_semidefinite)
-@transform_to.register(constraints.positive_definite)
-def _(constraint):
-    return transforms.PositiveDefiniteTransform()
-
-
-@_both(constraints.corr_cholesky)
-def _(constraint):
-    return transforms.CorrCholeskyTransform()
+# Constraints without numbers of their own, each with its transform.
+for _register, _kind, _transform in (
+    (biject_to.register, constraints.simplex, transforms.StickBreakingTransform),
+    (transform_to.register, constraints.simplex, transforms.SoftmaxTransform),
+    (
+        transform_to.register,
+        constraints.positive_semidefinite,
+        transforms.PositiveDefiniteTransform,
+    ),
+    (transform_to.register, constraints.positive_definite, transforms.PositiveDefiniteTransform),
+    (_both, constraints.lower_cholesky, transforms.LowerCholeskyTransform),
+    (_both, constraints.corr_cholesky, transforms.CorrCholeskyTransform),
+):
+    _register(_kind)(lambda constraint, transform=_transform: transform())
 
 
 @biject_to.register(constraints.cat)

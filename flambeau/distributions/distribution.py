@@ -11,6 +11,16 @@ from .utils import lazy_property, tensors_for
 __all__ = ["Distribution"]
 
 
+def _defined_below(name, doc):
+    """A property that subclasses define."""
+
+    def read(self):
+        raise NotImplementedError(f"{type(self).__name__}.{name}")
+
+    read.__name__ = name
+    return property(read, doc=doc)
+
+
 class Distribution:
     """`batch_shape` independent distributions over events of `event_shape`.
 
@@ -87,15 +97,8 @@ class Distribution:
 
     event_shape = property(attrgetter("_event_shape"), doc="The shape of one event.")
 
-    @property
-    def arg_constraints(self):
-        """{name: Constraint} of the parameters."""
-        raise NotImplementedError(f"{type(self).__name__}.arg_constraints")
-
-    @property
-    def support(self):
-        """The Constraint that samples satisfy."""
-        raise NotImplementedError(f"{type(self).__name__}.support")
+    arg_constraints = _defined_below("arg_constraints", "{name: Constraint} of the parameters.")
+    support = _defined_below("support", "The Constraint that samples satisfy.")
 
     def _constraints(self, warn=False):
         try:
@@ -170,20 +173,9 @@ class Distribution:
         """Every possible event, along a new first dimension."""
         raise NotImplementedError(f"{type(self).__name__}.enumerate_support")
 
-    @property
-    def mean(self):
-        """The expected value."""
-        raise NotImplementedError(f"{type(self).__name__}.mean")
-
-    @property
-    def mode(self):
-        """The most probable value."""
-        raise NotImplementedError(f"{type(self).__name__}.mode")
-
-    @property
-    def variance(self):
-        """The expected squared distance from the mean."""
-        raise NotImplementedError(f"{type(self).__name__}.variance")
+    mean = _defined_below("mean", "The expected value.")
+    mode = _defined_below("mode", "The most probable value.")
+    variance = _defined_below("variance", "The expected squared distance from the mean.")
 
     # -- what follows
 

@@ -25,7 +25,7 @@ class InverseGamma(TransformedDistribution):
         tensor(-1.)
     """
 
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    arg_constraints = Gamma.arg_constraints
     support = constraints.positive
     has_rsample = True
 

@@ -17,12 +17,14 @@ def _batch(input):
     return input if input.dim() == 2 else input.unsqueeze(0)
 
 
-class CosineDistance(Layer):
-    """The cosine of the angle between the rows of [a, b], matrices or vectors: (N,)."""
-
+class _OfTwo(Layer):
     def __init__(self):
         super().__init__()
         self.gradInput = [torch.Tensor(), torch.Tensor()]
+
+
+class CosineDistance(_OfTwo):
+    """The cosine of the angle between the rows of [a, b], matrices or vectors: (N,)."""
 
     def _compute(self, input):
         a, b = map(_batch, input)
@@ -30,12 +32,8 @@ class CosineDistance(Layer):
         return (a * b).sum(1) / (((a * a).sum(1) + tiny) * ((b * b).sum(1) + tiny)).sqrt()
 
 
-class DotProduct(Layer):
+class DotProduct(_OfTwo):
     """The product of the rows of [a, b], matrices or vectors: (N,)."""
-
-    def __init__(self):
-        super().__init__()
-        self.gradInput = [torch.Tensor(), torch.Tensor()]
 
     def _compute(self, input):
         a, b = map(_batch, input)
@@ -45,6 +43,8 @@ class DotProduct(Layer):
 class PairwiseDistance(Layer):
     """The p-norm of the difference of the rows of [a, b]: (N,)."""
 
+    _shown = "({0.norm})"
+
     def __init__(self, p):
         super().__init__()
         if p % 1 != 0:
@@ -52,29 +52,30 @@ class PairwiseDistance(Layer):
         self.gradInput = []
         self.norm = p
 
-    def __repr__(self):
-        return f"nn.PairwiseDistance({self.norm})"
-
     def _compute(self, input):
         a, b = map(_batch, input)
         return torch.norm(a - b, self.norm, 1)
 
 
-class Cosine(Layer):
-    """The cosines of the angles between a row and each of outputSize vectors, the rows of weight."""
-
+class _ToVectors(Layer):
     def __init__(self, inputSize, outputSize):
         super().__init__()
-        self.weight = torch.empty(outputSize, inputSize)
-        self.gradWeight = torch.zeros(outputSize, inputSize)
+        self.weight = self._empty(inputSize, outputSize)
+        self.gradWeight = torch.zeros_like(self.weight)
         self.reset()
 
     def reset(self, stdv=None):
         uniform(deviation(stdv, self.weight.size(0)), self.weight)
         return self
 
-    def __repr__(self):
-        return f"nn.Cosine({self.weight.size(1)} -> {self.weight.size(0)})"
+
+class Cosine(_ToVectors):
+    """The cosines of the angles between a row and each of outputSize vectors, the rows of weight."""
+
+    _shown = "({0.weight.shape[1]} -> {0.weight.shape[0]})"
+
+    def _empty(self, inputs, outputs):
+        return torch.empty(outputs, inputs)
 
     def _compute(self, input):
         rows = _matrix(self, input)
@@ -83,21 +84,13 @@ class Cosine(Layer):
         return rows @ self.weight.t() / (self.weight.norm(2, 1) + tiny) / lengths
 
 
-class Euclidean(Layer):
+class Euclidean(_ToVectors):
     """The distances from a row to each of outputSize vectors, the columns of weight."""
 
-    def __init__(self, inputSize, outputSize):
-        super().__init__()
-        self.weight = torch.empty(inputSize, outputSize)
-        self.gradWeight = torch.zeros(inputSize, outputSize)
-        self.reset()
+    _shown = "({0.weight.shape[0]} -> {0.weight.shape[1]})"
 
-    def reset(self, stdv=None):
-        uniform(deviation(stdv, self.weight.size(0)), self.weight)
-        return self
-
-    def __repr__(self):
-        return f"nn.Euclidean({self.weight.size(0)} -> {self.weight.size(1)})"
+    def _empty(self, inputs, outputs):
+        return torch.empty(inputs, outputs)
 
     def _compute(self, input):
         return (_matrix(self, input).unsqueeze(2) - self.weight).norm(2, 1)
@@ -107,6 +100,7 @@ class WeightedEuclidean(Layer):
     """The distances from a row to each of outputSize vectors, with a weight (diagCov) for every coordinate."""
 
     _parameter_names = ("weight", "diagCov")
+    _shown = "({0.weight.shape[0]} -> {0.weight.shape[1]})"
 
     def __init__(self, inputSize, outputSize):
         super().__init__()
@@ -120,9 +114,6 @@ class WeightedEuclidean(Layer):
         uniform(deviation(stdv, self.weight.size(1)), self.weight)
         self.diagCov.fill_(1)
         return self
-
-    def __repr__(self):
-        return f"nn.WeightedEuclidean({self.weight.size(0)} -> {self.weight.size(1)})"
 
     def _compute(self, input):
         if input.dim() not in (1, 2):

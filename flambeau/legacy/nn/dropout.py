@@ -6,6 +6,8 @@ from .layer import Layer
 
 
 class _Noisy(Layer):
+    _shown = "({0.p:.4f})"
+
     def __init__(self, p):
         super().__init__()
         if not 0 <= p < 1:
@@ -14,9 +16,6 @@ class _Noisy(Layer):
             )
         self.p = p
         self.noise = torch.Tensor()
-
-    def __repr__(self):
-        return f"nn.{type(self).__name__}({self.p:.4f})"
 
     def setp(self, p):
         """Set the probability."""

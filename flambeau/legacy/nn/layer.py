@@ -168,3 +168,13 @@ class Layer(Module):
 
     def __getstate__(self):
         return {**self.__dict__, "_tape": None}
+
+
+class AlongDimension(Layer):
+    """A layer that works along one dimension of its input."""
+
+    _shown = "({0.dimension})"
+
+    def __init__(self, dimension):
+        super().__init__()
+        self.dimension = dimension

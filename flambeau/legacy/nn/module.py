@@ -27,6 +27,7 @@ class Module:
 
     train = True
     _parameter_names = ("weight", "bias")
+    _shown = ""  # what repr() tells beside the name: a format of the module
 
     def __init__(self):
         self.gradInput = torch.Tensor()
@@ -34,7 +35,7 @@ class Module:
         self._type = self.output.type()
 
     def __repr__(self):
-        return f"nn.{type(self).__name__}"
+        return f"nn.{type(self).__name__}{self._shown.format(self)}"
 
     # --- forwards and backwards ------------------------------------------------------------------
 

@@ -7,14 +7,24 @@ from .criterion import Loss
 from .losses import _reduction
 
 
-class CosineEmbeddingCriterion(Loss):
-    """1 - cos of the rows of [a, b] where y is 1, max(0, cos - margin) where it is -1; the mean of these."""
-
-    def __init__(self, margin=0, sizeAverage=True):
+class _WithMargin(Loss):
+    def __init__(self, margin=1, sizeAverage=True):
         super().__init__()
         self.margin = margin
         self.sizeAverage = sizeAverage
+
+
+class _OfTwo(_WithMargin):
+    def __init__(self, margin=1, sizeAverage=True):
+        super().__init__(margin, sizeAverage)
         self.gradInput = [torch.Tensor(), torch.Tensor()]
+
+
+class CosineEmbeddingCriterion(_OfTwo):
+    """1 - cos of the rows of [a, b] where y is 1, max(0, cos - margin) where it is -1; the mean of these."""
+
+    def __init__(self, margin=0, sizeAverage=True):
+        super().__init__(margin, sizeAverage)
 
     def _loss(self, input, y):
         a, b = input
@@ -24,13 +34,8 @@ class CosineEmbeddingCriterion(Loss):
         return F.cosine_embedding_loss(a, b, y, self.margin, reduction=_reduction(self))
 
 
-class HingeEmbeddingCriterion(Loss):
+class HingeEmbeddingCriterion(_WithMargin):
     """The input where y is 1, max(0, margin - input) where it is -1; the mean of these."""
-
-    def __init__(self, margin=1, sizeAverage=True):
-        super().__init__()
-        self.margin = margin
-        self.sizeAverage = sizeAverage
 
     def _loss(self, input, y):
         y = torch.as_tensor(y)
@@ -50,14 +55,8 @@ class L1HingeEmbeddingCriterion(Loss):
         return distance if int(y) == 1 else (self.margin - distance).clamp(min=0)
 
 
-class MarginRankingCriterion(Loss):
+class MarginRankingCriterion(_OfTwo):
     """The mean of max(0, margin - y * (a - b)) for the table [a, b]: a should be above b where y is 1."""
-
-    def __init__(self, margin=1, sizeAverage=True):
-        super().__init__()
-        self.margin = margin
-        self.sizeAverage = sizeAverage
-        self.gradInput = [torch.Tensor(), torch.Tensor()]
 
     def _loss(self, input, y):
         terms = (self.margin - y * (input[0] - input[1])).clamp(min=0)

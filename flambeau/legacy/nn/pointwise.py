@@ -13,25 +13,22 @@ class Abs(Layer):
         return input.abs()
 
 
-class AddConstant(Layer):
-    """x + constant_scalar."""
-
+class _WithConstant(Layer):
     def __init__(self, constant_scalar, inplace=False):
         super().__init__()
         self.constant_scalar = constant_scalar
         self.inplace = inplace
+
+
+class AddConstant(_WithConstant):
+    """x + constant_scalar."""
 
     def _compute(self, input):
         return input + self.constant_scalar
 
 
-class MulConstant(Layer):
+class MulConstant(_WithConstant):
     """x * constant_scalar."""
-
-    def __init__(self, constant_scalar, inplace=False):
-        super().__init__()
-        self.constant_scalar = constant_scalar
-        self.inplace = inplace
 
     def _compute(self, input):
         return input * self.constant_scalar
@@ -40,13 +37,12 @@ class MulConstant(Layer):
 class ELU(Layer):
     """x, but alpha * (exp(x) - 1) where x is below 0."""
 
+    _shown = "({0.alpha:.4f})"
+
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
         self.alpha = alpha
         self.inplace = inplace
-
-    def __repr__(self):
-        return f"nn.ELU({self.alpha:.4f})"
 
     def _compute(self, input):
         return F.elu(input, self.alpha)
@@ -59,12 +55,14 @@ class Exp(Layer):
         return input.exp()
 
 
-class HardShrink(Layer):
-    """x, but 0 between -lambd and lambd."""
-
+class _Shrink(Layer):
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
+
+
+class HardShrink(_Shrink):
+    """x, but 0 between -lambd and lambd."""
 
     def _compute(self, input):
         return F.hardshrink(input, self.lambd)
@@ -107,13 +105,12 @@ class ReLU6(Layer):
 class LeakyReLU(Layer):
     """x, but negval * x where x is below 0."""
 
+    _shown = "({0.negval:.4f})"
+
     def __init__(self, negval=1 / 100, inplace=False):
         super().__init__()
         self.negval = negval
         self.inplace = inplace
-
-    def __repr__(self):
-        return f"nn.LeakyReLU({self.negval:.4f})"
 
     def _compute(self, input):
         return F.leaky_relu(input, self.negval)
@@ -136,12 +133,11 @@ class LogSigmoid(Layer):
 class Power(Layer):
     """x to the power of p."""
 
+    _shown = "({0.pow})"
+
     def __init__(self, p):
         super().__init__()
         self.pow = p
-
-    def __repr__(self):
-        return f"nn.Power({self.pow})"
 
     def _compute(self, input):
         return input.pow(self.pow)
@@ -150,14 +146,13 @@ class Power(Layer):
 class PReLU(Layer):
     """x, but weight * x where x is below 0; one weight, or one for each of nOutputPlane planes (dim 1)."""
 
+    _shown = "({0.nOutputPlane})"
+
     def __init__(self, nOutputPlane=0):
         super().__init__()
         self.nOutputPlane = nOutputPlane
         self.weight = torch.full((nOutputPlane or 1,), 0.25)
         self.gradWeight = torch.zeros(nOutputPlane or 1)
-
-    def __repr__(self):
-        return f"nn.PReLU({self.nOutputPlane})"
 
     def _compute(self, input):
         return F.prelu(input, self.weight)
@@ -201,6 +196,8 @@ class RReLU(Layer):
     `noise` holds the factor of each element.
     """
 
+    _shown = "({0.lower:.4f}, {0.upper:.4f})"
+
     def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
         super().__init__()
         if not 0 <= lower <= upper:
@@ -208,9 +205,6 @@ class RReLU(Layer):
         self.lower, self.upper = lower, upper
         self.inplace = inplace
         self.noise = torch.Tensor()
-
-    def __repr__(self):
-        return f"nn.RReLU({self.lower:.4f}, {self.upper:.4f})"
 
     def updateOutput(self, input):
         slopes = (self.lower + self.upper) / 2
@@ -246,12 +240,8 @@ class SoftPlus(Layer):
         return F.softplus(input, self.beta, self.threshold)
 
 
-class SoftShrink(Layer):
+class SoftShrink(_Shrink):
     """x moved towards 0 by lambd, and 0 from -lambd to lambd."""
-
-    def __init__(self, lambd=0.5):
-        super().__init__()
-        self.lambd = lambd
 
     def _compute(self, input):
         return F.softshrink(input, self.lambd)

@@ -2,7 +2,7 @@
 
 import flambeau.nn.functional as F
 
-from .layer import Layer
+from .layer import AlongDimension, Layer
 
 
 def _channel(input):
@@ -39,42 +39,34 @@ class SpatialSoftMax(SoftMax):
     """SoftMax over the planes of an image, pixel by pixel: (N, C, H, W) or (C, H, W)."""
 
 
-class _Extremum(Layer):
+class _Reduction(AlongDimension):
     def __init__(self, dimension=0):
-        super().__init__()
-        self.dimension = dimension
-
-    def __repr__(self):
-        return f"nn.{type(self).__name__}({self.dimension})"
+        super().__init__(dimension)
 
 
-class Max(_Extremum):
+class Max(_Reduction):
     """The largest values along a dimension, which goes away; the gradient goes to their first places."""
 
     def _compute(self, input):
         return input.max(self.dimension).values
 
 
-class Min(_Extremum):
+class Min(_Reduction):
     """The smallest values along a dimension, which goes away; the gradient goes to their first places."""
 
     def _compute(self, input):
         return input.min(self.dimension).values
 
 
-class Sum(Layer):
+class Sum(_Reduction):
     """The sum along a dimension, which goes away; divided by its size if sizeAverage.
 
     A vector gives one value, of shape (1,).
     """
 
     def __init__(self, dimension=0, sizeAverage=False):
-        super().__init__()
-        self.dimension = dimension
+        super().__init__(dimension)
         self.sizeAverage = sizeAverage
-
-    def __repr__(self):
-        return f"nn.{type(self).__name__}({self.dimension})"
 
     def _compute(self, input):
         keep = input.dim() == 1

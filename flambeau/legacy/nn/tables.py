@@ -4,7 +4,7 @@ import itertools
 
 import flambeau as torch
 
-from .layer import Layer
+from .layer import AlongDimension, Layer
 from .module import Module
 from .utils import leaves, mapped
 
@@ -99,30 +99,19 @@ class MV(Layer):
         return ((matrix.mT if self.trans else matrix) @ vector.unsqueeze(-1)).squeeze(-1)
 
 
-class JoinTable(Layer):
+class JoinTable(AlongDimension):
     """The tensors of a table, joined along a dimension."""
 
     def __init__(self, dimension):
-        super().__init__()
-        self.dimension = dimension
+        super().__init__(dimension)
         self.gradInput = []
-
-    def __repr__(self):
-        return f"nn.JoinTable({self.dimension})"
 
     def _compute(self, input):
         return torch.cat(list(input), self.dimension)
 
 
-class SplitTable(Layer):
+class SplitTable(AlongDimension):
     """The slices of a tensor along a dimension, a table."""
-
-    def __init__(self, dimension):
-        super().__init__()
-        self.dimension = dimension
-
-    def __repr__(self):
-        return f"nn.SplitTable({self.dimension})"
 
     def _compute(self, input):
         return list(input.unbind(self.dimension))
@@ -181,13 +170,12 @@ def _zeros(table):
 class SelectTable(Module):
     """One entry of a table, by its number; the others get gradients of 0."""
 
+    _shown = "({0.index})"
+
     def __init__(self, index):
         super().__init__()
         self.index = index
         self.gradInput = []
-
-    def __repr__(self):
-        return f"nn.SelectTable({self.index})"
 
     def updateOutput(self, input):
         if not -len(input) <= self.index < len(input):

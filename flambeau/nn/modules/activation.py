@@ -403,7 +403,20 @@ class Softplus(Module):
     extra_repr = shows("beta threshold")
 
 
-class Hardshrink(Module):
+class _Shrink(Module):
+    """Hardshrink and Softshrink: values up to lambd become 0."""
+
+    __constants__ = ["lambd"]
+
+    def __init__(self, lambd=0.5):
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self):
+        return str(self.lambd)
+
+
+class Hardshrink(_Shrink):
     """x where |x| > lambd, else 0.
 
     Args:
@@ -414,20 +427,11 @@ class Hardshrink(Module):
         tensor([-2.,  0.,  2.])
     """
 
-    __constants__ = ["lambd"]
-
-    def __init__(self, lambd=0.5):
-        super().__init__()
-        self.lambd = lambd
-
     def forward(self, input):
         return F.hardshrink(input, self.lambd)
 
-    def extra_repr(self):
-        return f"{self.lambd}"
 
-
-class Softshrink(Module):
+class Softshrink(_Shrink):
     """x moved towards 0 by lambd.
 
     Args:
@@ -438,17 +442,8 @@ class Softshrink(Module):
         tensor([-1.5000,  0.0000,  1.5000])
     """
 
-    __constants__ = ["lambd"]
-
-    def __init__(self, lambd=0.5):
-        super().__init__()
-        self.lambd = lambd
-
     def forward(self, input):
         return F.softshrink(input, self.lambd)
-
-    def extra_repr(self):
-        return str(self.lambd)
 
 
 class Threshold(Module):

@@ -57,6 +57,11 @@ class ArrayDataset(VisionDataset):
         return len(self.data)
 
 
+def _meta(filename, key, md5):
+    """Where the names of the classes stand."""
+    return {"filename": filename, "key": key, "md5": md5}
+
+
 class CIFAR10(ArrayDataset):
     """60,000 pictures of 32 x 32 pixels in 10 classes. data: (N, 32, 32, 3), targets: a list.
 
@@ -81,11 +86,7 @@ class CIFAR10(ArrayDataset):
         ("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
     )
     test_list = (("test_batch", "40351d587109b95175f43aff81a1287e"),)
-    meta = {
-        "filename": "batches.meta",
-        "key": "label_names",
-        "md5": "5ff9c542aee3614f3951f8cda6e48888",
-    }
+    meta = _meta("batches.meta", "label_names", "5ff9c542aee3614f3951f8cda6e48888")
     _labels_key = "labels"
 
     def __init__(self, root, train=True, transform=None, target_transform=None, download=False):
@@ -160,11 +161,7 @@ class CIFAR100(CIFAR10):
     tgz_md5 = "eb9058c3a382ffc7106e4002c42a8d85"
     train_list = (("train", "16019d7e3df5f24257cddd939b257f8d"),)
     test_list = (("test", "f0ef6b0ae62326f3e7ffdfab6717acfc"),)
-    meta = {
-        "filename": "meta",
-        "key": "fine_label_names",
-        "md5": "7973b15100ade9c7d40fb424638fde48",
-    }
+    meta = _meta("meta", "fine_label_names", "7973b15100ade9c7d40fb424638fde48")
     _labels_key = "fine_labels"
 
 

@@ -1,4 +1,4 @@
-"""What GoogLeNet and Inception v3 share: their convolution, first weights, and the rescaled input."""
+"""What GoogLeNet and Inception v3 share: their convolution, last layers, first weights, and the rescaled input."""
 
 from ... import cat, nn
 from ...nn import functional as F
@@ -14,6 +14,13 @@ class BasicConv2d(nn.Module):
 
     def forward(self, x):
         return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+def score(model, width, num_classes, dropout):
+    """Give the model its last layers: the mean of all places, dropout, and scores of the classes."""
+    model.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+    model.dropout = nn.Dropout(dropout)
+    model.fc = nn.Linear(width, num_classes)
 
 
 def initialise(model, std):

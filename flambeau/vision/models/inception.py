@@ -9,7 +9,7 @@ from ... import cat, flatten, nn
 from ...nn import functional as F
 from ._api import lazy_weights
 from ._builder import builder
-from ._inception_parts import BasicConv2d, initialise, prepare, rescaled
+from ._inception_parts import BasicConv2d, initialise, prepare, rescaled, score
 
 __all__ = ["Inception3", "InceptionOutputs", "inception_v3"]
 
@@ -20,7 +20,12 @@ _ROW = {"kernel_size": (1, 7), "padding": (0, 3)}
 _COLUMN = {"kernel_size": (7, 1), "padding": (3, 0)}
 
 
-class InceptionA(nn.Module):
+class _Branches(nn.Module):
+    def forward(self, x):
+        return cat(self._branches(x), 1)
+
+
+class InceptionA(_Branches):
     """Branches 1x1, 5x5, twice 3x3, and pooling."""
 
     def __init__(self, in_channels, pool_features, conv_block=None):
@@ -42,11 +47,8 @@ class InceptionA(nn.Module):
             self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
         ]
 
-    def forward(self, x):
-        return cat(self._branches(x), 1)
 
-
-class InceptionB(nn.Module):
+class InceptionB(_Branches):
     """Half the height and width: 3x3, twice 3x3, and pooling, each with stride 2."""
 
     def __init__(self, in_channels, conv_block=None):
@@ -64,11 +66,8 @@ class InceptionB(nn.Module):
             F.max_pool2d(x, 3, stride=2),
         ]
 
-    def forward(self, x):
-        return cat(self._branches(x), 1)
 
-
-class InceptionC(nn.Module):
+class InceptionC(_Branches):
     """7x7 kernels as a row and a column, once and twice."""
 
     def __init__(self, in_channels, channels_7x7, conv_block=None):
@@ -94,11 +93,8 @@ class InceptionC(nn.Module):
             self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
         ]
 
-    def forward(self, x):
-        return cat(self._branches(x), 1)
 
-
-class InceptionD(nn.Module):
+class InceptionD(_Branches):
     """Half the height and width: 3x3, 7x7 and 3x3, and pooling, each with stride 2."""
 
     def __init__(self, in_channels, conv_block=None):
@@ -119,11 +115,8 @@ class InceptionD(nn.Module):
             F.max_pool2d(x, 3, stride=2),
         ]
 
-    def forward(self, x):
-        return cat(self._branches(x), 1)
 
-
-class InceptionE(nn.Module):
+class InceptionE(_Branches):
     """3x3 kernels as a row and a column side by side."""
 
     def __init__(self, in_channels, conv_block=None):
@@ -150,9 +143,6 @@ class InceptionE(nn.Module):
             cat([self.branch3x3dbl_3a(twice), self.branch3x3dbl_3b(twice)], 1),
             self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1)),
         ]
-
-    def forward(self, x):
-        return cat(self._branches(x), 1)
 
 
 class InceptionAux(nn.Module):
@@ -213,9 +203,7 @@ class Inception3(nn.Module):
         self.Mixed_7a = d(768)
         self.Mixed_7b = e(1280)
         self.Mixed_7c = e(2048)
-        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(2048, num_classes)
+        score(self, 2048, num_classes, dropout)
         if init_weights:
             initialise(self, 0.1)
 

@@ -37,27 +37,29 @@ def merge_patches(x):
 wrap("merge_patches")
 
 
-class PatchMerging(nn.Module):
-    """Half the height and width, twice the channels: norm, then a linear layer."""
+class _Merging(nn.Module):
+    _normed = None  # how many times dim the channels are that get the norm
 
     def __init__(self, dim, norm_layer=nn.LayerNorm):
         super().__init__()
         self.dim = dim
         self.reduction = nn.Linear(4 * dim, 2 * dim, bias=False)
-        self.norm = norm_layer(4 * dim)
+        self.norm = norm_layer(self._normed * dim)
+
+
+class PatchMerging(_Merging):
+    """Half the height and width, twice the channels: norm, then a linear layer."""
+
+    _normed = 4
 
     def forward(self, x):
         return self.reduction(self.norm(merge_patches(x)))
 
 
-class PatchMergingV2(nn.Module):
+class PatchMergingV2(_Merging):
     """Half the height and width, twice the channels: a linear layer, then norm."""
 
-    def __init__(self, dim, norm_layer=nn.LayerNorm):
-        super().__init__()
-        self.dim = dim
-        self.reduction = nn.Linear(4 * dim, 2 * dim, bias=False)
-        self.norm = norm_layer(2 * dim)
+    _normed = 2
 
     def forward(self, x):
         return self.norm(self.reduction(merge_patches(x)))

@@ -81,19 +81,21 @@ class Pad(Module):
     __repr__ = shown("padding fill padding_mode")
 
 
-class CenterCrop(Module):
-    """The middle of an image; a border of 0 where it is smaller than `size`."""
-
-    takes_batches = True
-
+class _OfSize(Module):
     def __init__(self, size):
         super().__init__()
         self.size = pair(size)
 
+    __repr__ = shown("size")
+
+
+class CenterCrop(_OfSize):
+    """The middle of an image; a border of 0 where it is smaller than `size`."""
+
+    takes_batches = True
+
     def forward(self, img):
         return F.center_crop(img, self.size)
-
-    __repr__ = shown("size")
 
 
 class RandomCrop(Module):
@@ -221,17 +223,11 @@ def random_part(height, width, scale, ratio):
     return (height - h) // 2, (width - w) // 2, h, w
 
 
-class FiveCrop(Module):
+class FiveCrop(_OfSize):
     """The corners and the middle: a tuple of five images."""
-
-    def __init__(self, size):
-        super().__init__()
-        self.size = pair(size)
 
     def forward(self, img):
         return F.five_crop(img, self.size)
-
-    __repr__ = shown("size")
 
 
 class TenCrop(Module):

@@ -104,15 +104,17 @@ def _from_data(cls, data, dtype, device, requires_grad):
     return cls._made(data, dtype, device, requires_grad)
 
 
+def _check_dims(kind, made, least, wanted):
+    if made.ndim < least:
+        raise ValueError(f"tv_tensors.{kind}: data is {tuple(made.shape)}; it must be {wanted}.")
+
+
 class Image(TVTensor):
     """An image (..., C, H, W), of a tensor, an image of Pillow, or what makes a tensor; (H, W) gets a channel."""
 
     def __new__(cls, data, *, dtype=None, device=None, requires_grad=None):
         made = _from_data(cls, data, dtype, device, requires_grad)
-        if made.ndim < 2:
-            raise ValueError(
-                f"tv_tensors.Image: data is {tuple(made.shape)}; it must be (..., C, H, W) or (H, W)."
-            )
+        _check_dims("Image", made, 2, "(..., C, H, W) or (H, W)")
         return wrap(made.as_subclass(Tensor).unsqueeze(0), like=made) if made.ndim == 2 else made
 
 
@@ -121,10 +123,7 @@ class Video(TVTensor):
 
     def __new__(cls, data, *, dtype=None, device=None, requires_grad=None):
         made = cls._made(data, dtype, device, requires_grad)
-        if made.ndim < 4:
-            raise ValueError(
-                f"tv_tensors.Video: data is {tuple(made.shape)}; it must be (..., T, C, H, W)."
-            )
+        _check_dims("Video", made, 4, "(..., T, C, H, W)")
         return made
 
 
@@ -133,10 +132,7 @@ class Mask(TVTensor):
 
     def __new__(cls, data, *, dtype=None, device=None, requires_grad=None):
         made = _from_data(cls, data, dtype, device, requires_grad)
-        if made.ndim < 2:
-            raise ValueError(
-                f"tv_tensors.Mask: data is {tuple(made.shape)}; it must be (..., H, W)."
-            )
+        _check_dims("Mask", made, 2, "(..., H, W)")
         return made
 
 

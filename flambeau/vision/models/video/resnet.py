@@ -64,6 +64,11 @@ def _midplanes(inplanes, planes):
     return inplanes * planes * 27 // (inplanes * 9 + 3 * planes)
 
 
+def _normed(convolution, planes):
+    """The layers of a convolution to `planes` channels, its norm, and relu."""
+    return convolution, nn.BatchNorm3d(planes), nn.ReLU(inplace=True)
+
+
 class BasicBlock(nn.Module):
     """Two convolutions beside the identity."""
 
@@ -72,11 +77,7 @@ class BasicBlock(nn.Module):
     def __init__(self, inplanes, planes, conv_builder, stride=1, downsample=None):
         super().__init__()
         mid = _midplanes(inplanes, planes)
-        self.conv1 = nn.Sequential(
-            conv_builder(inplanes, planes, mid, stride),
-            nn.BatchNorm3d(planes),
-            nn.ReLU(inplace=True),
-        )
+        self.conv1 = nn.Sequential(*_normed(conv_builder(inplanes, planes, mid, stride), planes))
         self.conv2 = nn.Sequential(conv_builder(planes, planes, mid), nn.BatchNorm3d(planes))
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
@@ -95,16 +96,9 @@ class Bottleneck(nn.Module):
     def __init__(self, inplanes, planes, conv_builder, stride=1, downsample=None):
         super().__init__()
         out = planes * self.expansion
-        self.conv1 = nn.Sequential(
-            nn.Conv3d(inplanes, planes, 1, bias=False),
-            nn.BatchNorm3d(planes),
-            nn.ReLU(inplace=True),
-        )
-        self.conv2 = nn.Sequential(
-            conv_builder(planes, planes, _midplanes(inplanes, planes), stride),
-            nn.BatchNorm3d(planes),
-            nn.ReLU(inplace=True),
-        )
+        self.conv1 = nn.Sequential(*_normed(nn.Conv3d(inplanes, planes, 1, bias=False), planes))
+        mid = _midplanes(inplanes, planes)
+        self.conv2 = nn.Sequential(*_normed(conv_builder(planes, planes, mid, stride), planes))
         self.conv3 = nn.Sequential(nn.Conv3d(planes, out, 1, bias=False), nn.BatchNorm3d(out))
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
@@ -119,11 +113,8 @@ class BasicStem(nn.Sequential):
     """3x7x7 with stride 2 in space."""
 
     def __init__(self):
-        super().__init__(
-            nn.Conv3d(3, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False),
-            nn.BatchNorm3d(64),
-            nn.ReLU(inplace=True),
-        )
+        conv = nn.Conv3d(3, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False)
+        super().__init__(*_normed(conv, 64))
 
 
 class R2Plus1dStem(nn.Sequential):
@@ -131,12 +122,8 @@ class R2Plus1dStem(nn.Sequential):
 
     def __init__(self):
         super().__init__(
-            nn.Conv3d(3, 45, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False),
-            nn.BatchNorm3d(45),
-            nn.ReLU(inplace=True),
-            nn.Conv3d(45, 64, (3, 1, 1), (1, 1, 1), (1, 0, 0), bias=False),
-            nn.BatchNorm3d(64),
-            nn.ReLU(inplace=True),
+            *_normed(nn.Conv3d(3, 45, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False), 45),
+            *_normed(nn.Conv3d(45, 64, (3, 1, 1), (1, 1, 1), (1, 0, 0), bias=False), 64),
         )
 
 
