@@ -11,7 +11,7 @@ from pathlib import Path
 
 import program
 from lenet import LeNet
-from training import draw, predict, train
+from training import draw, held_out, predict, train
 
 import flambeau as torch
 from flambeau.utils.data import DataLoader
@@ -43,8 +43,7 @@ def main():
     model = LeNet()
     losses = train(model, loader, args.epochs, max_lr=2e-3)
 
-    predictions = predict(model, DataLoader(test, batch_size=256))
-    accuracy = (predictions == test.targets).float().mean().item()
+    predictions, accuracy = held_out(model, test, batch_size=256)
     print(f"Accuracy on the held-out digits: {100 * accuracy:.2f} %.")
 
     checkpoint = args.out / "digits.pt"

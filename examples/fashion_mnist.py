@@ -11,7 +11,7 @@ from pathlib import Path
 
 import program
 from lenet import LeNet
-from training import draw, predict, train
+from training import draw, held_out, train
 
 import flambeau as torch
 from flambeau.utils.data import DataLoader, Dataset, Subset
@@ -43,8 +43,7 @@ def main():
     model = LeNet()
     losses = train(model, loader, args.epochs, max_lr=3e-3)
 
-    predictions = predict(model, DataLoader(test, batch_size=500))
-    accuracy = (predictions == test.targets).float().mean().item()
+    predictions, accuracy = held_out(model, test, batch_size=500)
     print(f"Accuracy on the {len(test)} test images: {100 * accuracy:.2f} %.")
     torch.save({"model": model.state_dict()}, args.out / "fashion_mnist.pt")
     first = slice(0, 18)

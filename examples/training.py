@@ -50,6 +50,12 @@ def predict(model, loader):
         return torch.cat([model(images).argmax(1) for images, _ in loader])
 
 
+def held_out(model, dataset, batch_size):
+    """(predictions, how many of them are right, from 0 to 1) of a dataset that has `targets`."""
+    predictions = predict(model, DataLoader(dataset, batch_size=batch_size))
+    return predictions, (predictions == dataset.targets).float().mean().item()
+
+
 def right_share(model, dataset, batch_size=500):
     """How many samples of a TensorDataset (images, classes) are predicted right, from 0 to 1."""
     told = predict(model, DataLoader(dataset, batch_size=batch_size))

@@ -81,14 +81,19 @@ class Sintel(FlowDataset):
         self._found(part)
 
 
-class KittiFlow(FlowDataset):
-    """Streets, from a car; split "train" or "test". Source: Menze, Geiger, "Object scene flow", CVPR 2015."""
-
+class _Streets(FlowDataset):
     _has_builtin_flow_mask = True
 
     def __init__(self, root, split="train", transforms=None, loader=default_loader):
         super().__init__(root, transforms, loader)
-        one_of("KittiFlow", "split", split, ("train", "test"))
+        one_of(type(self).__name__, "split", split, ("train", "test"))
+        self._list(split)
+
+
+class KittiFlow(_Streets):
+    """Streets, from a car; split "train" or "test". Source: Menze, Geiger, "Object scene flow", CVPR 2015."""
+
+    def _list(self, split):
         folder = Path(self.root, "KittiFlow", f"{split}ing")
         first, second = (in_order(folder / "image_2", f"*_{n}.png") for n in (10, 11))
         self._image_list = [list(pair) for pair in zip(first, second)]
@@ -147,14 +152,10 @@ class FlyingThings3D(FlowDataset):
         self._found(folder)
 
 
-class HD1K(FlowDataset):
+class HD1K(_Streets):
     """Streets; split "train" or "test". Source: Kondermann et al., "The HCI benchmark suite", CVPR workshops 2016."""
 
-    _has_builtin_flow_mask = True
-
-    def __init__(self, root, split="train", transforms=None, loader=default_loader):
-        super().__init__(root, transforms, loader)
-        one_of("HD1K", "split", split, ("train", "test"))
+    def _list(self, split):
         folder = Path(self.root, "hd1k")
         if split == "test":
             first, second = (

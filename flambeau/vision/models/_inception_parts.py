@@ -16,11 +16,13 @@ class BasicConv2d(nn.Module):
         return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
-def score(model, width, num_classes, dropout):
-    """Give the model its last layers: the mean of all places, dropout, and scores of the classes."""
+def finish(model, width, num_classes, dropout, std):
+    """Give the model its last layers: the mean of all places, dropout, and scores; then first weights, if std is given."""
     model.avgpool = nn.AdaptiveAvgPool2d((1, 1))
     model.dropout = nn.Dropout(dropout)
     model.fc = nn.Linear(width, num_classes)
+    if std is not None:
+        initialise(model, std)
 
 
 def initialise(model, std):

@@ -10,7 +10,7 @@ from ... import cat, flatten, nn
 from ...nn import functional as F
 from ._api import lazy_weights
 from ._builder import builder
-from ._inception_parts import BasicConv2d, initialise, prepare, rescaled, score
+from ._inception_parts import BasicConv2d, finish, prepare, rescaled
 
 __all__ = ["GoogLeNet", "GoogLeNetOutputs", "googlenet"]
 
@@ -102,9 +102,7 @@ class GoogLeNet(nn.Module):
                 setattr(self, pool, nn.MaxPool2d(kernel, stride=2, ceil_mode=True))
         self.aux1 = aux(512, num_classes, dropout=dropout_aux) if aux_logits else None
         self.aux2 = aux(528, num_classes, dropout=dropout_aux) if aux_logits else None
-        score(self, 1024, num_classes, dropout)
-        if init_weights:
-            initialise(self, 0.01)
+        finish(self, 1024, num_classes, dropout, 0.01 if init_weights else None)
 
     def forward(self, x):
         if self.transform_input:

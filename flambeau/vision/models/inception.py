@@ -9,7 +9,7 @@ from ... import cat, flatten, nn
 from ...nn import functional as F
 from ._api import lazy_weights
 from ._builder import builder
-from ._inception_parts import BasicConv2d, initialise, prepare, rescaled, score
+from ._inception_parts import BasicConv2d, finish, prepare, rescaled
 
 __all__ = ["Inception3", "InceptionOutputs", "inception_v3"]
 
@@ -203,9 +203,7 @@ class Inception3(nn.Module):
         self.Mixed_7a = d(768)
         self.Mixed_7b = e(1280)
         self.Mixed_7c = e(2048)
-        score(self, 2048, num_classes, dropout)
-        if init_weights:
-            initialise(self, 0.1)
+        finish(self, 2048, num_classes, dropout, 0.1 if init_weights else None)
 
     def forward(self, x):
         if self.transform_input:

@@ -230,12 +230,11 @@ class FiveCrop(_OfSize):
         return F.five_crop(img, self.size)
 
 
-class TenCrop(Module):
+class TenCrop(_OfSize):
     """The corners and the middle of the image and the flipped one: a tuple of ten images."""
 
     def __init__(self, size, vertical_flip=False):
-        super().__init__()
-        self.size = pair(size)
+        super().__init__(size)
         self.vertical_flip = vertical_flip
 
     def forward(self, img):

@@ -21,7 +21,7 @@ from ..geometry import (
 )
 from ..modes import InterpolationMode, check_mode, pair
 from . import functional as F
-from ._transform import RandomApplied, Transform
+from ._transform import OfKernel, RandomApplied, Transform
 from ._utils import (
     fill_for,
     fills,
@@ -35,7 +35,7 @@ from ._utils import (
 _BILINEAR, _NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
 
 
-class _Filled(Transform):
+class _Filled(OfKernel):
     """A transform whose new pixels have a fill, one for all or by type."""
 
     def _set_fill(self, fill):
@@ -44,6 +44,9 @@ class _Filled(Transform):
 
     def _fill_for(self, inpt):
         return fill_for(self._fill, inpt)
+
+    def _setting(self, name, inpt):
+        return self._fill_for(inpt) if name == "fill" else super()._setting(name, inpt)
 
 
 class RandomHorizontalFlip(RandomApplied):
@@ -101,7 +104,7 @@ class CenterCrop(Transform):
         return self._call_kernel(F.center_crop, inpt, output_size=self.size)
 
 
-class RandomResizedCrop(Transform):
+class RandomResizedCrop(OfKernel):
     """A random part, of a share of the area in `scale` and a ratio of width to height in `ratio`, resized."""
 
     def __init__(
@@ -115,19 +118,15 @@ class RandomResizedCrop(Transform):
         part = random_part(*query_size(flat_inputs), self.scale, self.ratio)
         return dict(zip(("top", "left", "height", "width"), part))
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.resized_crop,
-            inpt,
-            **params,
-            size=self.size,
-            interpolation=self.interpolation,
-            antialias=self.antialias,
-        )
+    kernel, settings = staticmethod(F.resized_crop), ("size", "interpolation", "antialias")
 
 
 class _Crops(Transform):
     """Several parts of an image."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size = pair(size)
 
     def check_inputs(self, flat_inputs):
         for inpt in flat_inputs:
@@ -140,10 +139,6 @@ class _Crops(Transform):
 class FiveCrop(_Crops):
     """The corners and the middle: a tuple of five for each image."""
 
-    def __init__(self, size):
-        super().__init__()
-        self.size = pair(size)
-
     def transform(self, inpt, params):
         return F.five_crop(inpt, self.size)
 
@@ -152,8 +147,7 @@ class TenCrop(_Crops):
     """The corners and the middle of the image and the flipped one: a tuple of ten for each image."""
 
     def __init__(self, size, vertical_flip=False):
-        super().__init__()
-        self.size = pair(size)
+        super().__init__(size)
         self.vertical_flip = vertical_flip
 
     def transform(self, inpt, params):
@@ -169,14 +163,7 @@ class Pad(_Filled):
         self._set_fill(fill)
         self.padding_mode = check_padding_mode("Pad", padding_mode)
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.pad,
-            inpt,
-            padding=self.padding,
-            fill=self._fill_for(inpt),
-            padding_mode=self.padding_mode,
-        )
+    kernel, settings = staticmethod(F.pad), ("padding", "fill", "padding_mode")
 
 
 class RandomZoomOut(RandomApplied, _Filled):
@@ -202,8 +189,7 @@ class RandomZoomOut(RandomApplied, _Filled):
         left, top = int(float(rand(())) * (wide - width)), int(float(rand(())) * (high - height))
         return {"padding": [left, top, wide - left - width, high - top - height]}
 
-    def transform(self, inpt, params):
-        return self._call_kernel(F.pad, inpt, **params, fill=self._fill_for(inpt))
+    kernel, settings = staticmethod(F.pad), ("fill",)
 
 
 class RandomRotation(_Filled):
@@ -220,16 +206,7 @@ class RandomRotation(_Filled):
     def make_params(self, flat_inputs):
         return {"angle": uniform(*self.degrees)}
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.rotate,
-            inpt,
-            **params,
-            interpolation=self.interpolation,
-            expand=self.expand,
-            center=self.center,
-            fill=self._fill_for(inpt),
-        )
+    kernel, settings = staticmethod(F.rotate), ("interpolation", "expand", "center", "fill")
 
 
 class RandomAffine(_Filled):
@@ -252,15 +229,7 @@ class RandomAffine(_Filled):
         )
         return dict(zip(("angle", "translate", "scale", "shear"), chosen))
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.affine,
-            inpt,
-            **params,
-            interpolation=self.interpolation,
-            fill=self._fill_for(inpt),
-            center=self.center,
-        )
+    kernel, settings = staticmethod(F.affine), ("interpolation", "fill", "center")
 
 
 class RandomCrop(_Filled):
@@ -368,10 +337,7 @@ class ElasticTransform(_Filled):
             "displacement": random_displacement(query_size(flat_inputs), self.alpha, self.sigma)
         }
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.elastic, inpt, **params, fill=self._fill_for(inpt), interpolation=self.interpolation
-        )
+    kernel, settings = staticmethod(F.elastic), ("fill", "interpolation")
 
 
 class RandomIoUCrop(Transform):

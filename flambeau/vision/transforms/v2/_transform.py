@@ -108,10 +108,23 @@ def _shown(value):
     )
 
 
-class RandomApplied(Transform):
-    """A transform that happens to a sample with probability p: kernel(input, name=self.name for the settings)."""
+class OfKernel(Transform):
+    """A transform that is kernel(input, **params, name=self.name for the settings)."""
 
     kernel, settings = None, ()
+
+    def transform(self, inpt, params):
+        if self.kernel is None:
+            return super().transform(inpt, params)
+        settings = {name: self._setting(name, inpt) for name in self.settings}
+        return self._call_kernel(self.kernel, inpt, **params, **settings)
+
+    def _setting(self, name, inpt):
+        return getattr(self, name)
+
+
+class RandomApplied(OfKernel):
+    """A transform that happens to a sample with probability p."""
 
     def __init__(self, p=0.5):
         if not 0.0 <= p <= 1.0:
@@ -125,12 +138,6 @@ class RandomApplied(Transform):
         flat, _ = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
         self.check_inputs(flat)
         return inputs if len(inputs) > 1 else inputs[0]
-
-    def transform(self, inpt, params):
-        if self.kernel is None:
-            return super().transform(inpt, params)
-        settings = {name: getattr(self, name) for name in self.settings}
-        return self._call_kernel(self.kernel, inpt, **settings)
 
 
 _RandomApplyTransform = RandomApplied
