@@ -173,8 +173,6 @@ class Layer(Module):
 class AlongDimension(Layer):
     """A layer that works along one dimension of its input."""
 
-    _shown = "({0.dimension})"
-
     def __init__(self, dimension):
         super().__init__()
         self.dimension = dimension

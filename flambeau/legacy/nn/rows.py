@@ -40,6 +40,8 @@ class SpatialSoftMax(SoftMax):
 
 
 class _Reduction(AlongDimension):
+    _shown = "({0.dimension})"
+
     def __init__(self, dimension=0):
         super().__init__(dimension)
 

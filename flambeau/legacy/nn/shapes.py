@@ -2,7 +2,7 @@
 
 import flambeau as torch
 
-from .layer import Layer
+from .layer import AlongDimension, Layer
 from .module import Module
 
 
@@ -202,35 +202,35 @@ class View(_Sized):
         return input.reshape(self.size)
 
 
-class Select(Layer):
+class Select(AlongDimension):
     """The slice of number `index` along a dimension, which goes away."""
 
     def __init__(self, dimension, index):
-        super().__init__()
-        self.dimension = dimension
+        super().__init__(dimension)
         self.index = index
 
     def _compute(self, input):
         return input.select(self.dimension, self.index)
 
 
-class Squeeze(Layer):
+class _AtDim(Layer):
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+
+
+class Squeeze(_AtDim):
     """The input without its dimensions of size 1, or without the one given."""
 
     def __init__(self, dim=None):
-        super().__init__()
-        self.dim = dim
+        super().__init__(dim)
 
     def _compute(self, input):
         return input.squeeze() if self.dim is None else input.squeeze(self.dim)
 
 
-class Unsqueeze(Layer):
+class Unsqueeze(_AtDim):
     """The input with a dimension of size 1 at dim."""
-
-    def __init__(self, dim):
-        super().__init__()
-        self.dim = dim
 
     def _compute(self, input):
         return input.unsqueeze(self.dim)

@@ -102,6 +102,8 @@ class MV(Layer):
 class JoinTable(AlongDimension):
     """The tensors of a table, joined along a dimension."""
 
+    _shown = "({0.dimension})"
+
     def __init__(self, dimension):
         super().__init__(dimension)
         self.gradInput = []
@@ -113,16 +115,17 @@ class JoinTable(AlongDimension):
 class SplitTable(AlongDimension):
     """The slices of a tensor along a dimension, a table."""
 
+    _shown = "({0.dimension})"
+
     def _compute(self, input):
         return list(input.unbind(self.dimension))
 
 
-class Index(Layer):
+class Index(AlongDimension):
     """Slices of a tensor by their numbers along a dimension: the table [tensor, indices]."""
 
     def __init__(self, dimension):
-        super().__init__()
-        self.dimension = dimension
+        super().__init__(dimension)
         self.gradInput = [self.gradInput]
 
     def _compute(self, input):

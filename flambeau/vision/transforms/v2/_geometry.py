@@ -410,7 +410,11 @@ class RandomIoUCrop(Transform):
         return out
 
 
-class ScaleJitter(Transform):
+class _Resized(OfKernel):
+    kernel, settings = staticmethod(F.resize), ("interpolation", "antialias")
+
+
+class ScaleJitter(_Resized):
     """Resized to a random share, in scale_range, of what fits target_size. Source: arXiv:2012.07177, section 3."""
 
     def __init__(
@@ -428,13 +432,8 @@ class ScaleJitter(Transform):
         factor = min(self.target_size[1] / height, self.target_size[0] / width) * scale
         return {"size": (int(height * factor), int(width * factor))}
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.resize, inpt, **params, interpolation=self.interpolation, antialias=self.antialias
-        )
 
-
-class RandomShortestSize(Transform):
+class RandomShortestSize(_Resized):
     """The shorter side of a length at random from min_size, the longer at most max_size."""
 
     def __init__(self, min_size, max_size=None, interpolation=_BILINEAR, antialias=True):
@@ -452,13 +451,8 @@ class RandomShortestSize(Transform):
             factor = min(factor, self.max_size / max(height, width))
         return {"size": (int(height * factor), int(width * factor))}
 
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.resize, inpt, **params, interpolation=self.interpolation, antialias=self.antialias
-        )
 
-
-class RandomResize(Transform):
+class RandomResize(_Resized):
     """The shorter side of a random length from min_size to below max_size."""
 
     def __init__(self, min_size, max_size, interpolation=_BILINEAR, antialias=True):
@@ -470,8 +464,3 @@ class RandomResize(Transform):
 
     def make_params(self, flat_inputs):
         return {"size": [int(randint(self.min_size, self.max_size, ()))]}
-
-    def transform(self, inpt, params):
-        return self._call_kernel(
-            F.resize, inpt, **params, interpolation=self.interpolation, antialias=self.antialias
-        )
