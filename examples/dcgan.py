@@ -8,17 +8,15 @@ images from real ones. Two epochs of 20,000 images take about a minute.
 
 import sys
 import time
-from pathlib import Path
 
 import pictures
 import program
-from training import clothes
+from training import clothes, clothes_arguments
 
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import nn
 from flambeau.utils.data import DataLoader, TensorDataset
-from flambeau.vision.datasets import FashionMNIST
 
 NUMBERS = 64  # an image is drawn from so many
 GOAL = (
@@ -133,11 +131,7 @@ def picture(pyplot, images, losses):
 
 
 def main():
-    parser = program.arguments(__doc__)
-    parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--samples", type=int, default=20000)
-    args = program.started(parser)
+    args = clothes_arguments(__doc__, epochs=2, samples=20000)
     training, test = clothes(args.data)
     loader = DataLoader(
         TensorDataset(training[: args.samples]), batch_size=64, shuffle=True, drop_last=True

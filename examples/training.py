@@ -1,8 +1,10 @@
 """Training and testing a classifier, shared by the examples."""
 
 import time
+from pathlib import Path
 
 import pictures
+import program
 
 import flambeau as torch
 import flambeau.nn.functional as F
@@ -36,6 +38,17 @@ def train(model, loader, epochs, max_lr):
     steps = len(losses.all)
     print(f"Trained {steps} steps in {seconds:.1f} s, {1e3 * seconds / steps:.2f} ms each.")
     return losses.all
+
+
+def clothes_arguments(doc, epochs, samples=None):
+    """The arguments of a program that learns from clothes(): --data, --epochs and --samples."""
+    parser = program.arguments(doc)
+    parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument(
+        "--samples", type=int, default=samples, help="train with the first so many only"
+    )
+    return program.started(parser)
 
 
 def clothes(folder):

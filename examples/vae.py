@@ -8,18 +8,16 @@ from them; at the end numbers that belong to no image are drawn too. Three epoch
 
 import sys
 import time
-from pathlib import Path
 
 import pictures
 import program
-from training import clothes
+from training import clothes, clothes_arguments
 
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import nn
 from flambeau.train import Trainer
 from flambeau.utils.data import DataLoader, TensorDataset
-from flambeau.vision.datasets import FashionMNIST
 
 GOAL = 255.0  # nats an image: what is lost in drawing it again, and what its numbers cost
 
@@ -92,11 +90,7 @@ def draw(pyplot, model, images):
 
 
 def main():
-    parser = program.arguments(__doc__)
-    parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--samples", type=int, help="train with the first so many only")
-    args = program.started(parser)
+    args = clothes_arguments(__doc__, epochs=3)
     training, test = clothes(args.data)
     if args.samples:
         training, test = training[: args.samples], test[: args.samples]
