@@ -118,13 +118,13 @@ class RandomPhotometricDistort(Transform):
 class RandomEqualize(RandomApplied):
     """Levels equally frequent, with probability p."""
 
-    kernel = staticmethod(F.equalize)
+    _kernel = staticmethod(F.equalize)
 
 
 class RandomInvert(RandomApplied):
     """Inverted with probability p."""
 
-    kernel = staticmethod(F.invert)
+    _kernel = staticmethod(F.invert)
 
 
 class RandomPosterize(RandomApplied):
@@ -134,7 +134,7 @@ class RandomPosterize(RandomApplied):
         super().__init__(p)
         self.bits = bits
 
-    kernel, settings = staticmethod(F.posterize), ("bits",)
+    _kernel, _settings = staticmethod(F.posterize), ("bits",)
 
 
 class RandomSolarize(RandomApplied):
@@ -144,13 +144,13 @@ class RandomSolarize(RandomApplied):
         super().__init__(p)
         self.threshold = threshold
 
-    kernel, settings = staticmethod(F.solarize), ("threshold",)
+    _kernel, _settings = staticmethod(F.solarize), ("threshold",)
 
 
 class RandomAutocontrast(RandomApplied):
     """From black to white, with probability p."""
 
-    kernel = staticmethod(F.autocontrast)
+    _kernel = staticmethod(F.autocontrast)
 
 
 class RandomAdjustSharpness(RandomApplied):
@@ -160,7 +160,7 @@ class RandomAdjustSharpness(RandomApplied):
         super().__init__(p)
         self.sharpness_factor = sharpness_factor
 
-    kernel, settings = staticmethod(F.adjust_sharpness), ("sharpness_factor",)
+    _kernel, _settings = staticmethod(F.adjust_sharpness), ("sharpness_factor",)
 
 
 class GaussianBlur(Transform):

@@ -52,13 +52,13 @@ class _Filled(OfKernel):
 class RandomHorizontalFlip(RandomApplied):
     """Left and right change places with probability p."""
 
-    kernel = staticmethod(F.horizontal_flip)
+    _kernel = staticmethod(F.horizontal_flip)
 
 
 class RandomVerticalFlip(RandomApplied):
     """Top and bottom change places with probability p."""
 
-    kernel = staticmethod(F.vertical_flip)
+    _kernel = staticmethod(F.vertical_flip)
 
 
 class Resize(Transform):
@@ -118,7 +118,7 @@ class RandomResizedCrop(OfKernel):
         part = random_part(*query_size(flat_inputs), self.scale, self.ratio)
         return dict(zip(("top", "left", "height", "width"), part))
 
-    kernel, settings = staticmethod(F.resized_crop), ("size", "interpolation", "antialias")
+    _kernel, _settings = staticmethod(F.resized_crop), ("size", "interpolation", "antialias")
 
 
 class _Crops(Transform):
@@ -163,7 +163,7 @@ class Pad(_Filled):
         self._set_fill(fill)
         self.padding_mode = check_padding_mode("Pad", padding_mode)
 
-    kernel, settings = staticmethod(F.pad), ("padding", "fill", "padding_mode")
+    _kernel, _settings = staticmethod(F.pad), ("padding", "fill", "padding_mode")
 
 
 class RandomZoomOut(RandomApplied, _Filled):
@@ -189,7 +189,7 @@ class RandomZoomOut(RandomApplied, _Filled):
         left, top = int(float(rand(())) * (wide - width)), int(float(rand(())) * (high - height))
         return {"padding": [left, top, wide - left - width, high - top - height]}
 
-    kernel, settings = staticmethod(F.pad), ("fill",)
+    _kernel, _settings = staticmethod(F.pad), ("fill",)
 
 
 class RandomRotation(_Filled):
@@ -206,7 +206,7 @@ class RandomRotation(_Filled):
     def make_params(self, flat_inputs):
         return {"angle": uniform(*self.degrees)}
 
-    kernel, settings = staticmethod(F.rotate), ("interpolation", "expand", "center", "fill")
+    _kernel, _settings = staticmethod(F.rotate), ("interpolation", "expand", "center", "fill")
 
 
 class RandomAffine(_Filled):
@@ -229,7 +229,7 @@ class RandomAffine(_Filled):
         )
         return dict(zip(("angle", "translate", "scale", "shear"), chosen))
 
-    kernel, settings = staticmethod(F.affine), ("interpolation", "fill", "center")
+    _kernel, _settings = staticmethod(F.affine), ("interpolation", "fill", "center")
 
 
 class RandomCrop(_Filled):
@@ -337,7 +337,7 @@ class ElasticTransform(_Filled):
             "displacement": random_displacement(query_size(flat_inputs), self.alpha, self.sigma)
         }
 
-    kernel, settings = staticmethod(F.elastic), ("fill", "interpolation")
+    _kernel, _settings = staticmethod(F.elastic), ("fill", "interpolation")
 
 
 class RandomIoUCrop(Transform):
@@ -411,7 +411,7 @@ class RandomIoUCrop(Transform):
 
 
 class _Resized(OfKernel):
-    kernel, settings = staticmethod(F.resize), ("interpolation", "antialias")
+    _kernel, _settings = staticmethod(F.resize), ("interpolation", "antialias")
 
 
 class ScaleJitter(_Resized):

@@ -111,13 +111,13 @@ def _shown(value):
 class OfKernel(Transform):
     """A transform that is kernel(input, **params, name=self.name for the settings)."""
 
-    kernel, settings = None, ()
+    _kernel, _settings = None, ()
 
     def transform(self, inpt, params):
-        if self.kernel is None:
+        if self._kernel is None:
             return super().transform(inpt, params)
-        settings = {name: self._setting(name, inpt) for name in self.settings}
-        return self._call_kernel(self.kernel, inpt, **params, **settings)
+        settings = {name: self._setting(name, inpt) for name in self._settings}
+        return self._call_kernel(self._kernel, inpt, **params, **settings)
 
     def _setting(self, name, inpt):
         return getattr(self, name)
