@@ -56,6 +56,20 @@ def test_without_a_process_kernels_are_made_here(monkeypatch, program):
     assert process._channel is None and process._refused
 
 
+def test_a_process_let_go_by_another_thread_is_one_that_ended(monkeypatch):
+    answers = process._answers
+    gone = iter([True, False])
+
+    def answers_and_goes():
+        there = answers()
+        if next(gone):
+            process._leave()
+        return there
+
+    monkeypatch.setattr(process, "_answers", answers_and_goes)
+    assert process.compile_ir(IR.format("ret void"), cpu.host()).code
+
+
 def test_a_program_packed_with_its_python_is_not_started_again(monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert process.compile_ir(IR.format("ret void"), cpu.host()).code

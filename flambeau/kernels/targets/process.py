@@ -81,10 +81,11 @@ def _answers():
     global _ready, _refused
     from .serve import receive
 
-    if _channel is not None and not _ready:
+    channel = _channel  # which the program's end may take away
+    if channel is not None and not _ready:
         try:
-            _ready = receive(_channel) is True
-            _channel.settimeout(None)
+            _ready = receive(channel) is True
+            channel.settimeout(None)
             os.waitpid(_starter, 0)  # it has ended by now
         except (EOFError, OSError, ValueError):  # or somebody else has waited for it
             pass
@@ -99,10 +100,12 @@ def _ask(level, ir):
     """(blob or None, text of the error), or None if the process has gone."""
     from .serve import receive, send
 
-    answer = None
+    channel, answer = _channel, None
+    if channel is None:
+        return None
     try:
-        send(_channel, (level, ir))
-        answer = receive(_channel)
+        send(channel, (level, ir))
+        answer = receive(channel)
     except (EOFError, OSError):
         pass
     finally:  # after Ctrl-C too: its answer would be taken for the next one's
