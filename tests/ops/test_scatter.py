@@ -341,3 +341,21 @@ def test_scatter_by_slices_agrees_with_every_layout(shape, dim, threads):
             np.testing.assert_array_equal(got.numpy(), want)
     finally:
         fl.set_num_threads(before)
+
+
+@pytest.mark.parametrize("length", [1, 6, 300])
+@pytest.mark.parametrize("name", ["scatter", "scatter_add", "scatter_", "scatter_add_"])
+def test_a_number_stands_for_a_vector_of_one(name, length):
+    place = length - 1
+    for index in (fl.tensor(place), fl.tensor([place])):
+        for source in (fl.tensor(2.0), fl.tensor([2.0])):
+            result = getattr(fl.zeros(length), name)(0, index, source)
+            assert result.tolist() == [0.0] * place + [2.0]
+
+
+@pytest.mark.parametrize("length", [1, 6, 300])
+def test_the_gradient_of_one_element_gathered_by_a_number(length):
+    for place in {0, length // 2, length - 1}:
+        x = fl.rand(length, requires_grad=True)
+        fl.gather(x, 0, fl.tensor(place)).backward(fl.tensor(2.0))
+        assert x.grad.tolist() == [0.0] * place + [2.0] + [0.0] * (length - 1 - place)

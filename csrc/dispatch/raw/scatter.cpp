@@ -62,7 +62,9 @@ TensorRef scatter(Called op, Tensor& self, int64_t given_dim, Tensor& given_inde
   int dim = check_scatter(op, self, given_dim, *index, src);
   if (self.is_meta() || index->numel == 0) return clone(self);
   const bool zeros = self.numel > 0 && is_zero_expanded(self);
-  if (self.ndim == 0 || !index->contiguous || !(zeros || self.contiguous)) {
+  // A number may stand for a vector of one.
+  const bool alike = self.ndim > 0 && index->ndim == self.ndim && src.ndim == self.ndim;
+  if (!alike || !index->contiguous || !(zeros || self.contiguous)) {
     TensorRef out = clone(self);
     scatter_(op, *out, dim, *index, src, combine, true);
     return out;
