@@ -75,35 +75,18 @@ bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_c
 }
 
 #if defined(__x86_64__)
-/// A bit for each of 64 bytes of values that differs from the one before it, and those values one
-/// behind the other.
-[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask8 differing(const int64_t* at,
-                                                                         __m512i& values) {
-  values = _mm512_loadu_si512(at);
-  const __mmask8 differs = _mm512_cmpneq_epi64_mask(values, _mm512_loadu_si512(at - 1));
-  values = _mm512_maskz_compress_epi64(differs, values);
-  return differs;
+/// A bit for each of 64 bytes of values that differs from the one before it.
+[[gnu::target("avx512f"), gnu::always_inline]] inline uint32_t differing(const int64_t* at) {
+  return _mm512_cmpneq_epi64_mask(_mm512_loadu_si512(at), _mm512_loadu_si512(at - 1));
 }
-[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask8 differing(const double* at,
-                                                                         __m512i& values) {
-  const __m512d given = _mm512_loadu_pd(at);
-  const __mmask8 differs = _mm512_cmp_pd_mask(given, _mm512_loadu_pd(at - 1), _CMP_NEQ_UQ);
-  values = _mm512_maskz_compress_epi64(differs, _mm512_castpd_si512(given));
-  return differs;
+[[gnu::target("avx512f"), gnu::always_inline]] inline uint32_t differing(const int32_t* at) {
+  return _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(at), _mm512_loadu_si512(at - 1));
 }
-[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask16 differing(const int32_t* at,
-                                                                          __m512i& values) {
-  values = _mm512_loadu_si512(at);
-  const __mmask16 differs = _mm512_cmpneq_epi32_mask(values, _mm512_loadu_si512(at - 1));
-  values = _mm512_maskz_compress_epi32(differs, values);
-  return differs;
+[[gnu::target("avx512f"), gnu::always_inline]] inline uint32_t differing(const double* at) {
+  return _mm512_cmp_pd_mask(_mm512_loadu_pd(at), _mm512_loadu_pd(at - 1), _CMP_NEQ_UQ);
 }
-[[gnu::target("avx512f"), gnu::always_inline]] inline __mmask16 differing(const float* at,
-                                                                          __m512i& values) {
-  const __m512 given = _mm512_loadu_ps(at);
-  const __mmask16 differs = _mm512_cmp_ps_mask(given, _mm512_loadu_ps(at - 1), _CMP_NEQ_UQ);
-  values = _mm512_maskz_compress_epi32(differs, _mm512_castps_si512(given));
-  return differs;
+[[gnu::target("avx512f"), gnu::always_inline]] inline uint32_t differing(const float* at) {
+  return _mm512_cmp_ps_mask(_mm512_loadu_ps(at), _mm512_loadu_ps(at - 1), _CMP_NEQ_UQ);
 }
 
 /// Whole vectors of values[begin:end] of those that differ; moves both ends on. Nothing is written
@@ -113,12 +96,13 @@ template <class T>
                                                      int64_t end) {
   constexpr int64_t lanes = 64 / sizeof(T);
   for (; begin + lanes <= end; begin += lanes) {
-    __m512i kept;
-    const uint32_t count = __builtin_popcount(differing(values + begin, kept));
+    const uint32_t differs = differing(values + begin), count = __builtin_popcount(differs);
+    const __m512i all = _mm512_loadu_si512(values + begin);
+    const auto first = static_cast<__mmask16>((1u << count) - 1);
     if constexpr (lanes == 8)
-      _mm512_mask_storeu_epi64(to, static_cast<__mmask8>((1u << count) - 1), kept);
+      _mm512_mask_storeu_epi64(to, first, _mm512_maskz_compress_epi64(differs, all));
     else
-      _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1u << count) - 1), kept);
+      _mm512_mask_storeu_epi32(to, first, _mm512_maskz_compress_epi32(differs, all));
     to += count;
   }
 }
