@@ -19,7 +19,7 @@ from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
 from .groups import operands_of
-from .pointwise import apply, compute_of, number_dtype
+from .pointwise import Number, apply, compute_of
 
 __all__ = ["Kernel", "NoDerivative", "NoKernel", "backward_of", "evaluate", "forward_of"]
 
@@ -116,13 +116,13 @@ class _Built:
                 made = cast(_REDUCTIONS[n.reduces](x), self.dtype(n.results))
                 self.note(made, _EAGER[n.reduces], x)
             else:
-                operands = [self.operand(o) for o in n.operands]
-                compute = group.computes[n.results]
-                made = apply(n.operator.spec, operands, compute, self.dtype(n.results))
+                spec, compute = n.operator.spec, group.computes[n.results]
+                operands = [self.operand(o, spec, i, compute) for i, o in enumerate(n.operands)]
+                made = apply(spec, operands, compute, self.dtype(n.results))
                 dtype = self.dtype(n.results)
                 self.note(
                     made,
-                    _to(dtype) if n.operator.spec.name == "copy" else n.operator,
+                    _to(dtype) if spec.name == "copy" else n.operator,
                     *[e for e, _ in operands],
                 )
             self.of[n.results] = made
@@ -138,20 +138,14 @@ class _Built:
     def dtype(self, index):
         return self.values[index].dtype
 
-    def operand(self, operand):
+    def operand(self, operand, spec, i, compute):
+        """(expression, dtype) of what is argument i of an operator that computes in `compute`."""
         if type(operand) is Ref:
             return self.of[operand.index], self.dtype(operand.index)
-        return self.number(operand), None
-
-    def number(self, value):
-        if self.group.literal:
-            return const(value)
-        numbers = self.group.numbers
-        for k, known in enumerate(numbers):
-            if type(known) is type(value) and known == value and str(known) == str(value):
-                return symbol(self.n_inputs + k)
-        numbers.append(value)
-        return symbol(self.n_inputs + len(numbers) - 1)
+        number = Number(operand, spec, i, compute)
+        if self.group.literal or number not in self.group.numbers:
+            return const(operand), None
+        return symbol(self.n_inputs + self.group.numbers.index(number)), number.dtype
 
     def kind(self, index):
         """The kind of an operand of a rows kernel: v along the row, x one value a row."""
@@ -162,7 +156,7 @@ class _Built:
 def forward_of(group, values):
     """The Kernel of a group; its operands are group.inputs, then group.numbers."""
     built = _Built(group, values)
-    in_dtypes = [built.dtype(i) for i in group.inputs] + [number_dtype(n) for n in group.numbers]
+    in_dtypes = [built.dtype(i) for i in group.inputs] + [n.dtype for n in group.numbers]
     out_dtypes = [built.dtype(i) for i in group.outputs]
     kinds = ""
     if group.rows:
@@ -226,9 +220,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     outs = group.outputs
     in_values = [outs[k] for k in made.grads] + [group.inputs[k] for k in made.saved_inputs]
     in_values += [outs[k] for k in made.saved_outputs]
-    in_dtypes = [built.dtype(i) for i in in_values] + [
-        number_dtype(group.numbers[k]) for k in numbers
-    ]
+    in_dtypes = [built.dtype(i) for i in in_values] + [group.numbers[k].dtype for k in numbers]
     made.kernel = None
     if not made.grads or len(order) + len(roots) > 16:
         return made
@@ -309,17 +301,20 @@ class _Gradients:
             operator, used = answer
             if not hasattr(operator, "spec"):
                 raise NoDerivative
-            operands, facts = [(gradient, g_dtype)], [(g_dtype, ndim)]
+            facts = [(g_dtype, ndim)]
             for j in used:
-                if j < 0:
-                    operands.append((self.result(n), built.dtype(n.results)))
-                    facts.append((built.dtype(n.results), ndim))
-                    continue
-                operands.append(built.operand(n.operands[j]))
-                facts.append(self._facts(n.operands[j]))
+                facts.append(
+                    (built.dtype(n.results), ndim) if j < 0 else self._facts(n.operands[j])
+                )
             compute = compute_of(operator.spec, facts)
             if compute is None:
                 raise NoDerivative
+            operands = [(gradient, g_dtype)]
+            for k, j in enumerate(used, 1):
+                if j < 0:
+                    operands.append((self.result(n), built.dtype(n.results)))
+                else:
+                    operands.append(built.operand(n.operands[j], operator.spec, k, compute))
             part = apply(operator.spec, operands, compute, compute)
             self._deliver(
                 n, operand, built.note(part, operator, *[e for e, _ in operands]), compute

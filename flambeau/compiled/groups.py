@@ -6,7 +6,7 @@ operator that writes, or that may, ends all groups, so no read is moved across a
 """
 
 from .graph import Ref
-from .pointwise import FUSED_DTYPES, compute_of, result_of, suits
+from .pointwise import FUSED_DTYPES, Number, compute_of, result_of, suits
 
 __all__ = ["Group", "grouped"]
 
@@ -24,7 +24,7 @@ class Group:
         rows (bool): whether it has reductions over the last dim.
         literal (bool): whether numbers are part of the kernel, for want of room for operands.
         outputs (list of int): numbers of the values that are read elsewhere.
-        inputs (list of int), numbers (list): values and Python numbers that come from elsewhere.
+        inputs (list of int), numbers (list of Number): values and Python numbers that come from elsewhere.
         computes (dict): number of a value -> the dtype that its operator computes in.
     """
 
@@ -49,18 +49,16 @@ class Group:
         """Finds inputs and outputs, given number of a value -> the nodes that read it (None: the caller)."""
         inside = set(map(id, self.nodes))
         for node in self.nodes:
-            for operand in _operands(node):
+            for i, operand in enumerate(_operands(node)):
                 if type(operand) is Ref:
                     if operand.index not in self.members and operand.index not in self.inputs:
                         self.inputs.append(operand.index)
-                elif not any(_same_number(operand, n) for n in self.numbers):
-                    self.numbers.append(operand)
+                    continue
+                number = Number(operand, node.operator.spec, i, self.computes[node.results])
+                if number not in self.numbers:
+                    self.numbers.append(number)
             if any(user is None or id(user) not in inside for user in users.get(node.results, ())):
                 self.outputs.append(node.results)
-
-
-def _same_number(a, b):
-    return type(a) is type(b) and a == b and str(a) == str(b)
 
 
 def _operands(node):

@@ -12,16 +12,37 @@ from ..kernels.expression import const, node, substitute
 from ..kernels.expression import input as symbol
 from ..kernels.types import DTYPES, RANK, promote, promote_weak
 
-__all__ = ["FUSED_DTYPES", "apply", "compute_of", "number_dtype", "result_of", "suits"]
+__all__ = ["FUSED_DTYPES", "Number", "apply", "compute_of", "result_of", "suits"]
 
 FUSED_DTYPES = frozenset(
     "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
 )
 
 
-def number_dtype(number):
-    """The dtype in which a Python number reaches a kernel."""
-    return {bool: "bool", int: "int64", float: "float64"}[type(number)]
+class Number:
+    """A Python number as an operator hands it to a kernel: in the dtype that it computes in.
+
+    As the number itself, int64 or float64, it would make all vectors of the kernel half as long.
+    """
+
+    __slots__ = ("dtype", "value")
+
+    def __init__(self, value, spec, i, compute):
+        self.value = value
+        if spec.keep >> i & 1:
+            self.dtype = {bool: "bool", int: "int64", float: "float64"}[type(value)]
+        else:
+            self.dtype = "float32" if compute in ("float16", "bfloat16") else compute
+
+    def __eq__(self, other):
+        return self.dtype == other.dtype and same_number(self.value, other.value)
+
+    __hash__ = None
+
+
+def same_number(a, b):
+    """Whether two Python numbers are one: of one type, and zeros of one sign."""
+    return type(a) is type(b) and a == b and str(a) == str(b)
 
 
 @functools.cache
@@ -75,10 +96,7 @@ def result_of(spec, compute):
 
 
 def apply(spec, operands, compute, result):
-    """The expression of spec's result, of operands given as (expression, dtype or None for a number).
-
-    A number has been handed over in double precision, or as int64 or bool.
-    """
+    """The expression of spec's result, of operands given as (expression, dtype or None for a literal number)."""
     places = {}
     for i, (expression, dtype) in enumerate(operands):
         if spec.keep >> i & 1 and dtype is not None:

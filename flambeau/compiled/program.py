@@ -6,7 +6,7 @@ import flambeau
 from flambeau import _core
 
 from ..ops.core.declare import operator as make_operator
-from .fuse import NoDerivative, NoKernel, backward_of, evaluate, forward_of
+from .fuse import NoKernel, backward_of, evaluate, forward_of
 from .graph import Ref, each_ref
 from .groups import Group
 
@@ -114,7 +114,7 @@ class Program:
             return [self._call(n) for n in group.nodes]
         self.kernels += 1
         self.joined += len(group.nodes)
-        arguments = [f"v{i}" for i in group.inputs] + [self.text(n) for n in group.numbers]
+        arguments = [f"v{i}" for i in group.inputs] + [self.text(n.value) for n in group.numbers]
         targets = ", ".join(f"v{i}" for i in group.outputs)
         return [f"    {targets} = {self.constant(callable_, 'kernel')}({', '.join(arguments)})"]
 
@@ -141,10 +141,7 @@ def _prepared(group, values):
     fused = forward.fused()
     if not any(values[i].requires_grad for i in group.outputs):
         return fused
-    n_numbers = len(group.numbers)
     derivative = backward_of(group, values)
-    if len(group.numbers) != n_numbers:
-        raise NoDerivative
     return _recorded(group, values, fused, derivative)
 
 
@@ -153,7 +150,7 @@ def _recorded(group, values, fused, derivative):
     n = len(group.inputs) + len(group.numbers)
     saved_inputs, saved_outputs = derivative.saved_inputs, derivative.saved_outputs
     symbols = saved_inputs + [derivative.OUTPUT + k for k in saved_outputs]  # of what is saved
-    numbers = {derivative.first_number + k: value for k, value in enumerate(group.numbers)}
+    numbers = {derivative.first_number + k: n.value for k, n in enumerate(group.numbers)}
     fixed = [k for k, i in enumerate(group.outputs) if not values[i].requires_grad]
     every = tuple(k for k in range(len(group.outputs)) if k not in fixed)
     single = len(group.outputs) == 1
