@@ -6,6 +6,7 @@ A switch that would have to change results and cannot raises NotImplementedError
 from . import _core
 from .ops.creation import check_options
 from .ops.new_tensors import legacy_new
+from .ops.odd_data import has_array_interface
 
 # --------------------------------------------------------------------------------------- old tensor types
 
@@ -314,7 +315,7 @@ def _over_memory_of(obj, dtype):
         return frombuffer(obj, dtype=dtype or _core.uint8)
     if isinstance(obj, list | tuple | int | float | complex | str) or _core._is_array_scalar(obj):
         return None
-    if hasattr(obj, "__array_interface__"):
+    if hasattr(obj, "__array_interface__") and has_array_interface(obj):
         if any(stride < 0 for stride in obj.__array_interface__.get("strides") or ()):
             return None
     elif hasattr(obj, "__dlpack__"):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import IO, TypeAlias
+from typing import IO, TypeAlias, Union
 
 from . import _core
 from .types import Size, device, layout, qscheme
@@ -20,4 +20,7 @@ IntLikeType: TypeAlias = int
 FloatLikeType: TypeAlias = float
 BoolLikeType: TypeAlias = bool
 _TensorOrTensors: TypeAlias = Tensor | Sequence[Tensor]
+# By its name: autograd stands floors above.
+_Edge = "GradientEdge"
+_TensorOrTensorsOrGradEdge: TypeAlias = Union[Tensor, Sequence[Tensor], _Edge, Sequence[_Edge]]  # noqa: UP007
 _TensorOrOptionalTensors: TypeAlias = Tensor | Sequence[Tensor | None]

@@ -22,6 +22,16 @@ def dtype_of(name):
 # ------------------------------------------------------------------------------- objects that bite
 
 
+@pytest.mark.parametrize("make", [torch.tensor, torch.as_tensor, torch.asarray])
+@pytest.mark.parametrize("facts", [5, None, {}, {"shape": (1,)}])
+def test_an_array_interface_that_describes_nothing(make, facts):
+    class Claims:
+        __array_interface__ = facts
+
+    with pytest.raises(RuntimeError, match="expected numbers"):
+        make(Claims())
+
+
 class Sequence:
     """`length` items, each `item`, by the old protocol that has no end of its own."""
 

@@ -378,12 +378,20 @@ def _viewed(input, *args, size=None, dtype=None):
     return (_core.view if as_dtype else _core.reshape)(input, *args)
 
 
+# Of these the function takes one sequence, whatever the method does.
+_SEQUENCES = {"expand": "size", "permute": "dims", "view": "size"}
+
+
 # PyTorch's copying forms of views.
 def _copying(name):
     view = _viewed if name == "view" else getattr(_core, name)
 
     def copying(input, *args, **kwargs):
         out = kwargs.pop("out", None)
+        if name in _SEQUENCES and args and isinstance(args[0], int):
+            raise TypeError(
+                f"{name}_copy: {_SEQUENCES[name]} takes a sequence of ints, not one int."
+            )
         made = view(input, *args, **kwargs)
         several = isinstance(made, tuple)
         copies = [

@@ -58,12 +58,19 @@ def _has(data, name):
     return not isinstance(data, type) and hasattr(data, name)
 
 
+def has_array_interface(data):
+    """Whether data.__array_interface__, which is there, could describe an array."""
+    facts = data.__array_interface__
+    return isinstance(facts, dict) and {"shape", "typestr", "version"} <= facts.keys()
+
+
 def _array(data, copy, function):
     """The elements of an object that has an array of its own; None for one that has none."""
     tensor = _core._from_buffer(data, copy, function)
     if tensor is not None:
         return tensor
-    if not (_has(data, "__array_interface__") or _has(data, "__array__")):
+    described = _has(data, "__array_interface__") and has_array_interface(data)
+    if not (described or _has(data, "__array__")):
         return None
     import numpy
 

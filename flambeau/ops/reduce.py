@@ -157,7 +157,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 
 
 @primitive(name="prod", autocast="float32")
-def _product(ctx, input, dim=None, keepdim=False, dtype=None):
+def _product(ctx, input, dim: int = None, keepdim=False, dtype=None):
     """The product of all elements, or over dim."""
     dims = reduced_dims(dim, input.dim(), "prod")
     if dtype is not None:
@@ -193,7 +193,7 @@ def _(ctx, grad_output):
     return _product_gradient(input, ctx.dims, grad), None, None, None
 
 
-reduction_way(_product, _prod, "p")
+reduction_way(_product, _prod, "p", "l")
 
 
 def ctx_needs_second(grad):
@@ -348,7 +348,10 @@ def _with_index(reduction, whole, pair, name):
             return grad_output, None, None
         return _scattered(grad_output, ctx.sizes, indices, ctx.dim, ctx.keepdim), None, None
 
-    def select(input, dim=None, keepdim=False, *, other=None, out=None, **named) -> object:
+    # dim may be a tensor, which its kind lets through.
+    def select(
+        input, dim: int = None, keepdim=False, *, other: float = None, out=None, **named
+    ) -> object:
         require_tensors(name, input=input)
         if named:
             dim = named.pop("axis", dim)
@@ -388,6 +391,7 @@ for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
         NAMESPACES["torch"][_name],
         _along,
         "si",
+        "l",
         whole=_all_of,
         result_type=by_name[_name],
         backward=_index_backward,

@@ -34,6 +34,21 @@ def test_threshold_refuses_what_the_dtype_does_not_hold():
 
 
 REFUSED = [
+    (lambda: torch.ones(2).prod(None), TypeError, "dim takes an int"),
+    (lambda: torch.prod(torch.ones(2), dim=None, keepdim=True), TypeError, "dim takes an int"),
+    (lambda: torch.max(torch.ones(2), None), TypeError, "dim takes an int"),
+    (lambda: torch.ones(2).min(dim=None), TypeError, "dim takes an int"),
+    (lambda: torch.ones(2).max(other=None), TypeError, "other takes"),
+    (lambda: torch.tensor([1.0], requires_grad=None), TypeError, "requires_grad takes True"),
+    (lambda: torch.tensor([1.0], pin_memory=None), TypeError, "pin_memory takes True"),
+    (lambda: torch.permute_copy(torch.ones(3), 0), TypeError, "sequence of ints"),
+    (lambda: torch.expand_copy(torch.ones(1), 3), TypeError, "sequence of ints"),
+    (lambda: torch.view_copy(torch.ones(4), 4), TypeError, "sequence of ints"),
+    (lambda: torch.zeros(2**70), TypeError, "64 bits"),
+    (lambda: torch.ones(2).reshape(-(2**70)), TypeError, "64 bits"),
+    (lambda: torch.ones(2, 2**70), TypeError, "64 bits"),
+    (lambda: torch.ones(2).narrow(0, 0, 2**70), ValueError, "64 bits"),
+    (lambda: torch.ones(2).sum(2**70), ValueError, "64 bits"),
     (lambda: torch.ones(3).copy_(torch.ones(3), non_blocking="x"), TypeError, "non_blocking"),
     (lambda: torch.ones(3).repeat(True), TypeError, "takes ints"),
     (lambda: torch.add(torch.ones(3), 1, alpha=True), RuntimeError, "alpha is a bool"),

@@ -53,7 +53,7 @@ bool Reduce::fits(const Tensor& input) const {
 bool Reduce::take_dims(const Tensor& input, const DimOrDims& given, Dims& dims) const {
   if (!given.given) {
     dims = all_dims(input.ndim);
-    return can('a');
+    return can('a') || (can('l') && !given.none);
   }
   for (int i = 0; i < given.dims.n; ++i) {
     int64_t dim = given.dims[i];

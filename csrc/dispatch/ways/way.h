@@ -20,7 +20,7 @@ struct Plain {
 /// An int, several in a tuple, or None.
 struct DimOrDims {
   Dims dims;
-  bool given = false, several = false;
+  bool given = false, several = false, none = false;
   DimOrDims() {}
 };
 /// Tensors that index the first dims one each, null for a whole one; `alone` is no tuple.

@@ -181,21 +181,28 @@ Format to_format(PyObject* o, const char* function) {
                                       : Format::contiguous;
 }
 
-/// The value of an int; RuntimeError, as in PyTorch, where 64 bits do not hold it.
+/// The value of an int; `Beyond` where 64 bits do not hold it.
+template <class Beyond>
 [[gnu::always_inline]] static inline int64_t value_of_int(PyObject* o, const char* function) {
   int64_t v = PyLong_AsLongLong(o);
   if (v != -1 || !PyErr_Occurred()) return v;
   if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw PythonError();
   PyErr_Clear();
-  throw Error(message(function, ": an int is given that 64 bits do not hold."));
+  throw Beyond(message(function, ": an int is given that 64 bits do not hold."));
 }
 
-int64_t to_integer(PyObject* o, const char* function) {
-  if (PyLong_Check(o) && !PyBool_Check(o)) return value_of_int(o, function);
+template <class Beyond>
+static int64_t integer_of(PyObject* o, const char* function) {
+  if (PyLong_Check(o) && !PyBool_Check(o)) return value_of_int<Beyond>(o, function);
   check<TypeError>(PyIndex_Check(o) != 0 && !PyBool_Check(o), [&] {
     return message(function, ": takes an int here, not ", Py_TYPE(o)->tp_name, ".");
   });
-  return value_of_int(owned(PyNumber_Index(o)).get(), function);
+  return value_of_int<Beyond>(owned(PyNumber_Index(o)).get(), function);
+}
+// The types of the errors are PyTorch's.
+int64_t to_integer(PyObject* o, const char* function) { return integer_of<ValueError>(o, function); }
+static int64_t to_size(PyObject* o, const char* function) {
+  return integer_of<TypeError>(o, function);
 }
 
 Object listed(PyObject* o) {
@@ -251,7 +258,7 @@ static void each_integer(PyObject* o, const char* function, Take&& take) {
   if (PyTuple_Check(o) || PyList_Check(o)) {
     // Its size is asked each time: an item's __index__ may change a list.
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-      take(to_integer(Object::borrow(PySequence_Fast_GET_ITEM(o, i)).get(), function));
+      take(to_size(Object::borrow(PySequence_Fast_GET_ITEM(o, i)).get(), function));
     return;
   }
   if (PyIndex_Check(o) && !(is_tensor(o) && as_tensor(o)->ndim > 0)) {
@@ -276,7 +283,7 @@ std::vector<int64_t> to_integers(PyObject* o, const char* function) {
 Dims to_dims(Rest rest, const char* function) {
   if (rest.n == 1 && !PyLong_CheckExact(rest.items[0])) return to_dims(rest.items[0], function);
   Dims dims;
-  for (Py_ssize_t i = 0; i < rest.n; ++i) dims.push(to_integer(rest.items[i], function));
+  for (Py_ssize_t i = 0; i < rest.n; ++i) dims.push(to_size(rest.items[i], function));
   return dims;
 }
 

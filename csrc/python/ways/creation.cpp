@@ -72,15 +72,15 @@ TensorRef from_data_on(std::optional<Device> named, PyObject* data, std::optiona
 }
 
 TensorRef copied_data(PyObject* data, std::optional<DType> dtype, std::optional<Device> device,
-                      std::optional<Flag> requires_grad, std::optional<Flag> pinned) {
+                      Flag requires_grad, Flag pinned) {
   if (is_tensor(data))
     warn(
         "To copy construct from a tensor, write data.detach().clone(), with requires_grad_() "
         "where needed: tensor() drops its history without a word.");
   TensorRef made = from_data_on(device, data, dtype, true, "tensor");
   Options o;
-  o.requires_grad = requires_grad.value_or(Flag());
-  o.pinned = pinned.value_or(Flag());
+  o.requires_grad = requires_grad;
+  o.pinned = pinned;
   check_pinned(o, "tensor");
   return as_asked(std::move(made), o);
 }

@@ -51,7 +51,8 @@ bool reads(PyObject* o, Reducing& to) {
   return to != Reducing::mean || is_text(o, "mean");
 }
 bool reads(PyObject* o, ways::DimOrDims& to) {
-  to.given = o && o != Py_None;
+  to.none = o == Py_None;
+  to.given = o && !to.none;
   to.several = to.given && PyTuple_CheckExact(o);
   if (!to.given || to.several) return !to.given || reads(o, to.dims);
   int64_t dim;
