@@ -9,13 +9,17 @@ from .core.zeros import into_zeros
 from .scatter import private
 
 
-def _promoted(input, dtype):
-    """input in `dtype`; without one, bool and integers become int64."""
-    if dtype is not None:
-        return input if input.dtype is dtype else input.to(dtype)
-    if input.dtype.is_floating_point or input.dtype.is_complex:
-        return input
-    return input if input.dtype is fl.int64 else input.to(fl.int64)
+def _counts(dtype):
+    return not (dtype.is_floating_point or dtype.is_complex)
+
+
+def _scanned(scan, input, dim, dtype):
+    """scan(input, dim) in `dtype`; bool and integers are read as they are and give int64."""
+    if dtype is None:
+        return scan(input, dim)
+    if not (_counts(dtype) and _counts(input.dtype)):
+        input = input.to(dtype)
+    return scan(input, dim).to(dtype)
 
 
 def _reversed_cumsum(tensor, dim):
@@ -44,7 +48,7 @@ def cumsum(input, dim, *, dtype=None):
         tensor([[1., 3.],
                 [3., 7.]])
     """
-    return _cumsum(_promoted(input, dtype), dim)
+    return _scanned(_cumsum, input, dim, dtype)
 
 
 def _kept(ctx, scan, input, dim):
@@ -109,7 +113,7 @@ def cumprod(input, dim, *, dtype=None):
         tensor([[ 1.,  2.],
                 [ 3., 12.]])
     """
-    return _cumprod(_promoted(input, dtype), dim)
+    return _scanned(_cumprod, input, dim, dtype)
 
 
 @primitive(out="same")

@@ -37,6 +37,52 @@ def test_cumsum_dtype(dtype):
     assert fl.from_numpy(array).cumsum(0, dtype=wider).dtype == wider
 
 
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("given", ["bool", "uint8", "int8", "int16", "int32", "uint32", "int64", "float32"])  # fmt: skip
+@pytest.mark.parametrize("wanted", [None, "bool", "int8", "int32", "int64", "float64"])
+def test_integers_of_any_width_are_scanned_where_they_lie(name, given, wanted):
+    array = (
+        np.random.default_rng(2).integers(0 if given[0] in "bu" else -3, 4, (70, 3)).astype(given)
+    )
+    x = fl.from_numpy(array)
+    dtype = wanted or ("float32" if given == "float32" else "int64")
+    # Integers of few bits wrap around, and numbers that are no integers are converted first.
+    first = array.astype(dtype) if given == "float32" else array
+    oracle = getattr(np, name)
+    for dim in (0, 1):
+        for tensor, values in ((x, first), (x[::2], first[::2]), (x[:, :1], first[:, :1])):
+            sums = oracle(values, dim, dtype="float64" if "float" in dtype else "int64")
+            got = getattr(tensor, name)(dim, dtype=wanted and getattr(fl, wanted))
+            assert got.numpy().dtype == np.dtype(dtype)
+            np.testing.assert_allclose(got.numpy(), sums.astype(dtype), rtol=1e-6)
+
+
+@pytest.mark.parametrize("lanes", [1, 31, 100, 255, 256, 257, 700])
+def test_neighbouring_lanes_for_any_number_of_threads(lanes):
+    random = np.random.default_rng(lanes)
+    array = (random.random((2, 300, lanes)) * 0.2 + 0.9).astype(np.float32)
+    x, before = fl.from_numpy(array), fl.get_num_threads()
+    best = np.maximum.accumulate(array, 1)
+    results = []
+    try:
+        for threads in (1, 2, 16):
+            fl.set_num_threads(threads)
+            results.append((x.cumsum(1), x.cumprod(1), *x.cummax(1), x.logcumsumexp(1)))
+    finally:
+        fl.set_num_threads(before)
+    for of_others in results[1:]:
+        assert all(fl.equal(a, b) for a, b in zip(results[0], of_others, strict=True))
+    sums, products, values, places, logs = (r.numpy() for r in results[0])
+    np.testing.assert_allclose(sums, array.cumsum(1, dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(products, array.cumprod(1, dtype=np.float64), rtol=1e-6)
+    np.testing.assert_array_equal(values, best)
+    np.testing.assert_array_equal(np.take_along_axis(array, places, 1), best)
+    np.testing.assert_allclose(
+        logs, np.logaddexp.accumulate(array.astype(np.float64), 1), rtol=1e-6
+    )
+    assert (x.clone().cumsum_(1).numpy() == sums).all()
+
+
 def test_cumsum_of_float32_is_summed_in_float64():
     x = np.full(1_000_000, 0.1, np.float32)
     got = fl.from_numpy(x).cumsum(0).numpy()

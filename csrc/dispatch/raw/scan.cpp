@@ -10,7 +10,8 @@ namespace flambeau::raw {
 template <auto kernel>
 static TensorRef scan(Called op, Tensor& input, int64_t given_dim) {
   int dim = wrap_dim(given_dim, input.ndim, op);
-  TensorRef out = empty(sizes_of(input), input.dtype);
+  const bool counts = input.dtype == DType::bool_ || is_integral(input.dtype);
+  TensorRef out = empty(sizes_of(input), counts ? DType::int64 : input.dtype);
   if (out->is_meta()) return out;
   Lanes to(*out), from(input);
   {

@@ -15,8 +15,8 @@ namespace flambeau {
 namespace {
 
 /// Not inlined, for it has many callers.
-template <class T, class Acc, class Step>
-__attribute__((noinline)) void scan_lane(int64_t n, const T* from, int64_t self_step, T* to,
+template <class From, class To, class Acc, class Step>
+__attribute__((noinline)) void scan_lane(int64_t n, const From* from, int64_t self_step, To* to,
                                          int64_t out_step, Acc acc, Step&& step) {
   if (self_step == 1 && out_step == 1) {
     // Four at a time: loads do not wait for the stores before them.
@@ -27,18 +27,18 @@ __attribute__((noinline)) void scan_lane(int64_t n, const T* from, int64_t self_
       for (int64_t k = 0; k < at_once; ++k) next[k] = static_cast<Acc>(from[i + k]);
       for (int64_t k = 0; k < at_once; ++k) {
         acc = step(acc, next[k]);
-        to[i + k] = static_cast<T>(acc);
+        to[i + k] = static_cast<To>(acc);
       }
     }
     for (; i < n; ++i) {
       acc = step(acc, static_cast<Acc>(from[i]));
-      to[i] = static_cast<T>(acc);
+      to[i] = static_cast<To>(acc);
     }
     return;
   }
   for (int64_t i = 0; i < n; ++i) {
     acc = step(acc, static_cast<Acc>(from[i * self_step]));
-    to[i * out_step] = static_cast<T>(acc);
+    to[i * out_step] = static_cast<To>(acc);
   }
 }
 
@@ -63,8 +63,8 @@ bool alike(Acc a, Acc b) {
 /// vector, give what each of them begins with; then they are scanned several at a time, which hides
 /// the latency of one addition, and in threads. False where rounding may have hidden something: the
 /// lane is then to be scanned in its order.
-template <class T, class Acc, class Step>
-__attribute__((noinline)) bool scan_segments(int64_t n, const T* from, T* to, Acc initial,
+template <class From, class To, class Acc, class Step>
+__attribute__((noinline)) bool scan_segments(int64_t n, const From* from, To* to, Acc initial,
                                              Step&& step) {
   constexpr int64_t at_once = 4, lanes = 8;
   const int64_t count = (n + segment - 1) / segment, tasks = (count + at_once - 1) / at_once;
@@ -73,7 +73,7 @@ __attribute__((noinline)) bool scan_segments(int64_t n, const T* from, T* to, Ac
   auto length = [n](int64_t i) { return std::min(segment, n - i * segment); };
   parallel_for(tasks, [&](int64_t task) {
     for (int64_t i = task * at_once; i < std::min(count, (task + 1) * at_once); ++i) {
-      const T* values = from + i * segment;
+      const From* values = from + i * segment;
       const int64_t size = length(i);
       Acc parts[lanes];
       std::fill_n(parts, lanes, initial);
@@ -90,14 +90,14 @@ __attribute__((noinline)) bool scan_segments(int64_t n, const T* from, T* to, Ac
   parallel_for(tasks, [&](int64_t task) {
     const int64_t first = task * at_once;
     if (first + at_once <= count && length(first + at_once - 1) == segment) {
-      const T* values = from + first * segment;
-      T* results = to + first * segment;
+      const From* values = from + first * segment;
+      To* results = to + first * segment;
       Acc acc[at_once];
       std::copy_n(&starts[first], at_once, acc);
       for (int64_t i = 0; i < segment; ++i)
         for (int64_t k = 0; k < at_once; ++k) {
           acc[k] = step(acc[k], static_cast<Acc>(values[k * segment + i]));
-          results[k * segment + i] = static_cast<T>(acc[k]);
+          results[k * segment + i] = static_cast<To>(acc[k]);
         }
       std::copy_n(acc, at_once, &ends[first]);
       return;
@@ -106,22 +106,44 @@ __attribute__((noinline)) bool scan_segments(int64_t n, const T* from, T* to, Ac
       Acc acc = starts[i];
       for (int64_t k = i * segment; k < i * segment + length(i); ++k) {
         acc = step(acc, static_cast<Acc>(from[k]));
-        to[k] = static_cast<T>(acc);
+        to[k] = static_cast<To>(acc);
       }
       ends[i] = acc;
     }
   });
   for (int64_t i = 0; i < count; ++i)
-    if (!alike<T>(ends[i], starts[i + 1])) return false;
+    if (!alike<To>(ends[i], starts[i + 1])) return false;
   return true;
+}
+
+constexpr int64_t beside = 256;  // neighbouring lanes that one thread takes: whole cache lines
+
+/// Lanes beside each other, all of one row before the next: memory is met in its order, and the
+/// running values stay in the first cache.
+template <class From, class To, class Acc, class Step>
+void scan_beside(int64_t lanes, int64_t n, const From* from, int64_t self_step, To* to,
+                 int64_t out_step, Acc initial, Step&& step) {
+  Acc acc[beside];
+  for (int64_t first = 0; first < lanes; first += beside) {
+    const int64_t width = std::min(beside, lanes - first);
+    std::fill_n(acc, width, initial);
+    for (int64_t i = 0; i < n; ++i) {
+      const From* x = from + first + i * self_step;
+      To* y = to + first + i * out_step;
+      for (int64_t lane = 0; lane < width; ++lane) {
+        acc[lane] = step(acc[lane], static_cast<Acc>(x[lane]));
+        y[lane] = static_cast<To>(acc[lane]);
+      }
+    }
+  }
 }
 
 /// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which
 /// hides the latency of one addition.
-template <class T, int64_t tile, class Step>
-void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<T> initial,
+template <class From, class To, int64_t tile, class Step>
+void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<To> initial,
                 int64_t cost, Step&& step) {
-  using Acc = accumulator_t<T>;
+  using Acc = accumulator_t<To>;
   int64_t n = self.sizes[dim], out_step = out.strides[dim], self_step = self.strides[dim];
   if (n == 0) return;
   Walk<2> walk(self.ndim, self.sizes, {out.strides, self.strides}, dim);
@@ -130,27 +152,35 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
   if constexpr (std::is_arithmetic_v<Acc>)
     if (walk.numel() == 1 && !in_order && cost == 1 && n >= 8 * segment && self_step == 1 &&
         out_step == 1 && self.data != out.data &&
-        scan_segments(n, self.as<T>(), out.as<T>(), initial, step))
+        scan_segments(n, self.as<const From>(), out.as<To>(), initial, step))
       return;
   int64_t out_next = walk.inner_stride(0), self_next = walk.inner_stride(1);
   int64_t grain = std::max<int64_t>(1, walk_grain / (n * cost));
+  // Where threads meet in a line of every row, each takes it from the other, which costs more than
+  // a cheap step does.
+  if (out_next == 1 && self_next == 1 && self_step != 1)
+    return walk.parallel_rows(
+        std::max(grain, cost == 1 ? beside : tile), [&](const auto& at, int64_t lanes) {
+          scan_beside(lanes, n, self.as<const From>() + at[1], self_step, out.as<To>() + at[0], out_step,
+                      initial, step);
+        });
   walk.parallel_rows((grain + tile - 1) / tile * tile, [&](const auto& at, int64_t lanes) {
     for (int64_t first = 0; first < lanes; first += tile) {
       int64_t width = std::min(tile, lanes - first);
-      T* to = out.as<T>() + at[0] + first * out_next;
-      const T* from = self.as<T>() + at[1] + first * self_next;
+      To* to = out.as<To>() + at[0] + first * out_next;
+      const From* from = self.as<const From>() + at[1] + first * self_next;
       if (width == tile) {
         Acc acc[tile];
         std::fill(acc, acc + tile, initial);
         for (int64_t i = 0; i < n; ++i) {
           for (int64_t lane = 0; lane < tile; ++lane) {
             acc[lane] = step(acc[lane], static_cast<Acc>(from[i * self_step + lane * self_next]));
-            to[i * out_step + lane * out_next] = static_cast<T>(acc[lane]);
+            to[i * out_step + lane * out_next] = static_cast<To>(acc[lane]);
           }
         }
       } else {
         for (int64_t lane = 0; lane < width; ++lane)
-          scan_lane<T>(n, from + lane * self_next, self_step, to + lane * out_next, out_step,
+          scan_lane(n, from + lane * self_next, self_step, to + lane * out_next, out_step,
                        initial, step);
       }
     }
@@ -159,13 +189,13 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
 
 /// Neighbouring lanes fill cache lines and vectors; distant ones would only evict each other's
 /// lines (measured: rows of 1024 floats, 32 at once 5.1 ms a million, 4 at once 0.4 ms).
-template <class T, class Step>
-void scan(const Strided& out, const Strided& self, int dim, accumulator_t<T> initial, int64_t cost,
+template <class From, class To, class Step>
+void scan(const Strided& out, const Strided& self, int dim, accumulator_t<To> initial, int64_t cost,
           Step&& step) {
   if (self.strides[dim] == 1)
-    scan_tiles<T, 4>(out, self, dim, initial, cost, step);
+    scan_tiles<From, To, 4>(out, self, dim, initial, cost, step);
   else
-    scan_tiles<T, 32>(out, self, dim, initial, cost, step);
+    scan_tiles<From, To, 32>(out, self, dim, initial, cost, step);
 }
 
 inline complex128 log_add_exp(complex128 a, complex128 b) {
@@ -226,12 +256,12 @@ void best_of_lane(int64_t n, const T* from, T* value, int64_t* index) {
   }
 }
 
-/// `lanes` neighbouring lanes, row by row.
-template <bool is_max, class T, int64_t lanes>
-void best_of_lanes(int64_t n, const T* from, int64_t from_step, T* value, int64_t value_step,
-                   int64_t* index, int64_t index_step) {
-  T best[lanes];
-  int64_t place[lanes] = {};
+/// Up to `beside` neighbouring lanes, row by row.
+template <bool is_max, class T>
+void best_of_lanes(int64_t lanes, int64_t n, const T* from, int64_t from_step, T* value,
+                   int64_t value_step, int64_t* index, int64_t index_step) {
+  T best[beside];
+  int64_t place[beside] = {};
   std::copy_n(from, lanes, best);
   for (int64_t i = 0; i < n; ++i) {
     const T* row = from + i * from_step;
@@ -252,20 +282,20 @@ void running_best(const Strided& values, const Strided& indices, const Strided& 
   Walk<3> walk(self.ndim, self.sizes, {values.strides, indices.strides, self.strides}, dim);
   const int64_t value_step = values.strides[dim], index_step = indices.strides[dim],
                 self_step = self.strides[dim];
-  constexpr int64_t tile = 32;
-  const bool beside = walk.inner_stride(0) == 1 && walk.inner_stride(1) == 1 &&
-                      walk.inner_stride(2) == 1 && self_step != 1;
+  const bool by_rows = walk.inner_stride(0) == 1 && walk.inner_stride(1) == 1 &&
+                       walk.inner_stride(2) == 1 && self_step != 1;
   with_ordered_type(self.dtype, [&]<class T>() {
     const int64_t grain = std::max<int64_t>(1, walk_grain / (n * 2));
-    walk.parallel_rows(beside ? (grain + tile - 1) / tile * tile : grain,
+    walk.parallel_rows(by_rows ? std::max(grain, beside) : grain,
                        [&](const auto& at, int64_t lanes) {
                          T* value = values.as<T>() + at[0];
                          int64_t* index = indices.as<int64_t>() + at[1];
                          const T* from = self.as<T>() + at[2];
                          int64_t lane = 0;
-                         for (; beside && lane + tile <= lanes; lane += tile)
-                           best_of_lanes<is_max, T, tile>(n, from + lane, self_step, value + lane,
-                                                          value_step, index + lane, index_step);
+                         for (; by_rows && lane < lanes; lane += beside)
+                           best_of_lanes<is_max>(std::min(beside, lanes - lane), n, from + lane,
+                                                 self_step, value + lane, value_step, index + lane,
+                                                 index_step);
                          for (; lane < lanes; ++lane) {
                            const T* x = from + lane * walk.inner_stride(2);
                            T* v = value + lane * walk.inner_stride(0);
@@ -289,22 +319,23 @@ void running_best(const Strided& values, const Strided& indices, const Strided& 
   });
 }
 
-}  // namespace
-
-void cumsum(const Strided& out, const Strided& self, int dim) {
+/// Integers of any width are read as they lie: a copy of a mask as int64 is eight times the mask.
+template <class Step>
+void scan_numbers(const Strided& out, const Strided& self, int dim, int initial, Step&& step) {
   with_scalar_type(self.dtype, [&]<class T>() {
-    using Acc = accumulator_t<T>;
-    scan<wrapping_t<T>>(out, self, dim, Acc(0), 1,
-                        [](Acc a, Acc b) { return static_cast<Acc>(a + b); });
+    using To = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
+    scan<T, To>(out, self, dim, accumulator_t<To>(initial), 1, step);
   });
 }
 
+}  // namespace
+
+void cumsum(const Strided& out, const Strided& self, int dim) {
+  scan_numbers(out, self, dim, 0, []<class Acc>(Acc a, Acc b) { return static_cast<Acc>(a + b); });
+}
+
 void cumprod(const Strided& out, const Strided& self, int dim) {
-  with_scalar_type(self.dtype, [&]<class T>() {
-    using Acc = accumulator_t<T>;
-    scan<wrapping_t<T>>(out, self, dim, Acc(1), 1,
-                        [](Acc a, Acc b) { return static_cast<Acc>(a * b); });
-  });
+  scan_numbers(out, self, dim, 1, []<class Acc>(Acc a, Acc b) { return static_cast<Acc>(a * b); });
 }
 
 void logcumsumexp(const Strided& out, const Strided& self, int dim) {
@@ -313,10 +344,10 @@ void logcumsumexp(const Strided& out, const Strided& self, int dim) {
     if constexpr (is_floating_type<T>) {
       if (self.strides[dim] == 1 && out.strides[dim] == 1)
         return log_sums_of_lanes<T>(out, self, dim);
-      scan<T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16,
+      scan<T, T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16,
               [](Acc a, Acc b) { return static_cast<Acc>(log_add_exp(a, b)); });
     } else if constexpr (std::is_same_v<Acc, complex128>)
-      scan<T>(out, self, dim, Acc(-std::numeric_limits<double>::infinity(), 0), 32,
+      scan<T, T>(out, self, dim, Acc(-std::numeric_limits<double>::infinity(), 0), 32,
               [](Acc a, Acc b) { return log_add_exp(a, b); });
   });
 }

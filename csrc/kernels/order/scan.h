@@ -5,8 +5,8 @@
 
 namespace flambeau {
 
-/// out has the dtype of self, integers wrap around. float32 accumulates in float64, half types in
-/// float32.
+/// out is int64 for bool and integers, which wrap around, else of the dtype of self. float32
+/// accumulates in float64, half types in float32.
 void cumsum(const Strided& out, const Strided& self, int dim);
 void cumprod(const Strided& out, const Strided& self, int dim);
 
