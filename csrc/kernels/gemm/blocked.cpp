@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/gemm/packing.h"
 #include "kernels/gemm/problem.h"
-#include "kernels/gemm/simd.h"
-#include "runtime/rounding.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
@@ -17,24 +16,6 @@ namespace flambeau {
 namespace {
 
 enum Slot { packed_a_slot = 4, packed_b_slot = 5, partial_slot = 6 };
-
-/// One product without a batch, with every stride free but that of C's columns.
-template <class T>
-struct Product {
-  int64_t M, N, K;
-  const T* a;
-  int64_t a_row, a_column;
-  const T* b;
-  int64_t b_row, b_column;
-  T* c;
-  int64_t c_row;
-  T alpha, beta;
-  const T* column_bias;
-  const T* row_bias;
-  bool relu;
-  const T* next_a = nullptr;  // the operands of the product that follows, where they come from
-  const T* next_b = nullptr;  // memory: small ones are fetched meanwhile
-};
 
 /// Sizes of blocks, from the caches of this machine.
 struct Caches {
@@ -79,9 +60,9 @@ GemmBlock<T> block_of(const Product<T>& p, int64_t m0, int64_t n0, int64_t k0, i
   const bool first = k0 == 0, last = k0 + K == p.K;
   GemmBlock<T> g;
   g.M = M, g.N = N, g.K = K;
-  g.a = p.a + m0 * p.a_row + k0 * p.a_column;
+  g.a = p.a_at(m0, k0);
   g.a_row = p.a_row, g.a_column = p.a_column;
-  g.b = p.b + k0 * p.b_row + n0 * p.b_column;
+  g.b = p.b_at(k0, n0);
   g.b_row = p.b_row;
   g.c = p.c + m0 * p.c_row + n0;
   g.c_row = p.c_row;
@@ -113,16 +94,6 @@ void finish(const Product<T>& p, int64_t n0, int64_t N, const T* sums, int64_t s
     }
 }
 
-/// Rows [begin, end) of A, contiguous, for kernels that read them so.
-template <class T>
-void copy_rows(const Product<T>& p, int64_t k0, int64_t depth, int64_t begin, int64_t end, T* to,
-               int64_t to_row) {
-  for (int64_t i = begin; i < end; ++i, to += to_row) {
-    const T* from = p.a + i * p.a_row + k0 * p.a_column;
-    for (int64_t k = 0; k < depth; ++k) to[k] = from[k * p.a_column];
-  }
-}
-
 /// Few rows of A, both operands contiguous along k: each result is a dot product.
 template <class T>
 void product_by_dots(const Product<T>& p, int64_t c_column) {
@@ -148,19 +119,6 @@ void product_by_dots(const Product<T>& p, int64_t c_column) {
     kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, sums, end - begin, 1);
     finish(p, begin, end - begin, sums, end - begin, p.c, p.c_row, c_column);
   });
-}
-
-/// How A is read: in place, or from panels of its columns, or, if neither its rows nor its columns
-/// are contiguous, from a copy of its rows.
-enum class SourceA { in_place, panels, rows };
-
-template <class T>
-SourceA source_a(const Product<T>& p) {
-  if (p.a_column == 1) return SourceA::in_place;
-  if (p.a_row != 1) return SourceA::rows;
-  // Each line of a column serves two tiles; little is gained by a copy if few columns of B follow.
-  const bool small = p.M * p.K * static_cast<int64_t>(sizeof(T)) <= 256 << 10;
-  return small || p.N <= 64 ? SourceA::in_place : SourceA::panels;
 }
 
 /// The depth of each slice of K, in lines of the cache.
@@ -212,49 +170,6 @@ void product_in_place(const Product<T>& p) {
   });
 }
 
-/// Copies of rows start on different sets of the cache.
-constexpr int64_t copied_row(int64_t depth) { return round_up(depth, 16) + 16; }
-
-/// Elements from one row of a packed A to the next, on average.
-constexpr int64_t packed_row(SourceA source, int64_t depth) {
-  return source == SourceA::rows ? copied_row(depth) : depth;
-}
-
-/// Packs rows [begin, end) of A for the depth from k0 on.
-template <class T>
-void pack_a(const Product<T>& p, SourceA source, int64_t begin, int64_t end, int64_t k0,
-            int64_t depth, T* packed) {
-  if (source == SourceA::panels)
-    gemm_kernels<T>().pack_a(end - begin, depth, p.a + begin + k0 * p.a_column, p.a_column, packed);
-  else if (source == SourceA::rows)
-    copy_rows(p, k0, depth, begin, end, packed, copied_row(depth));
-}
-
-/// Makes the block read A from what pack_a left.
-template <class T>
-void use_packed_a(GemmBlock<T>& g, SourceA source, const T* packed) {
-  g.a = packed;
-  g.packed_a = source == SourceA::panels;
-  g.a_row = copied_row(g.K);
-  g.a_column = 1;
-}
-
-/// Rows or columns of B that a later step packs, as lines of the cache to fetch during `n_tiles`
-/// tiles of `depth`.
-template <class T>
-Fetch fetch_of(const Product<T>& p, int64_t k0, int64_t K, int64_t n0, int64_t N, int64_t n_tiles,
-               int64_t depth) {
-  const bool by_rows = p.b_column == 1;
-  Fetch f;
-  if (!by_rows && p.b_row != 1) return f;
-  f.at = reinterpret_cast<const char*>(p.b + k0 * p.b_row + n0 * p.b_column);
-  f.row_bytes = (by_rows ? p.b_row : p.b_column) * static_cast<int64_t>(sizeof(T));
-  f.lines = ceil_div((by_rows ? N : K) * static_cast<int64_t>(sizeof(T)), 64);
-  f.n_left = f.lines * (by_rows ? K : N);
-  f.at_once = ceil_div(f.n_left, n_tiles * (depth * static_cast<int64_t>(sizeof(T)) / 64 + 1));
-  return f;
-}
-
 /// B packed panel by panel, each just before all rows use it and while the next is being fetched:
 /// for a middling number of rows. (Packed and read back from L2, a panel costs 64 rows a quarter of
 /// their time.)
@@ -290,11 +205,7 @@ void product_panel_by_panel(const Product<T>& p) {
       const int64_t n0 = column(panel), N = column(panel + 1) - n0;
       for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
         const int64_t k0 = k_begin(slice), depth = depth_of(slice);
-        const T* b = p.b + k0 * p.b_row + n0 * p.b_column;
-        if (p.b_row == 1 && p.b_column != 1)
-          kernels.pack_b_columns(depth, N, b, p.b_column, 0, 1, packed_b);
-        else
-          kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, 0, depth, packed_b);
+        pack_b(p, k0, depth, n0, N, 0, packs_panels(p) ? 1 : depth, packed_b);
         Fetch fetch;
         if (fetches && slice + 1 < slices.n_parts)
           fetch = fetch_of(p, k_begin(slice + 1), depth_of(slice + 1), n0, N, row_panels.n_parts,
@@ -317,13 +228,6 @@ void product_panel_by_panel(const Product<T>& p) {
       }
     }
   });
-}
-
-/// Panels of B's columns, or rows of B, that one task packs: about as much as a task of the pool is
-/// worth.
-int64_t packed_at_once(bool columns, int64_t parts, int64_t depth, int64_t N) {
-  return columns ? std::max<int64_t>(1, 16384 * parts / (depth * N))
-                 : std::max<int64_t>(8, 65536 * parts / (depth * N) / 8 * 8);
 }
 
 /// B packed once for all rows, in a step of its own.
@@ -358,19 +262,15 @@ void product_by_panels(const Product<T>& p) {
       for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
         const int64_t k0 = slices.begin(slice) * 16,
                       depth = std::min(p.K - k0, slices.length(slice) * 16);
-        const bool b_columns = p.b_row == 1 && p.b_column != 1;
+        const bool b_columns = packs_panels(p);
         const int64_t b_parts = b_columns ? panels.n_parts : depth;
         const int64_t b_step = packed_at_once(b_columns, b_parts, depth, N);
         const int64_t b_tasks = ceil_div(b_parts, b_step);
         const int64_t a_tasks = ahead ? row_groups.n_parts : 0, a_row = packed_row(source, depth);
         parallel_for(b_tasks + a_tasks, [&](int64_t task) {
           if (task < b_tasks) {
-            const T* b = p.b + k0 * p.b_row + n_begin * p.b_column;
             const int64_t first = task * b_step, last = std::min(b_parts, first + b_step);
-            if (b_columns)
-              kernels.pack_b_columns(depth, N, b, p.b_column, first, last, packed_b);
-            else
-              kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, first, last, packed_b);
+            pack_b(p, k0, depth, n_begin, N, first, last, packed_b);
           } else {
             const int64_t group = task - b_tasks, m0 = row_panels.begin(row_groups.begin(group));
             pack_a(part, source, m0, row_panels.begin(row_groups.begin(group + 1)), k0, depth,
@@ -454,8 +354,8 @@ void multiply_slices(const Product<T>& p, int64_t depth) {
   parallel_for(n_slices, [&](int64_t slice) {
     Product<T> part = p;
     part.K = std::min(depth, p.K - slice * depth);
-    part.a += slice * depth * p.a_column;
-    part.b += slice * depth * p.b_row;
+    part.a = p.a_at(0, slice * depth);
+    part.b = p.b_at(slice * depth, 0);
     part.c = partial.data() + slice * numel;
     part.c_row = p.N;
     part.alpha = T(1), part.beta = T(0);
@@ -472,6 +372,15 @@ template <class T>
 void multiply(const Product<T>& p) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
   if (p.K == 0) return product_of_nothing(p);
+  constexpr int64_t slice = 4096, most_slices = 256;  // whose results are kept until the end
+  // One number at the end of a slice costs as much as some of its products.
+  const int64_t depth = p.M * p.N == 1 ? 4 * slice : slice;
+  const bool by_slices = p.K >= 4 * slice && p.K > depth && p.M * p.N <= 128 * 128;
+  const int64_t slice_depth = std::max(depth, round_up(ceil_div(p.K, most_slices), 16));
+  if (p.pairs) {
+    if (by_slices) return multiply_slices(p, slice_depth);
+    return p.M <= 256 && p.K <= 8192 ? product_panel_by_panel(p) : product_by_panels(p);
+  }
   // Small ones at once: nothing to cut, nothing worth a copy.
   const bool b_rows = p.b_column == 1 || p.N == 1;
   if (p.N == 1 && p.a_column == 1 && p.b_row == 1 && p.K > 1 && p.K < 4 * 4096)
@@ -493,11 +402,7 @@ void multiply(const Product<T>& p) {
     }
     return kernels.block(g);
   }
-  constexpr int64_t slice = 4096, most_slices = 256;  // whose results are kept until the end
-  // One number at the end of a slice costs as much as some of its products.
-  const int64_t depth = p.M * p.N == 1 ? 4 * slice : slice;
-  if (p.K >= 4 * slice && p.K > depth && p.M * p.N <= 128 * 128)
-    return multiply_slices(p, std::max(depth, round_up(ceil_div(p.K, most_slices), 16)));
+  if (by_slices) return multiply_slices(p, slice_depth);
   const bool a_columns = p.a_row == 1 || p.M == 1;
   if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
     return multiply_transposed(p);
@@ -535,6 +440,7 @@ void gemm_blocked(const Gemm<T>& p) {
   one.column_bias = p.epilogue.bias_per_row ? nullptr : bias;
   one.row_bias = p.epilogue.bias_per_row ? bias : nullptr;
   one.relu = p.epilogue.relu;
+  one.pairs = p.pairs;
   // Together too large for L2, each worth fetching.
   const int64_t item_bytes = (p.M * p.K + p.K * p.N + p.M * p.N) * static_cast<int64_t>(sizeof(T));
   const bool fetches = p.K >= 32 && item_bytes >= 4096 && item_bytes * p.batch > caches.l2;

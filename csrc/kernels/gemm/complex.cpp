@@ -1,5 +1,7 @@
-// Complex products: tiles for the library, or plain loops while none is loaded.
+// Complex products, as products of real matrices; tiles for the library, or plain loops while none
+// is loaded, for those of a few columns and for complex factors.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
@@ -133,15 +135,143 @@ void complex_product(const Gemm<T>& p) {
   });
 }
 
+/// The product in real numbers: A as it lies is a real matrix of twice as many columns, and so is
+/// the result; B is packed with a row of i times each of its rows.
+template <class Real>
+void product_of_pairs(const Gemm<std::complex<Real>>& p) {
+  auto parts = [](const std::complex<Real>* from) { return reinterpret_cast<const Real*>(from); };
+  Gemm<Real> q;
+  q.pairs = true;
+  q.M = p.M, q.N = 2 * p.N, q.K = 2 * p.K;
+  q.a = parts(p.a), q.lda = 2 * p.lda, q.trans_a = p.trans_a, q.step_a = p.trans_a ? 2 : 1;
+  q.b = parts(p.b), q.ldb = 2 * p.ldb, q.trans_b = p.trans_b;
+  q.c = reinterpret_cast<Real*>(p.c), q.ldc = 2 * p.ldc;
+  q.alpha = p.alpha.real(), q.beta = p.beta.real();
+  q.batch = p.batch;
+  q.batch_stride_a = 2 * p.batch_stride_a;
+  q.batch_stride_b = 2 * p.batch_stride_b;
+  q.batch_stride_c = 2 * p.batch_stride_c;
+  if (!p.epilogue.bias_per_row) q.epilogue.bias = p.epilogue.bias;
+  gemm(q);
+  if (p.epilogue.bias && p.epilogue.bias_per_row)
+    for (int64_t item = 0; item < p.batch; ++item)
+      apply_epilogue(p.epilogue, 0, 0, p.M, p.N, p.c + item * p.batch_stride_c, p.ldc);
+}
+
+/// Rows X times a matrix B that is read once and as it lies, in real numbers: C or C^T of a product
+/// with few rows or columns.
+template <class Real>
+struct ThinProduct {
+  using T = std::complex<Real>;
+  int64_t rows, N, K;
+  const T* x;
+  int64_t x_row, x_column;
+  const T* b;
+  int64_t b_line;  // from row to row of B, or from column to column
+  bool by_columns;
+
+  explicit ThinProduct(const Gemm<T>& p)
+      : rows(p.M),
+        N(p.N),
+        K(p.K),
+        x(p.a),
+        x_row(p.trans_a ? 1 : p.lda),
+        x_column(p.trans_a ? p.lda : 1),
+        b(p.b),
+        b_line(p.ldb),
+        by_columns(p.trans_b) {
+    if (p.M <= p.N) return;
+    rows = p.N, N = p.M;
+    x = p.b, x_row = p.trans_b ? p.ldb : 1, x_column = p.trans_b ? 1 : p.ldb;
+    b = p.a, b_line = p.lda, by_columns = !p.trans_a;
+  }
+
+  /// Calls put(i, j, number) for each number of the result.
+  template <class Put>
+  void run(Put&& put) const {
+    const int64_t depth = by_columns ? 2 * K : K, width = by_columns ? N : 2 * N;
+    std::vector<Real> factors(2 * rows * depth), sums(2 * rows * width);
+    for (int64_t i = 0; i < rows; ++i) {
+      Real *first = &factors[2 * i * depth], *second = first + depth;
+      for (int64_t k = 0; k < K; ++k) {
+        const T value = x[i * x_row + k * x_column];
+        if (by_columns) {
+          first[2 * k] = second[2 * k + 1] = value.real();
+          first[2 * k + 1] = -value.imag(), second[2 * k] = value.imag();
+        } else {
+          first[k] = value.real(), second[k] = value.imag();
+        }
+      }
+    }
+    Gemm<Real> q;
+    q.M = 2 * rows, q.N = width, q.K = depth;
+    q.a = factors.data(), q.lda = depth;
+    q.b = reinterpret_cast<const Real*>(b), q.ldb = 2 * b_line, q.trans_b = by_columns;
+    q.c = sums.data(), q.ldc = width;
+    gemm(q);
+    for (int64_t i = 0; i < rows; ++i) {
+      const Real *first = &sums[2 * i * width], *second = first + width;
+      for (int64_t j = 0; j < N; ++j)
+        put(i, j, by_columns ? T(first[j], second[j])
+                             : T(first[2 * j] - second[2 * j + 1], first[2 * j + 1] + second[2 * j]));
+    }
+  }
+};
+
+/// Rows or columns of which ThinProduct makes as many sums as the loops over dot products hold.
+constexpr int64_t few = 2;
+
+template <class T>
+void thin_product(const Gemm<T>& p) {
+  const T* bias = static_cast<const T*>(p.epilogue.bias);
+  auto one = [&](int64_t item) {
+    Gemm<T> q = p;
+    q.a += item * p.batch_stride_a, q.b += item * p.batch_stride_b;
+    q.c += item * p.batch_stride_c;
+    ThinProduct<typename T::value_type>(q).run([&](int64_t i, int64_t j, T value) {
+      if (q.M > q.N) std::swap(i, j);
+      T& to = q.c[i * q.ldc + j];
+      value = p.alpha == T(1) ? value : p.alpha * value;
+      if (p.beta != T(0)) value += p.beta * to;
+      if (bias) value += bias[p.epilogue.bias_per_row ? i : j];
+      to = value;
+    });
+  };
+  const int64_t work = p.M * p.N * p.K + 500;
+  if (p.batch == 1 || work > 1 << 22) {
+    for (int64_t item = 0; item < p.batch; ++item) one(item);
+    return;
+  }
+  parallel_ranges(p.batch, std::max<int64_t>(1, (1 << 16) / work), [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) one(item);
+  });
+}
+
+/// Columns of a result below which packing B costs more than the library does.
+constexpr int64_t least_columns = 8;
+
+template <class T>
+void any_product(const Gemm<T>& p) {
+  const bool real_factors = p.alpha.imag() == 0 && p.beta.imag() == 0;
+  const int64_t thinnest = std::min(p.M, p.N);
+  if (thinnest == 0 || p.batch == 0) return;
+  if (thinnest <= few && p.K > 0)
+    thin_product(p);
+  else if (real_factors && p.N >= least_columns)
+    product_of_pairs(p);
+  else
+    complex_product(p);
+}
+
 }  // namespace
 
 template <>
 void gemm(const Gemm<complex64>& problem) {
-  complex_product(problem);
+  any_product(problem);
 }
 template <>
 void gemm(const Gemm<complex128>& problem) {
-  complex_product(problem);
+  any_product(problem);
 }
 
 }  // namespace flambeau

@@ -31,6 +31,10 @@ struct Gemm {
   int64_t batch = 1;
   int64_t batch_stride_a = 0, batch_stride_b = 0, batch_stride_c = 0;  // in elements
   Epilogue epilogue = {};
+  /// The operands hold complex numbers, whose real parts N, K and strides count; for float32 and
+  /// float64. In the product of reals row k of B meets a real part of A, and i times it an
+  /// imaginary part. A transposed A has step_a 2.
+  bool pairs = false;
 };
 
 /// T: float, double (blocked.cpp), complex64, complex128 (complex.cpp). Inside a chunk of

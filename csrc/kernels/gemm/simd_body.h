@@ -338,6 +338,59 @@ void pack_b_rows(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, 
   }
 }
 
+/// i times each of a vector of complex numbers.
+template <class T, int... I>
+inline __attribute__((always_inline)) typename Vec<T>::type times_i(
+    typename Vec<T>::type value, std::integer_sequence<int, I...>) {
+  constexpr typename Vec<T>::type signs = {(I % 2 ? T(1) : T(-1))...};
+  return __builtin_shufflevector(value, value, (I ^ 1)...) * signs;
+}
+
+/// K rows of `width` numbers, two rows apart, from columns of complex numbers, of which `count` are
+/// there; the others are 0.
+template <class T>
+void pack_columns_of_pairs(int64_t K, const T* b, int64_t column, int64_t count, int64_t width,
+                           T* packed) {
+  if constexpr (sizeof(T) == 4) {  // a complex number is moved as one of 64 bits
+    constexpr int lanes = Vec<double>::lanes;
+    for (int64_t j = 0; j < width / 2; j += lanes)
+      pack_columns(K, reinterpret_cast<const double*>(b + j * column), column / 2,
+                   count - j < lanes ? count - j : lanes, width,
+                   reinterpret_cast<double*>(packed) + j);
+  } else {
+    for (int64_t k = 0; k < K; ++k, b += 2, packed += 2 * width)
+      for (int64_t j = 0; j < width / 2; ++j) {
+        packed[2 * j] = j < count ? b[j * column] : T(0);
+        packed[2 * j + 1] = j < count ? b[j * column + 1] : T(0);
+      }
+  }
+}
+
+template <class T>
+void pack_b_pairs(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, int64_t first,
+                  int64_t last, T* packed) {
+  constexpr int lanes = Vec<T>::lanes;
+  constexpr auto order = std::make_integer_sequence<int, lanes>{};
+  const Spread panels((N + lanes - 1) / lanes, panel_vectors);
+  for (int64_t panel = first; panel < last; ++panel) {
+    const int64_t begin = panels.begin(panel) * lanes, width = panels.length(panel) * lanes;
+    const int64_t count = N - begin < width ? N - begin : width;
+    T* to = packed + begin * K;
+    if (column != 1)
+      pack_columns_of_pairs(K / 2, b + begin / 2 * column, column, count / 2, width, to);
+    for (int64_t k = 0; k < K; k += 2, to += 2 * width)
+      for (int64_t j = 0; j < width; j += lanes) {
+        const T* from = column == 1 ? b + k / 2 * row + begin + j : to + j;
+        const auto value =
+            column != 1 || j + lanes <= count
+                ? load(from)
+                : load_some(from, mask_of<T>(static_cast<int>(count > j ? count - j : 0)));
+        store(to + j, value);
+        store(to + width + j, times_i<T>(value, order));
+      }
+  }
+}
+
 template <class T>
 void pack_a(int64_t M, int64_t K, const T* a, int64_t column, T* packed) {
   constexpr int lanes = Vec<T>::lanes, whole = most_rows(panel_vectors);
@@ -447,8 +500,8 @@ void dots(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, const T* b
 template <class T>
 constexpr GemmKernels<T> kernels_of() {
   return {Vec<T>::lanes, panel_vectors,  most_rows(panel_vectors), 4,
-          block<T>,      pack_b_rows<T>, pack_b_columns<T>,        pack_a<T>,
-          dots<T>};
+          block<T>,      pack_b_rows<T>, pack_b_columns<T>,        pack_b_pairs<T>,
+          pack_a<T>,     dots<T>};
 }
 extern const GemmKernels<float> float_kernels = kernels_of<float>();
 extern const GemmKernels<double> double_kernels = kernels_of<double>();

@@ -1,4 +1,4 @@
-"""OpenBLAS, which computes complex matrix products and LAPACK's routines."""
+"""OpenBLAS, which computes some complex matrix products and LAPACK's routines."""
 
 from ... import _core
 
