@@ -177,7 +177,8 @@ class Derivative:
             outputs and numbers, each list by position.
         order (list of int): of each operand of the kernel the number of the symbol it stands for: an input, a number
             (from `first_number` on), the gradient of an output (from GRAD on) or an output (from OUTPUT on).
-        grads, saved_inputs, saved_outputs (list of int): the same as positions among outputs, inputs, outputs.
+        grads, saved_inputs, saved_outputs, numbers (list of int): the same as positions among outputs, inputs, outputs,
+            and the group's numbers.
         wanted (list of int): positions among inputs.
     """
 
@@ -214,7 +215,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     made.grads = [k for k in range(len(group.outputs)) if gradients.GRAD + k in used]
     made.saved_inputs = [k for k in used if k < base]
     made.saved_outputs = [k for k in range(len(group.outputs)) if gradients.OUTPUT + k in used]
-    numbers = [k for k in range(n_numbers) if base + k in used]
+    made.numbers = numbers = [k for k in range(n_numbers) if base + k in used]
     order += [gradients.GRAD + k for k in made.grads] + made.saved_inputs
     order += [gradients.OUTPUT + k for k in made.saved_outputs] + [base + k for k in numbers]
     outs = group.outputs

@@ -5,7 +5,6 @@ import keyword
 import flambeau
 from flambeau import _core
 
-from ..ops.core.declare import operator as make_operator
 from .fuse import NoKernel, backward_of, evaluate, forward_of
 from .graph import Ref, each_ref
 from .groups import Group
@@ -146,56 +145,35 @@ def _prepared(group, values):
 
 
 def _recorded(group, values, fused, derivative):
-    """The operator of a group that leaves one node for backward."""
-    n = len(group.inputs) + len(group.numbers)
+    """The forward kernel of a group, whose calls leave one node for backward."""
     saved_inputs, saved_outputs = derivative.saved_inputs, derivative.saved_outputs
-    symbols = saved_inputs + [derivative.OUTPUT + k for k in saved_outputs]  # of what is saved
-    numbers = {derivative.first_number + k: n.value for k, n in enumerate(group.numbers)}
-    fixed = [k for k, i in enumerate(group.outputs) if not values[i].requires_grad]
-    every = tuple(k for k in range(len(group.outputs)) if k not in fixed)
-    single = len(group.outputs) == 1
-    variants = {every: (derivative, derivative.kernel.fused())}
+    recorded = [k for k, i in enumerate(group.outputs) if values[i].requires_grad]
+    kernel = derivative.kernel and derivative.kernel.fused()
+    variants = {tuple(recorded): (derivative, kernel)}
 
-    def forward(ctx, *operands):
-        outputs = fused(*operands)
-        made = (outputs,) if single else outputs
-        ctx.save_for_backward(
-            *[operands[k] for k in saved_inputs], *[made[k] for k in saved_outputs]
-        )
-        if fixed:
-            ctx.mark_non_differentiable(*[made[k] for k in fixed])
-        if not single:
-            ctx.set_materialize_grads(False)
-        return outputs
-
-    def backward(ctx, *given):
-        arrived = every if single else tuple(k for k in every if given[k] is not None)
+    def otherwise(gradients, inputs, outputs):
+        # With a gradient of the gradient, for many gradients at once, or where not all have come.
+        arrived = tuple(k for k in recorded if gradients[k] is not None)
         if arrived not in variants:
             some = backward_of(group, values, arrived)
             variants[arrived] = some, some.kernel and some.kernel.fused()
         chosen, run = variants[arrived]
-        known = dict(zip(symbols, ctx.saved_tensors))
-        known.update(numbers)
-        for k in arrived:
-            known[chosen.GRAD + k] = given[k]
-        # Without a kernel, with a gradient of the gradient, and for many gradients at once: by operators.
-        if (
-            run is None
-            or flambeau.is_grad_enabled()
-            or any(_core._is_batched(given[k]) for k in arrived)
-        ):
-            results = evaluate(chosen, known)
+        known = {derivative.first_number + k: n.value for k, n in enumerate(group.numbers)}
+        known.update(zip(saved_inputs, inputs))
+        known.update(zip((chosen.OUTPUT + k for k in saved_outputs), outputs))
+        known.update((chosen.GRAD + k, gradients[k]) for k in arrived)
+        by_operators = flambeau.is_grad_enabled() or any(
+            _core._is_batched(gradients[k]) for k in arrived
+        )
+        if run is None or by_operators:
+            made = evaluate(chosen, known)
         else:
-            results = run(*[known[k] for k in chosen.order])
-            results = (results,) if len(chosen.wanted) == 1 else results
-        gradients = [None] * n
-        for place, gradient in zip(chosen.wanted, results):
-            gradients[place] = gradient
-        return tuple(gradients)
+            made = run(*[known[k] for k in chosen.order])
+            made = (made,) if len(chosen.wanted) == 1 else made
+        found = dict(zip(chosen.wanted, made))
+        return tuple(found.get(place) for place in derivative.wanted)
 
-    names = ", ".join(f"operand_{k}" for k in range(n))
-    space = {"forward": forward}
-    exec(f"def declared(ctx, {names}): return forward(ctx, {names})", space)
-    made = make_operator(space["declared"], skip=1, node="CompiledBackward", public=False)
-    made.backward = backward
-    return made
+    numbers = tuple(group.numbers[k].value for k in derivative.numbers)
+    places = derivative.grads, saved_inputs, saved_outputs, derivative.wanted, recorded
+    _core._record_fused(fused, kernel, otherwise, *places, numbers)
+    return fused

@@ -2,6 +2,7 @@
 // numbers. Needs the GIL, which long runs give up.
 #include "dispatch/fused.h"
 
+#include "dispatch/fused_history.h"
 #include "dispatch/numbers.h"
 #include "python/attributes.h"
 
@@ -12,6 +13,7 @@ namespace {
 struct Fused {
   PyObject_HEAD vectorcallfunc vectorcall;
   std::unique_ptr<Fusion> fusion;
+  std::unique_ptr<FusedHistory> history;  // null: calls are not recorded
 };
 
 void take_inputs(const Fusion& self, PyObject* const* args, Py_ssize_t n, FusedInputs& inputs) {
@@ -35,10 +37,12 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
   return guarded(
       [&]() -> PyObject* {
         Fusion& self = *as<Fused>(o).fusion;
+        const FusedHistory* history = as<Fused>(o).history.get();
         FusedInputs inputs;
         take_inputs(self, args, PyVectorcall_NARGS(nargsf), inputs);
         TensorRef outputs[max_operands];
         run_fused(self, inputs, outputs);
+        if (history) record_fused(*history, self, inputs, outputs);
         if (self.n_out == 1) return outputs[0].release_py();
         return tuple_of(self.n_out, [&](Py_ssize_t i) { return outputs[i].release_py(); })
             .release();
@@ -49,27 +53,80 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
 int fused_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
   if (as<Fused>(o).fusion) Py_VISIT(as<Fused>(o).fusion->spec.get());
+  if (const FusedHistory* history = as<Fused>(o).history.get()) {
+    Py_VISIT(history->kernel.get());
+    Py_VISIT(history->otherwise.get());
+  }
   return 0;
 }
 
 PyMemberDef members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Fused, vectorcall), READONLY, nullptr}, {}};
 
-/// kinds is "" for a map; reads has a mask of inputs for each output.
-Object new_fused(PyObject* spec, int n_out, const std::vector<DType>& dtypes,
-                 std::string_view kinds, const std::vector<int64_t>& reads) {
+PyTypeObject* fused_type() {
   static PyTypeObject* const type =
       new_type("flambeau._core.Fused", sizeof(Fused),
                Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                {slot(Py_tp_dealloc, destroy_object<Fused>), slot(Py_tp_traverse, fused_traverse),
                 slot(Py_tp_call, PyVectorcall_Call), slot(Py_tp_members, members)});
-  Object made = owned(type->tp_alloc(type, 0));
+  return type;
+}
+
+/// kinds is "" for a map; reads has a mask of inputs for each output.
+Object new_fused(PyObject* spec, int n_out, const std::vector<DType>& dtypes,
+                 std::string_view kinds, const std::vector<int64_t>& reads) {
+  Object made = owned(fused_type()->tp_alloc(fused_type(), 0));
   as<Fused>(made.get()).vectorcall = fused_call;
   as<Fused>(made.get()).fusion = make_fusion(Object::borrow(spec), n_out, dtypes, kinds, reads);
   return made;
 }
 
+using Places = std::vector<int64_t>;
+
+/// From now on calls of `fused` are recorded. kernel: the Fused of the gradients, or None;
+/// the rest as in FusedHistory.
+void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const Places& read,
+                  const Places& saved_inputs, const Places& saved_outputs, const Places& wanted,
+                  const Places& recorded, PyObject* numbers) {
+  const bool none = kernel == Py_None;
+  check<TypeError>(Py_TYPE(fused) == fused_type() && (none || Py_TYPE(kernel) == fused_type()) &&
+                       PyTuple_Check(numbers),
+                   [] { return message("_record_fused(): takes two Fused, places and a tuple."); });
+  const Fusion& fusion = *as<Fused>(fused).fusion;
+  auto check_places = [&](const Places& places, int n) {
+    for (int64_t k : places)
+      check<ValueError>(k >= 0 && k < n,
+                        [&] { return message("_record_fused(): there is no operand ", k, "."); });
+  };
+  for (const Places* of_inputs : {&saved_inputs, &wanted})
+    check_places(*of_inputs, fusion.n - fusion.n_out);
+  for (const Places* of_outputs : {&read, &saved_outputs, &recorded})
+    check_places(*of_outputs, fusion.n_out);
+  auto history = std::make_unique<FusedHistory>();
+  history->owner = fused;
+  if (!none) {
+    history->kernel = Object::borrow(kernel);
+    history->derivative = as<Fused>(kernel).fusion.get();
+    const Fusion& derivative = *history->derivative;
+    const size_t n = read.size() + saved_inputs.size() + saved_outputs.size();
+    check<ValueError>(
+        static_cast<Py_ssize_t>(n) + PyTuple_GET_SIZE(numbers) == derivative.n - derivative.n_out &&
+            static_cast<int>(wanted.size()) == derivative.n_out,
+        [] { return message("_record_fused(): the derivative has other operands."); });
+  }
+  history->otherwise = Object::borrow(otherwise);
+  history->read = read;
+  history->saved_inputs = saved_inputs;
+  history->saved_outputs = saved_outputs;
+  history->wanted = wanted;
+  history->recorded = recorded;
+  for (PyObject* number : Items(numbers)) history->numbers.push_back(Object::borrow(number));
+  as<Fused>(fused).history = std::move(history);
+}
+
 const NativeEntry entries[] = {
+    fact(bind<record_calls>("_record_fused", "fused, kernel, otherwise, read, saved_inputs, "
+                                          "saved_outputs, wanted, recorded, numbers")),
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
     {}};

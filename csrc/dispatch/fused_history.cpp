@@ -1,0 +1,123 @@
+#include "dispatch/fused_history.h"
+
+#include "autograd/meta.h"
+#include "autograd/wanted.h"
+#include "dispatch/numbers.h"
+#include "tensor/objects.h"
+
+namespace flambeau {
+
+namespace {
+
+struct FusedNode {
+  Node node;
+  const FusedHistory* history = nullptr;
+  Object owner;  // of the history
+  std::vector<Saved> saved;  // inputs, then outputs
+};
+
+/// The gradients by one kernel; false where operators have to do it.
+bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  const FusedHistory& how = *self.history;
+  if (!how.derivative || grad_mode_enabled) return false;
+  for (int64_t k : how.recorded) {
+    const Tensor* g = grad_outputs[k].get();
+    if (!g || g->batched || Py_TYPE(g) != tensor_type) return false;
+  }
+  Fusion& kernel = *how.derivative;
+  FusedInputs inputs;
+  TensorRef kept[max_operands], gradients[max_operands];
+  int n = kernel.n_out;
+  auto take = [&](TensorRef t) {
+    check(t->dtype == kernel.dtypes[n], [&] {
+      return message("backward of a compiled function: a gradient is ", name(t->dtype),
+                     ", but it was ", name(kernel.dtypes[n]), " when the kernel was made.");
+    });
+    inputs.tensors[n] = t.get();
+    kept[n++] = std::move(t);
+  };
+  for (int64_t k : how.read) take(grad_outputs[k]);
+  for (const Saved& saved : self.saved) take(saved.unpack(&self.node, "input"));
+  for (const Object& number : how.numbers) {
+    inputs.tensors[n] = nullptr;
+    store_number(number.get(), kernel.dtypes[n], inputs.numbers[n]);
+    ++n;
+  }
+  run_fused(kernel, inputs, gradients);
+  for (size_t i = 0; i < how.wanted.size(); ++i)
+    grad_inputs[how.wanted[i]] = std::move(gradients[i]);
+  return true;
+}
+
+void by_operators(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  const FusedHistory& how = *self.history;
+  const auto n_inputs = static_cast<Py_ssize_t>(how.saved_inputs.size());
+  const auto n_saved = static_cast<Py_ssize_t>(self.saved.size());
+  auto unpacked = [&](Py_ssize_t i) {
+    return self.saved[static_cast<size_t>(i)].unpack(&self.node, "input").release_py();
+  };
+  Object given = tuple_of(self.node.n_results, [&](Py_ssize_t i) {
+    return Py_NewRef(grad_outputs[i] ? grad_outputs[i]->py() : Py_None);
+  });
+  Object inputs = tuple_of(n_inputs, unpacked);
+  Object outputs = tuple_of(n_saved - n_inputs, [&](Py_ssize_t i) { return unpacked(n_inputs + i); });
+  Object made = owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
+                                                   outputs.get(), nullptr));
+  for (size_t i = 0; i < how.wanted.size(); ++i) {
+    PyObject* g = PyTuple_GetItem(made.get(), static_cast<Py_ssize_t>(i));
+    if (!g) throw PythonError();
+    if (g != Py_None) grad_inputs[how.wanted[i]] = TensorRef::borrow(as_tensor(g));
+  }
+}
+
+void backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto& self = *reinterpret_cast<FusedNode*>(node);
+  if (node->released && !self.saved.empty()) throw_released(node);
+  if (!natively(self, grad_outputs, grad_inputs)) by_operators(self, grad_outputs, grad_inputs);
+  for (uint32_t i = 0; i < node->n_edges; ++i)
+    if (!wants_gradient(node, i)) grad_inputs[i] = nullptr;
+}
+
+void release(Node* node) {
+  for (Saved& saved : reinterpret_cast<FusedNode*>(node)->saved) saved.reset();
+}
+
+void visit(Node* node, Visitor& visitor) {
+  auto& self = *reinterpret_cast<FusedNode*>(node);
+  visitor(self.owner);
+  for (Saved& saved : self.saved) saved.visit(visitor);
+}
+
+const NodeKind kind = {backward, release, destroy_as<FusedNode>, visit};
+
+}  // namespace
+
+void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs& inputs,
+                  TensorRef* outputs) {
+  if (!grad_mode_enabled) return;
+  const int first = fusion.n_out;
+  bool any = false;
+  for (int64_t k : history.wanted)
+    any |= inputs.tensors[first + k] && requires_grad(*inputs.tensors[first + k]);
+  if (!any) return;
+  static PyTypeObject* const type = node_subtype("CompiledBackward");
+  Ref<FusedNode> made = make_node<FusedNode>(type, &kind);
+  Node& node = made->node;
+  made->history = &history;
+  made->owner = Object::borrow(history.owner);
+  node.set_edges(static_cast<uint32_t>(fusion.n - first));
+  node.set_results(static_cast<uint32_t>(first));
+  for (int64_t k : history.wanted) {
+    Tensor* t = inputs.tensors[first + k];
+    if (t && requires_grad(*t)) set_edge(&node, static_cast<uint32_t>(k), t);
+  }
+  made->saved.resize(history.saved_inputs.size() + history.saved_outputs.size());
+  size_t i = 0;
+  for (int64_t k : history.saved_inputs) made->saved[i++].save(*inputs.tensors[first + k]);
+  for (int64_t k : history.recorded)
+    set_history(*outputs[k], &node, static_cast<uint32_t>(k));
+  for (int64_t k : history.saved_outputs)
+    made->saved[i++].save_result(*outputs[k], static_cast<uint32_t>(k));
+}
+
+}  // namespace flambeau

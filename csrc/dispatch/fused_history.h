@@ -1,0 +1,25 @@
+// What a joined kernel leaves for backward: one node, whose gradients another joined kernel
+// computes where nothing is recorded and all gradients have come. Needs the GIL.
+#pragma once
+#include "autograd/node.h"
+#include "dispatch/fused.h"
+
+namespace flambeau {
+
+/// How the gradients of a Fusion are computed. Positions are among its inputs, or its outputs.
+struct FusedHistory {
+  PyObject* owner = nullptr;     // the callable that this is part of; not owned
+  Object kernel;                 // the callable that owns `derivative`
+  Fusion* derivative = nullptr;  // of the gradients `read`, what is saved and `numbers`; or null
+  /// otherwise(gradients, saved inputs, saved outputs), three tuples with None for gradients that
+  /// have not come, gives those of `wanted` by operators, a tuple.
+  Object otherwise;
+  std::vector<int64_t> read, saved_inputs, saved_outputs, wanted, recorded;
+  std::vector<Object> numbers;
+};
+
+/// Makes outputs the results of one node, where an input requires a gradient.
+void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs& inputs,
+                  TensorRef* outputs);
+
+}  // namespace flambeau
