@@ -187,18 +187,18 @@ class set_stance(contextlib.ContextDecorator):
             "force_eager" if force_backend == "eager" else stance,
             bool(skip_guard_eval_unsafe),
         )
-        now.name, now.skip_guards = self._wanted
+        now.change(*self._wanted)
 
     def __enter__(self):
         from .compiled import stance as now
 
-        now.name, now.skip_guards = self._wanted
+        now.change(*self._wanted)
         return self
 
     def __exit__(self, *exception):
         from .compiled import stance as now
 
-        now.name, now.skip_guards = self._before
+        now.change(*self._before)
 
     def __call__(self, function):
         self.__exit__()  # a decorator: only while the function runs

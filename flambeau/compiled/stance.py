@@ -1,10 +1,11 @@
 """How compiling is wished for at present: what torch.compiler.set_stance says."""
 
-__all__ = ["NAMES", "disabled", "may_trace", "name", "skip_guards"]
+__all__ = ["NAMES", "change", "disabled", "may_trace", "name", "skip_guards", "usual"]
 
 NAMES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile", "eager_then_compile")
 name = "default"
 skip_guards = False
+usual = True  # whether calls are served by programs, after a look at their guards
 disabled = set()  # code objects of functions that are not to be compiled
 
 
@@ -22,3 +23,10 @@ def may_trace(compiled, key):
         compiled.seen.add(key)
         return not first
     return True
+
+
+def change(wished, without_guards):
+    """Sets `name` and `skip_guards`."""
+    global name, skip_guards, usual
+    name, skip_guards = wished, without_guards
+    usual = name != "force_eager" and not skip_guards

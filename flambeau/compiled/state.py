@@ -83,7 +83,7 @@ class State:
         self._items = []  # (dict, key, value)
         self._lengths = []  # (container, length)
         self._sequences = []  # (list or deque, its items)
-        self._sets = []
+        self._sets = []  # (set, an equal one)
         self._orders = []  # (dict, its keys)
         self._cells = []
         self._slots = []  # (object, name, value)
@@ -288,39 +288,16 @@ class State:
         """From now on classes of ours are guarded too: the first call may have loaded methods that others define."""
         self._tags = [(cls, _core._class_tag(cls)) for cls in self._ours]
 
+    def lists(self):
+        """What `_core._unchanged` compares."""
+        return (
+            self._tags, self._lengths, self._items, self._cells, self._kinds, self._sequences, self._slots,
+            self._functions, self._classes, self._orders, self._sets,
+        )  # fmt: skip
+
     def changed(self):
-        """What is no longer as it was, for a message, or None. Called for every run of a program."""
-        if not _core._unchanged(self._items, self._lengths, self._cells, self._kinds, self._tags):
-            return self._which()
-        for sequence, items in self._sequences:
-            if len(sequence) != len(items):
-                return "a list"
-            for now, value in zip(sequence, items):
-                if now is not value and not _same(now, value):
-                    return "a list"
-        for owner, name, value in self._slots:
-            now = (
-                vars(owner).get(name, _MISSING)
-                if isinstance(owner, type)
-                else getattr(owner, name, _MISSING)
-            )
-            if now is not value and not _same(now, value):
-                return f"the attribute {name}"
-        for function, code, defaults, named in self._functions:
-            if function.__code__ is not code:
-                return f"the code of {function.__name__}"
-            if function.__defaults__ is not defaults or function.__kwdefaults__ is not named:
-                return f"a default of {function.__name__}"
-        for cls, bases, count in self._classes:
-            if cls.__mro__ is not bases or len(vars(cls)) != count:
-                return f"the class {cls.__name__}"
-        for mapping, keys in self._orders:
-            if tuple(mapping) != keys:
-                return "the order of a dict"
-        for members, value in self._sets:
-            if members != value:
-                return "a set"
-        return None
+        """What is no longer as it was, for a message, or None."""
+        return None if _core._unchanged(self.lists()) else self._which()
 
     def _which(self):
         for cls, tag in self._tags:
@@ -331,16 +308,33 @@ class State:
                 return "a dict or an object's attributes"
         for mapping, key, value in self._items:
             now = mapping.get(key, ...)
-            if now is not value and not _same(now, value):
+            if not _same(now, value):
                 return repr(key)
         for value, cls, attributes in self._kinds:
             if type(value) is not cls or attributes not in (None, getattr(value, "__dict__", None)):
                 return f"the class or the attributes of a {cls.__name__}"
-        return "a variable of an enclosing function"
+        for sequence, items in self._sequences:
+            if len(sequence) != len(items) or not all(map(_same, sequence, items)):
+                return "a list"
+        for owner, name, value in self._slots:
+            held = vars(owner) if isinstance(owner, type) else None
+            now = getattr(owner, name, ...) if held is None else held.get(name, ...)
+            if not _same(now, value):
+                return f"the attribute {name}"
+        for function, code, *_ in self._functions:
+            if function.__code__ is not code:
+                return f"the code of {function.__name__}"
+        for cls, bases, count in self._classes:
+            if cls.__mro__ is not bases or len(vars(cls)) != count:
+                return f"the class {cls.__name__}"
+        for mapping, keys in self._orders:
+            if tuple(mapping) != keys:
+                return "the order of a dict"
+        return "a set, a default, or a variable of an enclosing function"
 
 
 def _same(a, b):
-    return (
+    return a is b or (
         type(a) is type(b) and type(a) in _COMPARED and a == b and not (a == 0 and str(a) != str(b))
     )
 

@@ -24,6 +24,8 @@ MOST_BROKEN = (
     256  # kinds of calls of one function that stay eager; beyond, all that no program fits do
 )
 _PLAIN = (flambeau.Tensor, flambeau.nn.Parameter, flambeau.nn.Buffer)
+_RUN = 5  # the place of what runs in an entry, with its program behind it
+_Module = flambeau.nn.Module
 _running = threading.local()  # depth of traces
 every = weakref.WeakSet()  # what torch.compiler.reset() empties
 
@@ -63,27 +65,25 @@ def _global_hooks():
     )
 
 
-class _Entry:
-    """A program with what must hold for it.
+def _entry(state, program, tensors, outside, sized):
+    """A program with what must hold for it, as `_core._find_program` reads it.
 
-    Attributes:
-        layouts (bytes): of the arguments, where the program read sizes; else None.
-        outside (list of Tensor): what it uses beside the arguments; `facts` (bytes) are theirs.
+    (layouts of the arguments where the program read sizes, tensors beside the arguments, their layouts, whether sizes
+    are part of these, Python values, and then what runs and the program.)
     """
+    layouts = _core._describe_layouts(tensors, True) if sized else None
+    facts = _core._describe_layouts(outside, sized)
+    return layouts, outside, facts, sized, state.lists(), program.run, program
 
-    def __init__(self, state, program, tensors, outside, sized):
-        self.state, self.program, self.outside = state, program, outside
-        self.layouts = _core._describe_layouts(tensors, True) if sized else None
-        self.facts = _core._describe_layouts(outside, sized)
-        self.sized = sized
 
-    def holds(self, tensors):
-        """Whether the program may run for these arguments."""
-        if self.layouts is not None and _core._describe_layouts(tensors, True) != self.layouts:
-            return False
-        if self.outside and _core._describe_layouts(self.outside, self.sized) != self.facts:
-            return False
-        return stance.skip_guards or self.state.changed() is None
+def _holds(entry, tensors):
+    """Whether the program may run for arguments that `_core._find_program` does not know."""
+    layouts, outside, facts, sized, lists, *_ = entry
+    if layouts is not None and _core._describe_layouts(tensors, True) != layouts:
+        return False
+    if outside and _core._describe_layouts(outside, sized) != facts:
+        return False
+    return stance.skip_guards or _core._unchanged(lists)
 
 
 class Compiled:
@@ -108,16 +108,29 @@ class Compiled:
         every.add(self)
 
     def __call__(self, *args, **kwargs):
-        if (
-            stance.name == "force_eager"
-            or flambeau.nn.Module._module_hooks is not None
-            and _global_hooks()
-        ):
+        if not stance.usual or _Module._module_hooks is not None:
+            return self._unusual(args, kwargs)
+        found = _core._find_program(self.programs, args, kwargs)
+        if found is None:
+            return self._general(args, kwargs)
+        key, tensors, entry = found
+        if entry is None:
+            return self._missed(key, tensors, args, kwargs)
+        try:
+            return entry[_RUN](*tensors)
+        except Exception:
+            return self._failed(entry, args, kwargs)
+
+    def _unusual(self, args, kwargs):
+        if stance.name == "force_eager" or _Module._module_hooks is not None and _global_hooks():
             return self.function(*args, **kwargs)
-        found = _core._call_key(args, kwargs)
+        return self._general(args, kwargs)
+
+    def _general(self, args, kwargs):
+        """Calls with arguments of any kind, in any mode."""
+        found = _core._find_program({}, args, kwargs)
         if found is not None:
-            key, tensors = found
-            leaves = tensors
+            key, leaves, _ = found
         else:
             settings = _settings()
             if settings is None:
@@ -125,10 +138,17 @@ class Compiled:
             leaves, key = _key(args, kwargs, settings)
             if key is None:
                 return self.function(*args, **kwargs)
-            tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
+        tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
         for entry in self.programs.get(key, ()):
-            if entry.holds(tensors):
-                return self._run(entry, tensors, args, kwargs)
+            if _holds(entry, tensors):
+                try:
+                    return entry[_RUN](*tensors)
+                except Exception:
+                    return self._failed(entry, args, kwargs)
+        return self._missed(key, leaves, args, kwargs)
+
+    def _missed(self, key, leaves, args, kwargs):
+        """No program fits the call."""
         if key in self.broken or len(self.broken) > MOST_BROKEN and not self.strict:
             # What stands around its breaks runs as few kernels all the same: operators wait.
             return self.function(*args, **kwargs)
@@ -141,14 +161,11 @@ class Compiled:
         self.seen.clear()
         self.made = 0
 
-    def _run(self, entry, tensors, args, kwargs):
-        try:
-            return entry.program.run(*tensors)
-        except Exception:
-            if entry.program.writes:
-                raise
-            # The program's own line raises, or none does: the function is free of effects so far.
-            return self.function(*args, **kwargs)
+    def _failed(self, entry, args, kwargs):
+        """The program's own line raises, or none does: without writes the call is free of effects so far."""
+        if entry[_RUN + 1].writes:
+            raise
+        return self.function(*args, **kwargs)
 
     def _trace(self, key, leaves, args, kwargs):
         if not stance.may_trace(self, key):
@@ -188,7 +205,7 @@ class Compiled:
                 entry = self._entry(tracer, state, tensors, result)
                 self.programs.setdefault(key, []).append(entry)
                 self.made += 1
-                report.made(self.name, entry.program)
+                report.made(self.name, entry[_RUN + 1])
             else:
                 raise tracer.broken
         except Break as reason:
@@ -234,7 +251,7 @@ class Compiled:
         program.writes = any(n.writes for n in tracer.nodes)
         program.nodes = tracer.nodes
         state.seal()
-        return _Entry(
+        return _entry(
             state, program, tensors, list(tracer.outside.values()), tracer.sized or self.static
         )
 

@@ -40,23 +40,22 @@ bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
   return false;
 }
 
-/// (bytes, [tensors]) of a call, or None for arguments of other kinds and modes in which calls are
-/// to be looked at otherwise.
-std::optional<std::tuple<Bytes, Object>> call_key(PyObject* args, PyObject* kwargs) {
+/// The key of a call and its tensors; null for arguments of other kinds and modes in which calls
+/// are to be looked at otherwise.
+Object call_key(PyObject* args, PyObject* kwargs, PyObject* tensors) {
   check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
-                   [] { return message("_call_key(): takes a tuple and a dict."); });
-  Bytes key;
-  if (!put_modes(key)) return std::nullopt;
-  Object tensors = owned(PyList_New(0));
+                   [] { return message("a call has a tuple and a dict of arguments."); });
+  std::string key;
+  if (!put_modes(key)) return {};
   for (PyObject* o : Items(args))
-    if (!add_value(key, o, tensors.get())) return std::nullopt;
+    if (!add_value(key, o, tensors)) return {};
   PyObject *name, *value;
   for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &name, &value);) {
     key.push_back('k');
     key.append(text_of(name)).push_back(0);
-    if (!add_value(key, value, tensors.get())) return std::nullopt;
+    if (!add_value(key, value, tensors)) return {};
   }
-  return std::tuple(std::move(key), std::move(tensors));
+  return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
 }
 
 /// Whether `now` is `value`, or an equal number or text of the same type.
@@ -65,6 +64,10 @@ bool is_same(PyObject* now, PyObject* value) {
   if (!now || !value || Py_TYPE(now) != Py_TYPE(value)) return false;
   if (PyFloat_CheckExact(now)) {
     double a = PyFloat_AS_DOUBLE(now), b = PyFloat_AS_DOUBLE(value);
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
+  if (PyComplex_CheckExact(now)) {
+    Py_complex a = PyComplex_AsCComplex(now), b = PyComplex_AsCComplex(value);
     return std::memcmp(&a, &b, sizeof a) == 0;
   }
   if (!PyLong_CheckExact(now) && !PyUnicode_CheckExact(now) && !PyBytes_CheckExact(now))
@@ -99,37 +102,148 @@ bool every(PyObject* list, Holds&& holds) {
   return true;
 }
 
-/// items: (dict, key, value or ... where there is none); lengths: (dict, length); cells: (cell,
-/// value); kinds: (object, class, dict of attributes or None); classes: (class, its tag).
-bool unchanged(PyObject* items, PyObject* lengths, PyObject* cells, PyObject* kinds,
-               PyObject* classes) {
-  auto has_tag = [](PyObject** f) {
-    const unsigned long tag = tag_of(f[0]);
-    return tag && tag == PyLong_AsUnsignedLong(f[1]);
-  };
-  auto has_length = [](PyObject** f) { return PyDict_Size(f[0]) == PyLong_AsSsize_t(f[1]); };
-  auto has_item = [](PyObject** f) {
-    Object now = Object::borrow(PyDict_GetItemWithError(f[0], f[1]));
-    if (!now && PyErr_Occurred()) throw PythonError();
-    return is_same(now.get(), f[2] == Py_Ellipsis ? nullptr : f[2]);
-  };
-  auto has_value = [](PyObject** f) {
-    Object now = Object::steal(PyCell_Get(f[0]));
-    return is_same(now.get(), f[1]);
-  };
-  auto is_kind = [](PyObject** f) {
-    if (reinterpret_cast<PyObject*>(Py_TYPE(f[0])) != f[1]) return false;
-    return f[2] == Py_None || owned(PyObject_GenericGetDict(f[0], nullptr)).get() == f[2];
-  };
-  const bool same = every(classes, has_tag) && every(lengths, has_length) &&
-                    every(items, has_item) && every(cells, has_value) && every(kinds, is_kind);
+bool has_tag(PyObject** f) {
+  const unsigned long tag = tag_of(f[0]);
+  return tag && tag == PyLong_AsUnsignedLong(f[1]);
+}
+
+bool has_length(PyObject** f) { return PyDict_Size(f[0]) == PyLong_AsSsize_t(f[1]); }
+
+bool is_item(PyObject* dict, PyObject* key, PyObject* value) {
+  Object now = Object::borrow(PyDict_GetItemWithError(dict, key));
+  if (!now && PyErr_Occurred()) throw PythonError();
+  return is_same(now.get(), value);
+}
+
+bool has_item(PyObject** f) { return is_item(f[0], f[1], f[2] == Py_Ellipsis ? nullptr : f[2]); }
+
+bool has_value(PyObject** f) {
+  Object now = Object::steal(PyCell_Get(f[0]));
+  return is_same(now.get(), f[1]);
+}
+
+bool is_kind(PyObject** f) {
+  if (reinterpret_cast<PyObject*>(Py_TYPE(f[0])) != f[1]) return false;
+  return f[2] == Py_None || owned(PyObject_GenericGetDict(f[0], nullptr)).get() == f[2];
+}
+
+/// Of a list or a deque.
+bool has_items(PyObject** f) {
+  const Py_ssize_t n = PyList_GET_SIZE(f[1]);
+  if (PySequence_Size(f[0]) != n) return false;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    Object now = owned(PySequence_GetItem(f[0], i));
+    if (!is_same(now.get(), PyList_GET_ITEM(f[1], i))) return false;
+  }
+  return true;
+}
+
+Object attributes_of(PyObject* cls) {
+  return owned(PyObject_GetAttrString(cls, "__dict__"));
+}
+
+/// Of a class what it holds itself.
+bool has_attribute(PyObject** f) {
+  Object now;
+  if (!PyType_Check(f[0])) {
+    now = Object::steal(PyObject_GetAttr(f[0], f[1]));
+  } else {
+    now = Object::steal(PyObject_GetItem(attributes_of(f[0]).get(), f[1]));
+  }
+  if (!now) PyErr_Clear();
+  return is_same(now.get(), f[2]);
+}
+
+bool has_code(PyObject** f) {
+  auto is = [](PyObject* now, PyObject* value) { return (now ? now : Py_None) == value; };
+  return PyFunction_Check(f[0]) && PyFunction_GetCode(f[0]) == f[1] &&
+         is(PyFunction_GetDefaults(f[0]), f[2]) && is(PyFunction_GetKwDefaults(f[0]), f[3]);
+}
+
+bool has_bases(PyObject** f) {
+  return reinterpret_cast<PyTypeObject*>(f[0])->tp_mro == f[1] &&
+         PyObject_Size(attributes_of(f[0]).get()) == PyLong_AsSsize_t(f[2]);
+}
+
+bool has_order(PyObject** f) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(f[1]);
+  if (PyDict_Size(f[0]) != n) return false;
+  PyObject *key, *value;
+  for (Py_ssize_t at = 0, i = 0; PyDict_Next(f[0], &at, &key, &value); ++i)
+    if (i >= n || !is_same(key, PyTuple_GET_ITEM(f[1], i))) return false;
+  return true;
+}
+
+bool has_members(PyObject** f) {
+  const int equal = PyObject_RichCompareBool(f[0], f[1], Py_EQ);
+  if (equal < 0) throw PythonError();
+  return equal;
+}
+
+/// Lists of tuples; in this order. tags: (class, its tag); lengths: (dict, length); items: (dict,
+/// key, value or ... where there is none); cells: (cell, value); kinds: (object, class, dict of
+/// attributes or None); sequences: (list or deque, its items); slots: (object or class, attribute,
+/// value); functions: (function, code, defaults, defaults by name); classes: (class, its mro, how
+/// many attributes); orders: (dict, its keys); sets: (set, equal set).
+constexpr bool (*checks_of[])(PyObject**) = {
+    has_tag,   has_length, has_item, has_value, is_kind,    has_items, has_attribute,
+    has_code,  has_bases,  has_order, has_members};
+constexpr Py_ssize_t n_checks = std::size(checks_of);
+
+bool unchanged(PyObject* lists) {
+  check<TypeError>(PyTuple_Check(lists) && PyTuple_GET_SIZE(lists) == n_checks,
+                   [] { return message("_unchanged(): takes ", n_checks, " lists."); });
+  bool same = true;
+  for (Py_ssize_t i = 0; i < n_checks && same; ++i)
+    same = every(PyTuple_GET_ITEM(lists, i), checks_of[i]);
   if (PyErr_Occurred()) throw PythonError();
   return same;
 }
 
+/// Whether a list of tensors is described by `layouts`, None: not asked.
+bool are_laid_out(PyObject* tensors, bool exact, PyObject* layouts) {
+  if (layouts == Py_None) return true;
+  std::string now;
+  for (PyObject* t : Items(tensors))
+    if (!put_layout(now, *as_tensor(t), exact)) return false;
+  return PyBytes_GET_SIZE(layouts) == static_cast<Py_ssize_t>(now.size()) &&
+         std::memcmp(PyBytes_AS_STRING(layouts), now.data(), now.size()) == 0;
+}
+
+/// Entries are tuples: (layouts of the arguments or None, tensors from elsewhere, their layouts or
+/// None, whether sizes are part of these, lists for `unchanged`, ...).
+bool holds(PyObject* entry, PyObject* tensors) {
+  check<TypeError>(PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) > 4 &&
+                       PyList_CheckExact(PyTuple_GET_ITEM(entry, 1)),
+                   [] { return message("_find_program(): an entry is a tuple."); });
+  auto field = [&](Py_ssize_t i) { return PyTuple_GET_ITEM(entry, i); };
+  return are_laid_out(tensors, true, field(0)) &&
+         are_laid_out(field(1), field(3) == Py_True, field(2)) && unchanged(field(4));
+}
+
+/// (key, [tensors], entry or None) of a call, whose program is to be found in a dict of lists of
+/// entries; None where the call has to be looked at otherwise.
+Object find_program(PyObject* programs, PyObject* args, PyObject* kwargs) {
+  Object tensors = owned(PyList_New(0)), found = Object::borrow(Py_None);
+  Object key = call_key(args, kwargs, tensors.get());
+  if (!key) return found;
+  // Held: what is compared may run Python, which may make or forget programs.
+  Object entries = Object::borrow(PyDict_GetItemWithError(programs, key.get()));
+  if (entries)
+    for (PyObject* item : Items(entries.get())) {
+      Object entry = Object::borrow(item);
+      if (holds(item, tensors.get())) {
+        found = std::move(entry);
+        break;
+      }
+    }
+  if (PyErr_Occurred()) throw PythonError();
+  return owned(PyTuple_Pack(3, key.get(), tensors.get(), found.get()));
+}
+
 const NativeEntry entries[] = {
-    fact(bind<call_key>("_call_key", "args, kwargs")),
-    fact(bind<unchanged>("_unchanged", "items, lengths, cells, kinds, classes")),
+    fact(bind<find_program>("_find_program", "programs, args, kwargs")),
+    fact(bind<unchanged>("_unchanged", "lists")),
     fact(bind<[](PyObject* cls) { return uint64_t{tag_of(cls)}; }>("_class_tag", "cls")),
     {}};
 
