@@ -23,7 +23,8 @@ def _normalized(x, mean, rstd, weight, bias):
 _scaled = make_pointwise(_normalized, name="batch_norm")
 _product = make_pointwise(lambda grad, x, mean: grad * (x - mean), name="batch_norm_backward")
 _input_gradient = make_pointwise(
-    lambda grad, x, mean, factor, along, shift: factor * grad - along * (x - mean) - shift,
+    # The factor comes last: of an infinite weight differences are left, not inf - inf.
+    lambda grad, x, mean, factor, along, shift: factor * (grad - along * (x - mean) - shift),
     name="batch_norm_backward",
 )
 
@@ -89,7 +90,7 @@ def _(ctx, grad_output):
         factor = rstd if weight is None else rstd * weight.to(wide)
         if ctx.from_batch:
             n = input.numel() // max(input.size(1), 1)
-            slope, shift = rstd * rstd * (along / n) * factor, factor * (total / n)
+            slope, shift = rstd * rstd * (along / n), total / n
             operands = [_shaped(v, ndim) for v in (mean, factor, slope, shift)]
             operands, kernel = (grad_output, input, *operands), _input_gradient
         else:
@@ -117,12 +118,12 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
     else:
         mean, rstd = _shaped(mean, ndim), _shaped(rstd, ndim)
     normal = (x - mean) * rstd
-    g = grad if weight is None else grad * _shaped(weight.to(wide), ndim)
+    factor = rstd if weight is None else rstd * _shaped(weight.to(wide), ndim)
     if ctx.from_batch:
-        along = (g * normal).mean(dims, keepdim=True)
-        grad_input = rstd * (g - g.mean(dims, keepdim=True) - normal * along)
+        along = (grad * normal).mean(dims, keepdim=True)
+        grad_input = factor * (grad - grad.mean(dims, keepdim=True) - normal * along)
     else:
-        grad_input = rstd * g
+        grad_input = factor * grad
     grad_weight = grad_bias = None
     if weight is not None:
         grad_weight = (grad * normal).sum(dims).to(weight.dtype)

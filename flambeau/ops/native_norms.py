@@ -76,6 +76,8 @@ def native_batch_norm(
         if training:
             dims = [0, *range(2, input.dim())]
             mean, rstd = (s.reshape(-1) for s in _statistics(input, dims, eps))
+            # Beside an infinity the moments leave no mean; the sum does.
+            mean = fl.where(mean.isfinite(), mean, input.to(mean.dtype).mean(dims))
         else:
             mean = rstd = fl.empty(0, dtype=input.dtype, device=input.device)
     return result, *_like(input, weight, mean, rstd)

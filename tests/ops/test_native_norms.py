@@ -1,5 +1,7 @@
 """Normalizations with their statistics."""
 
+import math
+
 import numpy as np
 
 import flambeau as torch
@@ -46,3 +48,19 @@ def test_attached_constants_have_zero_gradients():
     assert torch.autograd.grad(value.sum(), x)[0].tolist() == [[0.0] * 3] * 2
     with torch.no_grad():
         assert not attached(torch.ones(4), x).requires_grad
+
+
+def test_batch_norm_means_of_infinities_are_infinite():
+    x = torch.tensor([[3e38, 1.0], [-math.inf, math.inf], [-8.0, 2.0]])
+    _, means, _ = torch.native_batch_norm(x, None, None, None, None, True, 0.0, 1e-5)
+    assert means.tolist() == [-math.inf, math.inf]
+
+
+def test_batch_norm_gradients_of_an_infinite_weight():
+    x = torch.tensor([[[1.0, -1.0, 4.0]], [[2.0, 0.5, -3.0]]], requires_grad=True)
+    grad = torch.tensor([[[1.0, 0.5, 0.25]], [[0.5, 1.0, 0.25]]])
+    slopes = []
+    for w in (1.0, math.inf):
+        out = torch.nn.functional.batch_norm(x, None, None, torch.tensor([w]), None, True)
+        slopes.append(torch.autograd.grad(out, x, grad)[0])
+    assert slopes[1].equal(slopes[0].sign() * math.inf)

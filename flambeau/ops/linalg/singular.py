@@ -180,7 +180,7 @@ def _check_tolerances(operator, **values):
 def _tolerance(A, largest, atol, rtol):
     """max(atol, rtol * the largest singular value); without either, eps times the longer side."""
     if rtol is None:
-        no_atol = atol is None or (not isinstance(atol, fl.Tensor) and atol == 0)
+        no_atol = atol is None or (not isinstance(atol, fl.Tensor) and not atol > 0)
         default = fl.finfo(largest.dtype).eps * max(A.size(-2), A.size(-1))
         rtol = default if no_atol else 0.0
         if isinstance(atol, fl.Tensor):

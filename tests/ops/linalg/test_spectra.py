@@ -342,3 +342,10 @@ def test_eigenvectors_of_blocks_and_of_what_is_not_finite():
     A[0, 0] = float("inf")
     assert linalg.eigh(A).eigenvalues.isnan().all()
     assert linalg.eigh(A[:1, :1]).eigenvalues.isinf().all()
+
+
+@pytest.mark.parametrize("atol", [-1.0, 0.0])
+def test_an_absolute_tolerance_that_is_none_leaves_the_relative_one(atol):
+    A = flambeau.diag(flambeau.tensor([1.0, 1e-9, 0.0]))
+    assert linalg.matrix_rank(A, atol=atol).item() == 1
+    assert linalg.pinv(A, atol=atol)[1, 1].item() == 0
