@@ -22,7 +22,8 @@ bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) 
   if (!how.derivative || grad_mode_enabled) return false;
   for (int64_t k : how.recorded) {
     const Tensor* g = grad_outputs[k].get();
-    if (!g || g->batched || Py_TYPE(g) != tensor_type) return false;
+    if ((g != nullptr) != (k < how.n_shown)) return false;
+    if (g && (g->batched || Py_TYPE(g) != tensor_type)) return false;
   }
   Fusion& kernel = *how.derivative;
   FusedInputs inputs;

@@ -15,6 +15,9 @@ struct FusedHistory {
   /// have not come, gives those of `wanted` by operators, a tuple.
   Object otherwise;
   std::vector<int64_t> read, saved_inputs, saved_outputs, wanted, recorded;
+  /// Outputs from this one on are there for backward alone: a gradient of theirs is one of a
+  /// gradient.
+  int n_shown = 0;
   std::vector<Object> numbers;
 };
 

@@ -18,10 +18,18 @@ from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
 from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
-from .groups import operands_of
+from .groups import MOST_OPERANDS, operands_of
 from .pointwise import Number, apply, compute_of
 
-__all__ = ["Kernel", "NoDerivative", "NoKernel", "backward_of", "evaluate", "forward_of"]
+__all__ = [
+    "Kernel",
+    "NoDerivative",
+    "NoKernel",
+    "backward_of",
+    "evaluate",
+    "forward_of",
+    "keep_more",
+]
 
 
 class NoKernel(Exception):
@@ -102,9 +110,14 @@ class Kernel:
 
 
 class _Built:
-    """The expressions of a group's values over its inputs, then its numbers."""
+    """The expressions of a group's values over its inputs, then its numbers.
 
-    def __init__(self, group, values):
+    `stored`: of which outputs the symbol from OUTPUT on stands for the value wherever it is read.
+    """
+
+    OUTPUT = 600
+
+    def __init__(self, group, values, stored=()):
         self.group, self.values = group, values
         self.of = {index: symbol(k) for k, index in enumerate(group.inputs)}
         self.n_inputs = len(group.inputs)
@@ -125,6 +138,8 @@ class _Built:
                     _to(dtype) if spec.name == "copy" else n.operator,
                     *[e for e, _ in operands],
                 )
+            if n.results in stored:
+                made = symbol(self.OUTPUT + group.outputs.index(n.results))
             self.of[n.results] = made
 
     def note(self, expression, function, *operands):
@@ -169,6 +184,60 @@ def _name(n):
     return n.operator.spec.name if n.operator is not None else n.reduces
 
 
+_COSTLY = ("call", "row", "div")
+
+
+def _reads_of(n, values):
+    """The values that the derivatives of an operator read, which eager mode keeps for them."""
+    if n.operator is None:
+        return {n.results} if n.reduces in ("softmax", "log_softmax", "rmax", "rmin") else set()
+    found = set()
+    for i, operand in enumerate(n.operands):
+        if type(operand) is not Ref or not values[operand.index].requires_grad:
+            continue
+        answer = n.operator.spec.derivative(i) if n.operator.spec.name != "copy" else None
+        for j in answer[1] if isinstance(answer, tuple) else ():
+            read = n.operands[j] if j >= 0 else Ref(n.results)
+            if type(read) is Ref:
+                found.add(read.index)
+    return found
+
+
+def _stored(group, values):
+    """The outputs that backward reads: what eager mode keeps of them, if it costs something to compute."""
+    kept = set().union(*(_reads_of(n, values) for n in group.nodes))
+    of = _Built(group, values).of
+    return {
+        i
+        for k, i in enumerate(group.outputs)
+        if (i in kept or k >= group.n_shown) and any(m.op in _COSTLY for m in topological([of[i]]))
+    }
+
+
+def keep_more(group, values):
+    """Adds outputs that only backward reads: reductions and functions of mathematics that it would compute again."""
+    shown = list(group.outputs)
+    costly = [
+        n.results
+        for n in group.nodes
+        if n.results not in shown and values[n.results].requires_grad and _is_costly(n)
+    ]
+    room = MOST_OPERANDS - len(group.inputs) - len(group.numbers) - len(shown)
+    if not costly or room <= 0:
+        return
+    group.outputs = shown + costly
+    made = _derived(group, values, range(group.n_shown))
+    group.outputs = shown + [group.outputs[k] for k in made.saved_outputs if k >= len(shown)][:room]
+    if _derived(group, values, range(group.n_shown)).kernel is None:
+        group.outputs = shown
+
+
+def _is_costly(n):
+    return n.operator is None or any(
+        m.op == "call" for m in topological(n.operator.spec.map.expressions)
+    )
+
+
 class Derivative:
     """What a group's backward runs.
 
@@ -184,9 +253,16 @@ class Derivative:
 
 
 def backward_of(group, values, given=None):
-    """The Derivative of a group whose operators record, where gradients of the outputs `given` (all) arrive."""
-    built = _Built(group, values)
-    gradients = _Gradients(built, range(len(group.outputs)) if given is None else given)
+    """The Derivative of a group whose operators record, where gradients of the outputs `given` (all shown) arrive."""
+    made = _derived(group, values, range(group.n_shown) if given is None else given)
+    if made.kernel is None and given is None:
+        raise NoDerivative
+    return made
+
+
+def _derived(group, values, given):
+    built = _Built(group, values, _stored(group, values))
+    gradients = _Gradients(built, given)
     # An input that only comparisons read gets no gradient.
     wanted = [
         k for k, i in enumerate(group.inputs) if values[i].requires_grad and i in gradients.of
@@ -198,10 +274,7 @@ def backward_of(group, values, given=None):
         dtypes.append(found[1])
         wide = not group.rows or built.kind(group.inputs[k]) == "v"
         out_kinds += "v" if wide else "x"
-    made = _derivative(built, gradients, roots, dtypes, out_kinds, wanted)
-    if made.kernel is None and given is None:
-        raise NoDerivative
-    return made
+    return _derivative(built, gradients, roots, dtypes, out_kinds, wanted)
 
 
 def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
@@ -223,7 +296,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     in_values += [outs[k] for k in made.saved_outputs]
     in_dtypes = [built.dtype(i) for i in in_values] + [group.numbers[k].dtype for k in numbers]
     made.kernel = None
-    if not made.grads or len(order) + len(roots) > 16:
+    if not made.grads or len(order) + len(roots) > MOST_OPERANDS:
         return made
     moved = substitute(roots, {id(symbol(i)): symbol(k) for k, i in enumerate(order)})
     kinds = ""
@@ -240,7 +313,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
 class _Gradients:
     """The gradients of a group's values, (expression, dtype) by number, from those of its outputs."""
 
-    GRAD, OUTPUT = 500, 600  # the inputs that stand for gradients and results
+    GRAD, OUTPUT = 500, _Built.OUTPUT  # the inputs that stand for gradients and results
 
     def __init__(self, built, given):
         self.built, self.of = built, {}
@@ -273,16 +346,6 @@ class _Gradients:
     def _wants(self, operand):
         return type(operand) is Ref and self.built.values[operand.index].requires_grad
 
-    def result(self, n):
-        """What an operator gave: read again where it is stored anyway, for that is what eager mode does."""
-        outputs = self.built.group.outputs
-        expression = self.built.of[n.results]
-        if n.results in outputs and any(
-            m.op in ("call", "row", "div") for m in topological([expression])
-        ):
-            return symbol(self.OUTPUT + outputs.index(n.results))
-        return expression
-
     def _pointwise(self, n, found):
         built, spec = self.built, n.operator.spec
         gradient, g_dtype = found
@@ -313,7 +376,7 @@ class _Gradients:
             operands = [(gradient, g_dtype)]
             for k, j in enumerate(used, 1):
                 if j < 0:
-                    operands.append((self.result(n), built.dtype(n.results)))
+                    operands.append((built.of[n.results], built.dtype(n.results)))
                 else:
                     operands.append(built.operand(n.operands[j], operator.spec, k, compute))
             part = apply(operator.spec, operands, compute, compute)
@@ -339,7 +402,7 @@ class _Gradients:
             return
         gradient, dtype = found
         x = self.built.of[read]
-        result = self.result(n)
+        result = self.built.of[n.results]
         note = self.built.note
         if n.reduces == "rsum":
             part = note(cast(cast(gradient, dtype), dtype), _like_rows, gradient, x)

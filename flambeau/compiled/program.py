@@ -5,7 +5,7 @@ import keyword
 import flambeau
 from flambeau import _core
 
-from .fuse import NoKernel, backward_of, evaluate, forward_of
+from .fuse import NoKernel, backward_of, evaluate, forward_of, keep_more
 from .graph import Ref, each_ref
 from .groups import Group
 
@@ -114,7 +114,7 @@ class Program:
         self.kernels += 1
         self.joined += len(group.nodes)
         arguments = [f"v{i}" for i in group.inputs] + [self.text(n.value) for n in group.numbers]
-        targets = ", ".join(f"v{i}" for i in group.outputs)
+        targets = ", ".join(f"v{i}" for i in group.outputs[: group.n_shown])
         return [f"    {targets} = {self.constant(callable_, 'kernel')}({', '.join(arguments)})"]
 
 
@@ -136,12 +136,11 @@ def _last_uses(order, result):
 
 def _prepared(group, values):
     """The callable of a group: of its inputs and numbers."""
-    forward = forward_of(group, values)
-    fused = forward.fused()
     if not any(values[i].requires_grad for i in group.outputs):
-        return fused
+        return forward_of(group, values).fused()
+    keep_more(group, values)
     derivative = backward_of(group, values)
-    return _recorded(group, values, fused, derivative)
+    return _recorded(group, values, forward_of(group, values).fused(), derivative)
 
 
 def _recorded(group, values, fused, derivative):
@@ -149,7 +148,7 @@ def _recorded(group, values, fused, derivative):
     saved_inputs, saved_outputs = derivative.saved_inputs, derivative.saved_outputs
     recorded = [k for k, i in enumerate(group.outputs) if values[i].requires_grad]
     kernel = derivative.kernel and derivative.kernel.fused()
-    variants = {tuple(recorded): (derivative, kernel)}
+    variants = {tuple(k for k in recorded if k < group.n_shown): (derivative, kernel)}
 
     def otherwise(gradients, inputs, outputs):
         # With a gradient of the gradient, for many gradients at once, or where not all have come.
@@ -175,5 +174,5 @@ def _recorded(group, values, fused, derivative):
 
     numbers = tuple(group.numbers[k].value for k in derivative.numbers)
     places = derivative.grads, saved_inputs, saved_outputs, derivative.wanted, recorded
-    _core._record_fused(fused, kernel, otherwise, *places, numbers)
+    _core._record_fused(fused, kernel, otherwise, *places, group.n_shown, numbers)
     return fused

@@ -43,8 +43,9 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
         TensorRef outputs[max_operands];
         run_fused(self, inputs, outputs);
         if (history) record_fused(*history, self, inputs, outputs);
-        if (self.n_out == 1) return outputs[0].release_py();
-        return tuple_of(self.n_out, [&](Py_ssize_t i) { return outputs[i].release_py(); })
+        const int n = history ? history->n_shown : self.n_out;
+        if (n == 1) return outputs[0].release_py();
+        return tuple_of(n, [&](Py_ssize_t i) { return outputs[i].release_py(); })
             .release();
       },
       "fused");
@@ -87,7 +88,7 @@ using Places = std::vector<int64_t>;
 /// the rest as in FusedHistory.
 void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const Places& read,
                   const Places& saved_inputs, const Places& saved_outputs, const Places& wanted,
-                  const Places& recorded, PyObject* numbers) {
+                  const Places& recorded, int n_shown, PyObject* numbers) {
   const bool none = kernel == Py_None;
   check<TypeError>(Py_TYPE(fused) == fused_type() && (none || Py_TYPE(kernel) == fused_type()) &&
                        PyTuple_Check(numbers),
@@ -102,6 +103,8 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
     check_places(*of_inputs, fusion.n - fusion.n_out);
   for (const Places* of_outputs : {&read, &saved_outputs, &recorded})
     check_places(*of_outputs, fusion.n_out);
+  check<ValueError>(n_shown > 0 && n_shown <= fusion.n_out,
+                    [] { return message("_record_fused(): no output is shown."); });
   auto history = std::make_unique<FusedHistory>();
   history->owner = fused;
   if (!none) {
@@ -120,13 +123,14 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
   history->saved_outputs = saved_outputs;
   history->wanted = wanted;
   history->recorded = recorded;
+  history->n_shown = n_shown;
   for (PyObject* number : Items(numbers)) history->numbers.push_back(Object::borrow(number));
   as<Fused>(fused).history = std::move(history);
 }
 
 const NativeEntry entries[] = {
     fact(bind<record_calls>("_record_fused", "fused, kernel, otherwise, read, saved_inputs, "
-                                          "saved_outputs, wanted, recorded, numbers")),
+                                          "saved_outputs, wanted, recorded, n_shown, numbers")),
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
     {}};
