@@ -112,7 +112,13 @@ Facts counters();
 void set_fusion(int64_t least_numel, int64_t patience, bool foresees);
 std::tuple<int64_t, int64_t, bool> fusion_settings();
 
+/// Whether operators on t and others of its sizes wait, and it has at least `numel` elements.
+inline bool would_wait(const Tensor& t, int64_t numel) {
+  return t.numel >= least_numel && t.numel >= numel && t.contiguous;
+}
+
 inline constexpr std::tuple functions{
+    fact(declare<would_wait>("_would_wait", "input, numel")),
     declare<set_fusion>("_set_fusion", "least_numel, patience, foresees=False"),
     declare<fusion_settings>("_fusion_settings", ""), declare<settle_all>("_settle", ""),
     declare<set_kernel>("_set_waiting_kernel", "key, address, calls"),

@@ -220,7 +220,7 @@ def keep_more(group, values):
     costly = [
         n.results
         for n in group.nodes
-        if n.results not in shown and values[n.results].requires_grad and _is_costly(n)
+        if n.results not in shown and values[n.results].requires_grad and is_costly(n)
     ]
     room = MOST_OPERANDS - len(group.inputs) - len(group.numbers) - len(shown)
     if not costly or room <= 0:
@@ -232,7 +232,8 @@ def keep_more(group, values):
         group.outputs = shown
 
 
-def _is_costly(n):
+def is_costly(n):
+    """Whether an operator reduces rows, or computes a function of mathematics."""
     return n.operator is None or any(
         m.op == "call" for m in topological(n.operator.spec.map.expressions)
     )

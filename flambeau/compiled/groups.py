@@ -26,6 +26,7 @@ class Group:
         outputs (list of int): numbers of the values that are read elsewhere, and behind the first `n_shown` of those
             that only backward reads.
         inputs (list of int), numbers (list of Number): values and Python numbers that come from elsewhere.
+        ends (bool): whether nobody but the caller reads the outputs.
         computes (dict): number of a value -> the dtype that its operator computes in.
     """
 
@@ -34,7 +35,7 @@ class Group:
         self.outputs, self.inputs, self.numbers = [], [], []
         self.computes = {}
         self.rows = self.literal = False
-        self.n_shown = 0
+        self.n_shown, self.ends = 0, True
 
     @property
     def grad(self):
@@ -59,8 +60,10 @@ class Group:
                 number = Number(operand, node.operator.spec, i, self.computes[node.results])
                 if number not in self.numbers:
                     self.numbers.append(number)
-            if any(user is None or id(user) not in inside for user in users.get(node.results, ())):
+            readers = [u for u in users.get(node.results, ()) if u is None or id(u) not in inside]
+            if readers:
                 self.outputs.append(node.results)
+            self.ends &= all(user is None for user in readers)
 
 
 def _operands(node):
