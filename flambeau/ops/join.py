@@ -32,10 +32,16 @@ def broadcast_tensors(*tensors) -> tuple:
     return broadcast_together("broadcast_tensors", *tensors)
 
 
-@composite(out=False)
-def broadcast_to(input, *shape):
-    """A view of `input` expanded to `shape`."""
-    return input.expand(*shape) if len(shape) > 1 else input.expand(shape[0] if shape else ())
+@composite(method=False, out=False)
+def broadcast_to(input, size: tuple):
+    """A view of `input` expanded to `size`."""
+    return input.expand(size)
+
+
+@composite(name="broadcast_to", function=False, out=False)
+def _broadcast_to_method(input, *args, size: tuple | None = None):
+    """A view of the tensor expanded to a size: broadcast_to(2, 3), broadcast_to((2, 3))."""
+    return input.expand(sequence(*args[:1], args[1:]) if size is None and args else size or ())
 
 
 def _at_least(tensors, raised):

@@ -105,6 +105,8 @@ def _source(operator, input, index, src, value):
     """src or value, of which one is given, as a tensor."""
     if src is None and value is None:
         raise TypeError(f"{operator}: give src or value.")
+    if isinstance(src, fl.Tensor):
+        return src
     src = value if src is None else src
     if not isinstance(src, fl.Tensor):
         return _filled(src, input, index.shape)

@@ -44,6 +44,13 @@ REFUSED = [
     (lambda: torch.permute_copy(torch.ones(3), 0), TypeError, "sequence of ints"),
     (lambda: torch.expand_copy(torch.ones(1), 3), TypeError, "sequence of ints"),
     (lambda: torch.view_copy(torch.ones(4), 4), TypeError, "sequence of ints"),
+    (lambda: torch.broadcast_to(torch.ones(1), 3), TypeError, "sequence of ints"),
+    (lambda: torch.zeros(3).scatter(0, torch.tensor([0]), torch.tensor(1)), RuntimeError, "int64"),
+    (
+        lambda: torch.zeros(3).scatter_(0, torch.tensor([0, 1]), torch.tensor(1.0)),
+        RuntimeError,
+        "src",
+    ),
     (lambda: torch.zeros(2**70), TypeError, "64 bits"),
     (lambda: torch.ones(2).reshape(-(2**70)), TypeError, "64 bits"),
     (lambda: torch.ones(2, 2**70), TypeError, "64 bits"),
