@@ -161,6 +161,8 @@ class PixelRows {
     block.chunk = reads.chunks.data();
     block.range = reads.ranges.data();
     block.to = to;
+    block.fetch_rows = c_.axis[1].source_step;
+    block.fetch_row = c_.axis[2].source_size;
     conv_kernels<T>().pack_taps(block);
   }
 
@@ -263,7 +265,9 @@ template <class T>
 struct PanelPlan {
   PanelPlan(const Correlation& c, const PixelRows<T>& pixels, const GemmKernels<T>& kernels)
       : taps(taps_in_order(c)),
-        item_by_item(writes_items(c, pixels, kernels)),
+        in_order(writes_straight(c.axis[0]) && writes_straight(c.axis[1]) &&
+                 writes_straight(c.axis[2])),
+        item_by_item(in_order && writes_items(c, pixels, kernels)),
         blocks(item_by_item ? pixels.per_item : c.n_items * pixels.per_item, kernels.lanes,
                kernels.panel, block_vectors),
         n_blocks(blocks.n_blocks * (item_by_item ? c.n_items : 1)),
@@ -283,7 +287,9 @@ struct PanelPlan {
   }
 
   std::vector<int64_t> taps;
-  /// Results of one item that follow each other are written where they belong at once, if the last
+  /// Whether results of one item lie as its pixels follow each other.
+  bool in_order;
+  /// Those of one item that follow each other are written where they belong at once, if the last
   /// vector of an item wastes little.
   bool item_by_item;
   PixelBlocks blocks;
@@ -302,11 +308,9 @@ struct PanelPlan {
   }
   static bool writes_items(const Correlation& c, const PixelRows<T>& pixels,
                            const GemmKernels<T>& kernels) {
-    const bool in_order =
-        writes_straight(c.axis[0]) && writes_straight(c.axis[1]) && writes_straight(c.axis[2]);
-    return in_order && (c.n_items == 1 ||
-                        (pixels.per_item >= block_vectors * kernels.lanes &&
-                         round_up(pixels.per_item, kernels.lanes) * 32 <= pixels.per_item * 33));
+    return c.n_items == 1 ||
+           (pixels.per_item >= block_vectors * kernels.lanes &&
+            round_up(pixels.per_item, kernels.lanes) * 32 <= pixels.per_item * 33);
   }
 };
 
@@ -328,6 +332,19 @@ void multiply_panels(const GemmKernels<T>& kernels, const GemmBlock<T>& product,
     if (!product.packed_a && i + 1 < row_blocks.n_parts)
       part.next_a = part.a + part.M * product.a_row;
     kernels.block(part);
+  }
+}
+
+/// Results of n pixels from `first` on, of n_m targets, to where target(item) begins.
+template <class T, class Target>
+void write_in_order(const PixelRows<T>& pixels, int64_t first, int64_t n, int64_t n_m,
+                    const T* results, int64_t row, Target&& target) {
+  for (int64_t lane = 0, count; lane < n; lane += count) {
+    const int64_t item = (first + lane) / pixels.per_item, pixel = (first + lane) % pixels.per_item;
+    count = std::min(pixels.per_item - pixel, n - lane);
+    T* to = target(item) + pixel;
+    for (int64_t m = 0; m < n_m; ++m, to += pixels.target_channel())
+      std::copy_n(results + m * row + lane, count, to);
   }
 }
 
@@ -413,6 +430,10 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
       multiply_panels(kernels, product, last && bias ? bias + group * c.n_target + m0 : nullptr);
     }
     if (plan.item_by_item) return;
+    if (plan.in_order)
+      return write_in_order(pixels, first, n, n_m, product.c, product.c_row, [&](int64_t i) {
+        return target + ((i * c.groups + group) * c.n_target + m0) * pixels.target_channel();
+      });
     const int64_t step = c.axis[2].target_step;
     pixels.for_each_run(first, n, [&](const Run& run) {
       const TileTarget place{run.count, run.count, 0, step, pixels.target_channel()};

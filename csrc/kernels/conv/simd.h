@@ -41,6 +41,7 @@ struct TapBlock {
   const PixelChunk* chunk;
   const TapRange* range;  // of (tap, chunk)
   T* to;
+  int64_t fetch_rows, fetch_row;  // of the source, that a row of pixels reads first, and their step
 };
 
 constexpr int most_depthwise_taps = 8;

@@ -206,40 +206,40 @@ inline __attribute__((always_inline)) void masks_of(int64_t begin, int64_t end, 
   high = span_of<T>(bound(from - lanes), bound(to - lanes));
 }
 
-/// As many taps and chunks at a time as have their masks in the first-level cache. Rows are written
-/// from end to end: they seldom fit that cache together.
+/// As many taps and chunks at a time as have their masks in the first-level cache.
 template <class T, int step>
 void pack_taps_masked(const TapBlock<T>& block) {
-  constexpr int64_t most_masks = 128 * 16 / sizeof(Span<T>);
+  constexpr int64_t most_masks = 128 * 16 / sizeof(Span<T>), line = 64 / sizeof(T);
   Span<T> low[most_masks], high[most_masks], whole[most_masks];
-  for (int64_t i0 = 0; i0 < block.n_chunks; i0 += most_masks) {
-    const int64_t n = block.n_chunks - i0 < most_masks ? block.n_chunks - i0 : most_masks;
-    const PixelChunk* chunk = block.chunk + i0;
-    for (int64_t i = 0; i < n; ++i) whole[i] = span_of<T>(0, chunk[i].count);
-    const int64_t taps_at_once = most_masks / n;
-    for (int64_t t0 = 0; t0 < block.n_taps; t0 += taps_at_once) {
-      const int64_t n_taps = block.n_taps - t0 < taps_at_once ? block.n_taps - t0 : taps_at_once;
-      for (int64_t t = 0; t < n_taps; ++t)
-        for (int64_t i = 0; i < n; ++i) {
+  for (int64_t t0 = 0, n_taps; t0 < block.n_taps; t0 += n_taps) {
+    n_taps = block.n_taps - t0 < most_masks ? block.n_taps - t0 : most_masks;
+    const int64_t* offset = block.offset + t0;
+    for (int64_t i0 = 0, n; i0 < block.n_chunks; i0 += n) {
+      n = block.n_chunks - i0 < most_masks / n_taps ? block.n_chunks - i0 : most_masks / n_taps;
+      const PixelChunk* chunk = block.chunk + i0;
+      for (int64_t i = 0; i < n; ++i) {
+        whole[i] = span_of<T>(0, chunk[i].count);
+        for (int64_t t = 0; t < n_taps; ++t) {
           const TapRange range = block.range[(t0 + t) * block.n_chunks + i0 + i];
-          masks_of<T, step>(range.begin, range.end, 0, low[t * n + i], high[t * n + i]);
-        }
-      const T* channel = block.from;
-      T* const to = block.to;
-      for (int64_t c = 0; c < block.n_channels; ++c, channel += block.channel_step) {
-        if (t0 == 0)  // channels are too far apart to be fetched ahead unasked
-          for (int64_t i = 0; i < n; ++i)
-            __builtin_prefetch(channel + block.channel_step + chunk[i].from);
-        int64_t row = c * block.n_taps + t0;
-        for (int64_t t = 0; t < n_taps; ++t, ++row) {
-          const T* from = channel + block.offset[t0 + t];
-          for (int64_t i = 0; i < n; ++i) {
-            const auto value =
-                load_every_of<T, step>(from + chunk[i].from, low[t * n + i], high[t * n + i]);
-            store_some(to + chunk[i].to + row * chunk[i].to_row, value, whole[i]);
-          }
+          masks_of<T, step>(range.begin, range.end, 0, low[i * n_taps + t], high[i * n_taps + t]);
         }
       }
+      const T* channel = block.from;
+      for (int64_t c = 0; c < block.n_channels; ++c, channel += block.channel_step)
+        for (int64_t i = 0; i < n; ++i) {
+          const T* from = channel + chunk[i].from;
+          const int64_t to_row = chunk[i].to_row;
+          T* to = block.to + chunk[i].to + (c * block.n_taps + t0) * to_row;
+          if (t0 == 0) {  // channels are too far apart to be fetched ahead unasked
+            const T* next = from + block.channel_step;
+            for (int64_t row = 0; row < block.fetch_rows; ++row, next += block.fetch_row)
+              for (int64_t j = 0; j < step * chunk[i].count; j += line)
+                __builtin_prefetch(next + j);
+          }
+          const Span<T> all = whole[i], *first = low + i * n_taps, *second = high + i * n_taps;
+          for (int64_t t = 0; t < n_taps; ++t, to += to_row)
+            store_some(to, load_every_of<T, step>(from + offset[t], first[t], second[t]), all);
+        }
     }
   }
 }
