@@ -85,6 +85,9 @@ CASES = [
     ((6, 6), (1, 1), (1, 1), (1, 1), (1, 1), 2, 48, 48),  # only padding at the border
     ((3, 5, 6), (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1, 16, 64),
     ((200,), (25,), (1,), (12,), (1,), 1, 16, 64),
+    # More taps than their masks are kept for
+    ((19, 20), (9, 9), (2, 2), (4, 3), (1, 1), 1, 4, 50),
+    ((150,), (140,), (1,), (70,), (1,), 1, 4, 48),
     ((3,), (2,), (1,), (4,), (3,), 1, 20, 64),  # results that meet nothing but padding
     # Depthwise
     ((14, 14), (3, 3), (2, 2), (1, 1), (1, 1), 70, 1, 1),
@@ -506,7 +509,7 @@ def test_transposed_convolution_of_planes_without_elements(groups, channels, siz
 
 PROGRAM = """
 import test_conv as t
-for case in t.CASES[8:19]:
+for case in t.CASES[8:33]:
     t.test_conv_agrees_with_its_definition(case, "float32")
     t.test_conv_gradients_are_its_adjoints(case, "float32")
 """
