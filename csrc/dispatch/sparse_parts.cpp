@@ -4,6 +4,7 @@
 #include <string>
 
 #include "autograd/meta.h"
+#include "tensor/objects.h"
 
 namespace flambeau {
 
@@ -36,6 +37,12 @@ std::tuple<int64_t, TensorRef, TensorRef, TensorRef, int64_t, bool> shown_parts(
           shown(parts.values),
           parts.dense_dim,
           parts.coalesced};
+}
+
+Object found_of(Called op, Tensor& t) {
+  SparseParts& parts = parts_of(op, t);
+  if (!parts.found) parts.found = owned(PyDict_New());
+  return parts.found;
 }
 
 Tensor& become_sparse(Called op, Tensor& t, Tensor& other, std::string_view name) {

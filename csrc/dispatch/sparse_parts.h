@@ -16,6 +16,8 @@ TensorRef sparse_of_parts(Layout layout, Tensor* compressed, Tensor& indices, Te
 /// (layout, compressed or null, indices, values, dense_dim, coalesced)
 std::tuple<int64_t, TensorRef, TensorRef, TensorRef, int64_t, bool> shown_parts(Called op,
                                                                                 Tensor& t);
+/// The dict of a sparse tensor in which its products keep what they have found.
+Object found_of(Called op, Tensor& t);
 /// The operator `writer` made t into `other`, history included.
 Tensor& become_sparse(Called op, Tensor& t, Tensor& other, std::string_view writer);
 /// Says whether the indices are in order.
@@ -31,6 +33,7 @@ inline constexpr std::tuple sparse_part_functions{
                              "layout, compressed, indices, values, sizes, dense_dim, coalesced",
                              nullptr, Mixing::all),
     declare<shown_parts>("_sparse_parts", "input", nullptr, Mixing::all),
+    declare<found_of>("_sparse_found", "input", nullptr, Mixing::all),
     declare<become_sparse>("_sparse_take", "input, other, name", nullptr, Mixing::all),
     declare<set_coalesced>("_sparse_set_coalesced", "input, coalesced", nullptr, Mixing::all),
     declare<layout_of>("_layout_of", "input", "The layout of a tensor.", Mixing::all),

@@ -16,6 +16,9 @@ struct SparseParts {
   bool coalesced = false;  // indices in order, each once
   uint8_t dense_dim = 0;
   TensorRef compressed, indices, values;
+  /// A dict of what products have found out about the indices. They may have been written since:
+  /// whoever reads it compares.
+  Object found;
 };
 
 using TellOfSparse = void (*)(bool any);

@@ -118,3 +118,36 @@ def test_gradients_go_through_compressed_rows_without_entries():
         x = torch.zeros(size, requires_grad=True)
         (grad,) = torch.autograd.grad(x.to_sparse_csr().to_dense(), x, torch.ones(size))
         assert grad.to_dense().shape == size
+
+
+def test_a_kept_order_is_found_out_when_indices_are_written():
+    """Products by the transposed matrix keep its order; it must not outlive the indices, however those were written."""
+    torch.manual_seed(0)
+    x = torch.randn(4, 3)
+
+    def check(sparse):
+        expected = sparse.to_dense().t() @ torch.ones(4, 3)
+        for _ in range(2):
+            dense = x.clone().requires_grad_()
+            torch.sparse.mm(sparse, dense).sum().backward()
+            assert torch.allclose(dense.grad, expected)
+            assert torch.allclose(x.t() @ sparse, x.t() @ sparse.to_dense())
+
+    places = torch.tensor([[0, 0, 1, 2, 3], [2, 0, 1, 3, 0]])
+    coalesced = torch.sparse_coo_tensor(places, torch.randn(5), (4, 4)).coalesce()
+    unordered = torch.sparse_coo_tensor(places.flip(1), torch.randn(5), (4, 4))
+    rows = coalesced.to_sparse_csr()
+    columns = coalesced.to_sparse_csc()
+    for sparse in (coalesced, unordered, rows, columns):
+        check(sparse)
+        indices = sparse._indices()[1] if sparse.layout == torch.sparse_coo else None
+        if indices is None:
+            compressed = sparse.layout == torch.sparse_csr
+            indices = sparse.col_indices() if compressed else sparse.row_indices()
+        indices.data[0] = 1  # a write that no version tells of
+        check(sparse)
+        indices.numpy()[:] = indices.numpy()[::-1].copy()
+        check(sparse)
+    check(coalesced.detach())
+    coalesced.zero_()
+    check(coalesced)

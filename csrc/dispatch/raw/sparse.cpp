@@ -40,6 +40,17 @@ TensorRef pointers(Tensor& given, int64_t extent) {
   return out;
 }
 
+bool is_order(Tensor& given_rows, Tensor& given_order, Tensor& given_pointers) {
+  TensorRef rows = indices(given_rows, "is_order", "rows"),
+            order = indices(given_order, "is_order", "order"),
+            pointers = indices(given_pointers, "is_order", "pointers");
+  const int64_t n = order->numel;
+  if (rows->numel != n || pointers->numel < 1) return false;
+  LongWork unlocked(n > long_work);
+  return sparse::are_in_order(rows->as<int64_t>(), order->as<int64_t>(), n,
+                              pointers->as<int64_t>(), pointers->numel - 1);
+}
+
 TensorRef expand(Tensor& given, int64_t n) {
   TensorRef pointers = indices(given, "expand", "pointers");
   check(pointers->ndim >= 1 && pointers->sizes[pointers->ndim - 1] >= 1 && n >= 0, [&] {

@@ -18,6 +18,8 @@ std::tuple<TensorRef, TensorRef> common(Tensor& keys, Tensor& other_keys);
 
 /// How many rows lie below each: (extent + 1).
 TensorRef pointers(Tensor& rows, int64_t extent);
+/// Whether order(rows) and pointers(rows, extent), kept from before, are still those of these rows.
+bool is_order(Tensor& rows, Tensor& order, Tensor& pointers);
 /// The row of each entry: pointers (*B, extent + 1) -> (*B, n).
 TensorRef expand(Tensor& pointers, int64_t n);
 /// Row and column of each entry: pointers (extent + 1), columns (n) -> (2, n).
@@ -51,6 +53,7 @@ inline constexpr std::tuple sparse_functions{
     declare<merge>("merge", "keys, n"),
     declare<common>("common", "keys, other_keys"),
     declare<pointers>("pointers", "rows, extent"),
+    declare<is_order>("is_order", "rows, order, pointers"),
     declare<expand>("expand", "pointers, n"),
     declare<coordinates>("coordinates", "pointers, columns"),
     declare<segment_sum>("segment_sum", "values, order, starts"),

@@ -132,6 +132,20 @@ void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointer
   for (int64_t r = 0; r < extent; ++r) pointers[r + 1] += pointers[r];
 }
 
+bool are_in_order(const int64_t* rows, const int64_t* order, int64_t n, const int64_t* pointers,
+                  int64_t extent) {
+  if (pointers[extent] != n) return false;
+  std::atomic<bool> fine = true;
+  const int64_t each = std::max<int64_t>(1, grain * extent / std::max<int64_t>(1, n));
+  parallel_ranges(extent, std::min(each, grain), [&](int64_t begin, int64_t end) {
+    int64_t wrong = 0;
+    for (int64_t r = begin; r < end; ++r)
+      for (int64_t i = pointers[r]; i < pointers[r + 1]; ++i) wrong |= rows[order[i]] ^ r;
+    if (wrong != 0) fine = false;
+  });
+  return fine;
+}
+
 void expand_rows(const int64_t* pointers, int64_t count, int64_t extent, int64_t n, int64_t* rows) {
   for (int64_t m = 0; m < count; ++m, pointers += extent + 1, rows += n) {
     bool right = pointers[0] == 0 && pointers[extent] == n;

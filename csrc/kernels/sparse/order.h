@@ -23,6 +23,11 @@ int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_
 /// where a row lies outside.
 void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointers);
 
+/// Whether row r of the n is that of the entries order[pointers[r]] to order[pointers[r + 1]], for
+/// all of `extent` rows. `order` holds each place once; the rows may be any numbers.
+bool are_in_order(const int64_t* rows, const int64_t* order, int64_t n, const int64_t* pointers,
+                  int64_t extent);
+
 /// rows[e] = the row of entry e, of `count` matrices of `extent` rows whose pointers follow each
 /// other, each with n entries; raises IndexError where pointers lead outside.
 void expand_rows(const int64_t* pointers, int64_t count, int64_t extent, int64_t n, int64_t* rows);

@@ -17,18 +17,16 @@ from .rules import rule
 
 
 class Rows:
-    """A sparse matrix by its rows: pointers, columns and perhaps an order of the entries."""
+    """A sparse matrix by its rows: pointers, columns and perhaps an order of the entries.
 
-    __slots__ = ("pointers", "columns", "order", "size", "_rows")
+    `found` is the dict of the tensor that it was made of, where orders are kept for the next product.
+    """
 
-    def __init__(self, pointers, columns, order, size, rows=None):
-        self.pointers, self.columns, self.order, self.size, self._rows = (
-            pointers,
-            columns,
-            order,
-            size,
-            rows,
-        )
+    __slots__ = ("pointers", "columns", "order", "size", "_rows", "found")
+
+    def __init__(self, pointers, columns, order, size, rows=None, found=None):
+        self.pointers, self.columns, self.order = pointers, columns, order
+        self.size, self._rows, self.found = size, rows, found
 
     @property
     def rows(self):
@@ -42,30 +40,43 @@ class Rows:
 
     @property
     def transposed(self):
-        return by_rows(self.columns, self.rows, self.size[::-1])
+        return by_rows(self.columns, self.rows, self.size[::-1], self.found, "transposed")
 
 
-def by_rows(rows, columns, size):
-    """Rows of a matrix whose entries stand in any order."""
+def by_rows(rows, columns, size, found=None, name="rows"):
+    """Rows of a matrix whose entries stand in any order, which `found` has under `name` once it was looked for.
+
+    A graph is multiplied in every step and sorted once: to see that an order is still right takes a tenth of
+    sorting, and is done each time, since indices may be written by ways that no version tells of.
+    """
     if rows.is_meta:
         return Rows(rows.new_empty(size[0] + 1), columns, rows, tuple(size), rows)
-    order, _ = _core.sparse.order(rows)
-    return Rows(_core.sparse.pointers(rows, size[0]), columns, order, tuple(size), rows)
+    order, pointers = found.get(name, (None, None)) if found else (None, None)
+    if order is None or not (
+        pointers.shape[0] == size[0] + 1 and _core.sparse.is_order(rows, order, pointers)
+    ):
+        order, _ = _core.sparse.order(rows)
+        pointers = _core.sparse.pointers(rows, size[0])
+        if found is not None:
+            found[name] = order, pointers
+    return Rows(pointers, columns, order, tuple(size), rows)
 
 
 def matrix_rows(input):
     """(Rows, values): a sparse matrix as products want it; duplicates and any order will do."""
     frame, values = frames.frame_and_entries(input)
     size = frame.size
+    found = _core._sparse_found(input) if values.device.type == "cpu" else None
     if frame.layout == frames.CSR:
-        return Rows(frame.compressed, frame.indices, None, size), values
+        return Rows(frame.compressed, frame.indices, None, size, None, found), values
     if frame.layout == frames.COO:
         rows, columns = frame.indices[0], frame.indices[1]
         if frame.coalesced:
-            return Rows(_core.sparse.pointers(rows, size[0]), columns, None, size, rows), values
-        return by_rows(rows, columns, size), values
+            pointers = _core.sparse.pointers(rows, size[0])
+            return Rows(pointers, columns, None, size, rows, found), values
+        return by_rows(rows, columns, size, found), values
     places = frame.places(values.shape)
-    return by_rows(places[0], places[1], size), frame.flat(values)
+    return by_rows(places[0], places[1], size, found), frame.flat(values)
 
 
 @primitive(method=False, function=False)
