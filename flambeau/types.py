@@ -69,6 +69,9 @@ def missing_device(operator, device):
     return NoSuchDevice(f"{operator}: device '{device}' is not available: {why} Use 'cpu'.")
 
 
+_NONE = ()  # the one empty tuple that Python has
+
+
 class Size(tuple):
     """The sizes of a tensor's dimensions, a tuple."""
 
@@ -77,6 +80,8 @@ class Size(tuple):
     def __new__(cls, iterable=()):
         if type(iterable) is cls:
             return iterable
+        if iterable is _NONE:
+            return tuple.__new__(cls)
         return tuple.__new__(cls, map(operator.index, listed(iterable)))
 
     def numel(self):

@@ -85,15 +85,19 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape=()):
         sample_shape = flambeau.Size(sample_shape)
-        rows = self.probs.detach().reshape(-1, self._num_events)
+        rows = self.probs.detach()
+        if rows.dim() != 2:
+            rows = rows.reshape(-1, self._num_events)
         drawn = flambeau.multinomial(rows, sample_shape.numel(), True)  # (B, samples)
+        if not sample_shape:
+            return drawn.reshape(self._batch_shape)
         return drawn.T.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value):
         self._validate_sample(value)
         value, logits = value.long(), self.logits
-        if value.shape != (batch := logits.shape[:-1]):
-            shape = common_shape("Categorical.log_prob", value.shape, batch)
+        if value.shape != self._batch_shape:
+            shape = common_shape("Categorical.log_prob", value.shape, self._batch_shape)
             logits, value = logits.expand((*shape, self._num_events)), value.expand(shape)
         return logits.gather(-1, value.unsqueeze(-1)).squeeze(-1)
 

@@ -6,7 +6,7 @@ The classes have names of their own, with an underscore, where registries look c
 
 import flambeau
 
-from ..ops.core.arguments import every
+from ..ops.core.arguments import every, is_plain
 from .utils import borrowed
 
 __all__ = [
@@ -107,6 +107,11 @@ def holds(constraint, value):
     """Whether all of `value` satisfies `constraint`."""
     while isinstance(constraint, _IndependentConstraint) and value.dim() >= constraint.event_dim:
         constraint = constraint.base_constraint
+    if type(constraint) is _IntegerInterval and value.dtype is flambeau.int64:
+        low, high = constraint.lower_bound, constraint.upper_bound
+        if type(low) is type(high) is int and value.numel() and is_plain(value):
+            least, most = value.aminmax()  # say all of it
+            return low <= least.item() and most.item() <= high
     return every(constraint.check(value))
 
 

@@ -66,11 +66,15 @@ class Distribution:
             self._validate_args = validate_args
         if self._validate_args:
             for name, constraint in self._constraints(warn=True).items():
-                derived = isinstance(getattr(type(self), name, None), lazy_property)
-                if not constraints.is_dependent(constraint) and (
-                    name in self.__dict__ or not derived
+                if (name in self.__dict__ or not self._derives(name)) and not (
+                    constraints.is_dependent(constraint)
                 ):
                     self._check_parameter(name, constraint)
+
+    @classmethod
+    def _derives(cls, name):
+        """Whether a parameter that was not given is computed from others when it is asked for."""
+        return isinstance(getattr(cls, name, None), lazy_property)
 
     def _take(self, validate_args, **parameters):
         """Set parameters of one number an event, broadcast together."""

@@ -117,7 +117,10 @@ class lazy_property:
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
-        with flambeau.enable_grad():
+        if flambeau.is_grad_enabled():
             value = self.wrapped(instance)
+        else:
+            with flambeau.enable_grad():
+                value = self.wrapped(instance)
         setattr(instance, self.wrapped.__name__, value)
         return value

@@ -11,6 +11,7 @@ from .creation import check_options, count_of
 from .fill_random import (
     _draw,
     _exact_integers,
+    _fill,
     bernoulli_,
     exponential_,
     fresh,
@@ -304,8 +305,10 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 
 def _drawn(weights, num_samples, generator):
     """multinomial() with replacement on the CPU: one pass over each row."""
-    u = _core.empty((*weights.shape[:-1], num_samples), dtype=_core.float64, device="cpu")
-    places, good = _core.indexing.draw_by_weight(weights, uniform_(u, generator=generator))
+    sizes = (weights.size(0), num_samples) if weights.dim() == 2 else (num_samples,)
+    u = _core.empty(sizes, dtype=_core.float64, device=weights.device)
+    _fill(u, UNIFORM, (0.0, 1.0), generator, "multinomial")
+    places, good = _core.indexing.draw_by_weight(weights, u)
     if not good:
         weights = weights.double()
         _check_weights(weights, weights.cumsum(-1))

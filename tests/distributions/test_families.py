@@ -282,3 +282,24 @@ def test_the_factor_of_an_inverse():
     assert (D.Normal, D.Normal) in _KL_REGISTRY
     ends = _clipped_sigmoid(torch.tensor([-1e9, 1e9]))
     assert 0 < ends[0] and ends[1] < 1
+
+
+def test_integer_intervals_of_every_bound_and_dtype():
+    """The bounds of whole numbers are read off the least and largest value; other kinds are compared one by one."""
+    from flambeau.distributions import constraints
+
+    holds, interval = constraints.holds, constraints.integer_interval
+    for dtype in (torch.int64, torch.int32, torch.float32):
+        value = torch.tensor([0, 2, 3], dtype=dtype)
+        assert holds(interval(0, 3), value)
+        assert not holds(interval(1, 3), value) and not holds(interval(0, 2), value)
+        assert holds(interval(0, torch.tensor([0, 5, 3])), value)
+        assert not holds(interval(0, torch.tensor([0, 1, 3])), value)
+        assert holds(interval(0, 2.5), value[:2]) and not holds(interval(0.5, 2), value)
+        assert holds(interval(5, 6), value[:0])
+    assert not holds(interval(0, 3), torch.tensor([0.5]))
+    assert torch.Size(()) == torch.Size([]) == () and type(torch.Size(())) is torch.Size
+    for shape in ((), (3,), (2, 3)):
+        drawn = torch.distributions.Categorical(torch.ones(*shape, 4))
+        assert drawn.sample().shape == shape and drawn.sample([]).shape == shape
+        assert drawn.sample((5,)).shape == (5, *shape)
