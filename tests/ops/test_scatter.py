@@ -343,6 +343,26 @@ def test_scatter_by_slices_agrees_with_every_layout(shape, dim, threads):
         fl.set_num_threads(before)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float32", "int64", "complex64", "complex128"])  # fmt: skip
+def test_rows_are_written_for_every_itemsize(dtype):
+    random = np.random.default_rng(3)
+    x, source = (random.integers(0, 3, s).astype(dtype) for s in ((300, 40), (300, 60)))
+    index = random.integers(0, 40, source.shape)
+    at = np.indices(source.shape)[0], index
+    want = x.copy()
+    for cell, place in zip(zip(*(a.ravel() for a in at), strict=True), np.ndindex(source.shape), strict=True):  # fmt: skip
+        want[cell] = source[place]
+    of_x, of_index, of_source = fl.from_numpy(x), ints(index), fl.from_numpy(source)
+    np.testing.assert_array_equal(of_x.scatter(1, of_index, of_source).numpy(), want)
+    sums = x.copy()
+    np.add.at(sums, at, source)
+    np.testing.assert_array_equal(of_x.scatter_add(1, of_index, of_source).numpy(), sums)
+    of_index[250, 7] = 40
+    for name in ("scatter", "scatter_add"):
+        with pytest.raises(IndexError, match=rf"{name}: index 40 at position \(250, 7\)"):
+            getattr(of_x, name)(1, of_index, of_source)
+
+
 @pytest.mark.parametrize("length", [1, 6, 300])
 @pytest.mark.parametrize("name", ["scatter", "scatter_add", "scatter_", "scatter_add_"])
 def test_a_number_stands_for_a_vector_of_one(name, length):

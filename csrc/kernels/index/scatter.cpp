@@ -288,6 +288,58 @@ class Part {
   Strided view_;
 };
 
+namespace {
+
+/// Rows of contiguous numbers, each written within a row of `width` cells. An index is looked at
+/// when it is used, which costs less than a pass before; false at one outside.
+template <class T, class Op>
+bool write_rows(T* to, int64_t width, const int64_t* index, const T* from, int64_t from_step,
+                int64_t named, int64_t n_rows) {
+  constexpr int64_t at_once = 4;
+  const auto bound = static_cast<uint64_t>(width);
+  for (int64_t row = 0; row < n_rows; ++row, to += width, index += named, from += from_step) {
+    int64_t i = 0;
+    for (; i + at_once <= named; i += at_once) {
+      uint64_t at[at_once];
+      for (int64_t k = 0; k < at_once; ++k) {
+        at[k] = static_cast<uint64_t>(index[i + k]);
+        if (at[k] >= bound) [[unlikely]]
+          return false;
+      }
+      for (int64_t k = 0; k < at_once; ++k) to[at[k]] = Op::apply(to[at[k]], from[i + k]);
+    }
+    for (; i < named; ++i) {
+      const auto at = static_cast<uint64_t>(index[i]);
+      if (at >= bound) [[unlikely]]
+        return false;
+      to[at] = Op::apply(to[at], from[i]);
+    }
+  }
+  return true;
+}
+
+/// write_rows() for slices [begin, end) that are such rows.
+bool write_rows(const Strided& out, const Strided& index, const Strided& source, Combine combine,
+                int64_t begin, int64_t end) {
+  const int row = out.ndim - 2, dim = row + 1;
+  const int64_t width = out.sizes[dim], named = index.sizes[dim],
+                from_step = row < 0 ? 0 : source.strides[row];
+  auto with = [&]<class T, class Op>() {
+    return write_rows<T, Op>(out.as<T>() + begin * width, width,
+                             index.as<const int64_t>() + begin * named,
+                             source.as<const T>() + begin * from_step, from_step, named,
+                             end - begin);
+  };
+  if (combine == Combine::assign)
+    return with_item_type(itemsize(out.dtype),
+                          [&]<class Item>() { return with.template operator()<Item, Assign>(); });
+  return with_scalar_type(out.dtype, [&]<class T>() {
+    return with.template operator()<wrapping_t<T>, Sum>();
+  });
+}
+
+}  // namespace
+
 void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
                   const Strided& index, const Strided& source, Combine combine) {
   const Slices slices(out, dim, index, source);
@@ -308,7 +360,20 @@ void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
     return scatter(op, out, dim, index, source, combine);
   }
   std::atomic<bool> ok{true};
+  const bool rows = slices.lead == dim && dim == out.ndim - 1 && source.strides[dim] == 1 &&
+                    (combine == Combine::assign || combine == Combine::sum);
   parallel_ranges(slices.count, grain, [&](int64_t begin, int64_t end) {
+    if (rows) {
+      // A few rows at a time, so that all streams are on their way from memory at once.
+      const int64_t few = std::max<int64_t>(1, 128 / std::max(each, named));
+      for (; begin < end; begin += few) {
+        const int64_t next = std::min(end, begin + few);
+        begin_with(begin, next);
+        if (!write_rows(out, index, source, combine, begin, next))
+          return ok.store(false, std::memory_order_relaxed);
+      }
+      return;
+    }
     if (any_outside(index.as<int64_t>() + begin * named, (end - begin) * named, out.sizes[dim]))
       return ok.store(false, std::memory_order_relaxed);
     begin_with(begin, end);
