@@ -8,8 +8,8 @@ from .core.declare import composite
 from .padding import add_border
 
 
-def _framing(operator, n_fft, hop_length, win_length, window, like):
-    """(hop_length, the window filled up to n_fft samples) after the checks that both directions share."""
+def _framing(operator, n_fft, hop_length, win_length, window):
+    """(hop_length, win_length) after the checks that both directions share."""
     hop_length = n_fft // 4 if hop_length is None else hop_length
     win_length = n_fft if win_length is None else win_length
     if n_fft <= 0:
@@ -20,18 +20,27 @@ def _framing(operator, n_fft, hop_length, win_length, window, like):
         raise RuntimeError(
             f"{operator}: win_length is {win_length}; it must be from 1 to n_fft, {n_fft}."
         )
-    if window is None:
-        real = like.real.dtype if like.dtype.is_complex else like.dtype
-        window = fl.ones(win_length, dtype=real, device=like.device)
-    elif window.dim() != 1 or window.size(0) != win_length:
+    if window is not None and (window.dim() != 1 or window.size(0) != win_length):
         raise RuntimeError(
             f"{operator}: window {tuple(window.shape)} must be a vector of win_length, "
             f"{win_length}."
         )
+    return hop_length, win_length
+
+
+def _filled(window, win_length, n_fft, like):
+    """The window, of ones unless given, filled up to n_fft samples: made once n_fft is known to fit."""
+    if window is None:
+        real = like.real.dtype if like.dtype.is_complex else like.dtype
+        window = fl.ones(win_length, dtype=real, device=like.device)
     if win_length < n_fft:
         left = (n_fft - win_length) // 2
         window = fl.constant_pad_nd(window, (left, n_fft - win_length - left))
-    return hop_length, window
+    return window
+
+
+def _is_complex(window):
+    return window is not None and window.dtype.is_complex
 
 
 @composite(out=False, autocast="float32")
@@ -57,10 +66,10 @@ def stft(
             f"stft: input is {input.dtype} {tuple(input.shape)}; it must be floating or complex, a "
             "signal or a batch of them."
         )
-    hop_length, window = _framing("stft", n_fft, hop_length, win_length, window, input)
+    hop_length, win_length = _framing("stft", n_fft, hop_length, win_length, window)
     if center and align_to_window is not None:
         raise RuntimeError("stft: align_to_window is for center=False only.")
-    complex_result = input.dtype.is_complex or window.dtype.is_complex
+    complex_result = input.dtype.is_complex or _is_complex(window)
     if return_complex is None:
         if not complex_result:
             raise RuntimeError(
@@ -83,6 +92,7 @@ def stft(
             f"stft: n_fft is {n_fft}, but the signal has {signal.size(1)} samples (after padding). "
             "It must not be longer."
         )
+    window = _filled(window, win_length, n_fft, input)
     frames = signal.unfold(1, n_fft, hop_length) * window  # (B, T, n_fft)
     norm = "ortho" if normalized else None
     transform = fl.fft.rfft if onesided else fl.fft.fft
@@ -139,7 +149,7 @@ def istft(
             f"istft: input {tuple(input.shape)} must not be empty and have 2 or 3 dims, (..., "
             "frequencies, frames)."
         )
-    hop_length, window = _framing("istft", n_fft, hop_length, win_length, window, input)
+    hop_length, win_length = _framing("istft", n_fft, hop_length, win_length, window)
     have = input.size(-2)
     onesided = have != n_fft if onesided is None else onesided
     want = n_fft // 2 + 1 if onesided else n_fft
@@ -150,10 +160,11 @@ def istft(
         )
     if return_complex and onesided:
         raise RuntimeError("istft: return_complex=True needs all frequencies. Pass onesided=False.")
-    if window.dtype.is_complex and not return_complex:
+    if _is_complex(window) and not return_complex:
         raise RuntimeError(
             "istft: window is complex, and so is the result. Pass return_complex=True."
         )
+    window = _filled(window, win_length, n_fft, input)
     batch = input.dim() == 3
     spectra = (input if batch else input.unsqueeze(0)).transpose(1, 2)  # (B, T, N)
     norm = "ortho" if normalized else None

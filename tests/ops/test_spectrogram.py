@@ -50,3 +50,9 @@ def test_wrong_calls_say_so():
         torch.stft(x, 100, center=False, return_complex=True)
     with pytest.raises(RuntimeError, match="win_length"):
         torch.stft(x, 8, win_length=9, return_complex=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"win_length": 3}])
+def test_frames_longer_than_the_signal_are_refused_before_windows_are_made(options):
+    with pytest.raises(RuntimeError, match="pads by|n_fft is"):  # and not: out of memory
+        torch.stft(torch.ones(10), 2**50, return_complex=True, **options)
