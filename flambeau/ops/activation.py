@@ -364,6 +364,17 @@ _prelu = make_pointwise(
 )
 
 
+# What is derived multiplies the side that was not taken by 0: NaN beside an infinity.
+@_prelu.derivative("input")
+def _(grad_output, input, weight, result):
+    return k.where(input > 0, grad_output, weight * grad_output)
+
+
+@_prelu.derivative("weight")
+def _(grad_output, input, weight, result):
+    return k.where(input > 0, 0, input * grad_output)
+
+
 @composite(method=True, namespaces=("torch", "nn.functional"), out=False, autocast="lower")
 def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1).

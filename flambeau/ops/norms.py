@@ -321,6 +321,9 @@ def renorm(input, p, dim, maxnorm):
     return input * fl.where(large, maxnorm / (size + 1e-7), fl.ones_like(size))
 
 
+_MOST_DIFFERENCES = 2**22  # elements, which are 16 MiB in float32
+
+
 def _difference_norm(difference, p):
     if difference.size(-1) == 0:
         return difference.sum(-1)  # points without features do not differ, in the inf-norm either
@@ -415,7 +418,11 @@ def pdist(input, p=2.0):
     require_floating(input, "pdist", complex_too=False)
     if not p >= 0:
         raise RuntimeError(f"pdist: p is {p}; it must be 0 or more.")
-    i, j = fl.triu_indices(input.size(0), input.size(0), 1, device=input.device)
+    n, features = input.shape
+    if features >= 16 and n * (n - 1) // 2 * features > _MOST_DIFFERENCES:
+        # A row of the result after the other: all differences at once fill gigabytes.
+        return fl.cat([_difference_norm(input[i + 1 :] - input[i], p) for i in range(n - 1)])
+    i, j = fl.triu_indices(n, n, 1, device=input.device)
     return _difference_norm(input[i] - input[j], p)
 
 

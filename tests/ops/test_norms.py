@@ -110,3 +110,13 @@ def test_a_norm_has_no_slope_at_infinity(p, shape):
         x = flambeau.full(shape, odd, requires_grad=True)
         flambeau.linalg.vector_norm(x, p).backward()
         assert x.grad.isnan().all()
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0, math.inf])
+def test_pdist_of_many_points_is_what_it_is_of_few(p):
+    x = flambeau.rand(300, 100, dtype=flambeau.float64).requires_grad_()
+    i, j = flambeau.triu_indices(300, 300, 1)
+    rows = flambeau.linalg.vector_norm(x[i] - x[j], p, -1)
+    flambeau.testing.assert_close(flambeau.pdist(x, p), rows)
+    slopes = [flambeau.autograd.grad(f.sum(), x)[0] for f in (flambeau.pdist(x, p), rows) if p]
+    assert not slopes or flambeau.allclose(*slopes)

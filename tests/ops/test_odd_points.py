@@ -292,3 +292,10 @@ def test_what_lstsq_reports_has_the_shape_of_its_matrices():
 def test_dropout_keeps_nan():
     flambeau.manual_seed(0)
     assert functional.dropout(tensor([nan, inf] * 20), 0.5)[::2].isnan().all()
+
+
+@pytest.mark.parametrize("x, slope", [(inf, 0.25), (3.0, -inf)])
+def test_prelu_multiplies_only_the_side_that_is_taken(x, slope):
+    grad_x, grad_slope = gradients(functional.prelu, [x, -1.0, -2.0], slope)
+    assert grad_x == [1, slope, slope]
+    assert grad_slope == -3
