@@ -6,6 +6,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/rows.h"
+#include "kernels/elements/copy.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -99,16 +100,19 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
   char* data[max_operands];
   int64_t strides[max_operands];
   bool streamed = true;
+  int64_t least = INT64_MAX, bytes = 0;
   for (int i = 0; i < self.n; ++i) {
     modes[i] = Mode::contiguous;
     strides[i] = itemsize(self.dtypes[i]);
     if (i < self.n_out) {
       outputs[i] = empty(sizes, self.dtypes[i], on_cpu);
       data[i] = outputs[i]->as<char>();
-      streamed = streamed && outputs[i]->nbytes() >= streamed_bytes &&
-                 reinterpret_cast<uintptr_t>(data[i]) % 64 == 0;
+      least = std::min(least, outputs[i]->nbytes());
+      bytes += outputs[i]->nbytes();
+      streamed = streamed && reinterpret_cast<uintptr_t>(data[i]) % 64 == 0;
     } else if (inputs.tensors[i]) {
       data[i] = inputs.tensors[i]->as<char>();
+      bytes += inputs.tensors[i]->nbytes();
     } else {
       modes[i] = Mode::scalar;
       data[i] = const_cast<char*>(inputs.numbers[i]);
@@ -116,6 +120,7 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
     }
   }
   if (outputs[0]->numel == 0) return true;
+  streamed = streamed && goes_past_caches(least, bytes - least);
   if (streamed) std::fill_n(modes, self.n_out, Mode::streamed);
   run_elements(find_map(self, modes), outputs[0]->numel, data, strides, self.n,
                streamed ? streamed_grain : grain);

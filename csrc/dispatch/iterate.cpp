@@ -169,10 +169,26 @@ void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int6
   });
 }
 
-void Loop::run(MapKernel kernel) const {
+int64_t Loop::bytes_of(int operand) const {
+  int64_t bytes = itemsizes_[operand];
+  for (int d = 0; d < ndim_; ++d)
+    if (strides_[d][operand] != 0) bytes *= sizes_[d];
+  return bytes;
+}
+
+bool Loop::is_streamed() const {
+  if (modes_[0] != Mode::contiguous || turned_) return false;
+  for (int d = 1; d < ndim_; ++d)
+    if (strides_[d][0] % 64 != 0) return false;
+  int64_t read_bytes = 0;
+  for (int k = 1; k < n_; ++k) read_bytes += bytes_of(k);
+  return goes_past_caches(bytes_of(0), read_bytes);
+}
+
+void Loop::run(MapKernel kernel, int64_t chunk) const {
   if (numel_ == 0) return;
   if (ndim_ == 1) {
-    run_elements(kernel, numel_, data_, strides_[0], n_, grain);
+    run_elements(kernel, numel_, data_, strides_[0], n_, chunk);
     return;
   }
   LongWork unlocked(numel_ >= grain);
@@ -181,7 +197,7 @@ void Loop::run(MapKernel kernel) const {
     run_rows(kernel, 0, rows);
     return;
   }
-  int64_t rows_per_chunk = std::max(turned_ ? turned_rows : 1, grain / sizes_[0]);
+  int64_t rows_per_chunk = std::max(turned_ ? turned_rows : 1, chunk / sizes_[0]);
   parallel_ranges(rows, rows_per_chunk,
                   [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); });
 }

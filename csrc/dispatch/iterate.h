@@ -16,9 +16,9 @@ using MapKernel = void (*)(int64_t n_inner, int64_t n_outer, int64_t index0, cha
 enum class Mode : uint8_t { contiguous, scalar, general, streamed };
 inline constexpr char mode_letters[] = {'c', 's', 'g', 'n'};
 
-/// From here on a fresh result is written past the caches: storing into them would first read what
-/// is overwritten, half as much traffic again for a unary operator.
-inline constexpr int64_t streamed_bytes = int64_t{8} << 20;
+/// Elements to a chunk of a long contiguous run, and of one whose result goes past the caches: such
+/// a chunk ends with a wait for its stores.
+inline constexpr int64_t grain = 16384, streamed_grain = 131072;
 
 struct Operand {
   void* data;
@@ -37,7 +37,10 @@ class Loop {
   /// the kernel reads them, as contiguous ones: along the loop each of their elements is in a line
   /// of the cache of its own. Not for kernels that use index().
   void turn_inputs(int n_out);
-  void run(MapKernel kernel) const;
+  /// Whether the first operand, a fresh result in memory that begins with a line, is to be written
+  /// past the caches: its rows begin with a line each, and it would not stay there.
+  bool is_streamed() const;
+  void run(MapKernel kernel, int64_t chunk = grain) const;
   int64_t numel() const { return numel_; }
   int ndim() const { return ndim_; }
   int64_t size(int d) const { return sizes_[d]; }
@@ -46,6 +49,7 @@ class Loop {
 
  private:
   void run_rows(MapKernel kernel, int64_t first, int64_t last) const;
+  int64_t bytes_of(int operand) const;
   void run_turned(MapKernel kernel, int64_t batch, char* const* at) const;
   int n_, ndim_;
   int64_t numel_;
@@ -56,10 +60,6 @@ class Loop {
   Mode modes_[max_operands];
   uint32_t turned_ = 0;  // bits of operands
 };
-
-/// Elements to a chunk of a long contiguous run, and of one whose result goes past the caches: such
-/// a chunk ends with a wait for its stores.
-inline constexpr int64_t grain = 16384, streamed_grain = 131072;
 
 /// The kernel over `numel` elements of n operands with one stride each.
 void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int64_t* strides, int n,

@@ -7,9 +7,8 @@
 #include "dispatch/basics.h"
 #include "dispatch/cuda_launch.h"
 #include "dispatch/promotion.h"
+#include "kernels/elements/copy.h"
 #include "kernels/index/nonzero.h"
-#include "runtime/cpu.h"
-#include "runtime/threads.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -290,13 +289,14 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
     }
   }
   if (out.numel == 0 && is_floating(compute)) return;
-  // Several threads have several nearest caches, which together hold more than one can fill.
-  const int64_t streamed_from =
-      runs_serially() ? streamed_bytes : std::max(streamed_bytes, last_cache_bytes());
-  if (out.nbytes() >= streamed_from && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
+  if (reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
+    int64_t read_bytes = 0;
     bool in_place = false;
-    for (int i = 1; i < n; ++i) in_place |= data[i] == data[0];
-    if (!in_place) modes[0] = Mode::streamed;
+    for (int i = 1; i < n; ++i) {
+      in_place |= data[i] == data[0];
+      if (data[i] != data[i - 1]) read_bytes += out.numel * strides[i];
+    }
+    if (!in_place && goes_past_caches(out.nbytes(), read_bytes)) modes[0] = Mode::streamed;
   }
   // Without elements too: a dtype that the operator does not take is refused whatever the sizes
   // are.
@@ -335,9 +335,15 @@ void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* arg
   Loop loop(sizes, operands, n, record.uses_index);
   if (loop.numel() == 0 && is_floating(compute)) return;
   if (!record.uses_index) loop.turn_inputs(n_out);
-  MapKernel kernel = find_kernel(record, loop.modes(), dtypes, n_out, n, compute);
+  Mode modes[max_operands];
+  std::copy_n(loop.modes(), n, modes);
+  bool streamed = n_out == 1 && reinterpret_cast<uintptr_t>(operands[0].data) % 64 == 0;
+  for (int i = 1; i < n; ++i) streamed &= operands[i].data != operands[0].data;
+  streamed = streamed && loop.is_streamed();
+  if (streamed) modes[0] = Mode::streamed;
+  MapKernel kernel = find_kernel(record, modes, dtypes, n_out, n, compute);
   if (!is_floating(compute) && !check_elements(record, args, loop.numel(), compute)) return;
-  loop.run(kernel);
+  loop.run(kernel, streamed ? streamed_grain : grain);
 }
 
 void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,

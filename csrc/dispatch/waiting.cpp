@@ -7,6 +7,7 @@
 #include "autograd/door.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/waiting_groups.h"
+#include "kernels/elements/copy.h"
 
 namespace flambeau::waiting {
 
@@ -162,15 +163,29 @@ struct Call {
         modes[i + 1] = Mode::scalar;
       }
     }
-    if (!flat) set_modes(modes);
-    streamed = flat && is_streamed(sizes.product() * itemsize(dtype));
+    if (flat)
+      streamed = goes_past_caches(sizes.product() * itemsize(dtype), bytes_read());
+    else
+      set_modes(modes);
     if (streamed) modes[0] = Mode::streamed;
     // Whatever the operator refuses it refuses here, at the program's own line.
     kernel = find_kernel(record, modes, dtypes, 1, record.n_args + 1, compute);
     return true;
   }
 
-  void set_modes(Mode* modes) const {
+  /// By a flat call.
+  int64_t bytes_read() const {
+    int64_t n_bytes = 0;
+    const Tensor* before = nullptr;
+    for (int i = 0; i < record.n_args; ++i) {
+      Tensor* t = args[i].tensor;
+      if (t && t != before) n_bytes += t->nbytes();
+      before = t;
+    }
+    return n_bytes;
+  }
+
+  void set_modes(Mode* modes) {
     Operand all[max_operands];
     all[0] = {nullptr, itemsize(dtype), contiguous_strides(sizes)};
     for (int i = 0; i < record.n_args; ++i) {
@@ -185,6 +200,7 @@ struct Call {
     }
     Loop loop(sizes, all, record.n_args + 1);
     std::copy_n(loop.modes(), record.n_args + 1, modes);
+    streamed = loop.is_streamed();
   }
 };
 

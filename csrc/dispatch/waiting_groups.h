@@ -81,8 +81,6 @@ inline void give_back(Storage* s, int g) {
 /// Ends a group: its inputs are left alone again, and what it has made is there.
 void close(int g);
 
-/// Whether so long a result is written past the caches.
-bool is_streamed(int64_t nbytes);
 /// Runs a group, or comes nearer to it: whoever calls looks again whether it waits. wanted_result:
 /// the storage of the result that is asked for, null where all that somebody holds is.
 void run_group(int g, const Storage* wanted_result = nullptr);

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "dispatch/waiting_groups.h"
+#include "kernels/elements/copy.h"
 #include "runtime/cpu.h"
 #include "runtime/threads.h"
 
@@ -65,11 +66,6 @@ void close(int g) {
     give_back(inputs[i].storage, g);
     release(inputs[i].storage);
   }
-}
-
-bool is_streamed(int64_t nbytes) {
-  return nbytes >=
-         (runs_serially() ? streamed_bytes : std::max(streamed_bytes, last_cache_bytes()));
 }
 
 namespace {
@@ -135,7 +131,7 @@ void run(const Group& group, MapKernel kernel, const Operands& operands, bool st
   if (group.flat)
     run_flat(group, kernel, operands, streamed);
   else
-    loop_over(group, operands).run(kernel);
+    loop_over(group, operands).run(kernel, streamed ? streamed_grain : grain);
 }
 
 /// Bytes that nobody outside a group sees.
@@ -318,19 +314,23 @@ Wanted describe(const Group& group, const Plan& plan, const std::string& key) {
 /// Lays out the operands of a plan.
 void lay_out(Group& group, Plan& plan) {
   Operands& operands = plan.operands;
-  int64_t least = INT64_MAX;
+  int64_t least = INT64_MAX, bytes = 0;
   for (int i = 0; i < group.n_nodes; ++i)
     if (plan.stored[i]) {
       const Node& node = group.nodes[i];
       operands.add(static_cast<char*>(node.storage->withheld), node.dtype, nullptr);
       least = std::min(least, group.numel * itemsize(node.dtype));
+      bytes += group.numel * itemsize(node.dtype);
     }
   plan.n_out = operands.n;
   for (int i = 0; i < group.n_inputs; ++i)
-    if (plan.inputs[i] >= 0) add_input(operands, group, group.inputs[i]);
+    if (plan.inputs[i] >= 0) {
+      add_input(operands, group, group.inputs[i]);
+      bytes += group.numel * itemsize(group.inputs[i].dtype);
+    }
   for (int i = 0; i < group.n_numbers; ++i)
     if (plan.numbers[i] >= 0) add_number(operands, group.numbers[i]);
-  plan.streamed = group.flat && !plan.in_pieces && is_streamed(least);
+  plan.streamed = group.flat && !plan.in_pieces && goes_past_caches(least, bytes - least);
   if (!group.flat) {
     Loop loop = loop_over(group, operands);
     for (int k = 0; k < operands.n; ++k)

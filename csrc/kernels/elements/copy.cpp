@@ -309,11 +309,20 @@ static void copy_past_caches(char* to, const char* from, int64_t n_bytes) {
   end_streams();
 }
 
+bool goes_past_caches(int64_t to_bytes, int64_t from_bytes) {
+  constexpr int64_t least = int64_t{2} << 20;
+  if (to_bytes < least) return false;
+  // One thread of a large machine gets no larger share of its cache than of a small one's.
+  constexpr int64_t share_of_one = int64_t{24} << 20;
+  const int64_t quarter = last_cache_bytes() / 4;
+  const int64_t room = runs_serially() ? std::min(3 * quarter, share_of_one) : 5 * quarter;
+  return to_bytes + from_bytes > room;
+}
+
 double cached_share(int64_t to_bytes, int64_t from_bytes) {
-  if (to_bytes <= chunk_bytes) return 1;
+  if (!goes_past_caches(to_bytes, from_bytes)) return 1;
   const int64_t room = last_cache_bytes() / 4 * 3 - from_bytes;
-  if (room >= to_bytes) return 1;
-  return runs_serially() || room <= 0 ? 0 : static_cast<double>(room) / to_bytes;
+  return runs_serially() || room <= 0 ? 0 : std::min(1.0, static_cast<double>(room) / to_bytes);
 }
 
 void copy_memory(void* to, const void* from, int64_t n_bytes) {

@@ -36,9 +36,13 @@ void fill_memory(void* to, unsigned char value, int64_t n_bytes);
 /// leaves in the caches what is there. What other threads are to see comes before end_streams().
 void stream(char* to, const char* from, int64_t n_bytes);
 void end_streams();
-/// What share of to_bytes, made of from_bytes, is best written to the caches, the rest past them.
-/// What fits into three quarters of the last cache stays there from one operator to the next; of a
-/// little more hardly anything does, if all is written to it. One thread alone is as fast past it.
+/// Whether a fresh result of to_bytes, made of from_bytes, is better written past the caches: by
+/// stores that do not read what they overwrite, but take their turns on the way to memory. One
+/// thread is as fast there as soon as the cache begins to miss; several wait for each other.
+bool goes_past_caches(int64_t to_bytes, int64_t from_bytes);
+/// What share of to_bytes is best written to the caches, the rest past them: what fits into three
+/// quarters of the last cache stays there from one operator to the next; of much more hardly
+/// anything does, if all is written to it.
 double cached_share(int64_t to_bytes, int64_t from_bytes);
 
 /// Whether the elements lie one behind the other, in row-major order.

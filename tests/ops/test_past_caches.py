@@ -1,0 +1,52 @@
+"""Long results, which are written past the caches, hold what short ones do."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+
+
+@pytest.fixture(params=(1, 2))
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+def numbers(*sizes):
+    return np.random.default_rng(0).random(sizes)
+
+
+# Rows of whole lines of 64 bytes, which are streamed, and others, which are not.
+@pytest.mark.parametrize("columns", (1600, 1601))
+def test_long_results_of_rows_and_columns(threads, columns):
+    x = numbers(1700, columns)
+    t = torch.from_numpy(x)
+    for other in (x[0], x[:, :1], x[:1], 2.5):
+        y = other if isinstance(other, float) else torch.from_numpy(other.copy())
+        assert np.array_equal((t + y).numpy(), x + other)
+        # what waits for its operator's neighbours, and what joins them
+        assert np.array_equal((t * y - t).numpy(), x * other - x)
+    out = torch.empty(1700, columns, dtype=torch.float64)
+    torch.add(t, t[:1], out=out)
+    assert np.array_equal(out.numpy(), x + x[:1])
+
+
+def test_long_results_of_other_layouts(threads):
+    x = numbers(1700, 3200)
+    t = torch.from_numpy(x)
+    assert np.array_equal((t.T + t.T).numpy(), (x + x).T)
+    assert np.array_equal((t[:, ::2] + t[:, 1::2]).numpy(), x[:, ::2] + x[:, 1::2])
+    assert np.array_equal((t[::2] - t[1::2]).numpy(), x[::2] - x[1::2])
+    assert np.array_equal((t > 0.5).numpy(), x > 0.5)
+    sums = x[:, :1600] + x[:, 1600:]
+    t[:, :1600].add_(t[:, 1600:])
+    assert np.array_equal(t[:, :1600].numpy(), sums)
+
+
+def test_long_copies(threads):
+    x = numbers(3_300_001)
+    t, target = torch.from_numpy(x), torch.zeros(3_300_001, dtype=torch.float64)
+    assert np.array_equal(target.copy_(t).numpy(), x)
+    assert np.array_equal(t[1:].clone().numpy(), x[1:])
