@@ -17,13 +17,14 @@ namespace flambeau {
 /// n things cut into as few parts as `most` allows, of sizes that differ by one at most.
 struct Spread {
   int64_t n_parts, size, n_longer;
+  bool mixed = false;
   Spread(int64_t n, int64_t most)
       : n_parts((n + most - 1) / most),
         size(n_parts ? n / n_parts : 0),
         n_longer(n_parts ? n % n_parts : 0) {}
 
   /// The same in tasks for threads: rather a few parts more than a number that two or four threads
-  /// cannot share evenly.
+  /// cannot share evenly, and the longer parts not all among the first, which one thread takes.
   static Spread shared(int64_t n, int64_t most) {
     Spread spread(n, most);
     const int64_t parts = spread.n_parts, unit = parts <= 1    ? 1
@@ -33,10 +34,17 @@ struct Spread {
     spread.n_parts = (parts + unit - 1) / unit * unit;
     if (spread.n_parts > n) spread.n_parts = n;
     if (n > 0) spread.size = n / spread.n_parts, spread.n_longer = n % spread.n_parts;
+    spread.mixed = true;
     return spread;
   }
-  int64_t begin(int64_t part) const { return part * size + (part < n_longer ? part : n_longer); }
-  int64_t length(int64_t part) const { return size + (part < n_longer ? 1 : 0); }
+  int64_t begin(int64_t part) const {
+    if (mixed && n_longer > 0) return part * size + part * n_longer / n_parts;
+    return part * size + (part < n_longer ? part : n_longer);
+  }
+  int64_t length(int64_t part) const {
+    if (mixed) return begin(part + 1) - begin(part);
+    return size + (part < n_longer ? 1 : 0);
+  }
 };
 
 /// Memory that will be needed after a block: rows of lines of the cache, fetched a few at a time
