@@ -37,6 +37,12 @@ struct Spread {
     spread.mixed = true;
     return spread;
   }
+  /// As few parts as possible, the longer ones between the others.
+  static Spread even(int64_t n, int64_t most) {
+    Spread spread(n, most);
+    spread.mixed = true;
+    return spread;
+  }
   int64_t begin(int64_t part) const {
     if (mixed && n_longer > 0) return part * size + part * n_longer / n_parts;
     return part * size + (part < n_longer ? part : n_longer);

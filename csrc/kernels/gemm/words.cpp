@@ -104,7 +104,7 @@ class Words {
         b_(reinterpret_cast<const Bits*>(p.b + item * p.batch_stride_b)),
         c_(p.c + item * p.batch_stride_c),
         n_words_(ceil_div(p.K, group)),
-        panels_(ceil_div(p.N, kernels.lanes), kernels.vectors),
+        panels_(Spread::even(ceil_div(p.N, kernels.lanes), kernels.vectors)),
         row_tasks_(p.M, task_rows) {
     if constexpr (!std::is_integral_v<T>)
       if (p.epilogue.bias && !p.epilogue.bias_per_row) {
@@ -145,7 +145,7 @@ class Words {
       return;
     }
     if (pack_b)
-      parallel_ranges(panels_.n_parts, ceil_div(packed_words, panel_words),
+      parallel_ranges(panels_.n_parts, ceil_div(panel_task, panel_words),
                       [&](int64_t begin, int64_t end) {
                         for (int64_t panel = begin; panel < end; ++panel) pack_panel(panel, b);
                       });
@@ -168,6 +168,8 @@ class Words {
   /// Words that are worth a thread: to pack, and times rows to multiply; and as how many of them a
   /// row counts that is packed, and an element that is finished.
   static constexpr int64_t packed_words = 1 << 15, task_work = 1 << 18;
+  /// Words of panels that are: the thread which packs them is the first to multiply by them.
+  static constexpr int64_t panel_task = 1 << 12;
   static constexpr int64_t row_words = 8, finish_words = 8;
 
   /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
