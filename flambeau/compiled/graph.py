@@ -1,6 +1,6 @@
 """What a trace is made of: nodes that call operators, on numbered values."""
 
-__all__ = ["Break", "Node", "Ref", "Value", "each_ref", "replaced"]
+__all__ = ["Break", "Differs", "Node", "Ref", "Value", "each_ref", "replaced"]
 
 
 class Break(Exception):
@@ -9,6 +9,10 @@ class Break(Exception):
     def __init__(self, reason, source=""):
         super().__init__(reason)
         self.reason, self.source = reason, source
+
+
+class Differs(Exception):
+    """A bool that a program reads is not what it was when the program was made."""
 
 
 class Ref:
@@ -57,17 +61,18 @@ class Node:
         operator: of a pointwise operator, itself, else None; `operands` are its arguments then, one a slot.
         grad (bool): whether gradients were recorded.
         writes (bool): whether it changes an argument.
+        expects: of a call that gives a bool, which Python has read, that bool, else None.
         reduces: of a sum and the like over the last dim, its name in the language of rows, else None.
     """
 
     __slots__ = (
-        "args", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "source", "writes",
+        "args", "expects", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "source", "writes",
     )  # fmt: skip
 
     def __init__(self, function, args, kwargs, results, grad, source):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.results, self.grad, self.source = results, grad, source
-        self.operator = self.operands = self.reduces = None
+        self.operator = self.operands = self.reduces = self.expects = None
         self.writes = False
 
     @property

@@ -6,7 +6,7 @@ import flambeau
 from flambeau import _core
 
 from .fuse import NoKernel, backward_of, evaluate, forward_of, is_costly, keep_more
-from .graph import Ref, each_ref
+from .graph import Differs, Ref, each_ref
 from .groups import Group
 
 __all__ = ["Program"]
@@ -22,12 +22,13 @@ class Program:
         kernels (int): how many joined kernels, operators (int): how many other calls, joined (int): how many
             operators the kernels stand for.
         source (str): its Python.
+        differed (int): how often a bool was not what the program expects.
     """
 
-    def __init__(self, order, values, inputs, outside, result, rebuild):
+    def __init__(self, order, values, inputs, outside, result, rebuild, rewinds=False):
         self.constants, self._names = {}, {}
         self.kernels = self.operators = self.joined = 0
-        self.values = values
+        self.values, self.differed = values, 0
         last = _last_uses(order, result)
         lines = []
         grad = flambeau.is_grad_enabled()
@@ -57,12 +58,26 @@ class Program:
             if local
             else [parameters]
         )
+        if rewinds:
+            lines = self._rewinding(lines)
         self.source = f"def run({head}):\n" + "\n".join(lines) + "\n"
         space = dict(self.constants)
         exec(
             compile(self.source, "<flambeau program>", "exec"), space
         )  # of names and literals made here alone
         self.run = space["run"]
+
+    def _rewinding(self, lines):
+        """The lines, after which the generator is as it was where they raise: the function itself runs then."""
+        generator = self.constant(flambeau.default_generator, "generator")
+        return [
+            f"    calls = {generator}._calls",
+            "    try:",
+            *("    " + line for line in lines),
+            "    except BaseException:",
+            f"        {generator}._calls = calls",
+            "        raise",
+        ]
 
     # -- text
 
@@ -104,6 +119,8 @@ class Program:
         for key, value in node.kwargs.items():
             arguments.append(f"{key}={self.text(value)}")
         call = f"{self.constant(node.function, getattr(node.function, '__name__', 'k'))}({', '.join(arguments)})"
+        if node.expects is not None:
+            return f"if {call} is not {node.expects}: raise {self.constant(Differs)}"
         if isinstance(node.results, int):
             return f"v{node.results} = {call}"
         if not any(i >= 0 for i in node.results):

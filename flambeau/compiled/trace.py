@@ -7,6 +7,7 @@ Break: the run goes on, and nothing is compiled.
 
 import builtins
 import functools
+import itertools
 import os
 import sys
 import types
@@ -27,7 +28,7 @@ _FACTS = set(
     "dtype device ndim requires_grad layout is_cuda is_sparse is_meta is_mkldnn is_quantized is_nested is_mps "
     "is_xpu itemsize is_cpu is_sparse_csr names dim ndimension is_floating_point is_complex is_signed get_device "
     "element_size result_type can_cast promote_types is_tensor is_inference type is_conj is_neg has_names is_contiguous "
-    "is_nonzero_rank broadcast_shapes is_storage".split()
+    "is_nonzero_rank broadcast_shapes is_storage is_grad_enabled is_inference_mode_enabled".split()
 )
 _SIZES = set("shape size numel nelement nbytes __len__ stride strides sym_size sym_numel".split())
 _GIVEN = set("_all_reversed T mT H mH real imag data".split())
@@ -38,6 +39,8 @@ _TAKEN_APART = set(
     "logical_and logical_or logical_not masked_fill lerp addcmul "
     "addcdiv sigmoid tanh softplus".split()
 )
+# Operators that give a bool, which a program may read as long as it is the same each time.
+_TRUTHS = set("__bool__ equal allclose is_nonzero".split())
 _REFUSED = set(
     "backward register_hook register_post_accumulate_grad_hook retain_grad requires_grad_ set_ resize_ resize_as_ "
     "detach_ data_ptr storage untyped_storage storage_offset allclose equal is_nonzero item tolist numpy".split()
@@ -106,9 +109,12 @@ class Tracer(TorchFunctionMode):
         self._known = {}  # id -> number
         self._alive, self._versions = [], {}
         self._grad = flambeau.is_grad_enabled()
-        self.pending = None
+        self._lasting = False  # whether something was written that outlives the call
+        self._drew = False  # whether a generator of the program's own was used
+        self.draws = flambeau.default_generator._calls
         for tensor in inputs:
             self.number(tensor)
+        self._n_inputs = len(self.values)
 
     # -- values
 
@@ -226,20 +232,35 @@ class Tracer(TorchFunctionMode):
     def _note(self, func, name, args, kwargs, result, written):
         if result is None or not any(True for _ in tensors_in(result)):
             changed = any(_version(t) != v for t, v in (written or {}).values())
+            if name in _TRUTHS and type(result) is bool and not changed and not self.strict:
+                return self._expect(func, name, args, kwargs, result)
             if not changed:
                 self.fail(f"{name} gives a Python value of what a tensor holds")
                 return result
         node = self._node(func, args, kwargs)
+        self._drew |= isinstance(kwargs.get("generator"), flambeau.Generator)
         self.by_data |= _is_by_data(name, args)
         for tensor, version in (written or {}).values():
             if _version(tensor) != version:
                 node.writes = True
+                self._lasting |= self._outlives(tensor)
                 self._follow(tensor)
         self._name_results(node, result)
         if func in _REDUCTIONS():
             _as_reduction(node, func, args, kwargs, result, self)
         elif name in _CASTS:
             _as_cast(node, args, kwargs, result, self)
+        self.nodes.append(node)
+        return result
+
+    def _expect(self, func, name, args, kwargs, result):
+        """A bool is read: the program goes another way where it differs, so it must be free of effects so far."""
+        if self._lasting:
+            self.fail(f"{name} is read after a write to what outlives the call")
+        elif self._drew or any(value.device.type != "cpu" for value in self.values):
+            self.fail(f"{name} is read after a generator was called that cannot be called again")
+        node = self._node(func, args, kwargs)
+        node.results, node.expects = (), result
         self.nodes.append(node)
         return result
 
@@ -251,6 +272,12 @@ class Tracer(TorchFunctionMode):
             number = self._known[id(other)]
             if storage is not None and self.values[number].storage == storage:
                 self._versions[number] = _version(other)
+
+    def _outlives(self, tensor):
+        """Whether a tensor shares memory with one that was there before the call."""
+        storage = self.values[self.number(tensor)].storage
+        before = itertools.chain(range(self._n_inputs), self.outside)
+        return storage is None or any(self.values[k].storage == storage for k in before)
 
     def _node(self, func, args, kwargs):
         return Node(
@@ -397,6 +424,8 @@ def _name(func):
             name = getattr(owner, "__name__", None) or getattr(
                 getattr(owner, "fget", None), "__name__", "?"
             )
+            if name == "<lambda>":
+                name = next((n for n, v in vars(flambeau.Tensor).items() if v is owner), name)
         else:
             name = getattr(func, "__name__", None) or type(func).__name__
         _names[func] = name

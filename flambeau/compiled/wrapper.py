@@ -11,7 +11,7 @@ from flambeau import _core
 
 from ..utils import _pytree as pytree
 from . import report, stance
-from .graph import Break, each_ref
+from .graph import Break, Differs, each_ref
 from .groups import grouped
 from .program import Program
 from .state import State, is_ours
@@ -19,6 +19,7 @@ from .trace import Tracer
 
 __all__ = ["Compiled", "MOST_PROGRAMS"]
 
+MOST_DIFFERING = 8  # calls of one program that read another bool; then it is given up
 MOST_PROGRAMS = 32  # of one function; beyond, calls that no program fits run eagerly
 MOST_BROKEN = (
     256  # kinds of calls of one function that stay eager; beyond, all that no program fits do
@@ -118,8 +119,8 @@ class Compiled:
             return self._missed(key, tensors, args, kwargs)
         try:
             return entry[_RUN](*tensors)
-        except Exception:
-            return self._failed(entry, args, kwargs)
+        except Exception as error:
+            return self._failed(key, entry, error, args, kwargs)
 
     def _unusual(self, args, kwargs):
         if stance.name == "force_eager" or _Module._module_hooks is not None and _global_hooks():
@@ -143,8 +144,8 @@ class Compiled:
             if _holds(entry, tensors):
                 try:
                     return entry[_RUN](*tensors)
-                except Exception:
-                    return self._failed(entry, args, kwargs)
+                except Exception as error:
+                    return self._failed(key, entry, error, args, kwargs)
         return self._missed(key, leaves, args, kwargs)
 
     def _missed(self, key, leaves, args, kwargs):
@@ -161,9 +162,15 @@ class Compiled:
         self.seen.clear()
         self.made = 0
 
-    def _failed(self, entry, args, kwargs):
+    def _failed(self, key, entry, error, args, kwargs):
         """The program's own line raises, or none does: without writes the call is free of effects so far."""
-        if entry[_RUN + 1].writes:
+        program = entry[_RUN + 1]
+        if isinstance(error, Differs):
+            program.differed += 1
+            if program.differed == MOST_DIFFERING:
+                self.programs[key] = [e for e in self.programs.get(key, ()) if e is not entry]
+                self._break(key, Break("a bool is read that differs from call to call"))
+        elif program.writes:
             raise
         return self.function(*args, **kwargs)
 
@@ -247,7 +254,9 @@ class Compiled:
         inputs = [tracer.number(t) for t in tensors]
         if len(set(inputs)) != len(inputs):
             inputs = [i if inputs.index(i) == k else f"_{k}" for k, i in enumerate(inputs)]
-        program = Program(order, tracer.values, inputs, tracer.outside, structure, rebuild)
+        reads = any(n.expects is not None for n in tracer.nodes)
+        rewinds = reads and flambeau.default_generator._calls != tracer.draws
+        program = Program(order, tracer.values, inputs, tracer.outside, structure, rebuild, rewinds)
         program.writes = any(n.writes for n in tracer.nodes)
         program.nodes = tracer.nodes
         state.seal()

@@ -5,6 +5,7 @@ The classes have names of their own, with an underscore, where registries look c
 """
 
 import flambeau
+from flambeau import _core
 
 from ..ops.core.arguments import every, is_plain
 from .utils import borrowed
@@ -107,7 +108,12 @@ def holds(constraint, value):
     """Whether all of `value` satisfies `constraint`."""
     while isinstance(constraint, _IndependentConstraint) and value.dim() >= constraint.event_dim:
         constraint = constraint.base_constraint
-    if type(constraint) is _IntegerInterval and value.dtype is flambeau.int64:
+    # Not under a mode: one that records calls can expect a bool, but no number.
+    if (
+        type(constraint) is _IntegerInterval
+        and value.dtype is flambeau.int64
+        and not _core._is_overridden()
+    ):
         low, high = constraint.lower_bound, constraint.upper_bound
         if type(low) is type(high) is int and value.numel() and is_plain(value):
             least, most = value.aminmax()  # say all of it
