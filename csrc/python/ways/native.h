@@ -8,12 +8,14 @@
 #include "dispatch/ways/way.h"
 #include "python/bind.h"
 #include "python/operator.h"
+#include "python/overrides.h"
 
 namespace flambeau {
 
-/// An ordinary tensor.
+/// An ordinary tensor. A Parameter is one: operators ask nothing of its class.
 inline bool is_ready(PyObject* o) {
-  return is_tensor_exact(o) && !as_tensor(o)->batched && !autocast.on;
+  return (is_tensor_exact(o) || (is_tensor(o) && override_of(Py_TYPE(o)) == Override::none)) &&
+         !as_tensor(o)->batched && !autocast.on;
 }
 /// An ordinary tensor whose operators record nothing now.
 inline bool is_plain(PyObject* o) { return is_ready(o) && !needs_record(*as_tensor(o)); }
