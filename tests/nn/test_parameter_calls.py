@@ -70,3 +70,21 @@ def test_subclasses_that_want_their_class_keep_it():
     v = torch.ones(4)
     for call in CALLS.values():
         assert type(call(w, v)) is Named
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_classes_may_be_a_column(loss):
+    """The words at one place of every sentence are not side by side, and cost no other way."""
+    torch.manual_seed(0)
+    scores = torch.randn(6, 4, requires_grad=True)
+    column = torch.randint(0, 4, (6, 5))[:, 2]
+    for options in ({}, {"reduction": "sum"}, {"reduction": "none"}, {"ignore_index": 1}):
+        told = []
+        for target in (column, column.contiguous()):
+            made = loss(scores, target, **options)
+            assert python_calls(lambda: loss(scores, target, **options)) == 1  # this lambda
+            told += [made, *torch.autograd.grad(made.sum(), scores)]
+        assert torch.equal(told[0], told[2]) and torch.equal(told[1], told[3])
+    bad = torch.full((6, 2), 9)[:, 0]
+    with pytest.raises(IndexError):
+        loss(scores, bad)

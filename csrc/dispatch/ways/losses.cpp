@@ -9,9 +9,8 @@ namespace flambeau::ways {
 namespace {
 
 bool fits(const Tensor& input, const Tensor& target) {
-  return is_floating(input.dtype) && target.dtype == DType::int64 && target.contiguous &&
-         input.ndim == 2 && target.ndim == 1 && target.numel == input.sizes[0] &&
-         input.numel != 0 && !input.is_cuda();
+  return is_floating(input.dtype) && target.dtype == DType::int64 && input.ndim == 2 &&
+         target.ndim == 1 && target.numel == input.sizes[0] && input.numel != 0 && !input.is_cuda();
 }
 
 constexpr const char* reduction_names[] = {"none", "mean", "sum"};
@@ -72,12 +71,13 @@ CrossEntropyLoss::CrossEntropyLoss(const char*, PyObject* compile, PyObject* bac
   };
 }
 
-TensorRef CrossEntropyLoss::take(Tensor& input, Plain target, int64_t ignored, Reducing reduction,
+TensorRef CrossEntropyLoss::take(Tensor& input, Plain given, int64_t ignored, Reducing reduction,
                                  double smoothing) {
-  if (!(smoothing >= 0 && smoothing <= 1) || !fits(input, *target) || !input.contiguous)
+  if (!(smoothing >= 0 && smoothing <= 1) || !fits(input, *given) || !input.contiguous)
     return nullptr;
   const bool recorded = records(input);
   GradModeGuard off(false);
+  TensorRef target = contiguous(*given);  // a column of a batch of sentences is not
   CrossEntropy made =
       cross_entropy(kernels_.find(0, input.dtype), input, *target, ignored, smoothing, reduction);
   if (made.counted != made.counted) return nullptr;
@@ -101,10 +101,11 @@ NllLoss::NllLoss(const char*, PyObject* backward)
   backward_.native = nll_gradient_of;
 }
 
-TensorRef NllLoss::take(Tensor& input, Plain target, int64_t ignored, Reducing reduction) {
-  if (!fits(input, *target)) return nullptr;
+TensorRef NllLoss::take(Tensor& input, Plain given, int64_t ignored, Reducing reduction) {
+  if (!fits(input, *given)) return nullptr;
   const bool recorded = records(input);
   GradModeGuard off(false);
+  TensorRef target = contiguous(*given);
   Nll made = nll_loss(input, *target, nullptr, ignored, reduction);
   if (made.wrong >= 0) return nullptr;
   if (recorded)
