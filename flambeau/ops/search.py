@@ -256,7 +256,7 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
         .reshape(shape)
     )
     if density:
-        hist = hist / hist.sum()
+        hist /= hist.sum()
         for d, one in enumerate(edges):
-            hist = hist / one.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(shape)])
+            hist /= one.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(shape)])
     return Histogramdd._make((without_derivative("histogramdd", hist, *sources), edges))
