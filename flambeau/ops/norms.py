@@ -333,6 +333,17 @@ def _difference_norm(difference, p):
     return distance
 
 
+def _distances(x1, x2, p):
+    """cdist from the differences, of some points of x1 after the other where all at once fill gigabytes."""
+    if x1.numel() * x2.size(-2) <= 16 * _MOST_DIFFERENCES:
+        return _difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+    of_one = x1.numel() // x1.size(-2) * x2.size(-2)
+    rows = max(_MOST_DIFFERENCES // of_one, 1)
+    return fl.cat(
+        [_difference_norm(x.unsqueeze(-2) - x2.unsqueeze(-3), p) for x in x1.split(rows, -2)], -2
+    )
+
+
 @composite(method=False, out=False, autocast="float32")
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm of x1[*b, i] - x2[*b, j] at [*b, i, j].
@@ -374,7 +385,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     if by_product is None:
         by_product = x1.size(-2) > 25 or x2.size(-2) > 25
     if p != 2 or not by_product:
-        return _difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+        return _distances(x1, x2, p)
     square1 = (x1 * x1).sum(-1, keepdim=True)
     square2 = (x2 * x2).sum(-1).unsqueeze(-2)
     return _from_product(fl.matmul(x1, x2.transpose(-2, -1)), square1, square2)

@@ -120,3 +120,16 @@ def test_pdist_of_many_points_is_what_it_is_of_few(p):
     flambeau.testing.assert_close(flambeau.pdist(x, p), rows)
     slopes = [flambeau.autograd.grad(f.sum(), x)[0] for f in (flambeau.pdist(x, p), rows) if p]
     assert not slopes or flambeau.allclose(*slopes)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0, math.inf])
+def test_cdist_in_parts_is_cdist(p, monkeypatch):
+    x = flambeau.rand(2, 21, 5, dtype=flambeau.float64).requires_grad_()
+    y = flambeau.rand(21, 5, dtype=flambeau.float64)
+    whole = flambeau.cdist(x, y, p)
+    monkeypatch.setattr("flambeau.ops.norms._MOST_DIFFERENCES", 64)
+    parts = flambeau.cdist(x, y, p)
+    assert parts.equal(whole)
+    if p:
+        slopes = [flambeau.autograd.grad(d.sum(), x)[0] for d in (whole, parts)]
+        flambeau.testing.assert_close(*slopes)
