@@ -131,21 +131,25 @@ void Loop::run_turned(MapKernel kernel, int64_t batch, char* const* at) const {
     }
 }
 
+/// Where row `row` of each operand begins.
+void Loop::find_row(int64_t row, char** at) const {
+  std::copy(data_, data_ + n_, at);
+  for (int d = 1; d < ndim_; ++d) {
+    const int64_t i = row % sizes_[d];
+    row /= sizes_[d];
+    for (int k = 0; k < n_; ++k) at[k] += i * strides_[d][k];
+  }
+}
+
 /// Rows are runs of the inner dimension, counted over all others.
 void Loop::run_rows(MapKernel kernel, int64_t first, int64_t last) const {
   static constexpr int64_t none[max_operands] = {};
   char* at[max_operands];
   int64_t inner = sizes_[0];
   while (first < last) {
-    int64_t rest = first, position = 0, batch = 1;
-    std::copy(data_, data_ + n_, at);
-    for (int d = 1; d < ndim_; ++d) {
-      int64_t i = rest % sizes_[d];
-      rest /= sizes_[d];
-      if (d == 1) position = i;
-      for (int k = 0; k < n_; ++k) at[k] += i * strides_[d][k];
-    }
-    if (ndim_ > 1) batch = std::min(sizes_[1] - position, last - first);
+    int64_t batch = 1;
+    find_row(first, at);
+    if (ndim_ > 1) batch = std::min(sizes_[1] - first % sizes_[1], last - first);
     if (turned_)
       run_turned(kernel, batch, at);
     else
@@ -185,6 +189,22 @@ bool Loop::is_streamed() const {
   return goes_past_caches(bytes_of(0), read_bytes);
 }
 
+/// Rows longer than a chunk, in pieces of it, of which threads share more than there are rows.
+void Loop::run_pieces(MapKernel kernel, int64_t chunk) const {
+  static constexpr int64_t none[max_operands] = {};
+  const int64_t inner = sizes_[0], n_pieces = (inner + chunk - 1) / chunk;
+  const int64_t length = ((inner + n_pieces - 1) / n_pieces + 63) / 64 * 64;  // whole lines
+  parallel_for(numel_ / inner * n_pieces, [&](int64_t unit) {
+    const int64_t row = unit / n_pieces, begin = unit % n_pieces * length;
+    const int64_t n = std::min(length, inner - begin);
+    if (n <= 0) return;
+    char* at[max_operands];
+    find_row(row, at);
+    for (int k = 0; k < n_; ++k) at[k] += begin * strides_[0][k];
+    kernel(n, 1, row * inner + begin, at, strides_[0], none);
+  });
+}
+
 void Loop::run(MapKernel kernel, int64_t chunk) const {
   if (numel_ == 0) return;
   if (ndim_ == 1) {
@@ -197,6 +217,7 @@ void Loop::run(MapKernel kernel, int64_t chunk) const {
     run_rows(kernel, 0, rows);
     return;
   }
+  if (sizes_[0] > chunk && !turned_) return run_pieces(kernel, chunk);
   int64_t rows_per_chunk = std::max(turned_ ? turned_rows : 1, chunk / sizes_[0]);
   parallel_ranges(rows, rows_per_chunk,
                   [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); });

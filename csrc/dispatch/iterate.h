@@ -48,7 +48,9 @@ class Loop {
   char* data(int operand) const { return data_[operand]; }
 
  private:
+  void find_row(int64_t row, char** at) const;
   void run_rows(MapKernel kernel, int64_t first, int64_t last) const;
+  void run_pieces(MapKernel kernel, int64_t chunk) const;
   int64_t bytes_of(int operand) const;
   void run_turned(MapKernel kernel, int64_t batch, char* const* at) const;
   int n_, ndim_;

@@ -131,8 +131,8 @@ void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
     return;
   }
   if (inner.size >= outer) {
-    // Columns are cut in whole cache lines.
-    per_chunk = (per_chunk + 63) / 64 * 64;
+    // Columns are cut in whole cache lines; of results of a row each there may be few.
+    if (plan.mode != 'r') per_chunk = (per_chunk + 63) / 64 * 64;
     int64_t pieces = (inner.size + per_chunk - 1) / per_chunk;
     parallel_for(pieces * outer, [&](int64_t chunk) {
       int64_t begin = chunk % pieces * per_chunk, end = std::min(inner.size, begin + per_chunk);

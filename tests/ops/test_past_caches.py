@@ -50,3 +50,25 @@ def test_long_copies(threads):
     t, target = torch.from_numpy(x), torch.zeros(3_300_001, dtype=torch.float64)
     assert np.array_equal(target.copy_(t).numpy(), x)
     assert np.array_equal(t[1:].clone().numpy(), x[1:])
+
+
+@pytest.mark.parametrize("n", (16384, 16385, 49999, 131073))
+def test_few_long_rows(threads, n):
+    # cut, so that threads have more to share than there are rows
+    x, y = numbers(3, 2 * n)[:, :n], numbers(n)
+    t, row = torch.from_numpy(x.copy()), torch.from_numpy(y)
+    assert np.array_equal((t + row).numpy(), x + y)
+    assert np.array_equal(row.repeat(3, 1).numpy(), np.stack((y, y, y)))
+    assert np.array_equal(torch.from_numpy(numbers(3, 2 * n))[:, :n].mul(2).numpy(), 2 * x)
+    assert np.array_equal(t.triu(n // 2).numpy(), np.triu(x, n // 2))
+    out = torch.zeros(3, 2 * n, dtype=torch.float64)
+    out[:, :n] = row
+    assert np.array_equal(out[:, :n].numpy(), np.stack((y, y, y))) and not out[:, n:].any()
+
+
+def test_rows_of_which_each_gives_one_result(threads):
+    x = numbers(100, 40_000)
+    t = torch.from_numpy(x)
+    assert np.array_equal(t.amax(-1).numpy(), x.max(-1))
+    assert np.allclose(t.sum(-1).numpy(), x.sum(-1), rtol=1e-13)
+    assert np.array_equal(t.argmin(-1).numpy(), x.argmin(-1))
