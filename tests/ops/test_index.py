@@ -394,3 +394,21 @@ def test_take_of_many_numbers_and_counts_of_masks(threads, n):
         np.testing.assert_array_equal(got, index[keep])
     finally:
         fl.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n", (32_768, 70_001))
+def test_many_indices_are_read_where_they_are(n):
+    rng = np.random.default_rng(0)
+    x, i, v = rng.random((n, 2)), rng.permutation(n), rng.random((n, 2))
+    for index in (i, i - n, np.where(i % 2, i, i - n)):
+        for column in (slice(None), 1):
+            mine, wanted = fl.tensor(x)[:, column], x.copy()[:, column]
+            assert np.array_equal(mine[fl.tensor(index)].numpy(), wanted[index])
+            mine[fl.tensor(index)] = fl.tensor(v)[:, column]
+            wanted[index] = v[:, column]
+            assert np.array_equal(mine.numpy(), wanted)
+    own = fl.tensor(i)
+    with pytest.raises(RuntimeError, match="lies in the memory"):
+        own[own] = fl.arange(n)
+    with pytest.raises(IndexError, match=f"{n}"):
+        fl.tensor(x)[fl.tensor(i) + 1]

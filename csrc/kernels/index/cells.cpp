@@ -3,7 +3,9 @@
 #include <atomic>
 
 #include "kernels/elements/clones.h"
+#include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
+#include "runtime/threads.h"
 #include "tensor/error.h"
 
 namespace flambeau {
@@ -146,12 +148,32 @@ Cells Cells::slices(const char* op, const Strided& self, int dim, const Strided&
   return cells;
 }
 
+/// Whether so many indices can stay where they are that the memory of a copy would be fresh, which
+/// costs more than looking at them: in order, and none negative. They are never in what is written.
+static bool stay_in_place(const Strided& index, int64_t size) {
+  const int64_t n = index.numel();
+  if (n <= walk_grain || !is_contiguous(index)) return false;
+  std::atomic<bool> ok{true};
+  parallel_ranges(n, walk_grain, [&](int64_t first, int64_t end) {
+    if (any_outside(index.as<int64_t>() + first, end - first, size))
+      ok.store(false, std::memory_order_relaxed);
+  });
+  return ok;
+}
+
 Cells Cells::selected(const char* op, const Strided& self, const Selection& selection) {
   const Strided& shape = selection.indices[0];
   Cells cells;
-  cells.owned = std::make_unique_for_overwrite<int64_t[]>(std::max<int64_t>(1, shape.numel()));
-  cells.index = cells.owned.get();
-  for (int k = 0; k < selection.n; ++k) {
+  const int first_dim = selection.dims[0];
+  const bool in_place = selection.n == 1 && stay_in_place(shape, self.sizes[first_dim]);
+  if (in_place) {
+    cells.index = shape.as<int64_t>();
+    cells.step = self.strides[first_dim];
+  } else {
+    cells.owned = std::make_unique_for_overwrite<int64_t[]>(std::max<int64_t>(1, shape.numel()));
+    cells.index = cells.owned.get();
+  }
+  for (int k = 0; k < selection.n && !in_place; ++k) {
     int dim = selection.dims[k];
     if (!add_offsets(cells.owned.get(), k == 0, selection.indices[k], self.sizes[dim],
                      self.strides[dim]))

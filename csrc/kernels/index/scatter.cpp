@@ -71,6 +71,9 @@ struct OwnCells {
   }
 };
 
+/// About what the nearest caches of one core hold.
+constexpr int64_t far_bytes = int64_t{1} << 20;
+
 template <class T, class Op, class Own>
 void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk,
                 int64_t self_base, int64_t source_base, int64_t index_base, Own own) {
@@ -106,7 +109,15 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
         }
       }
     } else if (index_step == 1 && self_step == 0 && source_step == 1 && cells.step == 1) {
-      for (int64_t i = 0; i < n; ++i) to[index[i]] = Op::apply(to[index[i]], from[i]);
+      int64_t i = 0;
+      // Cells in memory are asked for ahead: writes leave in their order, so one that misses the
+      // caches holds up those behind it.
+      if (self.numel() * int64_t{sizeof(T)} > 8 * far_bytes)
+        for (constexpr int64_t ahead = 32; i < n - ahead; ++i) {
+          __builtin_prefetch(to + index[i + ahead], 1);
+          to[index[i]] = Op::apply(to[index[i]], from[i]);
+        }
+      for (; i < n; ++i) to[index[i]] = Op::apply(to[index[i]], from[i]);
     } else {
       for (int64_t i = 0; i < n; ++i) {
         T& cell = to[i * self_step + index[i * index_step] * cells.step];
@@ -133,9 +144,6 @@ bool all_apart(const Strided& t) {
 
 /// Cells that are worth a task: each is an index that was checked, and a place somewhere.
 constexpr int64_t write_grain = walk_grain / 2;
-
-/// About what the nearest caches of one core hold.
-constexpr int64_t far_bytes = int64_t{1} << 20;
 
 /// Runs in parallel over parts that share no cell: of one dim whose coordinates never do, or of the
 /// cells themselves, which every thread picks out of all indices. How many parts there are changes
