@@ -324,7 +324,7 @@ def _inplace(call, name):
                 f"{tuple(input.shape)}. An in-place operator keeps self's shape; use the "
                 "out-of-place form."
             )
-        if not _core.can_cast(result.dtype, input.dtype):
+        if result.dtype is not input.dtype and not _core.can_cast(result.dtype, input.dtype):
             raise RuntimeError(
                 f"{name}: its result is {result.dtype}, which self, {input.dtype}, cannot hold. "
                 "Convert it first, or use the out-of-place form."

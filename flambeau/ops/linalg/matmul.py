@@ -124,12 +124,13 @@ def _scaled_sum(operator, input, product, beta, alpha):
 
 
 _HALF = (_core.float16, _core.bfloat16)
+_PLAIN = (_core.float32, _core.float64)
 
 
 def _is_plain(dtype, beta, alpha):
     """Whether the core adds products of this dtype to something in one go."""
     real = not isinstance(beta, complex) and not isinstance(alpha, complex)
-    return real and (dtype is fl.float32 or dtype is fl.float64)
+    return real and dtype in _PLAIN
 
 
 def _widened(*tensors):
@@ -181,7 +182,8 @@ def _in_order(name, args):
 @composite(inplace=True, out="same", autocast="lower")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
-    _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
+    if mat1.ndim != 2 or mat2.ndim != 2:
+        _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
     return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
 
 
