@@ -12,7 +12,7 @@ namespace {
 struct FusedNode {
   Node node;
   const FusedHistory* history = nullptr;
-  Object owner;  // of the history
+  Object owner;              // of the history
   std::vector<Saved> saved;  // inputs, then outputs
 };
 
@@ -61,7 +61,8 @@ void by_operators(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inpu
     return Py_NewRef(grad_outputs[i] ? grad_outputs[i]->py() : Py_None);
   });
   Object inputs = tuple_of(n_inputs, unpacked);
-  Object outputs = tuple_of(n_saved - n_inputs, [&](Py_ssize_t i) { return unpacked(n_inputs + i); });
+  Object outputs =
+      tuple_of(n_saved - n_inputs, [&](Py_ssize_t i) { return unpacked(n_inputs + i); });
   Object made = owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
                                                    outputs.get(), nullptr));
   for (size_t i = 0; i < how.wanted.size(); ++i) {
@@ -115,8 +116,7 @@ void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs
   made->saved.resize(history.saved_inputs.size() + history.saved_outputs.size());
   size_t i = 0;
   for (int64_t k : history.saved_inputs) made->saved[i++].save(*inputs.tensors[first + k]);
-  for (int64_t k : history.recorded)
-    set_history(*outputs[k], &node, static_cast<uint32_t>(k));
+  for (int64_t k : history.recorded) set_history(*outputs[k], &node, static_cast<uint32_t>(k));
   for (int64_t k : history.saved_outputs)
     made->saved[i++].save_result(*outputs[k], static_cast<uint32_t>(k));
 }
