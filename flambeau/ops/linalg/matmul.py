@@ -119,7 +119,7 @@ def _scaled_sum(operator, input, product, beta, alpha):
     if alpha != 1:
         product = product * alpha
     if beta == 0:
-        return product
+        return attached(product, input, anyway=True)
     return product + (input if beta == 1 else input * beta)
 
 

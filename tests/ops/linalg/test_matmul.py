@@ -72,6 +72,24 @@ def test_vectors(agrees, random):
         flambeau.dot(a, m)
 
 
+def test_what_beta_0_leaves_out_has_a_gradient_of_zeros():
+    for dtype in (flambeau.float32, flambeau.complex64):
+        a = flambeau.ones(2, 2, dtype=dtype)
+        calls = {
+            "addmm": (a, a),
+            "addmv": (a, a[0]),
+            "addr": (a[0], a[0]),
+            "addbmm": (a[None], a[None]),
+            "baddbmm": (a[None], a[None]),
+        }
+        for name, factors in calls.items():
+            c = flambeau.full((2,), float("nan"), dtype=dtype, requires_grad=True)
+            got = getattr(flambeau, name)(c, *factors, beta=0)
+            assert got.isfinite().all(), name
+            got.abs().sum().backward()
+            assert c.grad.equal(flambeau.zeros(2, dtype=dtype)), name
+
+
 def test_sums_of_products(agrees, random):
     base, a, b = random(2, 4), random(2, 3), random(3, 4)
     product = a.numpy() @ b.numpy()
