@@ -11,6 +11,7 @@ from .core.arguments import common_shape, some, wrap_dim
 from .core.declare import composite, operator, primitive
 from .core.ways import native_way
 from .core.zeros import into_zeros
+from .scatter import _SUM
 
 
 @primitive(out="exact")
@@ -31,7 +32,10 @@ def gather(ctx, input, dim, index, *, sparse_grad=False):
 
 
 def _gather_backward(grad_output, shape, dim, index):
-    return into_zeros("scatter_add", shape, grad_output, dim, index, grad_output)
+    if _core.is_grad_enabled() or _core._in_vmap():
+        return into_zeros("scatter_add", shape, grad_output, dim, index, grad_output)
+    zero = fl.zeros((), dtype=grad_output.dtype, device=grad_output.device)
+    return indexing.scatter_add(zero.expand(shape), dim, index, grad_output, _SUM)
 
 
 @gather.derivative
