@@ -70,6 +70,27 @@ def _normalize(ctx, input, weight, bias, mean, rstd, from_batch):
     return out
 
 
+_LEAST_SPACE = 32  # elements of a channel from which on it is summed by itself
+
+
+def _sums_of_channels(grad, input, mean, dims):
+    """The sums over each channel of grad and of grad * (input - mean)."""
+    ndim, wide = input.dim(), mean.dtype
+    if (
+        (n := input.numel())
+        and n >= _LEAST_SPACE * input.size(0) * input.size(1)
+        and wide is input.dtype is grad.dtype
+        and input.device.type == "cpu"
+        and input.is_contiguous()
+        and grad.is_contiguous()
+        and not any(_core._is_batched(t) for t in (grad, input, mean))
+    ):
+        return _core._channel_products(grad, input, mean)
+    products = _core.empty(input.shape, dtype=wide, device=input.device)
+    _core._map(_product, (products,), (grad, input, _shaped(mean, ndim)), wide)
+    return [_core._reduce(_sum, (values,), dims, False, (wide,))[0] for values in (grad, products)]
+
+
 @_normalize.derivative
 def _(ctx, grad_output):
     input, weight, mean, rstd = ctx.saved
@@ -77,14 +98,7 @@ def _(ctx, grad_output):
     if _core.is_grad_enabled():
         return _differentiable(ctx, grad_output, input, weight, mean, rstd)
     wide = mean.dtype
-    total = _core._reduce(_sum, (grad_output,), dims, False, (wide,))[0]
-    products = (
-        _core.empty_like(input)
-        if wide is input.dtype
-        else _core.empty(input.shape, dtype=wide, device=input.device)
-    )
-    _core._map(_product, (products,), (grad_output, input, _shaped(mean, ndim)), wide)
-    along = _core._reduce(_sum, (products,), dims, False, (wide,))[0]
+    total, along = _sums_of_channels(grad_output, input, mean, dims)
     grad_input = grad_weight = grad_bias = None
     if needs[0]:
         factor = rstd if weight is None else rstd * weight.to(wide)
@@ -95,8 +109,7 @@ def _(ctx, grad_output):
             operands, kernel = (grad_output, input, *operands), _input_gradient
         else:
             operands, kernel = (grad_output, _shaped(factor, ndim)), _scaled_gradient
-        # The products have been summed: their memory serves again.
-        grad_input = products if wide is input.dtype else _core.empty_like(input)
+        grad_input = _core.empty_like(input)
         _core._map(kernel, (grad_input,), operands, wide)
     if weight is not None and needs[1]:
         grad_weight = (along * rstd).to(weight.dtype)

@@ -133,6 +133,44 @@ def test_layouts_of_group_norm():
     assert flambeau.allclose(mapped[0], plain, atol=1e-6)
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("shape", [(3, 5, 4, 4), (2, 3, 7, 5), (70, 3, 40), (1, 2, 300), (33, 17, 32)])  # fmt: skip
+def test_gradients_of_batch_norm(shape, training):
+    random = numpy.random.default_rng(1)
+    x, grad = (random.standard_normal(shape) + 3 for _ in range(2))
+    weight, mean, var = (random.random(shape[1]) + 0.5 for _ in range(3))
+    each = (1, -1, *[1] * (len(shape) - 2))
+    others = (0, *range(2, len(shape)))
+    m, v = (x.mean(others), x.var(others)) if training else (mean, var)
+    rstd = 1 / numpy.sqrt(v + 1e-5)
+    normal = (x - m.reshape(each)) * rstd.reshape(each)
+    to_weight, to_bias = (grad * normal).sum(others), grad.sum(others)
+    n = x.size / shape[1]
+    away = (to_bias.reshape(each) + normal * to_weight.reshape(each)) / n if training else 0
+    to_x = (weight * rstd).reshape(each) * (grad - away)
+    before, results = flambeau.get_num_threads(), []
+    for dtype, tolerance in ((flambeau.float64, 1e-10), (flambeau.float32, 2e-4)):
+        try:
+            for threads in (1, 2, 16):
+                flambeau.set_num_threads(threads)
+                leaves = [flambeau.from_numpy(a).to(dtype).requires_grad_() for a in (x, weight)]
+                bias = flambeau.zeros(shape[1], dtype=dtype, requires_grad=True)
+                given = [flambeau.from_numpy(a).to(dtype) for a in (mean, var)]
+                out = F.batch_norm(leaves[0], *given, leaves[1], bias, training)
+                results.append(
+                    flambeau.autograd.grad(
+                        out, (*leaves, bias), flambeau.from_numpy(grad).to(dtype)
+                    )
+                )
+        finally:
+            flambeau.set_num_threads(before)
+        for got in results[1:]:
+            assert all(flambeau.equal(a, b) for a, b in zip(results[0], got, strict=True))
+        for got, want in zip(results[0], (to_x, to_weight, to_bias), strict=True):
+            numpy.testing.assert_allclose(got.numpy(), want, rtol=tolerance, atol=tolerance * 10)
+        results.clear()
+
+
 def test_norms_are_the_same_for_any_number_of_threads():
     x, grad = flambeau.rand(5, 16, 999), flambeau.rand(5, 16, 999)
     rows, rows_grad = flambeau.rand(1000, 65), flambeau.rand(1000, 65)

@@ -90,4 +90,23 @@ NormGradients layer_norm_backward(Tensor& grad, Tensor& given, Tensor& mean, Ten
       [&](auto... operands) { flambeau::layer_norm_backward(rows, length, operands...); });
 }
 
+std::tuple<TensorRef, TensorRef> channel_products(Tensor& given_grad, Tensor& given,
+                                                  Tensor& given_mean) {
+  const char* op = "channel_products";
+  TensorRef x = contiguous(given);
+  const GroupNormShape shape = group_shape(*x, 1);
+  const int64_t channels = shape.channels;
+  TensorRef grad = operand(op, "grad", &given_grad, x->dtype, x->numel),
+            mean = operand(op, "mean", &given_mean, x->dtype, channels),
+            total = empty({channels}, x->dtype), along = empty({channels}, x->dtype);
+  if (!x->is_meta())
+    in_precision(op, *x, [&]<class T>(T*) {
+      const T *g = grad->as<T>(), *from = x->as<T>(), *m = mean->as<T>();
+      T *to_total = total->as<T>(), *to_along = along->as<T>();
+      LongWork unlocked(x->numel > long_work);
+      flambeau::channel_products(shape.n, channels, shape.space, g, from, m, to_total, to_along);
+    });
+  return {total, along};
+}
+
 }  // namespace flambeau::raw

@@ -23,8 +23,11 @@ NormGradients group_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor&
 /// Of rows of `length` elements.
 NormGradients layer_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, int64_t length, const NormWants& wants);
+/// The sums over each channel of grad and of grad * (x - mean); x (N, C, *), mean (C,).
+std::tuple<TensorRef, TensorRef> channel_products(Tensor& grad, Tensor& x, Tensor& mean);
 
 inline constexpr std::tuple norm_functions{
+    declare<channel_products>("_channel_products", "grad, x, mean"),
     declare<group_norm>("_group_norm", "x, groups, weight, bias, eps"),
     declare<group_norm_backward>(
         "_group_norm_backward",

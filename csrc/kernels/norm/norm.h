@@ -29,4 +29,9 @@ template <class T>
 void layer_norm_backward(int64_t rows, int64_t length, const T* grad, const T* x, const T* mean,
                          const T* rstd, const T* weight, T* grad_x, T* grad_weight, T* grad_bias);
 
+/// Of images (n, channels, space): for each channel the sums of grad and of grad * (x - mean).
+template <class T>
+void channel_products(int64_t n, int64_t channels, int64_t space, const T* grad, const T* x,
+                      const T* mean, T* total, T* along);
+
 }  // namespace flambeau

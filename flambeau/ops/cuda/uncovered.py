@@ -8,6 +8,7 @@ COMPOSED = {
     "_group_norm": "moments of rows, then a map",
     "_group_norm_backward": "moments of rows, then a map",
     "_layer_norm_backward": "a block a row",
+    "_channel_products": "a map, then sums",
     "_is_of_columns": "a fact; false on GPUs",
     "_softmax_of_columns": "a block a row of a transposed copy",
     "_softmax_of_columns_backward": "a block a row of a transposed copy",
