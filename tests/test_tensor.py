@@ -346,3 +346,14 @@ def test_from_numpy_of_read_only_and_reversed_memory():
         torch.from_numpy(np.arange(3.0)[::-1])
     with pytest.raises(TypeError, match="counterpart"):
         torch.from_numpy(np.zeros(2, "datetime64[s]"))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int64", "float16", "float32", "float64", "complex64"])  # fmt: skip
+def test_tolist_of_every_dtype_and_layout(dtype):
+    array = np.random.default_rng(0).integers(0, 5, (6, 7)).astype(dtype)
+    x = torch.from_numpy(array)
+    for tensor, values in ((x, array), (x.T, array.T), (x[::2, 1::3], array[::2, 1::3]), (x[2, 3], array[2, 3])):  # fmt: skip
+        assert tensor.tolist() == values.tolist()
+        first = tensor.reshape(-1).tolist()[0]
+        assert type(first) is type(values.reshape(-1).tolist()[0])
+    assert x[:, :0].tolist() == [[]] * 6 and x[:0].tolist() == []

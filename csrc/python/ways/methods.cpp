@@ -34,13 +34,31 @@ PyObject* item(Tensor& t) {
   return number_of(t, "item");
 }
 
+/// n numbers, `step` bytes apart. What a program asks for most is read without a look at its dtype
+/// each time.
+Object list_of_numbers(DType dtype, Py_ssize_t n, const char* at, int64_t step) {
+  auto of = [&]<class T>(T, PyObject* (*make)(T)) {
+    return list_of(n, [&](Py_ssize_t i) {
+      return owned(make(*reinterpret_cast<const T*>(at + i * step)));
+    });
+  };
+  switch (dtype) {
+    case DType::float32:
+      return of(0.0f, +[](float x) { return PyFloat_FromDouble(x); });
+    case DType::float64: return of(0.0, +[](double x) { return PyFloat_FromDouble(x); });
+    case DType::int64:
+      return of(int64_t{0}, +[](int64_t x) { return PyLong_FromLongLong(x); });
+    default:
+      return list_of(n, [&](Py_ssize_t i) { return owned(load_number(at + i * step, dtype)); });
+  }
+}
+
 Object to_list(const Tensor& t, int dim, const char* at) {
   if (dim == t.ndim) return owned(load_number(at, t.dtype));
-  check_room(t.sizes[dim] < INT64_MAX / 64 ? 64 * t.sizes[dim]
-                                           : INT64_MAX);  // a list each, or more
-  return list_of(t.sizes[dim], [&](Py_ssize_t i) {
-    return to_list(t, dim + 1, at + i * t.strides[dim] * itemsize(t.dtype));
-  });
+  const int64_t n = t.sizes[dim], step = t.strides[dim] * itemsize(t.dtype);
+  check_room(n < INT64_MAX / 64 ? 64 * n : INT64_MAX);  // a list each, or more
+  if (dim == t.ndim - 1) return list_of_numbers(t.dtype, n, at, step);
+  return list_of(n, [&](Py_ssize_t i) { return to_list(t, dim + 1, at + i * step); });
 }
 
 // ------------------------------------------------------------------------------- copies and casts
