@@ -379,3 +379,32 @@ def test_the_gradient_of_one_element_gathered_by_a_number(length):
         x = fl.rand(length, requires_grad=True)
         fl.gather(x, 0, fl.tensor(place)).backward(fl.tensor(2.0))
         assert x.grad.tolist() == [0.0] * place + [2.0] + [0.0] * (length - 1 - place)
+
+
+@pytest.mark.parametrize("low", [0, -50_000])
+def test_many_indices_are_used_where_they_lie(low):
+    n = 50_000
+    random = np.random.default_rng(5)
+    index = random.integers(low, n, n)
+    values = random.integers(-9, 9, n)
+    x = fl.arange(n)
+    want = np.arange(n)
+    assert (x[ints(index)].numpy() == want[index]).all()
+    x[ints(index)] = fl.from_numpy(values)
+    for at, value in zip(index, values, strict=True):
+        want[at] = value
+    assert (x.numpy() == want).all()
+    sums = np.arange(n)
+    np.add.at(sums, index, values)
+    got = fl.arange(n).index_put((ints(index),), fl.from_numpy(values), accumulate=True)
+    assert (got.numpy() == sums).all()
+    rows = fl.arange(3 * n).view(3, n)
+    assert (rows[:, ints(index)].numpy() == rows.numpy()[:, index]).all()
+    for bad in (n, -n - 1):
+        wrong = ints(index)
+        wrong[40_000] = bad
+        with pytest.raises(IndexError, match=rf"index {bad} at position \(40000,\)"):
+            x[wrong] = 0
+        with pytest.raises(IndexError, match=rf"index {bad} at position \(40000,\)"):
+            x[wrong]
+    assert (x.numpy() == want).all()
