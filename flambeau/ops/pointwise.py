@@ -45,6 +45,12 @@ def true_divide(input, other):
     return input / other
 
 
+@true_divide.derivative("other")
+def _(grad_output, input, other, result):
+    # Not of the result, which is often written in place: weights are divided by their sum and then masked.
+    return -grad_output * k.conj(input / other / other)
+
+
 @pointwise(divisor="other", smooth=False)
 def floor_divide(input, other):
     """The quotient rounded down."""

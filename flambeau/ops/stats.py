@@ -98,12 +98,12 @@ def std(input, dim: object = None, unbiased=None, keepdim=False, *, correction=N
     return _spread("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))
 
 
-for _operator, _backward in ((var, _var_backward), (std, _std_backward)):
+for _operator, _accepts, _backward in ((var, "adfwo", _var_backward), (std, "adfw", _std_backward)):
     reduction_way(
         _operator,
         moment_reduction[_operator.__name__],
         "s",
-        "adfw",
+        _accepts,
         parameter=1.0,
         backward=_backward,
     )

@@ -188,3 +188,41 @@ def test_hooks_on_the_accumulating_node_outlive_new_data_of_the_same_form():
     p.data = torch.zeros(2, dtype=torch.float64)
     (p * 3).sum().backward()
     assert seen == [1]
+
+
+UNREAD_RESULTS = {
+    "div": lambda x: x / (x + 1),
+    "normalize": lambda x: torch.nn.functional.normalize(x, dim=-1),
+    "var": lambda x: x.var(0),
+    "median": lambda x: x.median(0)[0],
+    "kthvalue": lambda x: x.kthvalue(2, 0)[0],
+    "mode": lambda x: x.mode(0)[0],
+}
+
+
+@pytest.mark.parametrize("name", UNREAD_RESULTS)
+@pytest.mark.parametrize("change", [lambda t: t.mul_(2), lambda t: t.view_as(t).mul_(2)])
+def test_results_that_backward_does_not_read_may_be_written(name, change):
+    x = torch.tensor([[1.0, 5], [4, 2], [2, 9]], dtype=torch.float64, requires_grad=True)
+    compute = UNREAD_RESULTS[name]
+    (wanted,) = torch.autograd.grad((compute(x) * 2).sum(), x)
+    result = compute(x)
+    assert not result._is_view()
+    change(result)
+    (got,) = torch.autograd.grad(result.sum(), x)
+    torch.testing.assert_close(got, wanted)
+
+
+def test_a_view_of_what_a_function_keeps_is_one_still():
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.whole = x * 2
+            return ctx.whole[0]
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 2
+
+    with pytest.raises(RuntimeError, match="a custom Function returned"):
+        Function.apply(leaf(1, 2)).mul_(2)

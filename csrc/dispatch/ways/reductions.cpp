@@ -16,14 +16,16 @@ DType result_dtype(char letter, DType input) {
 }
 
 void record(WayBackward& backward, const Pair& made, Tensor& input, const Dims& dims,
-            bool keepdim) {
+            bool keepdim, bool reads_result) {
   Ref<WayNode> node = make_way_node(backward, {&input});
   set_history(*made[0], &node->node);
   node->keep(input);
   if (made[1])
     node->keep(*made[1]);
-  else
+  else if (reads_result)
     node->keep_result(*made[0]);
+  else
+    node->keep(static_cast<Tensor*>(nullptr));
   node->keep(dims);
   node->keep(Object::borrow(keepdim ? Py_True : Py_False));
 }
@@ -80,7 +82,7 @@ Pair Reduce::take(Tensor& input, const DimOrDims& dim, bool keepdim, TwoOrFro, T
   reduce_one(*run.reduction, input, dims, keepdim, dtypes, count,
              parameter_ ? &*parameter_ : nullptr, made.data());
   if (can('w') && !all_finite(*made[0])) return {};
-  if (recorded) record(run.backward, made, input, dims, keepdim);
+  if (recorded) record(run.backward, made, input, dims, keepdim, !can('o'));
   return made;
 }
 

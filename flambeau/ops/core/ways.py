@@ -36,7 +36,8 @@ def reduction_way(
     Args:
         results (str): a letter each: s of the input's dtype, i int64, b bool, p as a product's.
         accepts (str): a: dim may be left out or None, l: left out only, d: a tuple of dims, f: floating only, n: no bool, u: no uint8,
-                w: left to the implementation where a result is not finite.
+                w: left to the implementation where a result is not finite, o: backward gets None for the result, which
+                programs may write in place.
         whole (Reduction, optional): what to run over all elements, if it is not the same.
         result_type (optional): the named tuple of two results.
         parameter (float, optional): of the reduction.
