@@ -1,5 +1,6 @@
 """Backward of compiled functions: what it keeps, what it computes again, and when operators do it."""
 
+import gc
 import threading
 
 import pytest
@@ -211,3 +212,19 @@ def test_two_threads_run_one_program():
     for k in given:
         for ours, wanted in zip(found[k], expected[k]):
             assert torch.equal(ours, wanted)
+
+
+def test_a_function_compiled_again_and_again_leaves_nothing():
+    x = torch.ones(3, requires_grad=True)
+
+    def once():
+        torch.compile(lambda q: q.sin() * q + 1)(x).sum().backward()
+
+    for _ in range(5):
+        once()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(50):
+        once()
+    gc.collect()
+    assert len(gc.get_objects()) - before < 50

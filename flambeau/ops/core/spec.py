@@ -39,6 +39,7 @@ class PointwiseSpec:
         self.by_hand = by_hand
         self._map = map
         self._overrides = []
+        self._derivatives = {}  # by argument; the operators in it stay in the core, so they are made once
 
     order = 0  # of differentiation
 
@@ -105,11 +106,17 @@ class PointwiseSpec:
 
     def override(self, i, fn):
         self._overrides.append((i, fn))
+        self._derivatives.pop(i, None)
         if self._map is not None:
             self._map.override(i, fn)
 
     def derivative(self, i):
         """None (zero), "grad" (the gradient itself), or (operator of (grad, *used), used)."""
+        if i not in self._derivatives:
+            self._derivatives[i] = self._derived(i)
+        return self._derivatives[i]
+
+    def _derived(self, i):
         from ...kernels.expression import input
 
         found = self.map.derivative(i)
