@@ -98,7 +98,7 @@ def _differentiable(grad_output, input, target, ignored, smoothing):
     """What the backward kernel computes, out of differentiable operators."""
     kept = target != ignored
     place = fl.where(kept, target, 0).unsqueeze(1)
-    wanted = fl.full_like(input, smoothing / input.shape[1])
+    wanted = fl.full_like(input, smoothing / max(input.shape[1], 1))
     wanted = wanted.scatter_add(1, place, wanted.new_full((len(target), 1), 1 - smoothing))
     rows = grad_output.unsqueeze(1) if grad_output.dim() else grad_output
     return fl.where(kept.unsqueeze(1), (input.softmax(1) - wanted) * rows, 0)

@@ -300,3 +300,16 @@ def test_seeds_have_64_bits():
     for seed in (2**70, -(2**70)):
         with pytest.raises(ValueError, match="does not fit 64 bits"):
             torch.manual_seed(seed)
+
+
+def test_no_classes_and_no_elements():
+    targets = {
+        (2, 0): torch.zeros(2, 0),
+        (2, 0, 3): torch.full((2, 3), -100),
+        (0, 0, 3): torch.zeros(0, 0, 3),
+    }
+    for shape, target in targets.items():
+        loss = torch.nn.functional.cross_entropy(torch.zeros(shape), target, label_smoothing=0.1)
+        assert loss.isnan(), shape
+    with pytest.raises(IndexError, match="kthvalue: dim 1 of input .2, 0. is empty"):
+        torch.zeros(2, 0).kthvalue(1)

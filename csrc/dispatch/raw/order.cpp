@@ -60,14 +60,18 @@ Pair topk(Tensor& input, int64_t k, int64_t given_dim, bool largest, bool sorted
   return Pair(values, indices);
 }
 
-/// What one lane of input comes down to: values and places, with size 1 along dim or without it.
-template <class Kernel>
-static Pair select_one(const char* op, Tensor& input, int dim, bool keepdim, Kernel&& kernel) {
-  check_ordered(input, op);
+static void check_elements(const char* op, Tensor& input, int dim) {
   check<IndexError>(size_at(input, dim) > 0, [&] {
     return message(op, ": dim ", dim, " of input ", shape(input),
                    " is empty, so no element of it can be chosen.");
   });
+}
+
+/// What one lane of input comes down to: values and places, with size 1 along dim or without it.
+template <class Kernel>
+static Pair select_one(const char* op, Tensor& input, int dim, bool keepdim, Kernel&& kernel) {
+  check_ordered(input, op);
+  check_elements(op, input, dim);
   Dims sizes = with_size(input, dim, 1);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
   if (!input.is_meta()) {
@@ -82,6 +86,7 @@ static Pair select_one(const char* op, Tensor& input, int dim, bool keepdim, Ker
 
 Pair kthvalue(Tensor& input, int64_t k, int64_t given_dim, bool keepdim) {
   int dim = wrap_dim(given_dim, input.ndim, "kthvalue");
+  check_elements("kthvalue", input, dim);
   check(k >= 1 && k <= size_at(input, dim), [&] {
     return message("kthvalue: k is ", k, ", but dim ", dim, " has size ", size_at(input, dim),
                    " (allowed are 1 to ", size_at(input, dim), ").");

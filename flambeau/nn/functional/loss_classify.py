@@ -61,7 +61,13 @@ def cross_entropy(
         spread = spread.sum() / count.sum()
     elif reduction == "sum":
         spread = spread.sum()
-    return (1 - label_smoothing) * loss + label_smoothing / input.size(dim) * spread
+    return (1 - label_smoothing) * loss + _share(label_smoothing, input.size(dim)) * spread
+
+
+def _share(smoothing, classes):
+    return (
+        smoothing / classes if classes else math.inf
+    )  # nothing is spread over no classes: NaN, as in PyTorch
 
 
 def _soft_cross_entropy(input, target, weight, dim, ignore_index, reduction, label_smoothing):
@@ -80,7 +86,7 @@ def _soft_cross_entropy(input, target, weight, dim, ignore_index, reduction, lab
             f"cross_entropy: weight {tuple(weight.shape)} must be ({classes},), one for each class."
         )
     if label_smoothing > 0.0:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
+        target = target * (1 - label_smoothing) + _share(label_smoothing, classes)
     terms = input.log_softmax(dim) * target
     if weight is not None:
         terms = terms * _along(weight, dim, input.dim())

@@ -66,7 +66,7 @@ def _reduced(logs, target, weight, ignored, reduction, smoothing):
     if weight is not None:
         share = share * weight[place]
     if smoothing:
-        loss = (1 - smoothing) * loss - smoothing / logs.size(dim) * logs.sum(dim)
+        loss = (1 - smoothing) * loss - smoothing / max(logs.size(dim), 1) * logs.sum(dim)
     loss = fl.where(kept, loss * share, 0)
     if reduction == "none":
         return loss
