@@ -67,6 +67,9 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     return result if last else fl.movedim(result, (-2, -1), (first, second))
 
 
+native_way(diag_embed, "diag_embed", lambda grad, shape, offset: grad.diagonal(offset, -2, -1))
+
+
 @composite(out=False, autocast="float32")
 def trace(input):
     """The sum of the diagonal of a matrix.

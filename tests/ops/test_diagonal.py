@@ -77,3 +77,19 @@ def test_vander_of_nothing():
     assert x.grad.shape == (2, 0)
     with pytest.raises(RuntimeError, match="N is 1; it must be 2 or more"):
         flambeau.linalg.vander(flambeau.ones(1))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float16", "float32", "float64", "complex128"])
+def test_embedded_diagonals_of_all_sizes(dtype):
+    for shape in ((0,), (1,), (65,), (1025,), (300, 7), (3, 0), (0, 4), (2, 3, 40), (4000, 10)):
+        x = (flambeau.rand(shape) * 5 - 1).to(getattr(flambeau, dtype))
+        for offset in (0, 1, -1, 9, -70):
+            n = shape[-1] + abs(offset)
+            made = flambeau.diag_embed(x, offset)
+            assert made.shape == (*shape[:-1], n, n) and made.dtype == x.dtype
+            assert flambeau.equal(made.diagonal(offset, -2, -1), x)
+            assert int((made != 0).sum()) == int((x != 0).sum())
+            strided = flambeau.stack([x, x], -1)[..., 0]
+            assert flambeau.equal(flambeau.diag_embed(strided, offset), made)
+    v = flambeau.rand(3, 4, dtype=flambeau.float64, requires_grad=True)
+    assert flambeau.autograd.gradcheck(lambda v: flambeau.diag_embed(v, -2) ** 2, [v])

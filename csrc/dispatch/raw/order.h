@@ -47,6 +47,8 @@ std::tuple<TensorRef, TensorRef> cummin(Called op, Tensor& input, int64_t dim);
 TensorRef flip(Tensor& input, const std::vector<int64_t>& dims);
 /// Of contiguous matrices in the last two dims.
 TensorRef triangle(Tensor& input, bool upper, int64_t diagonal);
+/// Of contiguous vectors in the last dim, |offset| below 2**31.
+TensorRef embed_diagonal(Tensor& input, int64_t offset);
 TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts, const std::vector<int64_t>& dims);
 
 inline constexpr std::tuple order_functions{

@@ -97,4 +97,17 @@ TensorRef triangle(Tensor& input, bool upper, int64_t diagonal) {
   return out;
 }
 
+TensorRef embed_diagonal(Tensor& input, int64_t offset) {
+  const int64_t n = input.sizes[input.ndim - 1] + std::abs(offset);
+  Dims sizes(input.sizes, input.ndim - 1);
+  sizes.push(n);
+  sizes.push(n);
+  TensorRef out = empty(sizes, input.dtype);
+  if (out->is_meta()) return out;
+  Strided to = out->strided(), from = input.strided();
+  LongWork unlocked(out->numel > grain);
+  flambeau::embed_diagonal(to, from, offset);
+  return out;
+}
+
 }  // namespace flambeau::raw

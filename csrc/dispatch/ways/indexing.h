@@ -101,6 +101,17 @@ struct Triangle : Moved {
   }
 };
 
+/// diag_embed into the last two dims
+struct DiagEmbed : Moved {
+  static constexpr const char* takes[] = {"offset"};
+  DiagEmbed(const char* name, PyObject* backward) : Moved(name, backward, {"shape", "offset"}) {}
+  TensorRef take(Tensor& input, int64_t offset) {
+    const bool fits = std::abs(offset) <= INT32_MAX && input.ndim > 0 && input.ndim < max_ndim;
+    if (!fits || input.is_cuda() || !input.contiguous || is_quantized(input.dtype)) return nullptr;
+    return with_history(raw::embed_diagonal(input, offset), input, offset);
+  }
+};
+
 // Values and their places, of calls that record nothing.
 
 struct Sorted {
@@ -157,6 +168,7 @@ inline constexpr std::tuple moving_ways{
     way<Roll, PyObject*>("_roll_way", "operation, result_type, backward"),
     way<Triangle<false>, PyObject*>("_tril_way", "operation, result_type, backward"),
     way<Triangle<true>, PyObject*>("_triu_way", "operation, result_type, backward"),
+    way<DiagEmbed, PyObject*>("_diag_embed_way", "operation, result_type, backward"),
     way<Sort>("_sort_way", "operation, result_type"),
     way<TopK>("_topk_way", "operation, result_type"),
     way<KthValue>("_kthvalue_way", "operation, result_type"),

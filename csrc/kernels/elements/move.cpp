@@ -168,4 +168,34 @@ void triangle(const Strided& out, const Strided& self, bool upper, int64_t diago
   });
 }
 
+void embed_diagonal(const Strided& out, const Strided& self, int64_t diagonal) {
+  const int64_t n = out.sizes[out.ndim - 1], length = self.sizes[self.ndim - 1];
+  if (out.numel() == 0) return;
+  const int64_t above = std::max<int64_t>(diagonal, 0), below = std::max<int64_t>(-diagonal, 0);
+  with_item_type(itemsize(self.dtype), [&]<class Item>() {
+    // As many rows at a time as the first-level cache holds: cleared, then visited again.
+    const int64_t some = std::max<int64_t>(1, 16384 / (n * static_cast<int64_t>(sizeof(Item))));
+    parallel_ranges(out.numel() / n, std::max<int64_t>(1, walk_grain / n),
+                    [&](int64_t first, int64_t end) {
+                      int64_t row = first % n;
+                      const Item* from = self.as<Item>() + first / n * length;
+                      for (int64_t unit = first; unit < end; unit += some) {
+                        const int64_t stop = std::min(unit + some, end);
+                        Item* to = out.as<Item>() + unit * n;
+                        std::memset(static_cast<void*>(to), 0, (stop - unit) * n * sizeof(Item));
+                        for (int64_t k = unit, last; k < stop; k = last) {  // a matrix at a time
+                          last = std::min(stop, k + n - row);
+                          const int64_t begin = std::max(row, below);
+                          const int64_t count = std::min(row + last - k, below + length) - begin;
+                          Item* place = to + (begin - row) * n + begin - below + above;
+                          for (int64_t i = 0; i < count; ++i) place[i * (n + 1)] = from[begin - below + i];
+                          to += (last - k) * n;
+                          row += last - k;
+                          if (row == n) row = 0, from += length;
+                        }
+                      }
+                    });
+  });
+}
+
 }  // namespace flambeau

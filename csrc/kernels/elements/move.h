@@ -1,5 +1,6 @@
-// Moving elements without looking at them: flip, roll, triangles. out has the sizes and dtype of
-// self and is written whole. Raw strided views, any thread, no GIL.
+// Moving elements without looking at them: flip, roll, triangles, diagonals. out has the dtype of
+// self, its sizes where nothing else is said, and is written whole. Raw strided views, any thread,
+// no GIL.
 #pragma once
 #include "tensor/strided.h"
 
@@ -15,5 +16,9 @@ void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
 /// out = self on and below (`upper`: on and above) a diagonal of the matrices in the last two dims,
 /// 0 elsewhere; out is contiguous.
 void triangle(const Strided& out, const Strided& self, bool upper, int64_t diagonal);
+
+/// Square matrices in the last two dims of out, with the vectors in self's last dim on a diagonal
+/// and 0 elsewhere; both are contiguous, sizes fit.
+void embed_diagonal(const Strided& out, const Strided& self, int64_t diagonal);
 
 }  // namespace flambeau
