@@ -38,7 +38,9 @@ def _cast(g, n, x):
 
 def _sgn(g, n, x):
     # The part of g along k.sgn(x) is lost; for a real x that is all of it, at NaN too.
-    across = g - n * k.real(g * k.conj(n))
+    # Turned by n first: g itself may be a product, which g - n * ... would take before its rounding.
+    turned = g * k.conj(n)
+    across = n * (turned - k.real(turned))
     return k.where((x == 0) | (x != x), 0.0, across / k.abs(x))
 
 

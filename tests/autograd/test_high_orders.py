@@ -126,3 +126,13 @@ def test_second_derivative_of_a_product_with_two_zeros():
     assert first.tolist() == [0, 0, 0, 0] and first.requires_grad  # the last was lost
     (second,) = torch.autograd.grad(first[1], x)
     assert second.tolist() == [0, 0, 0, 10]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_magnitudes_of_real_numbers_have_no_second_derivative_however_small_they_are(dtype):
+    x = torch.tensor([-3.2349864e-05, 3.1e-7, 1e-20, 0.7], dtype=dtype, requires_grad=True)
+    weight = torch.tensor([0.3, 0.7, 0.1, 0.77], dtype=dtype)
+    for loss in (torch.nn.functional.l1_loss(x, x.detach() / 2, reduction="none"), x.abs()):
+        (slopes,) = torch.autograd.grad((loss * weight).sum(), x, create_graph=True)
+        assert slopes.square().equal(weight.square())
+        assert not torch.autograd.grad(slopes.square().sum(), x)[0].any()

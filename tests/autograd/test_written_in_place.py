@@ -226,3 +226,15 @@ def test_a_view_of_what_a_function_keeps_is_one_still():
 
     with pytest.raises(RuntimeError, match="a custom Function returned"):
         Function.apply(leaf(1, 2)).mul_(2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+def test_softmax_along_any_dim_may_be_written_outside_of_its_graph(name, dtype):
+    for sizes in ((5, 1), (1, 5), (5, 17, 1), (2, 3)):
+        for dim in range(len(sizes)):
+            x = torch.rand(sizes).to(dtype).requires_grad_()
+            result = getattr(torch.nn.functional, name)(x, dim=dim)
+            assert not result._is_view()
+            expected = result.detach() + 1
+            assert result.add_(1).equal(expected)

@@ -67,6 +67,7 @@ TensorRef Softmax::take(Tensor& input, int64_t dim) {
     result = columns ? raw::softmax_of_columns(input, dim, log_)
                      : raw::softmax(kernels_.find(0, input.dtype), input, static_cast<int>(dim));
   }
+  leave_base(*result);  // the transposed copy's
   if (records(input)) {
     Ref<WayNode> node = make_way_node(backward_, {&input});
     set_history(*result, &node->node);
