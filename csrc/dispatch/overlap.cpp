@@ -21,8 +21,11 @@ bool share_elements(const Tensor& t, const Tensor& other) {
 }
 
 bool same_elements(const Tensor& t, const Tensor& other) {
-  return t.offset == other.offset && t.dtype == other.dtype && sizes_of(t) == sizes_of(other) &&
-         strides_of(t) == strides_of(other);
+  if (t.offset != other.offset || t.dtype != other.dtype || sizes_of(t) != sizes_of(other))
+    return false;
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.sizes[d] > 1 && t.strides[d] != other.strides[d]) return false;
+  return true;
 }
 
 TensorRef copy_of(Tensor& t) {

@@ -50,6 +50,9 @@ _BY_DATA = set(
     "tensor_split combinations unique_dim nonzero_static to_sparse coalesce pack_padded_sequence".split()
 )
 _SLOTS = {"__rsub__": lambda a, b: (b, a)}
+_COUNTED = frozenset(
+    "unbind split chunk tensor_split unsafe_split unsafe_chunk hsplit vsplit dsplit".split()
+)
 _KINDS = (list, dict, tuple, str, set, frozenset, int, float, bool, bytes, range, slice, types.GeneratorType,
           type({}.keys()), type({}.values()), type({}.items()), types.SimpleNamespace, complex)  # fmt: skip
 _MODULES = {
@@ -109,7 +112,8 @@ class Tracer(TorchFunctionMode):
         self._known = {}  # id -> number
         self._alive, self._versions = [], {}
         self._grad = flambeau.is_grad_enabled()
-        self._lasting = False  # whether something was written that outlives the call
+        self.lasting = False  # whether something was written that outlives the call
+        self._counted = False  # whether sizes say how many results an operator gives
         self._drew = False  # whether a generator of the program's own was used
         self.draws = flambeau.default_generator._calls
         for tensor in inputs:
@@ -243,7 +247,7 @@ class Tracer(TorchFunctionMode):
         for tensor, version in (written or {}).values():
             if _version(tensor) != version:
                 node.writes = True
-                self._lasting |= self._outlives(tensor)
+                self.lasting |= self._outlives(tensor)
                 self._follow(tensor)
         self._name_results(node, result)
         if func in _REDUCTIONS():
@@ -255,7 +259,7 @@ class Tracer(TorchFunctionMode):
 
     def _expect(self, func, name, args, kwargs, result):
         """A bool is read: the program goes another way where it differs, so it must be free of effects so far."""
-        if self._lasting:
+        if self.lasting:
             self.fail(f"{name} is read after a write to what outlives the call")
         elif self._drew or any(value.device.type != "cpu" for value in self.values):
             self.fail(f"{name} is read after a generator was called that cannot be called again")
@@ -292,6 +296,7 @@ class Tracer(TorchFunctionMode):
         elif isinstance(result, (tuple, list)):
             if any(isinstance(item, (tuple, list, dict)) for item in result):
                 self.fail(f"{_name(node.function)} gives nested tensors")
+            self._counted |= _name(node.function) in _COUNTED
             node.results = tuple(
                 self.number(t) if isinstance(t, flambeau.Tensor) else -1 for t in result
             )
@@ -314,6 +319,8 @@ class Tracer(TorchFunctionMode):
 
     def check(self):
         """After the run: whether all writes were seen, and modes are as they were."""
+        # A program that meets another number of results than it names is left for the function, from its start on.
+        self.sized |= self.lasting and self._counted
         if self.by_data and self.sized:
             self.fail("sizes are read, and one depends on what a tensor holds")
         if flambeau.is_grad_enabled() != self._grad:

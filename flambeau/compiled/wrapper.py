@@ -163,14 +163,14 @@ class Compiled:
         self.made = 0
 
     def _failed(self, key, entry, error, args, kwargs):
-        """The program's own line raises, or none does: without writes the call is free of effects so far."""
+        """The program's own line raises, or none does: without lasting writes the call is free of effects so far."""
         program = entry[_RUN + 1]
         if isinstance(error, Differs):
             program.differed += 1
             if program.differed == MOST_DIFFERING:
                 self.programs[key] = [e for e in self.programs.get(key, ()) if e is not entry]
                 self._break(key, Break("a bool is read that differs from call to call"))
-        elif program.writes:
+        elif program.lasting:
             raise
         return self.function(*args, **kwargs)
 
@@ -257,7 +257,7 @@ class Compiled:
         reads = any(n.expects is not None for n in tracer.nodes)
         rewinds = reads and flambeau.default_generator._calls != tracer.draws
         program = Program(order, tracer.values, inputs, tracer.outside, structure, rebuild, rewinds)
-        program.writes = any(n.writes for n in tracer.nodes)
+        program.lasting = tracer.lasting
         program.nodes = tracer.nodes
         state.seal()
         return _entry(

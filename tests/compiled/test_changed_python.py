@@ -217,3 +217,26 @@ def test_what_the_garbage_collector_runs_is_not_the_functions_doing():
         gc.callbacks.remove(collected)
     assert phases and gc.isenabled()
     assert len(seen.programs) == 1 and not seen.breaks
+
+
+def test_a_program_meets_another_number_of_results_after_a_write():
+    def own(x, count):
+        x = x * 3
+        x.add_(1)
+        return torch.stack([row * 2 for row in x.unbind(0)])
+
+    def before(x, count):
+        count.add_(1)
+        return torch.cat([rows * 2 for rows in (x * 3 + 1).split(2)])
+
+    def after(x, count):
+        result = torch.cat([rows * 2 for rows in (x * 3 + 1).split(2)])
+        count.add_(1)
+        return result
+
+    for function in (own, before, after):
+        compiled, count = torch.compile(function), torch.zeros(1)
+        for calls, rows in enumerate((7, 7, 2, 2, 3, 7, 1), 1):
+            x = torch.rand(rows, 5)
+            torch.testing.assert_close(compiled(x, count), (x * 3 + 1) * 2)
+            assert count.item() == (calls if function is not own else 0)

@@ -117,3 +117,11 @@ def test_masked_fill_of_an_expanded_tensor_fills_what_any_place_asks_for():
     with pytest.warns(UserWarning, match="masked_fill_ on expanded tensors"):
         x.expand(2, 3).masked_fill_(mask, 1.0)
     assert x.tolist() == [[1.0, 0.0, 1.0]]
+
+
+def test_the_same_elements_may_be_read_whatever_the_strides_of_dims_of_size_1():
+    x = torch.tensor([[3.0], [4.0], [5.0]])
+    diagonal = x.diagonal()
+    assert diagonal.stride() != diagonal.view_as(diagonal).stride()
+    diagonal.view_as(diagonal).sub_(diagonal)
+    assert x.flatten().tolist() == [0, 4, 5]
