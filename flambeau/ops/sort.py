@@ -159,6 +159,10 @@ def _(ctx, grad_values, _):
 @private(name="median")
 def _median_of_all(ctx, input, ignore_nan):
     if input.numel() == 0:
+        if not input.dtype.is_floating_point:
+            raise RuntimeError(
+                f"median: input {tuple(input.shape)} has no elements, and {input.dtype} no NaN to say so."
+            )
         result = fl.full((), float("nan"), dtype=input.dtype, device=input.device)
         ctx.save_for_backward(input, result)
         return result

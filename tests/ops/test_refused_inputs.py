@@ -313,3 +313,5 @@ def test_no_classes_and_no_elements():
         assert loss.isnan(), shape
     with pytest.raises(IndexError, match="kthvalue: dim 1 of input .2, 0. is empty"):
         torch.zeros(2, 0).kthvalue(1)
+    with pytest.raises(RuntimeError, match="median: input .0, 3. has no elements"):
+        torch.zeros(0, 3, dtype=torch.int64).median()
