@@ -34,7 +34,13 @@ def broadcast_tensors(*tensors) -> tuple:
 
 @composite(method=False, out=False)
 def broadcast_to(input, size: tuple):
-    """A view of `input` expanded to `size`."""
+    """A view of `input` expanded to the shape `size`.
+
+    Example:
+        >>> torch.broadcast_to(torch.tensor([1, 2]), (2, 2))
+        tensor([[1, 2],
+                [1, 2]])
+    """
     return input.expand(size)
 
 

@@ -130,7 +130,8 @@ class GroupNorm(_AffineNorm):
 
     Example:
         >>> nn.GroupNorm(2, 4)(torch.tensor([[1.0, 3.0, 0.0, 8.0]]))
-        tensor([[-1.0000,  1.0000, -1.0000,  1.0000]], grad_fn=<AffineBackward0>)
+        tensor([[-1.0000,  1.0000, -1.0000,  1.0000]],
+               grad_fn=<NativeGroupNormBackward0>)
     """
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
