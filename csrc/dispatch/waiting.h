@@ -120,7 +120,8 @@ inline bool would_wait(const Tensor& t, int64_t numel) {
 inline constexpr std::tuple functions{
     fact(declare<would_wait>("_would_wait", "input, numel")),
     declare<set_fusion>("_set_fusion", "least_numel, patience, foresees=False"),
-    declare<fusion_settings>("_fusion_settings", ""), declare<settle_all>("_settle", ""),
+    declare<fusion_settings>("_fusion_settings", ""),
+    declare<settle_all>("_settle", ""),
     declare<set_kernel>("_set_waiting_kernel", "key, address, calls"),
     declare<counters>("_fusion_counters", "")};
 

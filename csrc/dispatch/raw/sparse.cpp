@@ -47,8 +47,8 @@ bool is_order(Tensor& given_rows, Tensor& given_order, Tensor& given_pointers) {
   const int64_t n = order->numel;
   if (rows->numel != n || pointers->numel < 1) return false;
   LongWork unlocked(n > long_work);
-  return sparse::are_in_order(rows->as<int64_t>(), order->as<int64_t>(), n,
-                              pointers->as<int64_t>(), pointers->numel - 1);
+  return sparse::are_in_order(rows->as<int64_t>(), order->as<int64_t>(), n, pointers->as<int64_t>(),
+                              pointers->numel - 1);
 }
 
 TensorRef expand(Tensor& given, int64_t n) {

@@ -15,8 +15,8 @@ DType result_dtype(char letter, DType input) {
   }
 }
 
-void record(WayBackward& backward, const Pair& made, Tensor& input, const Dims& dims,
-            bool keepdim, bool reads_result) {
+void record(WayBackward& backward, const Pair& made, Tensor& input, const Dims& dims, bool keepdim,
+            bool reads_result) {
   Ref<WayNode> node = make_way_node(backward, {&input});
   set_history(*made[0], &node->node);
   node->keep(input);

@@ -20,9 +20,9 @@ class Reduce {
     WayBackward backward;  // without a callable: recorded calls are not for this way
   };
   /// `whole` is of all elements, where that is another one. `accepts`: f floating only, n no bool,
-  /// u no uint8, d several dims, a all of them, l the same where
-  /// dim is left out, for which None will not do, w sums squares, which may overflow: the operator
-  /// then takes a wider dtype, o the backward reads no result, which may be written.
+  /// u no uint8, d several dims, a all of them, l the same where dim is left out, for which None
+  /// will not do, w sums squares, which may overflow: the operator then takes a wider dtype, o the
+  /// backward reads no result, which may be written.
   Reduce(const char* name, Reduction& reduction, const char* results, const char* accepts,
          Reduction* whole, std::optional<double> parameter, PyObject* backward,
          PyObject* whole_backward);

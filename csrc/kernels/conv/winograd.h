@@ -4,11 +4,11 @@
 //     results = A^T [ (G kernel G^T) * (B^T tile B) ] A      (tile 6x6 or 5x5, results 4x4)
 //
 // from the points 0, +-sqrt(1/2), +-sqrt(2), infinity for 3x3. For 2x2 they are +-1/2, +-5/4 and
-// infinity: the least errors of a search over symmetric ones, half those of 3x3. Over 256 channels the largest error is 5
-// times that of direct summation; with the usual points 0, +-1, +-2 it is 16 times. Source: Lavin,
-// Gray, "Fast algorithms for convolutional neural networks", 2015, arXiv:1509.09308; points as in
-// Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution", 2018,
-// arXiv:1803.10986.
+// infinity: the least errors of a search over symmetric ones, half those of 3x3. Over 256 channels
+// the largest error is 5 times that of direct summation; with the usual points 0, +-1, +-2 it is 16
+// times. Source: Lavin, Gray, "Fast algorithms for convolutional neural networks", 2015,
+// arXiv:1509.09308; points as in Barabasz et al., "Error analysis and improving the accuracy of
+// Winograd convolution", 2018, arXiv:1803.10986.
 #pragma once
 #include "kernels/conv/correlation.h"
 

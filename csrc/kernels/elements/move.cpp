@@ -188,7 +188,8 @@ void embed_diagonal(const Strided& out, const Strided& self, int64_t diagonal) {
                           const int64_t begin = std::max(row, below);
                           const int64_t count = std::min(row + last - k, below + length) - begin;
                           Item* place = to + (begin - row) * n + begin - below + above;
-                          for (int64_t i = 0; i < count; ++i) place[i * (n + 1)] = from[begin - below + i];
+                          for (int64_t i = 0; i < count; ++i)
+                            place[i * (n + 1)] = from[begin - below + i];
                           to += (last - k) * n;
                           row += last - k;
                           if (row == n) row = 0, from += length;

@@ -212,8 +212,9 @@ struct ThinProduct {
     for (int64_t i = 0; i < rows; ++i) {
       const Real *first = &sums[2 * i * width], *second = first + width;
       for (int64_t j = 0; j < N; ++j)
-        put(i, j, by_columns ? T(first[j], second[j])
-                             : T(first[2 * j] - second[2 * j + 1], first[2 * j + 1] + second[2 * j]));
+        put(i, j,
+            by_columns ? T(first[j], second[j])
+                       : T(first[2 * j] - second[2 * j + 1], first[2 * j + 1] + second[2 * j]));
     }
   }
 };

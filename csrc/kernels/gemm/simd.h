@@ -101,8 +101,9 @@ struct GemmKernels {
   /// Packs panels [first, last) of B, whose element (k, j) is b[k + j * column].
   void (*pack_b_columns)(int64_t K, int64_t N, const T* b, int64_t column, int64_t first,
                          int64_t last, T* packed);
-  /// Packs panels [first, last) of B (K, N), real, from complex (K / 2, N / 2), whose rows are `row`
-  /// apart if column is 1, and else its columns `column`: row 2k as it lies, and i times it behind.
+  /// Packs panels [first, last) of B (K, N), real, from complex (K / 2, N / 2), whose rows are
+  /// `row` apart if column is 1, and else its columns `column`: row 2k as it lies, and i times it
+  /// behind.
   void (*pack_b_pairs)(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, int64_t first,
                        int64_t last, T* packed);
   /// Packs A (M, K), whose element (i, k) is a[i + k * column], into panels of rows side by side.

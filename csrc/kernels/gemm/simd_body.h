@@ -499,9 +499,8 @@ void dots(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, const T* b
 
 template <class T>
 constexpr GemmKernels<T> kernels_of() {
-  return {Vec<T>::lanes, panel_vectors,  most_rows(panel_vectors), 4,
-          block<T>,      pack_b_rows<T>, pack_b_columns<T>,        pack_b_pairs<T>,
-          pack_a<T>,     dots<T>};
+  return {Vec<T>::lanes,  panel_vectors,     most_rows(panel_vectors), 4,         block<T>,
+          pack_b_rows<T>, pack_b_columns<T>, pack_b_pairs<T>,          pack_a<T>, dots<T>};
 }
 extern const GemmKernels<float> float_kernels = kernels_of<float>();
 extern const GemmKernels<double> double_kernels = kernels_of<double>();

@@ -333,17 +333,15 @@ bool write_rows(const Strided& out, const Strided& index, const Strided& source,
   const int64_t width = out.sizes[dim], named = index.sizes[dim],
                 from_step = row < 0 ? 0 : source.strides[row];
   auto with = [&]<class T, class Op>() {
-    return write_rows<T, Op>(out.as<T>() + begin * width, width,
-                             index.as<const int64_t>() + begin * named,
-                             source.as<const T>() + begin * from_step, from_step, named,
-                             end - begin);
+    return write_rows<T, Op>(
+        out.as<T>() + begin * width, width, index.as<const int64_t>() + begin * named,
+        source.as<const T>() + begin * from_step, from_step, named, end - begin);
   };
   if (combine == Combine::assign)
     return with_item_type(itemsize(out.dtype),
                           [&]<class Item>() { return with.template operator()<Item, Assign>(); });
-  return with_scalar_type(out.dtype, [&]<class T>() {
-    return with.template operator()<wrapping_t<T>, Sum>();
-  });
+  return with_scalar_type(
+      out.dtype, [&]<class T>() { return with.template operator()<wrapping_t<T>, Sum>(); });
 }
 
 }  // namespace

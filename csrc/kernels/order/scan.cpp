@@ -159,11 +159,11 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
   // Where threads meet in a line of every row, each takes it from the other, which costs more than
   // a cheap step does.
   if (out_next == 1 && self_next == 1 && self_step != 1)
-    return walk.parallel_rows(
-        std::max(grain, cost == 1 ? beside : tile), [&](const auto& at, int64_t lanes) {
-          scan_beside(lanes, n, self.as<const From>() + at[1], self_step, out.as<To>() + at[0], out_step,
-                      initial, step);
-        });
+    return walk.parallel_rows(std::max(grain, cost == 1 ? beside : tile),
+                              [&](const auto& at, int64_t lanes) {
+                                scan_beside(lanes, n, self.as<const From>() + at[1], self_step,
+                                            out.as<To>() + at[0], out_step, initial, step);
+                              });
   walk.parallel_rows((grain + tile - 1) / tile * tile, [&](const auto& at, int64_t lanes) {
     for (int64_t first = 0; first < lanes; first += tile) {
       int64_t width = std::min(tile, lanes - first);
@@ -180,8 +180,8 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
         }
       } else {
         for (int64_t lane = 0; lane < width; ++lane)
-          scan_lane(n, from + lane * self_next, self_step, to + lane * out_next, out_step,
-                       initial, step);
+          scan_lane(n, from + lane * self_next, self_step, to + lane * out_next, out_step, initial,
+                    step);
       }
     }
   });
@@ -286,36 +286,35 @@ void running_best(const Strided& values, const Strided& indices, const Strided& 
                        walk.inner_stride(2) == 1 && self_step != 1;
   with_ordered_type(self.dtype, [&]<class T>() {
     const int64_t grain = std::max<int64_t>(1, walk_grain / (n * 2));
-    walk.parallel_rows(by_rows ? std::max(grain, beside) : grain,
-                       [&](const auto& at, int64_t lanes) {
-                         T* value = values.as<T>() + at[0];
-                         int64_t* index = indices.as<int64_t>() + at[1];
-                         const T* from = self.as<T>() + at[2];
-                         int64_t lane = 0;
-                         for (; by_rows && lane < lanes; lane += beside)
-                           best_of_lanes<is_max>(std::min(beside, lanes - lane), n, from + lane,
-                                                 self_step, value + lane, value_step, index + lane,
-                                                 index_step);
-                         for (; lane < lanes; ++lane) {
-                           const T* x = from + lane * walk.inner_stride(2);
-                           T* v = value + lane * walk.inner_stride(0);
-                           int64_t* p = index + lane * walk.inner_stride(1);
-                           if (self_step == 1 && value_step == 1 && index_step == 1) {
-                             best_of_lane<is_max>(n, x, v, p);
-                             continue;
-                           }
-                           T best = x[0];
-                           int64_t place = 0;
-                           for (int64_t i = 0; i < n; ++i) {
-                             if (replaces<is_max>(x[i * self_step], best)) {
-                               best = x[i * self_step];
-                               place = i;
-                             }
-                             v[i * value_step] = best;
-                             p[i * index_step] = place;
-                           }
-                         }
-                       });
+    walk.parallel_rows(
+        by_rows ? std::max(grain, beside) : grain, [&](const auto& at, int64_t lanes) {
+          T* value = values.as<T>() + at[0];
+          int64_t* index = indices.as<int64_t>() + at[1];
+          const T* from = self.as<T>() + at[2];
+          int64_t lane = 0;
+          for (; by_rows && lane < lanes; lane += beside)
+            best_of_lanes<is_max>(std::min(beside, lanes - lane), n, from + lane, self_step,
+                                  value + lane, value_step, index + lane, index_step);
+          for (; lane < lanes; ++lane) {
+            const T* x = from + lane * walk.inner_stride(2);
+            T* v = value + lane * walk.inner_stride(0);
+            int64_t* p = index + lane * walk.inner_stride(1);
+            if (self_step == 1 && value_step == 1 && index_step == 1) {
+              best_of_lane<is_max>(n, x, v, p);
+              continue;
+            }
+            T best = x[0];
+            int64_t place = 0;
+            for (int64_t i = 0; i < n; ++i) {
+              if (replaces<is_max>(x[i * self_step], best)) {
+                best = x[i * self_step];
+                place = i;
+              }
+              v[i * value_step] = best;
+              p[i * index_step] = place;
+            }
+          }
+        });
   });
 }
 
@@ -345,10 +344,10 @@ void logcumsumexp(const Strided& out, const Strided& self, int dim) {
       if (self.strides[dim] == 1 && out.strides[dim] == 1)
         return log_sums_of_lanes<T>(out, self, dim);
       scan<T, T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16,
-              [](Acc a, Acc b) { return static_cast<Acc>(log_add_exp(a, b)); });
+                 [](Acc a, Acc b) { return static_cast<Acc>(log_add_exp(a, b)); });
     } else if constexpr (std::is_same_v<Acc, complex128>)
       scan<T, T>(out, self, dim, Acc(-std::numeric_limits<double>::infinity(), 0), 32,
-              [](Acc a, Acc b) { return log_add_exp(a, b); });
+                 [](Acc a, Acc b) { return log_add_exp(a, b); });
   });
 }
 

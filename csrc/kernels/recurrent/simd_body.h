@@ -1,4 +1,5 @@
-// The loops of recurrent/simd.h, after vector_body.h and maths_body.h in the same namespace. No include guard: each instruction set compiles its own copy.
+// The loops of recurrent/simd.h, after vector_body.h and maths_body.h in the same namespace. No
+// include guard: each instruction set compiles its own copy.
 
 /// tanh(x) = x + x**3 P(x**2) below 0.6, as in flambeau/kernels/maths/exp.py.
 template <class T>

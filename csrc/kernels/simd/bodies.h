@@ -1,6 +1,6 @@
-// The loops of all rooms, inside an instruction set's namespace: see base.cpp for what that sets. They
-// use the vector that conv/simd_body.h includes. No include guard: each instruction set compiles its
-// own copy.
+// The loops of all rooms, inside an instruction set's namespace: see base.cpp for what that sets.
+// They use the vector that conv/simd_body.h includes. No include guard: each instruction set
+// compiles its own copy.
 
 #include "kernels/attention/simd_body.h"
 #include "kernels/ctc/simd_body.h"

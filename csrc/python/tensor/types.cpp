@@ -200,7 +200,9 @@ static int64_t integer_of(PyObject* o, const char* function) {
   return value_of_int<Beyond>(owned(PyNumber_Index(o)).get(), function);
 }
 // The types of the errors are PyTorch's.
-int64_t to_integer(PyObject* o, const char* function) { return integer_of<ValueError>(o, function); }
+int64_t to_integer(PyObject* o, const char* function) {
+  return integer_of<ValueError>(o, function);
+}
 static int64_t to_size(PyObject* o, const char* function) {
   return integer_of<TypeError>(o, function);
 }

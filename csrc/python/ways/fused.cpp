@@ -45,8 +45,7 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
         if (history) record_fused(*history, self, inputs, outputs);
         const int n = history ? history->n_shown : self.n_out;
         if (n == 1) return outputs[0].release_py();
-        return tuple_of(n, [&](Py_ssize_t i) { return outputs[i].release_py(); })
-            .release();
+        return tuple_of(n, [&](Py_ssize_t i) { return outputs[i].release_py(); }).release();
       },
       "fused");
 }
@@ -129,8 +128,9 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
 }
 
 const NativeEntry entries[] = {
-    fact(bind<record_calls>("_record_fused", "fused, kernel, otherwise, read, saved_inputs, "
-                                          "saved_outputs, wanted, recorded, n_shown, numbers")),
+    fact(bind<record_calls>("_record_fused",
+                            "fused, kernel, otherwise, read, saved_inputs, "
+                            "saved_outputs, wanted, recorded, n_shown, numbers")),
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
     {}};

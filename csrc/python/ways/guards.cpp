@@ -183,9 +183,9 @@ bool has_members(PyObject** f) {
 /// attributes or None); sequences: (list or deque, its items); slots: (object or class, attribute,
 /// value); functions: (function, code, defaults, defaults by name); classes: (class, its mro, how
 /// many attributes); orders: (dict, its keys); sets: (set, equal set).
-constexpr bool (*checks_of[])(PyObject**) = {has_tag,       has_length, has_item,  has_value,
-                                              is_kind,       has_items,  has_attribute,
-                                              has_code,      has_bases,  has_order, has_members};
+constexpr bool (*checks_of[])(PyObject**) = {has_tag,   has_length, has_item,      has_value,
+                                             is_kind,   has_items,  has_attribute, has_code,
+                                             has_bases, has_order,  has_members};
 constexpr Py_ssize_t n_checks = std::size(checks_of);
 
 bool unchanged(PyObject* lists) {

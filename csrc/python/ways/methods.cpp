@@ -38,16 +38,13 @@ PyObject* item(Tensor& t) {
 /// each time.
 Object list_of_numbers(DType dtype, Py_ssize_t n, const char* at, int64_t step) {
   auto of = [&]<class T>(T, PyObject* (*make)(T)) {
-    return list_of(n, [&](Py_ssize_t i) {
-      return owned(make(*reinterpret_cast<const T*>(at + i * step)));
-    });
+    return list_of(
+        n, [&](Py_ssize_t i) { return owned(make(*reinterpret_cast<const T*>(at + i * step))); });
   };
   switch (dtype) {
-    case DType::float32:
-      return of(0.0f, +[](float x) { return PyFloat_FromDouble(x); });
+    case DType::float32: return of(0.0f, +[](float x) { return PyFloat_FromDouble(x); });
     case DType::float64: return of(0.0, +[](double x) { return PyFloat_FromDouble(x); });
-    case DType::int64:
-      return of(int64_t{0}, +[](int64_t x) { return PyLong_FromLongLong(x); });
+    case DType::int64: return of(int64_t{0}, +[](int64_t x) { return PyLong_FromLongLong(x); });
     default:
       return list_of(n, [&](Py_ssize_t i) { return owned(load_number(at + i * step, dtype)); });
   }
