@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 import weakref
 
@@ -35,6 +36,42 @@ def test_a_freed_block_is_used_again():
     del x
     assert torch.empty(100_000).data_ptr() == address
     assert torch.memory_stats()["cache_hits"] > hits
+
+
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="with AddressSanitizer each block goes back to the system at once",
+)
+def test_a_loop_comes_to_ask_the_system_for_nothing():
+    """Blocks cut in one step and too short in the next went back and were asked for again, for ever."""
+    program = """if True:
+        import random
+        import flambeau as torch
+
+        sizes = [random.Random(2 + k).randint(1 << 19, 3 << 20) for k in range(20)]
+        random.Random(2).shuffle(sizes)
+
+        def step(seed):
+            order, held = random.Random(seed), []
+            for n in sizes:
+                held.append(torch.empty(n))
+                if len(held) > 6:
+                    held.pop(order.randrange(len(held)))
+
+        def from_the_system():
+            stats = torch.memory_stats()
+            return stats["allocations"] - stats["cache_hits"]
+
+        for seed in range(12):
+            for _ in range(60):
+                step(seed)
+            before = from_the_system()
+            for _ in range(20):
+                step(seed)
+            print(from_the_system() - before)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["0"] * 12, done.stderr
 
 
 def test_tensors_are_aligned_to_cache_lines():

@@ -26,11 +26,16 @@ namespace {
 constexpr int64_t header_bytes = 128;
 constexpr int64_t large_block = int64_t{2} << 20, large_step = int64_t{64} << 10;
 constexpr int class_count = 4 * 48;
+constexpr int most_spare_eighths = 3;
 static_assert(sizeof(Storage) <= header_bytes);
 
 struct Cache {
   std::vector<void*> free[class_count];
   FreeRanges ranges;  // of large blocks, beside those that lie in their class
+  // What is free may make the process so many eighths larger than the most that tensors took, and
+  // what went back to the system for that reason since the last eighth was added.
+  int spare_eighths = 1;
+  int64_t returned_bytes = 0;
   MemoryStats stats{};
   Storage* large_list = nullptr;
 };
@@ -119,8 +124,24 @@ void join_large() {
   }
 }
 
-/// A large block of what is free, or a new one. What is free and too short goes back to the system
-/// where the process would grow past the most that its tensors took, and an eighth.
+/// What is free and too short for a block goes back to the system where the process would grow past
+/// the most that its tensors took, and an eighth. Where that has returned twice as much as tensors
+/// ever took, a loop asks for the same memory again and again, whose first touch takes longer than
+/// most operators: it gets another eighth.
+void return_excess(int64_t wanted) {
+  auto& c = cache();
+  const int64_t most = std::max(c.stats.peak_allocated_bytes, c.stats.allocated_bytes + wanted);
+  const int64_t held = c.stats.allocated_bytes + c.stats.cached_bytes + wanted;
+  const int64_t gone = c.ranges.drop(held - most / 8 * (8 + c.spare_eighths), unmap);
+  c.stats.cached_bytes -= gone;
+  c.returned_bytes += gone;
+  if (c.returned_bytes > 2 * most && c.spare_eighths < most_spare_eighths) {
+    ++c.spare_eighths;
+    c.returned_bytes = 0;
+  }
+}
+
+/// A large block of what is free, or a new one.
 void* large_block_of(int64_t& rounded) {
   auto& c = cache();
   join_large();
@@ -131,9 +152,7 @@ void* large_block_of(int64_t& rounded) {
     ++c.stats.cache_hits;
     return block;
   }
-  const int64_t most = std::max(c.stats.peak_allocated_bytes, c.stats.allocated_bytes + rounded);
-  const int64_t excess = c.stats.allocated_bytes + c.stats.cached_bytes + rounded - most / 8 * 9;
-  c.stats.cached_bytes -= c.ranges.drop(excess, unmap);
+  return_excess(rounded);
   return system_allocate(rounded);
 }
 
