@@ -6,7 +6,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/rows.h"
-#include "kernels/elements/copy.h"
+#include "dispatch/touched.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -100,7 +100,8 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
   char* data[max_operands];
   int64_t strides[max_operands];
   bool streamed = true;
-  int64_t least = INT64_MAX, bytes = 0;
+  int64_t least = INT64_MAX;
+  Touched touched;
   for (int i = 0; i < self.n; ++i) {
     modes[i] = Mode::contiguous;
     strides[i] = itemsize(self.dtypes[i]);
@@ -108,11 +109,11 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
       outputs[i] = empty(sizes, self.dtypes[i], on_cpu);
       data[i] = outputs[i]->as<char>();
       least = std::min(least, outputs[i]->nbytes());
-      bytes += outputs[i]->nbytes();
+      touched.add(data[i], outputs[i]->nbytes());
       streamed = streamed && reinterpret_cast<uintptr_t>(data[i]) % 64 == 0;
     } else if (inputs.tensors[i]) {
       data[i] = inputs.tensors[i]->as<char>();
-      bytes += inputs.tensors[i]->nbytes();
+      touched.add(data[i], inputs.tensors[i]->nbytes());
     } else {
       modes[i] = Mode::scalar;
       data[i] = const_cast<char*>(inputs.numbers[i]);
@@ -120,7 +121,7 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
     }
   }
   if (outputs[0]->numel == 0) return true;
-  streamed = streamed && goes_past_caches(least, bytes - least);
+  streamed = streamed && goes_past_caches(least, touched.total() - least);
   if (streamed) std::fill_n(modes, self.n_out, Mode::streamed);
   run_elements(find_map(self, modes), outputs[0]->numel, data, strides, self.n,
                streamed ? streamed_grain : grain);

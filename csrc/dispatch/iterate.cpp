@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/elements/copy.h"
+#include "dispatch/touched.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
@@ -184,9 +184,17 @@ bool Loop::is_streamed() const {
   if (modes_[0] != Mode::contiguous || turned_) return false;
   for (int d = 1; d < ndim_; ++d)
     if (strides_[d][0] % 64 != 0) return false;
-  int64_t read_bytes = 0;
-  for (int k = 1; k < n_; ++k) read_bytes += bytes_of(k);
-  return goes_past_caches(bytes_of(0), read_bytes);
+  if (numel_ * itemsizes_[0] < least_past_caches) return false;
+  Touched read;
+  for (int k = 1; k < n_; ++k) {
+    int64_t last = 0;  // where the last element begins
+    for (int d = 0; d < ndim_; ++d) last += strides_[d][k] * (sizes_[d] - 1);
+    // Of elements that lie apart whole lines are read.
+    const int64_t part = std::clamp<int64_t>(strides_[0][k], itemsizes_[k], 64);
+    const int64_t span = last + itemsizes_[k];
+    read.add(data_[k], span, std::min(span, bytes_of(k) / itemsizes_[k] * part));
+  }
+  return goes_past_caches(bytes_of(0), read.total());
 }
 
 /// Rows longer than a chunk, in pieces of it, of which threads share more than there are rows.

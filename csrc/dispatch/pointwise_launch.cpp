@@ -7,7 +7,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/cuda_launch.h"
 #include "dispatch/promotion.h"
-#include "kernels/elements/copy.h"
+#include "dispatch/touched.h"
 #include "kernels/index/nonzero.h"
 #include "tensor/objects.h"
 
@@ -289,14 +289,14 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
     }
   }
   if (out.numel == 0 && is_floating(compute)) return;
-  if (reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
-    int64_t read_bytes = 0;
+  if (out.nbytes() >= least_past_caches && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
+    Touched read;
     bool in_place = false;
     for (int i = 1; i < n; ++i) {
       in_place |= data[i] == data[0];
-      if (data[i] != data[i - 1]) read_bytes += out.numel * strides[i];
+      read.add(data[i], out.numel * strides[i]);
     }
-    if (!in_place && goes_past_caches(out.nbytes(), read_bytes)) modes[0] = Mode::streamed;
+    if (!in_place && goes_past_caches(out.nbytes(), read.total())) modes[0] = Mode::streamed;
   }
   // Without elements too: a dtype that the operator does not take is refused whatever the sizes
   // are.

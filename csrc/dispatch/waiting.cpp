@@ -6,8 +6,8 @@
 
 #include "autograd/door.h"
 #include "dispatch/pointwise_launch.h"
+#include "dispatch/touched.h"
 #include "dispatch/waiting_groups.h"
-#include "kernels/elements/copy.h"
 
 namespace flambeau::waiting {
 
@@ -164,7 +164,8 @@ struct Call {
       }
     }
     if (flat)
-      streamed = goes_past_caches(sizes.product() * itemsize(dtype), bytes_read());
+      streamed = sizes.product() * itemsize(dtype) >= least_past_caches &&
+                 goes_past_caches(sizes.product() * itemsize(dtype), bytes_read());
     else
       set_modes(modes);
     if (streamed) modes[0] = Mode::streamed;
@@ -175,14 +176,14 @@ struct Call {
 
   /// By a flat call.
   int64_t bytes_read() const {
-    int64_t n_bytes = 0;
-    const Tensor* before = nullptr;
+    Touched read;
     for (int i = 0; i < record.n_args; ++i) {
-      Tensor* t = args[i].tensor;
-      if (t && t != before) n_bytes += t->nbytes();
-      before = t;
+      const Tensor* t = args[i].tensor;
+      if (!t) continue;
+      const void* memory = t->storage->data ? t->storage->data : t->storage->withheld;
+      read.add(static_cast<const char*>(memory) + t->offset * itemsize(t->dtype), t->nbytes());
     }
-    return n_bytes;
+    return read.total();
   }
 
   void set_modes(Mode* modes) {

@@ -3,8 +3,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "dispatch/touched.h"
 #include "dispatch/waiting_groups.h"
-#include "kernels/elements/copy.h"
 #include "runtime/cpu.h"
 #include "runtime/threads.h"
 
@@ -314,23 +314,22 @@ Wanted describe(const Group& group, const Plan& plan, const std::string& key) {
 /// Lays out the operands of a plan.
 void lay_out(Group& group, Plan& plan) {
   Operands& operands = plan.operands;
-  int64_t least = INT64_MAX, bytes = 0;
+  int64_t least = INT64_MAX;
+  Touched touched;
   for (int i = 0; i < group.n_nodes; ++i)
     if (plan.stored[i]) {
       const Node& node = group.nodes[i];
       operands.add(static_cast<char*>(node.storage->withheld), node.dtype, nullptr);
       least = std::min(least, group.numel * itemsize(node.dtype));
-      bytes += group.numel * itemsize(node.dtype);
     }
   plan.n_out = operands.n;
   for (int i = 0; i < group.n_inputs; ++i)
-    if (plan.inputs[i] >= 0) {
-      add_input(operands, group, group.inputs[i]);
-      bytes += group.numel * itemsize(group.inputs[i].dtype);
-    }
+    if (plan.inputs[i] >= 0) add_input(operands, group, group.inputs[i]);
   for (int i = 0; i < group.n_numbers; ++i)
     if (plan.numbers[i] >= 0) add_number(operands, group.numbers[i]);
-  plan.streamed = group.flat && !plan.in_pieces && goes_past_caches(least, bytes - least);
+  for (int k = 0; k < operands.n; ++k)
+    if (!operands.number[k]) touched.add(operands.data[k], group.numel * operands.itemsizes[k]);
+  plan.streamed = group.flat && !plan.in_pieces && goes_past_caches(least, touched.total() - least);
   if (!group.flat) {
     Loop loop = loop_over(group, operands);
     for (int k = 0; k < operands.n; ++k)

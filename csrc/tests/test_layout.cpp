@@ -82,6 +82,22 @@ void test_what_is_too_large_is_refused() {
   });
 }
 
+void test_memory_that_operands_share_counts_once() {
+  char memory[100];
+  Touched touched;
+  touched.add(memory, 80);
+  touched.add(memory + 10, 80);
+  touched.add(memory, 80);
+  expect(touched.total() == 90, "what two contiguous operands share");
+  touched.add(memory + 5, 95, 19);  // every fifth byte, ten of which are new
+  expect(touched.total() == 92, "and what elements that lie apart add");
+  Touched around;
+  around.add(memory + 40, 20);
+  around.add(memory + 70, 10);
+  around.add(memory + 30, 40);
+  expect(around.total() == 60, "what ends where another begins");
+}
+
 void test_dims_wrap() {
   expect(wrap_dim(-1, 3, "op") == 2 && wrap_dim(0, 0, "op") == 0, "negative dims count back");
   expect_error<IndexError>("op: dim 2 is out of range", [] { wrap_dim(2, 2, "op"); });
@@ -95,5 +111,6 @@ int main() {
   return run_tests(
       "layout", {test_strides_of_contiguous_sizes, test_broadcasting, test_contiguity_and_density,
                  test_views_share_memory, test_many_dimensions_move_to_the_heap_and_back,
-                 test_what_is_too_large_is_refused, test_dims_wrap});
+                 test_what_is_too_large_is_refused, test_memory_that_operands_share_counts_once,
+                 test_dims_wrap});
 }

@@ -45,6 +45,16 @@ def test_long_results_of_other_layouts(threads):
     assert np.array_equal(t[:, :1600].numpy(), sums)
 
 
+def test_long_results_of_operands_that_share_memory(threads):
+    x = numbers(3_300_001)
+    t = torch.from_numpy(x)
+    assert np.array_equal(torch.diff(t).numpy(), np.diff(x))
+    assert np.array_equal(((t[1:] + t[:-1]) * t[1:]).numpy(), (x[1:] + x[:-1]) * x[1:])
+    rows, m = t[:-1].view(-1, 100), x[:-1].reshape(-1, 100)
+    assert np.array_equal(torch.diff(rows).numpy(), np.diff(m))
+    assert np.array_equal(torch.diff(rows, dim=0).numpy(), np.diff(m, axis=0))
+
+
 def test_long_copies(threads):
     x = numbers(3_300_001)
     t, target = torch.from_numpy(x), torch.zeros(3_300_001, dtype=torch.float64)

@@ -310,8 +310,7 @@ static void copy_past_caches(char* to, const char* from, int64_t n_bytes) {
 }
 
 bool goes_past_caches(int64_t to_bytes, int64_t from_bytes) {
-  constexpr int64_t least = int64_t{2} << 20;
-  if (to_bytes < least) return false;
+  if (to_bytes < least_past_caches) return false;
   // One thread of a large machine gets no larger share of its cache than of a small one's.
   constexpr int64_t share_of_one = int64_t{24} << 20;
   const int64_t quarter = last_cache_bytes() / 4;

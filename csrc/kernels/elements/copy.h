@@ -40,6 +40,8 @@ void end_streams();
 /// stores that do not read what they overwrite, but take their turns on the way to memory. One
 /// thread is as fast there as soon as the cache begins to miss; several wait for each other.
 bool goes_past_caches(int64_t to_bytes, int64_t from_bytes);
+/// No result of fewer bytes does.
+inline constexpr int64_t least_past_caches = int64_t{2} << 20;
 /// What share of to_bytes is best written to the caches, the rest past them: what fits into three
 /// quarters of the last cache stays there from one operator to the next; of much more hardly
 /// anything does, if all is written to it.
