@@ -13,12 +13,14 @@ class Touched {
   /// `bytes` of the `span` bytes from `begin` on, spread evenly.
   void add(const void* begin, int64_t span, int64_t bytes) {
     auto first = reinterpret_cast<uintptr_t>(begin), last = first + static_cast<uintptr_t>(span);
+    uintptr_t between = 0;
     for (int i = 0; i < n_ && first < last; ++i) {
+      if (first < begins_[i] && ends_[i] < last) between += ends_[i] - begins_[i];
       if (first >= begins_[i]) first = std::max(first, std::min(last, ends_[i]));
       if (last <= ends_[i]) last = std::min(last, std::max(first, begins_[i]));
     }
-    if (first >= last) return;
-    const auto fresh = static_cast<int64_t>(last - first);
+    if (first + between >= last) return;
+    const auto fresh = static_cast<int64_t>(last - first - between);
     total_ += fresh == span ? bytes : static_cast<int64_t>(1.0 * bytes * fresh / span);
     if (n_ == most) return;
     begins_[n_] = first;

@@ -408,3 +408,38 @@ def test_many_indices_are_used_where_they_lie(low):
         with pytest.raises(IndexError, match=rf"index {bad} at position \(40000,\)"):
             x[wrong]
     assert (x.numpy() == want).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("sizes", [(100, 50), (7, 5, 3), (1, 33), (4000, 40)])
+def test_rows_that_are_written_often_are_sums_in_order(sizes, dtype, threads):
+    # few rows are written in copies of a thread's own, many where they lie
+    random = np.random.default_rng(1)
+    index = random.integers(0, sizes[0], 20_000)
+    x, source = (
+        (random.standard_normal(s) * 3).astype(dtype) for s in (sizes, (20_000, *sizes[1:]))
+    )
+    wide = np.zeros((sizes[0], *sizes[1:], 2), dtype)
+    before = fl.get_num_threads()
+    fl.set_num_threads(threads)
+    try:
+        want = x.copy()
+        np.add.at(want, index, source)
+        got = fl.from_numpy(x.copy()).index_add_(0, ints(index), fl.from_numpy(source))
+        np.testing.assert_array_equal(got.numpy(), want)
+        got = fl.from_numpy(x.copy())
+        got[ints(index)] += 0 if dtype != "bool" else False
+        np.testing.assert_array_equal(got.numpy(), x)
+        got = fl.from_numpy(x).index_put((ints(index - sizes[0]),), fl.from_numpy(source), True)
+        np.testing.assert_array_equal(got.numpy(), want)
+        apart = fl.from_numpy(wide.copy())[..., 0].index_add_(0, ints(index), fl.from_numpy(source))
+        np.add.at(wide[..., 0], index, source)
+        np.testing.assert_array_equal(apart.numpy(), wide[..., 0])
+        if dtype == "float32":
+            want = x.copy()
+            np.maximum.at(want, index, source)
+            got = fl.from_numpy(x.copy()).index_reduce_(0, ints(index), fl.from_numpy(source), "amax")  # fmt: skip
+            np.testing.assert_array_equal(got.numpy(), want)
+    finally:
+        fl.set_num_threads(before)

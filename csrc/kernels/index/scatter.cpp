@@ -9,6 +9,7 @@
 #include "kernels/elements/copy.h"
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 namespace {
@@ -73,6 +74,7 @@ struct OwnCells {
 
 /// About what the nearest caches of one core hold.
 constexpr int64_t far_bytes = int64_t{1} << 20;
+constexpr int copied_slot = 6;
 
 template <class T, class Op, class Own>
 void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk,
@@ -84,7 +86,6 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
     T* to = self.as<T>() + self_base + at[1];
     const int64_t* index = cells.index + index_base + at[2];
     if (index_step == 0) {
-      if (!own(*index)) return;
       to += *index * cells.step;
       if (source_step == 1 && self_step == 1)
         for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], from[i]);
@@ -125,6 +126,68 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
       }
     }
   });
+}
+
+/// Whole rows that fall to one thread, which are written `step` apart from `rows` on. They are
+/// gathered first, without a branch, since whose a row is can't be foreseen, and asked for ahead:
+/// of what is skipped here and there the hardware makes no stream.
+template <class T, class Op>
+void write_own_rows(T* rows, int64_t step, const Cells& cells, const Strided& source,
+                    const Walk<3>& walk, OwnCells own) {
+  constexpr int64_t block = 64, ahead = 6, line = 64, most_lines = 8;
+  const int64_t source_step = walk.inner_stride(0), self_step = walk.inner_stride(1);
+  const T* from[block + ahead];
+  T* to[block];
+  int64_t count = 0, length = 0;
+  auto write = [&] {
+    const int64_t n_bytes = std::min<int64_t>(length * sizeof(T), most_lines * line);
+    std::fill_n(from + count, ahead, from[0]);
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t b = 0; b < n_bytes + line; b += line)
+        __builtin_prefetch(reinterpret_cast<const char*>(from[k + ahead]) + b);
+      if (source_step == 1 && self_step == 1)
+        for (int64_t i = 0; i < length; ++i) to[k][i] = Op::apply(to[k][i], from[k][i]);
+      else
+        for (int64_t i = 0; i < length; ++i)
+          to[k][i * self_step] = Op::apply(to[k][i * self_step], from[k][i * source_step]);
+    }
+    count = 0;
+  };
+  walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
+    const int64_t index = cells.index[at[2]];
+    from[count] = source.as<T>() + at[0];
+    to[count] = rows + at[1] + index * step;
+    length = n;
+    count += own(index);
+    if (count == block) write();
+  });
+  if (count > 0) write();
+}
+
+/// The same in a copy of few rows that are written to often. Where they lie, neighbours belong to
+/// different threads, and each write takes from another what it needs next: the line that both
+/// touch, or those that its CPU has asked for ahead.
+template <class T, class Op>
+void write_copied_rows(const Strided& self, const Cells& cells, const Strided& source,
+                       const Walk<3>& walk, OwnCells own) {
+  constexpr int64_t line = 64 / std::min<int64_t>(64, sizeof(T));
+  const int64_t length = cells.step, step = (length + 2 * line - 1) / line * line;
+  T* rows = Workspace::get<T>(copied_slot, self.sizes[0] * step);
+  for (int64_t r = 0; r < self.sizes[0]; ++r)
+    if (own(r)) std::copy_n(self.as<T>() + r * length, length, rows + r * step);
+  write_own_rows<T, Op>(rows, step, cells, source, walk, own);
+  for (int64_t r = 0; r < self.sizes[0]; ++r)
+    if (own(r)) std::copy_n(rows + r * step, length, self.as<T>() + r * length);
+}
+
+/// Whether there are so few rows, one behind the other, for so many indices.
+bool few_rows(const Strided& self, const Cells& cells, const Walk<3>& walk) {
+  constexpr int64_t most_bytes = far_bytes / 4, least_writes = 4;
+  if (self.ndim == 0 || !cells.indexed[0] || cells.step != self.strides[0] || walk.ndim() != 2)
+    return false;
+  return is_contiguous(self) && walk.inner_stride(1) == 1 && walk.size(1) == cells.step &&
+         self.numel() * itemsize(self.dtype) <= most_bytes &&
+         walk.size(0) >= least_writes * self.sizes[0];
 }
 
 /// Whether no two elements share memory, as strides that each step over all smaller ones tell.
@@ -175,11 +238,14 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
     return;
   }
   if (split < 0 || (split > first_indexed && whole_rows)) {
-    const int shift = whole_rows ? 0 : 4;
+    const bool copied = whole_rows && few_rows(self, cells, walk);
     parallel_for(n_threads, [&](int64_t part) {
-      write_part<T, Op>(
-          self, cells, source, walk, 0, 0, 0,
-          OwnCells{static_cast<uint32_t>(part), static_cast<uint32_t>(n_threads), shift});
+      OwnCells own{static_cast<uint32_t>(part), static_cast<uint32_t>(n_threads), 0};
+      if (copied) return write_copied_rows<T, Op>(self, cells, source, walk, own);
+      if (whole_rows)
+        return write_own_rows<T, Op>(self.as<T>(), cells.step, cells, source, walk, own);
+      own.shift = 4;
+      write_part<T, Op>(self, cells, source, walk, 0, 0, 0, own);
     });
     return;
   }
