@@ -21,8 +21,7 @@ def compile(
 
     The first call with arguments of new dtypes, ranks or modes is an eager call that is recorded; later ones run what
     was made of it, whatever their sizes. Pointwise operators, and reductions over the last dim with what stands around
-    them, become one kernel each, forward and backward. Results are the same bits as in eager mode but for sums over
-    rows. A bool read from a tensor is expected to be the same each time; where it is not, the function itself runs.
+    them, become one kernel each, forward and backward. Results are the same bits as in eager mode. A bool read from a tensor is expected to be the same each time; where it is not, the function itself runs.
     What cannot be followed (another number read from a tensor, a change of Python values that outlive the call)
     leaves the function as it is: torch._dynamo.explain and FLAMBEAU_LOG=compile tell of it.
 

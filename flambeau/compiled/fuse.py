@@ -15,7 +15,7 @@ from ..kernels.expression import const, inputs_of, node, substitute, topological
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast, exp
 from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
-from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
+from ..kernels.schedules.row_language import length, own_rmean, own_rsum, rmax, rmin, rsum
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
 from .groups import MOST_OPERANDS, operands_of
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate",
     "forward_of",
     "keep_more",
+    "spread_inputs",
 ]
 
 
@@ -40,7 +41,7 @@ class NoDerivative(NoKernel):
     """A group whose derivative does not."""
 
 
-_REDUCTIONS = {"rsum": rsum, "rmean": rmean, "rmax": rmax, "rmin": rmin, "softmax": softmax_of,
+_REDUCTIONS = {"rsum": own_rsum, "rmean": own_rmean, "rmax": rmax, "rmin": rmin, "softmax": softmax_of,
                "log_softmax": log_softmax_of}  # fmt: skip
 
 
@@ -59,19 +60,32 @@ def _to(dtype):
 
 
 def _widths(expressions, dtypes, kinds):
-    """The bytes of the dtypes that maths functions compute in.
+    """The bytes of the dtypes that maths functions compute in, and rows are added up in.
 
-    Where there are several, vectors are as long as the widest wants, and the other functions take forms whose last bits
-    may differ. A kernel of rows has vectors as long as the widest operand along a row wants.
+    Where there are several, vectors are as long as the widest wants, and the others give other last bits: in forms for
+    vectors of another length, or in another order. A kernel of rows has vectors as long as the widest operand along a
+    row wants.
     """
-    calls = [n for n in topological(expressions) if n.op == "call"]
-    if kinds and calls:
-        along = [compute_dtype(d) for d, kind in zip(dtypes, kinds) if kind == "v"]
-        return {max(DTYPES[d].bits // 8, 4) for d in along}
-    if kinds or len(calls) < 2:
+    nodes = topological(expressions)
+    calls = [n for n in nodes if n.op == "call"]
+    if kinds:
+        return _widths_along_rows(nodes, calls, dtypes[len(expressions) :], dtypes, kinds)
+    if len(calls) < 2:
         return set()
     found = infer(expressions, dtypes[len(expressions) :])
     return {DTYPES[found[id(n)][0]].bits // 8 for n in calls if not found[id(n)][1]}
+
+
+def _widths_along_rows(nodes, calls, in_dtypes, dtypes, kinds):
+    nbytes = lambda dtype: DTYPES[compute_dtype(dtype)].bits // 8
+    found = {max(4, *(nbytes(d) for d, kind in zip(dtypes, kinds) if kind == "v"))}
+    for n in nodes:
+        if n.op == "row" and n.attr[0].startswith("own_"):
+            (x,) = n.args
+            found.add(nbytes(x.attr if x.op == "cast" else in_dtypes[x.attr]))
+        elif n.op == "cast" and n.attr == "float64" and calls and n.args[0].op != "length":
+            found.add(8)
+    return found
 
 
 class Kernel:
@@ -119,7 +133,7 @@ class _Built:
 
     def __init__(self, group, values, stored=()):
         self.group, self.values = group, values
-        self.of = {index: symbol(k) for k, index in enumerate(group.inputs)}
+        self.of = {index: symbol(group.inputs.index(index)) for index in group.inputs}
         self.n_inputs = len(group.inputs)
         self.eager = {}  # id of an expression -> (function, operands): the operator that gives its value
         for n in group.nodes:
@@ -166,6 +180,15 @@ class _Built:
         """The kind of an operand of a rows kernel: v along the row, x one value a row."""
         shape = self.values[index].shape
         return "v" if shape and shape[-1] == self.group.key[0][-1] else "x"
+
+    def repeats(self, index, user):
+        """Whether an input is read more than once where `user` is computed; a row's one value is not meant."""
+        if index in self.group.spread:
+            return True
+        if not self.group.rows:
+            return self.values[index].shape != self.values[user].shape
+        full = self.group.key[0]
+        return self.values[index].shape not in (full, (*full[:-1], 1))
 
 
 def forward_of(group, values):
@@ -264,17 +287,17 @@ def backward_of(group, values, given=None):
 def _derived(group, values, given):
     built = _Built(group, values, _stored(group, values))
     gradients = _Gradients(built, given)
-    # An input that only comparisons read gets no gradient.
-    wanted = [
-        k for k, i in enumerate(group.inputs) if values[i].requires_grad and i in gradients.of
-    ]
-    roots, dtypes, out_kinds = [], [], ""
-    for k in wanted:
-        found = gradients.of[group.inputs[k]]
-        roots.append(found[0])
-        dtypes.append(found[1])
-        wide = not group.rows or built.kind(group.inputs[k]) == "v"
-        out_kinds += "v" if wide else "x"
+    wanted, roots, dtypes, out_kinds = [], [], [], ""
+    for index in dict.fromkeys(group.inputs):
+        if not values[index].requires_grad:
+            continue
+        places = [k for k, i in enumerate(group.inputs) if i == index]
+        found = gradients.parts_of(index, len(places))  # none of what only comparisons read
+        for k, (root, dtype, kind) in zip(places, found):
+            wanted.append(k)
+            roots.append(root)
+            dtypes.append(dtype)
+            out_kinds += kind
     return _derivative(built, gradients, roots, dtypes, out_kinds, wanted)
 
 
@@ -311,13 +334,29 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     return made
 
 
+def spread_inputs(group, values):
+    """Names an input again for each further gradient that it gets: the engine adds these up once they have its shape."""
+    gradients = _Gradients(_Built(group, values), range(len(group.outputs)))
+    more = [i for i in group.inputs for _ in gradients.parts.get(i, ())[1:]]
+    if (
+        more
+        and len(group.inputs) + len(group.numbers) + len(group.outputs) + len(more) > MOST_OPERANDS
+    ):
+        raise NoKernel("too many gradients of inputs that are read more than once")
+    group.inputs = group.inputs + more
+
+
 class _Gradients:
-    """The gradients of a group's values, (expression, dtype) by number, from those of its outputs."""
+    """The gradients of a group's values, (expression, dtype) by number, from those of its outputs.
+
+    `parts`: of inputs that are read more than once for an operator's result, those of each operator, (expression,
+    dtype, kind), in the engine's order.
+    """
 
     GRAD, OUTPUT = 500, _Built.OUTPUT  # the inputs that stand for gradients and results
 
     def __init__(self, built, given):
-        self.built, self.of = built, {}
+        self.built, self.of, self.parts = built, {}, {}
         group, values = built.group, built.values
         for k, index in enumerate(group.outputs):
             if values[index].requires_grad and k in given:
@@ -332,17 +371,47 @@ class _Gradients:
                 self._pointwise(n, found)
 
     def add(self, user, index, expression, dtype):
-        """A contribution to the gradient of value `index` from an operator that read it."""
+        """A contribution to the gradient of value `index` from an operator that read it.
+
+        As by the engine it gets the shape of what it belongs to first and then the dtype.
+        """
         built = self.built
-        if built.group.rows and built.kind(index) == "x" and built.kind(user) == "v":
-            expression = built.note(cast(rsum(expression), dtype), _EAGER["rsum"], expression)
-        before = self.of.get(index)
-        if before is not None:
-            if before[1] != dtype:
+        kind = built.kind(user) if built.group.rows else "v"
+        apart = index in built.group.inputs and built.repeats(index, user)
+        full = built.group.key[0]
+        if kind == "v" and built.group.rows and built.values[index].shape == (*full[:-1], 1):
+            if DTYPES[dtype].bits < 32:
                 raise NoDerivative
-            total = cast(before[0] + expression, dtype)
-            expression = built.note(total, flambeau.add, before[0], expression)
-        self.of[index] = expression, dtype
+            expression = built.note(cast(own_rsum(expression), dtype), _EAGER["rsum"], expression)
+            kind = "x"
+        if apart:
+            self.parts.setdefault(index, []).append((expression, dtype, kind))
+            return
+        wanted = built.dtype(index)
+        if dtype != wanted:
+            expression = built.cast(expression, wanted)
+        self.of[index] = self._sum(self.of.get(index), expression), wanted
+
+    def _sum(self, before, expression):
+        if before is None:
+            return expression
+        total = cast(before[0] + expression, before[1])
+        return self.built.note(total, flambeau.add, before[0], expression)
+
+    def parts_of(self, index, count):
+        """The gradients of an input, (expression, dtype, kind), at most `count`."""
+        if index in self.of:
+            narrow = self.built.group.rows and self.built.kind(index) == "x"
+            return [(*self.of[index], "x" if narrow else "v")]
+        parts = list(self.parts.get(index, ()))
+        while len(parts) > count:  # with gradients of what only backward reads
+            expression, dtype, kind = parts.pop()
+            before, wide, other = parts.pop()
+            if wide != dtype:
+                raise NoDerivative
+            total = self._sum((before, dtype), expression)
+            parts.append((total, dtype, max(kind, other, key="xv".index)))
+        return parts
 
     def _wants(self, operand):
         return type(operand) is Ref and self.built.values[operand.index].requires_grad
@@ -355,13 +424,12 @@ class _Gradients:
             if not self._wants(operand):
                 continue
             if spec.name == "copy":
-                dtype = built.dtype(operand.index)
-                self.add(n.results, operand.index, built.cast(gradient, dtype), dtype)
+                self.add(n.results, operand.index, gradient, g_dtype)
                 continue
             answer = spec.derivative(i)
             if answer == "grad" or answer is None:
                 expression = gradient if answer else _zero(built, gradient)
-                self._deliver(n, operand, expression, g_dtype)
+                self.add(n.results, operand.index, expression, g_dtype)
                 continue
             operator, used = answer
             if not hasattr(operator, "spec"):
@@ -381,21 +449,13 @@ class _Gradients:
                 else:
                     operands.append(built.operand(n.operands[j], operator.spec, k, compute))
             part = apply(operator.spec, operands, compute, compute)
-            self._deliver(
-                n, operand, built.note(part, operator, *[e for e, _ in operands]), compute
-            )
+            part = built.note(part, operator, *[e for e, _ in operands])
+            self.add(n.results, operand.index, part, compute)
 
     def _facts(self, operand):
         if type(operand) is Ref:
             return self.built.dtype(operand.index), len(self.built.values[operand.index].shape)
         return operand
-
-    def _deliver(self, n, operand, expression, dtype):
-        """The engine converts a gradient to the dtype of what it belongs to."""
-        wanted = self.built.dtype(operand.index)
-        if dtype != wanted:
-            expression, dtype = self.built.cast(expression, wanted), wanted
-        self.add(n.results, operand.index, expression, dtype)
 
     def _reduction(self, n, found):
         (read,) = [r.index for r in operands_of(n)]

@@ -27,12 +27,13 @@ class Group:
             that only backward reads.
         inputs (list of int), numbers (list of Number): values and Python numbers that come from elsewhere.
         ends (bool): whether nobody but the caller reads the outputs.
+        spread (set of int): the inputs whose gradients are handed over one by one, as they come.
         computes (dict): number of a value -> the dtype that its operator computes in.
     """
 
     def __init__(self, key):
         self.key, self.nodes, self.members = key, [], set()
-        self.outputs, self.inputs, self.numbers = [], [], []
+        self.outputs, self.inputs, self.numbers, self.spread = [], [], [], set()
         self.computes = {}
         self.rows = self.literal = False
         self.n_shown, self.ends = 0, True
@@ -77,12 +78,13 @@ def operands_of(node):
     return _operands(node)
 
 
-def grouped(nodes, values, results):
+def grouped(nodes, values, results, apart=()):
     """The trace as a list of nodes and groups in the order they are to run.
 
     Args:
         nodes (list of Node), values (list of Value).
         results (list of int): numbers of the values that the function gives.
+        apart (set of int): values that no group reads twice, and that steps read in the order of the trace.
     """
     users = {}
     for node in nodes:
@@ -102,6 +104,9 @@ def grouped(nodes, values, results):
         order.extend(_checked(group, values, users, written))
 
     for node in nodes:
+        for index in apart and apart.intersection(node.reads()):
+            for group in [g for g in open_groups if any(index in n.reads() for n in g.nodes)]:
+                close(group)
         key, compute = _key(node, values)
         if key is None:
             if node.writes or _may_write(node):

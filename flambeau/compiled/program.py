@@ -5,7 +5,7 @@ import keyword
 import flambeau
 from flambeau import _core
 
-from .fuse import NoKernel, backward_of, evaluate, forward_of, is_costly, keep_more
+from .fuse import NoKernel, backward_of, evaluate, forward_of, is_costly, keep_more, spread_inputs
 from .graph import Differs, Ref, each_ref
 from .groups import Group
 
@@ -198,6 +198,7 @@ def _prepared(group, values):
     """The callable of a group: of its inputs and numbers."""
     if not any(values[i].requires_grad for i in group.outputs):
         return forward_of(group, values).fused()
+    spread_inputs(group, values)
     keep_more(group, values)
     derivative = backward_of(group, values)
     return _recorded(group, values, forward_of(group, values).fused(), derivative)

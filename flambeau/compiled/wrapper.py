@@ -11,6 +11,7 @@ from flambeau import _core
 
 from ..utils import _pytree as pytree
 from . import report, stance
+from .additions import settle_additions
 from .graph import Break, Differs, each_ref
 from .groups import grouped
 from .program import Program
@@ -250,7 +251,7 @@ class Compiled:
             if id(tensor) not in state.tensors:
                 raise Break("a tensor is used that neither an operator gave nor a variable holds")
         structure, rebuild = _structure(result, tracer)
-        order = grouped(tracer.nodes, tracer.values, [r.index for r in each_ref(structure)])
+        order = _order(tracer.nodes, tracer.values, [r.index for r in each_ref(structure)])
         inputs = [tracer.number(t) for t in tensors]
         if len(set(inputs)) != len(inputs):
             inputs = [i if inputs.index(i) == k else f"_{k}" for k, i in enumerate(inputs)]
@@ -263,6 +264,17 @@ class Compiled:
         return _entry(
             state, program, tensors, list(tracer.outside.values()), tracer.sized or self.static
         )
+
+
+def _order(nodes, values, results):
+    """The steps of a program, so that gradients are added up as in eager mode."""
+    apart = set()
+    while True:
+        order = grouped(nodes, values, results, apart)
+        wrong = settle_additions(order, nodes, values, results)
+        if wrong <= apart:
+            return order
+        apart |= wrong
 
 
 def _structure(result, tracer):

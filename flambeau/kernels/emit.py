@@ -117,6 +117,13 @@ class Block:
         self.contract = module.target.fma  # a * b + c becomes one fma
         self._count = 0
 
+    def beside(self, width):
+        """A Block of another width that writes where this one does."""
+        self._count += 1
+        made = Block(self.module, width, f"{self.prefix}.{self._count}x")
+        made.lines, made.contract = self.lines, self.contract
+        return made
+
     # -- writing instructions -------------------------------------------------------------------
 
     def type(self, register):

@@ -156,8 +156,13 @@ def _maths_expression(name, n_args, dtype, target):
 
 def _maths(block, name, operands, dtype):
     # The forms for a target use instructions on its whole vectors.
-    whole = block.width * DTYPES[dtype].itemsize == getattr(block.target, "vector_bytes", None)
-    target = block.target.name if whole else None
+    lanes = getattr(block.target, "vector_bytes", 0) // DTYPES[dtype].itemsize
+    target = block.target.name if block.width == lanes else None
+    if 1 < block.width < lanes:
+        from . import maths  # which needs expressions that are lowered
+
+        if maths.has_form(name, dtype, block.target.name):
+            return _in_whole_vector(block, name, operands, dtype, lanes)
     expression = _maths_expression(name, len(operands), dtype, target)
     if expression is not None:
         # The expansions say fma where they mean it; elsewhere each operation rounds, so that
@@ -167,6 +172,22 @@ def _maths(block, name, operands, dtype):
         block.contract = contract
         return value
     return Value(dtype, _libm(block, name, DTYPES[dtype].register, [o.name for o in operands]))
+
+
+def _in_whole_vector(block, name, operands, dtype, lanes):
+    """A maths function of few lanes, with the bits that it has in a whole vector, whose other lanes repeat them."""
+    part = DTYPES[dtype].register
+    wide = block.beside(lanes)
+    narrow = block.type(part)
+    repeated = ", ".join(f"i32 {k % block.width}" for k in range(lanes))
+    given = [
+        wide.emit(f"shufflevector {narrow} {o.name}, {narrow} poison, <{lanes} x i32> <{repeated}>")
+        for o in operands
+    ]
+    value = _maths(wide, name, [Value(dtype, g) for g in given], dtype)
+    vector, own = wide.type(part), ", ".join(f"i32 {k}" for k in range(block.width))
+    cut = f"shufflevector {vector} {value.name}, {vector} poison, <{block.width} x i32> <{own}>"
+    return Value(value.dtype, block.emit(cut))
 
 
 _LIBM = {

@@ -13,11 +13,21 @@ from .common import FUNCTIONS
 _FAMILIES = "exp log pow trig arc erf gamma bessel".split()
 
 
-def form_of(name, dtype, target=None):
-    """The function of expressions that expand() calls, or None where there is none."""
+def _load():
     if not FUNCTIONS:
         for family in _FAMILIES:
             import_module("." + family, __name__)
+
+
+def has_form(name, dtype, target):
+    """Whether a function has a form for the whole vectors of a target."""
+    _load()
+    return (name, f"{dtype} {target}") in FUNCTIONS
+
+
+def form_of(name, dtype, target=None):
+    """The function of expressions that expand() calls, or None where there is none."""
+    _load()
     own = FUNCTIONS.get((name, f"{dtype} {target}")) or FUNCTIONS.get((name, dtype))
     if own:
         return lambda *args: own(*args, dtype)

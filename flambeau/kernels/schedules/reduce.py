@@ -29,7 +29,7 @@ from ..expression import input as symbol
 from ..function import Function
 from ..lower import lower
 from ..types import DTYPES, promote_all
-from .sweep import GROUP, SHORT_ROW, Accumulators, Group, lanes_for, ramp, short_sweep, sweep
+from .sweep import GROUP, Accumulators, Group, lanes_for, longest_run, ramp, short_sweep, sweep
 
 PARAMETERS = (
     "i64 %n_out, i64 %n_red0, i64 %n_red1, ptr %ptrs, ptr %out_strides, "
@@ -110,6 +110,8 @@ class Reduce:
         meets (Reduce): another reduction of the same inputs, whose states have fewer components and are what finish
             gives: the lanes of short rows meet as those.
     """
+
+    own_order = False  # whether rows.py adds rows up in the order of the kernels here
 
     def __init__(
         self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0, blocked=0,
@@ -382,7 +384,7 @@ class _Kernel:
         rows = min(self.width, GROUP)
         state = self.accumulators()
         group = Group(f, state, rows)
-        longest = self.width * self.copies * self.blocked if self.blocked else SHORT_ROW
+        longest = longest_run(self.width, self.copies, self.blocked)
         above = f.pick("eq", "%n_red0", 1, longest, 0)
         short = f.pick("ult", f.sub(self.count, 1), above, 1, 0)
         with f.when("ne", short, 0), f.loop(0, "%n_out", rows) as first:

@@ -102,6 +102,12 @@ sum_of_squares = Reduce(
     blocked=SHORT,
 )
 mean = Reduce("mean", (0,), _add, _plus, finish=lambda s, n: s[0] / n, state=sums, blocked=SHORT)
+# Rows of these are added up in the order of the two above where they are kernels by themselves, to the last bit.
+own_sum = Reduce("sum", (0,), _add, _plus, state=sums, blocked=SHORT)
+own_mean = Reduce(
+    "mean", (0,), _add, _plus, finish=lambda s, n: s[0] / n, state=sums, blocked=SHORT
+)
+own_sum.own_order = own_mean.own_order = True
 nanmean = Reduce(
     "nanmean",
     (0, 0),

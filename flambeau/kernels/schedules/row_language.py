@@ -20,6 +20,8 @@ def _over_row(reduction, part=0):
 
 rsum = _over_row("sum_")
 rmean = _over_row("mean")
+own_rsum = _over_row("own_sum")  # the bits of a sum that is a kernel by itself
+own_rmean = _over_row("own_mean")
 rprod = _over_row("prod")
 rmax = _over_row("amax")
 rmin = _over_row("amin")
@@ -62,6 +64,8 @@ def row():
 
 __all__ = [
     "length",
+    "own_rmean",
+    "own_rsum",
     "pick",
     "position",
     "rall",

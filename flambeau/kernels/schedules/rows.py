@@ -31,6 +31,7 @@ from .sweep import (
     Accumulators,
     Group,
     lanes_for,
+    longest_run,
     ramp,
     register_bytes,
     short_sweep,
@@ -322,8 +323,13 @@ class _Kernel:
         where_kept = self.where_to_keep(kept)
         for level in range(1, plan.n_passes + 1):
             stores = [kept[1]] if where_kept is not None and kept[0] == level else []
-            self.reducing_pass(level, stores, where_kept)
-            if stores:
+            for groups in self.parts_of(level):
+                here = {id(n) for n in topological([a for _, args in groups for a in args])}
+                stored = [e for e in stores if id(e) in here]
+                self.reducing_pass(groups, stored, where_kept)
+                stores = [e for e in stores if id(e) not in here]
+            self.picks(level)
+            if where_kept is not None and kept[0] == level:
                 last_roots = substitute(last_roots, {id(kept[1]): symbol(KEPT)})
                 self.dtypes[KEPT] = infer([kept[1]], self.dtypes)[id(kept[1])][0]
         if last_roots:
@@ -351,12 +357,29 @@ class _Kernel:
                 return j
         return None
 
-    def reducing_pass(self, level, stores, where_kept):
-        f, width = self.f, self.width
+    def parts_of(self, level):
+        """The row reductions of a pass: those in their own order, which others that have none join, and the rest."""
         groups = self.plan.rows_of(level)
+        own = {key: s for key, s in groups.items() if getattr(reductions, key[0]).own_order}
+        if not own or self.ptx:
+            return [groups]
+        ordered = lambda r: r.blocked or r.algebra.calls
+        own.update(
+            (key, s) for key, s in groups.items() if not ordered(getattr(reductions, key[0]))
+        )
+        rest = {key: s for key, s in groups.items() if key not in own}
+        return [own, rest] if rest else [own]
+
+    def reducing_pass(self, groups, stores, where_kept):
+        f, width = self.f, self.width
+        own = not self.ptx and any(getattr(reductions, name).own_order for name, _ in groups)
         accumulators, roots, sizes, blocked, calls = self.start(groups, width, 4)
         roots, prepare = self.supplier(roots + stores, width)
-        copies = self.copies(width, calls)
+        copies = 4 if own and width > 1 else self.copies(width, calls)
+        short = self.short
+        if own:
+            longest = longest_run(width, copies, reductions.own_sum.blocked)
+            short = f.pick("ult", f.sub("%row_len", 1), longest, 1, 0)
         states = [Group(f, a, self.rows) for a in accumulators]
         with self.each_row() as r:
             supply = prepare(r)
@@ -370,18 +393,25 @@ class _Kernel:
                 return _grouped(values, sizes)
 
             if width > 1:
-                with f.when("ne", self.short, 0):
+                with f.when("ne", short, 0):
                     short_sweep(f, accumulators, "%row_len", evaluate, width, copies)
-                with f.when("eq", self.short, 0):
+                    if own:
+                        for state in states:
+                            state.put(r)
+                with f.when("eq", short, 0):
                     self.sweep(accumulators, evaluate, copies, blocked)
+                    if own:
+                        for state, (name, _) in zip(states, groups):
+                            whole = getattr(reductions, name).own_order
+                            state.put_sum(r) if whole else state.put(r)
             else:
                 self.sweep(accumulators, evaluate, copies, blocked)
-            for state in states:
-                state.put(r)
+            if not own or width == 1:
+                for state in states:
+                    state.put(r)
         last = f.sub(self.n, 1)
         places = [0] if self.rows == 1 else [f.smaller(r, last) for r in range(self.rows)]
         self.end(groups, [state.close(places) for state in states], accumulators)
-        self.picks(level)
 
     def copies(self, width, calls):
         """How many states a pass fills side by side."""

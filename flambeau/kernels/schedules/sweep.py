@@ -118,8 +118,22 @@ class Group:
 
     def put(self, row):
         """Keeps what the accumulators hold as the state of a row of the group."""
+        self._store(row, self.accumulators.close(self.rows))
+
+    def put_sum(self, row):
+        """The same of a sum, whose lanes meet at once, in the order of a row by itself: the other lanes add 0."""
+        block = self.function.at(self.rows)
+        values = self.accumulators.close()
+        if self.rows > 1:
+            for k, value in enumerate(values):
+                register = DTYPES[value.dtype].register
+                vector = block.type(register)
+                one = f"insertelement {vector} zeroinitializer, {register} {value.name}, i64 0"
+                values[k] = Value(value.dtype, block.emit(one))
+        self._store(row, values)
+
+    def _store(self, row, values):
         f = self.function
-        values = self.accumulators.close(self.rows)
         for value, (_, type, nbytes, slots) in zip(values, self.memory):
             for part, slot in zip((value.name, value.im), slots):
                 f.do(f"store {type} {part}, ptr {f.offset(slot, f.mul(row, nbytes))}")
@@ -268,6 +282,11 @@ GROUP = (
 )
 
 SHORT_ROW = 512  # elements; rows above go through the passes one by one, to stay in cache
+
+
+def longest_run(width, copies, blocked):
+    """How many elements a reduction by itself takes in one run."""
+    return width * copies * blocked if blocked else SHORT_ROW
 
 
 def lanes_for(target, dtypes):

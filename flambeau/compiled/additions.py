@@ -1,0 +1,62 @@
+"""In which order the engine adds gradients up: of a value that three and more operators read, it decides last bits.
+
+Eager mode takes operators from the last one to the first. A program does so with its steps, and a group adds its own
+before the engine sees them.
+"""
+
+from .graph import Ref, each_ref
+from .groups import Group, operands_of
+
+__all__ = ["settle_additions"]
+
+_CALLER = (-1, -1)  # the use of a value that the function gives
+
+
+def settle_additions(order, nodes, values, results):
+    """Has groups hand over gradients one by one where they must; the values whose steps do not run in their order.
+
+    Args:
+        order (list of Node or Group): the steps. nodes (list of Node): as they were recorded.
+        results (list of int): numbers of the values that the function gives.
+    """
+    place = {id(node): k for k, node in enumerate(nodes)}
+    written = {i for n in nodes if n.writes for i in (*n.reads(), *n.outputs)}
+    eager, compiled = {}, {}
+    for index in set(results):
+        eager[index], compiled[index] = [_CALLER], [([_CALLER], None)]
+    for node in reversed(nodes):
+        for index, uses in _uses(node, place, values).items():
+            eager.setdefault(index, []).extend(uses)
+    for step in reversed(order):
+        found = {}
+        for node in reversed(step.nodes) if isinstance(step, Group) else (step,):
+            for index, uses in _uses(node, place, values).items():
+                found.setdefault(index, []).extend(uses)
+        for index, uses in found.items():
+            compiled.setdefault(index, []).append((uses, step))
+    wrong = set()
+    for index, wanted in eager.items():
+        if len(wanted) < 3 or index in written:
+            continue
+        parts = compiled.get(index, [])
+        flat = [use for uses, _ in parts for use in uses]
+        if flat not in (wanted, [*wanted[1::-1], *wanted[2:]]):
+            wrong.add(index)
+            continue
+        for uses, step in parts[1:]:
+            if len(uses) > 1 and isinstance(step, Group) and index not in step.members:
+                step.spread.add(index)
+    return wrong
+
+
+def _uses(node, place, values):
+    """By number of a value that gets a gradient of a node: (the node's place, which operand) of each use."""
+    if not node.grad or not any(i >= 0 and values[i].requires_grad for i in node.outputs):
+        return {}
+    grouped = node.operator is not None or node.reduces is not None
+    refs = operands_of(node) if grouped else each_ref((node.args, node.kwargs))
+    found = {}
+    for k, ref in enumerate(refs):
+        if type(ref) is Ref and values[ref.index].requires_grad:
+            found.setdefault(ref.index, []).append((place[id(node)], k))
+    return found
