@@ -75,6 +75,13 @@ WayBackward::WayBackward(const char* name, PyObject* given, std::vector<const ch
   type = node_subtype(backward_name(name));
 }
 
+Dims WayNode::numbers(int i) const {
+  Dims found;
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(values[i].get()); ++k)
+    found.push(PyLong_AsLongLong(PyTuple_GET_ITEM(values[i].get(), k)));
+  return found;
+}
+
 Ref<WayNode> make_way_node(WayBackward& backward, std::initializer_list<Tensor*> sources) {
   Ref<WayNode> node = make_node<WayNode>(backward.type, &kind);
   node->backward = &backward;

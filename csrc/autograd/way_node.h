@@ -50,6 +50,7 @@ struct WayNode {
   TensorRef kept_or_null(int i) { return values[i] ? TensorRef() : kept(i); }
   double number(int i) const { return PyFloat_AsDouble(values[i].get()); }
   int64_t integer(int i) const { return PyLong_AsLongLong(values[i].get()); }
+  Dims numbers(int i) const;
   bool wants(uint32_t edge) const { return wants_gradient(&node, edge); }
 };
 

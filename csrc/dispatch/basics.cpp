@@ -45,6 +45,8 @@ void bind_operator(const char* name, PyObject* callable) {
   if (!fresh) std::swap(at->second, callable), Py_DECREF(callable);
 }
 
+bool is_bound(const char* name) { return bound_table().contains(name); }
+
 PyObject* bound_operator(const char* name) {
   Known& place = known[reinterpret_cast<uintptr_t>(name) * 0x9E3779B97F4A7C15u >> 58];
   if (place.name == name) return place.callable;

@@ -5,6 +5,7 @@
 namespace flambeau {
 
 void bind_operator(const char* name, PyObject* callable);
+bool is_bound(const char* name);
 /// Borrowed; raises if nothing of that name is bound. `name` is a literal: it is known by its
 /// address.
 PyObject* bound_operator(const char* name);

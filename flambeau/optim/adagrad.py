@@ -19,7 +19,7 @@ from .options import (
     with_gradients,
 )
 from .rule import Rule, descent
-from .touched import Touched, without_sparse
+from .touched import step_rows, without_sparse
 
 __all__ = ["Adagrad"]
 
@@ -94,7 +94,7 @@ class Adagrad(Elementwise):
             )
         state = self.state[parameter]
         rule, numbers = self.step_at(group, count_step(state))
-        Touched(grad).apply(rule, [parameter, None, state["sum"]], **numbers)
+        step_rows(rule, [parameter, None, state["sum"]], grad, **numbers)
 
     def update(self, group):
         pairs, sparse = without_sparse(with_gradients(group, sparse=True))

@@ -14,7 +14,7 @@ from .options import (
     with_gradients,
 )  # fmt: skip
 from .rule import Rule, descent
-from .touched import without_sparse
+from .touched import step_usual_rows, without_sparse
 
 __all__ = ["SGD"]
 
@@ -91,8 +91,10 @@ class SGD(Optimizer):
             step = grad.add(buffer, alpha=momentum) if group["nesterov"] else buffer
             parameter.add_(step, alpha=-number(group["lr"]))
             return
-        lr = number(group["lr"])
-        parameter.add_(grad, alpha=lr if group["maximize"] else -lr)
+        lr, maximize = number(group["lr"]), bool(group["maximize"])
+        rule = _rule(maximize, False, False, False, False, bool(group["fused"]))
+        if not step_usual_rows(rule, [parameter, None], grad, lr=lr, weight_decay=0):
+            parameter.add_(grad, alpha=lr if maximize else -lr)
 
     def update(self, group):
         momentum = group["momentum"]

@@ -16,7 +16,7 @@ from .options import (
     zeros_like,
 )
 from .rule import Rule
-from .touched import Touched
+from .touched import step_rows
 
 __all__ = ["SparseAdam"]
 
@@ -82,9 +82,10 @@ class SparseAdam(Optimizer):
             state["step"] += 1
             step = state["step"]
             size = number(group["lr"]) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-            Touched(grad).apply(
+            step_rows(
                 _rule(bool(group["maximize"])),
                 [parameter, None, state["exp_avg"], state["exp_avg_sq"]],
+                grad,
                 new1=1 - beta1,
                 new2=1 - beta2,
                 eps=group["eps"],

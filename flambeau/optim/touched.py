@@ -1,6 +1,7 @@
 """Steps by a sparse gradient: rules applied to the rows that it names, and to no others."""
 
-from .._core import _any_sparse, _is_sparse
+from .._core import _any_sparse, _is_sparse, _map_rows
+from . import rule as rules
 
 
 def without_sparse(pairs):
@@ -11,8 +12,25 @@ def without_sparse(pairs):
     return ([pair for pair in pairs if not _is_sparse(pair[1])], sparse) if sparse else (pairs, [])
 
 
-class Touched:
-    """The rows of tables of one shape that a sparse gradient of that shape has entries for.
+def step_rows(rule, tables, grad, **numbers):
+    """The rule in place on the rows of the tables that a sparse gradient has entries for, and on no others.
+
+    Args:
+        tables (list): tensors of the gradient's shape; None among them stands for the gradient.
+    """
+    if not step_usual_rows(rule, tables, grad, **numbers):
+        _Touched(grad).apply(rule, tables, **numbers)
+
+
+def step_usual_rows(rule, tables, grad, **numbers):
+    """The same of tensors that the core has a loop for; False, with nothing done, of others."""
+    values = [numbers[name] for name in rule.numbers]
+    operands = [grad if table is None else table for table in tables]
+    return not rules.sharded and _map_rows(rule.kernel(), rule.updates, [*operands, *values])
+
+
+class _Touched:
+    """The same for tensors of all kinds: the rows are read, changed and written back.
 
     grad (Tensor): sparse; duplicates are added together first.
     """

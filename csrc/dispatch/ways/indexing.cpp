@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "dispatch/basics.h"
+#include "dispatch/bound.h"
 #include "kernels/index/cells.h"
+#include "tensor/sparse.h"
 
 namespace flambeau::ways {
 
@@ -53,7 +56,31 @@ TensorRef Embedding::take(Tensor& weight, Plain indices) {
 
 FunctionalEmbedding::FunctionalEmbedding(const char*, PyObject* backward, PyObject* sparse_backward)
     : Moved("embedding", backward, {"shape", "indices", "padding_idx"}),
-      sparse_backward_("embedding", sparse_backward, backward_.names) {}
+      sparse_backward_("embedding", sparse_backward, backward_.names) {
+  sparse_backward_.native = sparse_rows;
+}
+
+/// The gradient of weight[indices] as the rows that it has, duplicates too.
+bool FunctionalEmbedding::sparse_rows(WayNode& node, Tensor& grad, TensorRef* gradients) {
+  TensorRef indices = node.kept(1);
+  // What operators do with sparse tensors is loaded by the implementation.
+  static bool loaded = false;
+  if (!loaded && !(loaded = is_bound("sparse_rule"))) return false;
+  const int64_t length = node.numbers(0)[1];
+  if (node.integer(2) >= 0 || indices->dtype != DType::int64 || !grad.contiguous ||
+      !grad.on_cpu() || is_sparse(grad) || grad.numel != indices->numel * length)
+    return false;
+  SparseParts parts;
+  parts.dense_dim = 1;
+  // A copy: what the caller writes into the indices later changes no gradient.
+  parts.indices = empty({1, indices->numel}, DType::int64);
+  TensorRef flat =
+      raw_view(*parts.indices, sizes_of(*indices), contiguous_strides(sizes_of(*indices)), 0);
+  copy_bytes(*flat, *indices);
+  parts.values = raw_view(grad, {indices->numel, length}, {length, 1}, grad.offset);
+  gradients[0] = make_sparse(std::move(parts), node.numbers(0));
+  return true;
+}
 
 TensorRef FunctionalEmbedding::take(Plain indices, Tensor& weight, std::optional<int64_t> padding,
                                     Any, bool sparse) {

@@ -68,6 +68,7 @@ struct FunctionalEmbedding : Moved {
   TensorRef take(Plain indices, Tensor& weight, std::optional<int64_t> padding, Any, bool sparse);
 
  private:
+  static bool sparse_rows(WayNode& node, Tensor& grad, TensorRef* gradients);
   WayBackward sparse_backward_;
 };
 

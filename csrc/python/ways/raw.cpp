@@ -1,6 +1,7 @@
 // Operators without history and kernels, whose tables stand beside them, as functions of the core:
 // flambeau/ops and flambeau/vision/ops declare their derivatives.
 #include "dispatch/advanced_index.h"
+#include "dispatch/map_rows.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/products.h"
 #include "dispatch/raw/class_losses.h"
@@ -57,6 +58,6 @@ static const Functions indexing(
     pictures(entries_of<resampling_functions, vision_functions>.data()),
     numbers(entries_of<matrix_functions, number_functions, product_functions,
                        blas_functions>.data()),
-    kernels(entries_of<map_functions, row_kernel_functions>.data());
+    kernels(entries_of<map_functions, map_rows_functions, row_kernel_functions>.data());
 
 }  // namespace flambeau
