@@ -237,15 +237,17 @@ def to_device(self, device, /, *, stream=None):
 
 
 def __array_namespace__(self, *, api_version=None):
-    """flambeau.array_api: the functions of the array API standard, of version 2024.12 or before."""
+    """flambeau.array_api: the functions of the array API standard 2025.12, or of a version before."""
     import flambeau
 
-    known = ("2021.12", "2022.12", "2023.12", "2024.12")
+    known = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
     if api_version is not None and api_version not in known:
         raise ValueError(
             f"__array_namespace__: api_version is {api_version!r}, not one of {', '.join(known)}."
         )
-    return flambeau.array_api
+    if api_version in (None, "2025.12"):
+        return flambeau.array_api
+    return flambeau.array_api.v2024_12
 
 
 @classmethod

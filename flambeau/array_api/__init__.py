@@ -1,18 +1,19 @@
-"""The Python array API standard, version 2024.12: its names, signatures and rules of promotion.
+"""The Python array API standard, version 2025.12: its names, signatures and rules of promotion.
 
     xp = flambeau.array_api, or x.__array_namespace__() of any tensor
 
 Read: array.py (the arrays), dtypes.py, elementwise.py, then any other; each file is one chapter of the
 standard. Everything is computed by flambeau's own operators. What is written here is where the standard
 differs from PyTorch: names of arguments, defaults, and promotion, in which zero-dimensional arrays count
-like all others. Plain tensors are taken everywhere; results are Arrays where an Array went in.
+like all others. Plain tensors are taken everywhere; results are Arrays where an Array went in. v2024_12 is the
+namespace of the revisions before, where a few functions give lists.
 
-Source: Consortium for Python Data API Standards, data-apis.org/array-api, revision 2024.12.
+Source: Consortium for Python Data API Standards, data-apis.org/array-api, revision 2025.12.
 """
 
 import math
 
-__array_api_version__ = "2024.12"
+__array_api_version__ = "2025.12"
 newaxis = None
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
@@ -29,9 +30,9 @@ _CHAPTERS = {
     "minimum multiply negative nextafter not_equal positive pow real reciprocal remainder round sign "
     "signbit sin sinh sqrt square subtract tan tanh trunc",
     "linalg": "matmul matrix_transpose tensordot vecdot",
-    "manipulation": "broadcast_arrays broadcast_to concat expand_dims flip moveaxis permute_dims repeat "
+    "manipulation": "broadcast_arrays broadcast_shapes broadcast_to concat expand_dims flip moveaxis permute_dims repeat "
     "reshape roll squeeze stack tile unstack",
-    "searching": "argmax argmin argsort count_nonzero nonzero searchsorted sort take take_along_axis "
+    "searching": "argmax argmin argsort count_nonzero isin nonzero searchsorted sort take take_along_axis "
     "unique_all unique_counts unique_inverse unique_values where",
     "statistics": "all any cumulative_prod cumulative_sum diff max mean min prod std sum var",
 }
@@ -45,7 +46,7 @@ __all__ = sorted(
 def __getattr__(name):
     from importlib import import_module
 
-    if name in ("fft", "linalg"):
+    if name in ("fft", "linalg", "v2024_12"):
         return import_module(f"{__name__}.{name}")
     if name in _CHAPTER_OF:
         value = getattr(import_module(f"{__name__}.{_CHAPTER_OF[name]}"), name)

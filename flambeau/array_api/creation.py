@@ -89,8 +89,8 @@ def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
 def meshgrid(*arrays, indexing="xy"):
     """Grids of coordinates, one for each vector."""
     if not arrays:
-        return []
-    return list(fl.meshgrid(*promoted(*arrays), indexing=indexing))
+        return ()
+    return tuple(fl.meshgrid(*promoted(*arrays), indexing=indexing))
 
 
 def _clipped(k, x):

@@ -129,7 +129,7 @@ class _Info:
 
     def devices(self):
         """The devices there are: the CPU."""
-        return [fl.device("cpu")]
+        return (fl.device("cpu"),)
 
     def dtypes(self, *, device=None, kind=None):
         """The standard's dtypes by name, of a kind or a tuple of kinds."""

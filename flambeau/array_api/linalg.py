@@ -8,6 +8,13 @@ from .array import promoted
 from .statistics import sum as _sum
 
 
+class EigResult(NamedTuple):
+    """What eig() gives."""
+
+    eigenvalues: fl.Tensor
+    eigenvectors: fl.Tensor
+
+
 class EighResult(NamedTuple):
     """What eigh() gives."""
 
@@ -88,9 +95,19 @@ def diagonal(x, /, *, offset=0):
     return fl.diagonal(x, offset, -2, -1)
 
 
+def eig(x, /):
+    """Eigenvalues and eigenvectors of square matrices, complex ones always."""
+    return EigResult(*fl.linalg.eig(x))
+
+
 def eigh(x, /):
     """Eigenvalues and eigenvectors of Hermitian matrices."""
     return EighResult(*fl.linalg.eigh(x))
+
+
+def eigvals(x, /):
+    """Eigenvalues of square matrices, complex ones always."""
+    return fl.linalg.eigvals(x)
 
 
 def eigvalsh(x, /):

@@ -11,7 +11,19 @@ def _axes(axis):
 
 def broadcast_arrays(*arrays):
     """The arrays, all expanded to the one shape that they broadcast to."""
-    return list(fl.broadcast_tensors(*arrays)) if arrays else []
+    return tuple(fl.broadcast_tensors(*arrays)) if arrays else ()
+
+
+def broadcast_shapes(*shapes):
+    """The one shape that shapes broadcast to; ValueError where there is none.
+
+    >>> broadcast_shapes((2, 1), (3,))
+    (2, 3)
+    """
+    try:
+        return tuple(fl.broadcast_shapes(*shapes))
+    except RuntimeError as error:
+        raise ValueError(f"broadcast_shapes: {error}") from None
 
 
 def broadcast_to(x, /, shape):
@@ -33,6 +45,8 @@ def expand_dims(x, /, axis):
     ndim = x.ndim + len(axes)
     if any(not -ndim <= a < ndim for a in axes):
         raise IndexError(f"expand_dims: axis {axis} is outside of -{ndim} to {ndim - 1}.")
+    if len({a % ndim for a in axes}) != len(axes):
+        raise ValueError(f"expand_dims: axis {axis} names one place twice.")
     for a in sorted(a % ndim for a in axes):
         x = fl.unsqueeze(x, a)
     return x

@@ -30,6 +30,13 @@ def count_nonzero(x, /, *, axis=None, keepdims=False):
     return nonzero.sum(tuple(range(x.ndim)) if axis is None else axis, keepdims, dtype=fl.int64)
 
 
+def isin(x1, x2, /, *, invert=False):
+    """Whether each element of x1 is (with invert=True is not) equal to some element of x2."""
+    if not isinstance(x1, fl.Tensor) and not isinstance(x2, fl.Tensor):
+        raise TypeError("isin: expected at least one array among x1 and x2.")
+    return fl.isin(*_arrays(x1, x2), invert=invert)
+
+
 def nonzero(x, /):
     """For each dimension the indices of the elements that are not 0, in row-major order."""
     if x.ndim == 0:
@@ -38,7 +45,7 @@ def nonzero(x, /):
 
 
 def searchsorted(x1, x2, /, *, side="left", sorter=None):
-    """Where each element of x2 would stand in the sorted vector x1."""
+    """Where each element of x2, an array or a number, would stand in the sorted vector x1."""
     if sorter is not None:
         x1 = fl.index_select(x1, 0, sorter.to(fl.int64))
     x1, x2 = _arrays(x1, x2)

@@ -31,6 +31,8 @@ SIGNATURES = {
     "take": "(x, indices, /, *, axis=None)",
     "where": "(condition, x1, x2, /)",
     "add": "(x1, x2, /)",
+    "isin": "(x1, x2, /, *, invert=False)",
+    "linalg.eig": "(x, /)",
     "linalg.matrix_norm": "(x, /, *, keepdims=False, ord='fro')",
     "linalg.vector_norm": "(x, /, *, axis=None, keepdims=False, ord=2)",
     "fft.fftn": "(x, /, *, s=None, axes=None, norm='backward')",
@@ -48,10 +50,10 @@ def test_signatures(name):
 
 def test_the_namespace():
     assert torch.ones(1).__array_namespace__() is xp
-    assert xp.ones(1).__array_namespace__(api_version="2024.12") is xp
+    assert xp.ones(1).__array_namespace__(api_version="2025.12") is xp
     with pytest.raises(ValueError, match="api_version"):
         torch.ones(1).__array_namespace__(api_version="1999.01")
-    assert xp.__array_api_version__ == "2024.12"
+    assert xp.__array_api_version__ == "2025.12"
     for name in xp.__all__:
         assert hasattr(xp, name)
     info = xp.__array_namespace_info__()
@@ -277,3 +279,40 @@ def test_vector_norm_over_no_axis_is_each_elements_own():
     x = xp.asarray([[3.0, -4.0], [0.0, 1.0]])
     assert xp.all(xp.linalg.vector_norm(x, axis=()) == abs(x))
     assert xp.all(xp.linalg.vector_norm(x, axis=(), ord=0) == xp.asarray([[1.0, 1.0], [0.0, 1.0]]))
+
+
+def test_what_2025_12_added():
+    x = xp.asarray([[1, 2], [3, 4]], dtype=xp.int8)
+    assert xp.isin(x, xp.asarray([2, 3])).tolist() == [[False, True], [True, False]]
+    assert xp.isin(x, 4, invert=True).tolist() == [[True, True], [True, False]]
+    inside = xp.isin(3, x)
+    assert inside.shape == () and bool(inside) and isinstance(inside, xp.Array)
+    with pytest.raises(TypeError, match="at least one array"):
+        xp.isin(1, 2)
+    assert xp.broadcast_shapes() == () and xp.broadcast_shapes((2, 1), (3,)) == (2, 3)
+    with pytest.raises(ValueError, match="broadcast_shapes"):
+        xp.broadcast_shapes((2,), (3,))
+    assert xp.expand_dims(x, axis=(0, -1)).shape == (1, 2, 2, 1)
+    with pytest.raises(ValueError, match="twice"):
+        xp.expand_dims(x, axis=(0, -4))
+    assert xp.permute_dims(x, (-1, -2)).tolist() == [[1, 3], [2, 4]]
+    assert xp.searchsorted(xp.asarray([1.0, 2.0, 3.0]), 2).shape == ()
+    assert int(xp.searchsorted(xp.asarray([1, 2, 3]), 2, side="right")) == 2
+    found = xp.linalg.eig(xp.asarray([[0.0, 1.0], [-1.0, 0.0]]))
+    assert found._fields == ("eigenvalues", "eigenvectors")
+    assert found.eigenvalues.dtype is found.eigenvectors.dtype is xp.complex64
+    assert sorted(found.eigenvalues.imag.tolist()) == [-1, 1]
+    assert xp.linalg.eigvals(xp.eye(3, dtype=xp.float64)).dtype is xp.complex128
+
+
+def test_revisions_differ_in_lists_and_tuples():
+    before = xp.ones(1).__array_namespace__(api_version="2024.12")
+    assert before.__array_api_version__ == "2024.12" and before.sum is xp.sum
+    assert not hasattr(before, "isin")
+    for name in before.__all__:
+        assert hasattr(before, name)
+    x = xp.ones(2)
+    for namespace, kind in ((xp, tuple), (before, list)):
+        assert type(namespace.meshgrid(x, x)) is type(namespace.meshgrid()) is kind
+        assert type(namespace.broadcast_arrays(x, x)) is type(namespace.broadcast_arrays()) is kind
+        assert type(namespace.__array_namespace_info__().devices()) is kind
