@@ -98,13 +98,17 @@ void assign_data(Tensor& t, Tensor& from) {
     return message("data: takes data on ", to_string(t.device()), ", where the tensor is, not on ",
                    to_string(from.device()), ".");
   });
+  // Its own count of writes goes on, of writes through t alone, and this is none of them.
+  if (!t.version_override) {
+    const Version& counted = t.version();
+    t.version_override = new Version{.value = counted.value, .writer = counted.writer};
+  }
   retain(from.storage);
   release(t.storage);
   t.storage = from.storage;
   t.dtype = from.dtype;
   set_layout(t, sizes_of(from), strides_of(from), from.offset);
   leave_base(t);
-  t.bump_version("data");
 }
 
 int64_t counted_writes(const Tensor& t) {

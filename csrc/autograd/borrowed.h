@@ -25,6 +25,10 @@ TensorRef full_like(Tensor& t, double value);
 TensorRef scalar_tensor(double value, DType dtype);
 TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
 TensorRef view_as_real(Tensor& t);
+TensorRef view_as_complex(Tensor& t);
+/// The layout of a complex view in numbers of its real base: a last dim for real and imaginary
+/// part.
+void as_parts(Dims& sizes, Dims& strides, int64_t& offset);
 
 /// The node of `view` as a region of `base` (which its in-place history went through).
 Ref<Node> region_node(Tensor& base, Tensor& view);

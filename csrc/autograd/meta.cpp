@@ -213,7 +213,8 @@ struct CopySlices {
   Node node;
   Dims base_sizes, base_strides, view_sizes, view_strides;
   int64_t offset;
-  bool real_view;
+  bool real_view;     // of a complex base
+  bool complex_view;  // of a real base: the layout is that of its parts, see as_parts()
   Ref<Node> fn;
 };
 
@@ -259,8 +260,14 @@ void copy_slices_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_i
   if (!grad_outputs[0]) return;
   auto [result, part] = copied(self, *grad_outputs[0]);
   TensorRef grad = clone(*part);
+  if (self->complex_view) grad = view_as_complex(*grad);
   std::vector<TensorRef> inner(self->fn->n_edges);
   self->fn->kind->backward(self->fn.get(), &grad, inner.data());
+  if (inner[0] && self->complex_view) {
+    if (!(sizes_of(*inner[0]) == sizes_of(*grad)))
+      inner[0] = sum_to_size(*inner[0], sizes_of(*grad));
+    inner[0] = view_as_real(*inner[0]);
+  }
   if (inner[0]) {
     if (inner[0]->ndim < part->ndim || !(sizes_of(*inner[0]) == sizes_of(*part)))
       inner[0] = sum_to_size(*inner[0], sizes_of(*part));
@@ -310,10 +317,12 @@ void rebase_history(Tensor& t, Node* node, uint32_t nr) {
   slices->base_strides = is_dense(base) ? strides_of(base) : contiguous_strides(sizes_of(base));
   slices->view_sizes = sizes_of(t);
   slices->view_strides = strides_of(t);
-  slices->real_view = meta.dtype_changed;
-  slices->offset =
-      t.offset -
-      (meta.dtype_changed ? base.offset * itemsize(base.dtype) / itemsize(t.dtype) : base.offset);
+  slices->real_view = is_complex(base.dtype) && !is_complex(t.dtype);
+  slices->complex_view = is_complex(t.dtype) && !is_complex(base.dtype);
+  slices->offset = t.offset;
+  if (slices->complex_view) as_parts(slices->view_sizes, slices->view_strides, slices->offset);
+  slices->offset -=
+      slices->real_view ? base.offset * itemsize(base.dtype) / itemsize(t.dtype) : base.offset;
   slices->fn = Ref<Node>::borrow(node);
   slices->node.set_edges(node->n_edges);
   slices->node.edges[0] = gradient_edge(base);

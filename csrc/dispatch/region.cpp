@@ -187,6 +187,15 @@ TensorRef region_take(Tensor& t, const Region& region) {
 }
 
 Ref<Node> region_node(Tensor& base, Tensor& view) {
+  if (is_complex(view.dtype) && !is_complex(base.dtype)) {
+    GradModeGuard on(true);
+    Dims sizes = sizes_of(view), strides = strides_of(view);
+    int64_t offset = view.offset;
+    as_parts(sizes, strides, offset);
+    TensorRef parts = as_strided(base, sizes, strides, offset);
+    TensorRef seen = view_as_complex(*parts);
+    return Ref<Node>::borrow(grad_fn_of(*seen));
+  }
   if (view.dtype != base.dtype) {
     // A real view of complex memory: the region of view_as_real(base).
     GradModeGuard on(true);

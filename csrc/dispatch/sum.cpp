@@ -29,6 +29,7 @@ TensorRef mean_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
 }
 
 TensorRef sum_to_size_of(Tensor& t, const RestDims& sizes) {
+  if (sizes.n == 0 && t.ndim == 0) return sum(t, Dims(), false);
   const bool sums = !(sizes_of(t) == sizes);
   if (is_differentiable(t.dtype) || !sums) return sum_to_size(t, sizes);
   return sum_to_size(*to_dtype(t, DType::int64), sizes);

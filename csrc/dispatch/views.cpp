@@ -469,6 +469,13 @@ TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
   });
 }
 
+void as_parts(Dims& sizes, Dims& strides, int64_t& offset) {
+  for (int d = 0; d < strides.n; ++d) strides[d] *= 2;
+  sizes.push(2);
+  strides.push(1);
+  offset *= 2;
+}
+
 TensorRef view_as_real(Tensor& t) {
   check(is_complex(t.dtype), [&] {
     return message("view_as_real: input is ", describe(t),
@@ -476,10 +483,9 @@ TensorRef view_as_real(Tensor& t) {
   });
   if (is_batched(t)) return on_value(t, [](Tensor& v, int) { return view_as_real(v); });
   Dims sizes = sizes_of(t), strides = strides_of(t);
-  for (int d = 0; d < strides.n; ++d) strides[d] *= 2;
-  sizes.push(2);
-  strides.push(1);
-  TensorRef v = make_tensor(t.storage, to_real(t.dtype), sizes, strides, 2 * t.offset);
+  int64_t offset = t.offset;
+  as_parts(sizes, strides, offset);
+  TensorRef v = make_tensor(t.storage, to_real(t.dtype), sizes, strides, offset);
   static PyTypeObject* type = node_subtype("ViewAsRealBackward0");
   return link(v, t, type, &as_real_kind, {});
 }

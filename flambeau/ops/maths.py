@@ -10,6 +10,7 @@ from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import check_room
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
+from .pointwise import no_complex
 
 
 def _unary(name, doc, aliases=(), special=None, inplace=True, **options):
@@ -50,6 +51,15 @@ atanh = _unary("atanh", "The inverse of tanh.", ("arctanh",), domain=(-0.9, 0.9)
 erf = _unary("erf", "The error function.", special="erf")
 erfc = _unary("erfc", "1 - erf(input), accurate for large input.", special="erfc")
 erfinv = _unary("erfinv", "The inverse of erf.", special="erfinv", domain=(-0.9, 0.9))
+
+
+@erfinv.derivative
+def _(grad_output, input, result):
+    # From input, as in PyTorch: programs scale the result in place, as initializers do.
+    root = k.erfinv(input)
+    return k.guard(grad_output, grad_output * (0.886226925452758 * k.exp(root * root)))
+
+
 lgamma = _unary(
     "lgamma",
     "log(abs(gamma(input))).",
@@ -346,7 +356,9 @@ def _polygamma_method(input, n: int):
 METHODS["polygamma"] = _polygamma_method
 METHODS["polygamma_"] = _polygamma_
 
-_logit = make_pointwise(lambda input: k.log(input / (1 - input)), name="logit", compute="floating")
+_logit = make_pointwise(
+    lambda input: k.log(input / (1 - input)), name="logit", compute="floating", refuses=no_complex
+)
 _logit_eps = make_pointwise(
     lambda input, *, eps=0.0: k.log(
         k.maximum(k.minimum(input, 1 - eps), eps) / (1 - k.maximum(k.minimum(input, 1 - eps), eps))

@@ -86,30 +86,31 @@ def logaddexp(input, other):
     )
 
 
-def _share(grad_output, own, other, result, exp):
+def _share(grad_output, own, other, unit):
     """The gradient's part own / (own + other) of exponentials, where two infinities share equally.
 
     exp of a difference is finite where the quotient of two exponentials would be inf / inf. The logarithm
-    of nothing, -inf, has no gradient.
+    of nothing, -inf, has no gradient. Two equal finite numbers are like any others: the share has a slope there.
     """
-    difference = k.where(own == other, 0, other - own)
-    share = grad_output / k.conj(1 + exp(difference))
-    return k.where(k.real(result) == float("-inf"), 0, share)
+    infinite = (own == other) & (own - other != 0)
+    share = grad_output * k.conj(k.sigmoid(k.where(infinite, 0, own - other) * unit))
+    nothing = infinite & (k.real(own) < 0)
+    return k.where(nothing, 0, share)
 
 
-def _shares_of(operator, exp):
-    """The derivatives of a sum of exponentials by its two terms."""
+def _shares_of(operator, unit):
+    """The derivatives of a sum of exponentials, of exp(unit), by its two terms."""
 
     @operator.derivative("input")
     def _(grad_output, input, other, result):
-        return _share(grad_output, input, other, result, exp)
+        return _share(grad_output, input, other, unit)
 
     @operator.derivative("other")
     def _(grad_output, input, other, result):
-        return _share(grad_output, other, input, result, exp)
+        return _share(grad_output, other, input, unit)
 
 
-_shares_of(logaddexp, k.exp)
+_shares_of(logaddexp, 1)
 
 
 @pointwise(compute="floating", inplace=False, tensors=("input", "other"), rounds=True)
@@ -127,4 +128,4 @@ def logaddexp2(input, other):
     )
 
 
-_shares_of(logaddexp2, k.exp2)
+_shares_of(logaddexp2, 0.6931471805599453)

@@ -197,6 +197,10 @@ UNREAD_RESULTS = {
     "median": lambda x: x.median(0)[0],
     "kthvalue": lambda x: x.kthvalue(2, 0)[0],
     "mode": lambda x: x.mode(0)[0],
+    "logaddexp": lambda x: torch.logaddexp(x, x * x),
+    "logaddexp2": lambda x: torch.logaddexp2(x, x * x),
+    "erfinv": lambda x: torch.erfinv(x / 10),
+    "sum_to_size": lambda x: (x[0, 0] * 1).sum_to_size(()),
 }
 
 
@@ -238,3 +242,52 @@ def test_softmax_along_any_dim_may_be_written_outside_of_its_graph(name, dtype):
             assert not result._is_view()
             expected = result.detach() + 1
             assert result.add_(1).equal(expected)
+
+
+def test_complex_views_of_real_memory_may_be_written():
+    a, b = leaf(1, 2, 3), leaf(4, 5, 6)
+    z = torch.complex(a, b)
+    z.mul_(2j)  # a view of what torch.complex stacked: 2j (a + b j) = -2 b + 2 a j
+    torch.view_as_real(z).sum().backward()
+    assert a.grad.tolist() == [2, 2, 2] and b.grad.tolist() == [-2, -2, -2]
+
+    x = leaf(*range(8))
+    y = x * 1
+    whole = torch.view_as_complex(y[2:].view(3, 2))
+    part = whole[1:]
+    part.mul_(3j)
+    weights = torch.arange(8.0, dtype=torch.float64)
+    (grad,) = torch.autograd.grad((y * weights).sum(), x, retain_graph=True)
+    assert grad.tolist() == [0, 1, 2, 3, 15, -12, 21, -18]
+    for view, expected in (
+        (whole, [0, 0, 0, 1, 9, -6, 15, -12]),
+        (part, [0, 0, 0, 0, 3, 0, 9, -6]),
+    ):
+        pairs = torch.view_as_real(view)
+        weights = torch.arange(float(pairs.numel()), dtype=torch.float64).view(pairs.shape)
+        (grad,) = torch.autograd.grad((pairs * weights).sum(), x, retain_graph=True)
+        assert grad.tolist() == expected
+
+    values = torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex128, requires_grad=True)
+    memory = torch.zeros(2, 2, dtype=torch.float64)
+    torch.view_as_complex(memory).copy_(values)
+    memory.sum().backward()
+    assert memory.requires_grad and values.grad.tolist() == [1 + 1j, 1 + 1j]
+
+
+def test_new_data_is_no_write():
+    x, y = torch.ones(2), torch.ones(2)
+    x.add_(1)
+    for _ in range(3):
+        y.add_(1)
+    x.data = y
+    assert (x._version, y._version) == (1, 3)
+    y.add_(1)
+    assert (x._version, y._version) == (1, 4) and x.tolist() == [5, 5]
+    x.add_(1)
+    assert (x._version, y._version) == (2, 4)
+    x = leaf(1, 2)
+    result = x * x
+    x.data = torch.zeros(2, dtype=torch.float64)
+    result.sum().backward()
+    assert x.grad.shape == (2,)
