@@ -239,6 +239,12 @@ def reciprocal_sqrt(a):
     return div((1.0, 0.0), csqrt(a))
 
 
+def csigmoid(a):
+    """1 / (1 + exp(-a))."""
+    re, im = cexp((-a[0], -a[1]))
+    return div((1.0, 0.0), (1 + re, im))
+
+
 def casinh(a):
     """asinh(z) = Re/Im of Kahan's arcsine form with k.sqrt(1 + iz) and k.sqrt(1 - iz)."""
     x, y = a
@@ -330,6 +336,7 @@ TABLE = {
     "sgn": sgn,
     "sqrt": csqrt,
     "rsqrt": reciprocal_sqrt,
+    "sigmoid": csigmoid,
     "exp": cexp,
     "exp2": cexp2,
     "expm1": cexpm1,

@@ -78,6 +78,10 @@ def _rsqrt(x, dtype):
     return 1.0 / k.sqrt(x)
 
 
+def _sigmoid(x, dtype):
+    return 1 / (1 + k.exp(-x))
+
+
 def _hypot(x, y, dtype):
     # Scaled by a power of two, so that neither square overflows or vanishes.
     big, small = node("fmax", abs(x), abs(y)), node("fmin", abs(x), abs(y))
@@ -106,6 +110,7 @@ TABLE = {
     "nextafter": {"f": _nextafter},
     "arg": {"f": _arg},
     "rsqrt": {"f": _rsqrt},
+    "sigmoid": {"f": _sigmoid},
     "hypot": {"f": _hypot},
     "ldexp": {"f": _ldexp},
 }

@@ -21,7 +21,7 @@ def _call(name, n_args=1):
 UNARY_CALLS = (
     "exp exp2 expm1 log log2 log10 log1p rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh "
     "atanh erf erfc erfinv lgamma digamma trigamma i0 i0e i1 i1e ndtri log_ndtr ndtr_centered erfcx "
-    "bessel_j0 bessel_j1 bessel_y0 bessel_y1 k0 k0e k1 k1e cbrt"
+    "bessel_j0 bessel_j1 bessel_y0 bessel_y1 k0 k0e k1 k1e cbrt sigmoid"
 ).split()
 BINARY_CALLS = "atan2 zeta polygamma nextafter hypot ldexp igamma igammac".split()
 

@@ -101,7 +101,8 @@ def _acosh_divisor(n, x):
     # A real number below -1 has no acosh, but a slope, as in other libraries: that of its opposite.
     usual = k.sqrt(x - 1) * k.sqrt(x + 1)
     size = k.where(usual == usual, x, -x)
-    return k.sqrt(size - 1) * k.sqrt(size + 1)
+    # At 1 the derivative of the product would be inf * 0.
+    return k.sqrt(size - 1) * k.where(size == 1, math.sqrt(2), k.sqrt(size + 1))
 
 
 def _atan2(g, y, x, part):
@@ -193,6 +194,8 @@ RULES = {
         lambda g, n, x, e: g * k.cast(1.0, "float32") * 2.0**e,
         lambda g, n, x, e: g * (n * LN2),
     ),
+    # Of 1 / (1 + exp(-x)) written out the second derivative would be 0 * inf where exp overflows.
+    "sigmoid": (_times(lambda n, x: n * (1 - n)),),
     "erf": (_times(lambda n, x: TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
     "erfc": (_times(lambda n, x: -TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
     "erfcx": (_guarded(_erfcx_slope),),

@@ -42,7 +42,7 @@ def silu(input):
 
 @silu.derivative
 def _(grad_output, input, result):
-    s = 1 / (1 + k.exp(-input))
+    s = k.sigmoid(input)
     return grad_output * (s * (1 + input * (1 - s)))
 
 
@@ -149,6 +149,11 @@ def leaky_relu(input, negative_slope=0.01):
     return k.where(input > 0, input, input * negative_slope)
 
 
+def _below(input):
+    """minimum(input, 0), with a slope of 0 at 0, where that of a minimum is a half."""
+    return k.where(input >= 0, 0, input)
+
+
 @_activation(compute="smooth")
 def elu(input, alpha=1.0, scale=1.0, input_scale=1.0):
     """scale * (input where positive, else alpha * (exp(input * input_scale) - 1)).
@@ -165,7 +170,7 @@ def _(grad_output, input, alpha, scale, input_scale, result):
     return (
         grad_output
         * scale
-        * k.where(input <= 0, alpha * input_scale * k.exp(k.minimum(input, 0) * input_scale), 1)
+        * k.where(input <= 0, alpha * input_scale * k.exp(_below(input) * input_scale), 1)
     )
 
 
@@ -182,7 +187,7 @@ def celu(input, alpha=1.0):
 
 @celu.derivative("input")
 def _(grad_output, input, alpha, result):
-    return grad_output * k.where(input <= 0, k.exp(k.minimum(input, 0) / alpha), 1)
+    return grad_output * k.where(input <= 0, k.exp(_below(input) / alpha), 1)
 
 
 @_activation(compute="smooth")
@@ -201,7 +206,7 @@ def selu(input):
 @selu.derivative
 def _(grad_output, input, result):
     return grad_output * k.where(
-        input <= 0, 1.7580993408473766 * k.exp(k.minimum(input, 0)), 1.0507009873554805
+        input <= 0, 1.7580993408473766 * k.exp(_below(input)), 1.0507009873554805
     )
 
 
@@ -224,7 +229,7 @@ def softplus(input, beta=1.0, threshold=20.0):
 @softplus.derivative("input")
 def _(grad_output, input, beta, threshold, result):
     z = input * beta
-    return k.where(z > threshold, grad_output, grad_output / (1 + k.exp(-z)))
+    return k.where(z > threshold, grad_output, grad_output * k.sigmoid(z))
 
 
 @_activation(compute="smooth")
@@ -240,7 +245,7 @@ def logsigmoid(input):
 
 @logsigmoid.derivative
 def _(grad_output, input, result):
-    return grad_output / (1 + k.exp(input))
+    return grad_output * k.sigmoid(-input)
 
 
 @_activation(compute="floating")

@@ -105,7 +105,13 @@ def masked_fill_(input, mask, value):
     return input
 
 
-@pointwise(inplace=True, tensors=("input", "values"), smooth=False, rounds=True)
+def _two_dtypes(dtypes):
+    if dtypes[0] != dtypes[1]:
+        return f"input is {dtypes[0]}, but values are {dtypes[1]}. Convert one of them with .to()."
+    return None
+
+
+@pointwise(tensors=("input", "values"), smooth=False, rounds=True, refuses=_two_dtypes)
 def heaviside(input, values):
     """0 below 0, 1 above 0, values at 0.
 

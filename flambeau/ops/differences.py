@@ -202,7 +202,8 @@ def trapezoid(y, x=None, *, dx: float = None, dim=-1):
             total = y.sum(d) - (y.select(d, 0) + y.select(d, -1)) * 0.5
             return total if dx is None else total * dx
     areas, dim = _areas("trapezoid", y, x, dx, dim)
-    return areas.sum(dim) if y.size(dim) else areas.sum(dim).to(y.dtype)
+    # Of nothing it is 0, whatever y: no gradient.
+    return areas.sum(dim) if y.size(dim) else areas.sum(dim).to(y.dtype).detach()
 
 
 @composite(method=False, out=False)

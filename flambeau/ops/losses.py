@@ -137,7 +137,7 @@ def binary_cross_entropy_with_logits(input, target):
 @binary_cross_entropy_with_logits.derivative("input")
 def _(grad_output, input, target, result):
     # The derived form has a kink at 0 that the function does not have.
-    return grad_output * (1 / (1 + k.exp(-input)) - target)
+    return grad_output * (k.sigmoid(input) - target)
 
 
 def _minus_log_sigmoids(input):
@@ -157,7 +157,7 @@ def binary_cross_entropy_with_logits_weighted(input, target, pos_weight):
 @binary_cross_entropy_with_logits_weighted.derivative("input")
 def _(grad_output, input, target, pos_weight, result):
     factor = 1 + (pos_weight - 1) * target
-    return grad_output * ((1 - target) - factor / (1 + k.exp(input)))
+    return grad_output * ((1 - target) - factor * k.sigmoid(-input))
 
 
 @binary_cross_entropy_with_logits_weighted.derivative("target")
@@ -176,7 +176,7 @@ def sigmoid_cross_entropy(input, target):
 
 @sigmoid_cross_entropy.derivative("input")
 def _(grad_output, input, target, result):
-    yes, no = 1 / (1 + k.exp(-input)), 1 / (1 + k.exp(input))
+    yes, no = k.sigmoid(input), k.sigmoid(-input)
     return grad_output * ((1 - target) * yes - target * no)
 
 

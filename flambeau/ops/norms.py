@@ -163,7 +163,7 @@ def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 def _largest(values, dim, keepdim=False):
     """amax, and 0 for a dimension without elements: norms are not negative."""
-    return values.amax(dim, keepdim) if values.size(dim) else values.sum(dim, keepdim)
+    return values.amax(dim, keepdim) if values.size(dim) else values.sum(dim, keepdim).detach()
 
 
 def _singular_values_norm(x, dims, ord, keepdim):

@@ -5,6 +5,14 @@ from ..kernels import language as k
 from .core.arguments import require_tensors
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
+
+def no_complex(dtypes):
+    """Why complex operands are not taken."""
+    if any(dtype.startswith("complex") for dtype in dtypes):
+        return "takes no complex numbers. Take .real, .imag or .abs() of them."
+    return None
+
+
 copy = make_pointwise(lambda x: x, name="copy", casts_out=True, float8=True)
 _core._bind("copy", copy)
 
@@ -131,9 +139,9 @@ def abs(input):
     return k.abs(input)
 
 
-@pointwise(inplace=True, smooth=False)
+@pointwise(inplace=True, smooth=False, refuses=no_complex)
 def sign(input):
-    """-1, 0 or 1."""
+    """-1, 0 or 1; of complex numbers see `sgn`."""
     return k.sign(input)
 
 
@@ -212,16 +220,28 @@ register("pow", pow, method=True)
 register("pow_", pow_, method=True, namespaces=())
 
 
-@composite(inplace=True)
+def _wide(x):
+    if isinstance(x, _core.Tensor):
+        return x.to(_core.complex128 if x.dtype.is_complex else _core.float64)
+    return complex(x) if isinstance(x, complex) else float(x)
+
+
+@composite(out="same")
 def float_power(input, exponent):
     """pow computed in float64 (complex128 for complex operands)."""
+    return _pow(_wide(input), _wide(exponent))
 
-    def wide(x):
-        if isinstance(x, _core.Tensor):
-            return x.to(_core.complex128 if x.dtype.is_complex else _core.float64)
-        return complex(x) if isinstance(x, complex) else float(x)
 
-    return _pow(wide(input), wide(exponent))
+@composite(name="float_power_", function=False)
+def float_power_(input, exponent):
+    """float_power(), in place: of tensors that have its dtype already."""
+    result = float_power(input, exponent)
+    if result.dtype is not input.dtype:
+        raise RuntimeError(
+            f"float_power_: input is {input.dtype}, which does not hold the result, {result.dtype}. "
+            "Use the out-of-place form."
+        )
+    return input.copy_(result)
 
 
 # ------------------------------------------------------------------------------------------- rounding
@@ -309,7 +329,7 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
     return input + value * (tensor1 / tensor2)
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", refuses=no_complex)
 def deg2rad(input):
     """Degrees to radians.
 
@@ -320,7 +340,7 @@ def deg2rad(input):
     return input * 0.017453292519943295
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", refuses=no_complex)
 def rad2deg(input):
     """Radians to degrees.
 

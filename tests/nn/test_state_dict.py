@@ -24,6 +24,10 @@ def test_round_trip():
     assert first.state_dict(keep_vars=True)["0.weight"] is first[0].weight
     result = second.load_state_dict(state)
     assert str(result) == "<All keys matched successfully>"
+    del state["0.bias"]
+    assert repr(second.load_state_dict({**state, "x": state["0.weight"]}, strict=False)) == (
+        "_IncompatibleKeys(missing_keys=['0.bias'], unexpected_keys=['x'])"
+    )
     assert bool((second[0].weight == first[0].weight).all())
     assert second[0].weight is not first[0].weight
 

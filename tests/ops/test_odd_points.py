@@ -46,6 +46,31 @@ def test_pointwise(name, points, expected):
     numpy.testing.assert_allclose(gradients(function, *points), expected, rtol=1e-5)
 
 
+SECOND = [
+    # function, points, second derivatives: PyTorch's where these are not NaN
+    (flambeau.acosh, [1.0, -1.0, 1.25], [-inf, inf, -1.25 / 0.5625**1.5]),
+    (functional.elu, [0.0, -0.0, 1.0, -1.0], [0, 0, 0, math.exp(-1)]),
+    (functional.celu, [0.0, -0.0, 1.0, -1.0], [0, 0, 0, math.exp(-1)]),
+    (functional.selu, [0.0, -0.0, 1.0, -1.0], [0, 0, 0, 1.7580993408473766 * math.exp(-1)]),
+    (functional.silu, [0.0, -1000.0, 1000.0, -1e30], [0.5, 0, 0, 0]),
+    (functional.softplus, [0.0, -1000.0, 1000.0, -inf], [0.25, 0, 0, 0]),
+    (functional.logsigmoid, [0.0, -1000.0, 1000.0, inf, -inf], [-0.25, 0, 0, 0, 0]),
+    (lambda x: functional.binary_cross_entropy_with_logits(x, flambeau.full_like(x, 0.5), reduction="none"),
+     [0.0, -inf, inf, -1000.0], [0.25, 0, 0, 0]),
+    (lambda x: flambeau.logaddexp(x, tensor([0.0, 1.0, 1000.0, -1000.0])), [0.0, 1.0, 0.0, 0.0], [0.25, 0.25, 0, 0]),
+    (lambda x: flambeau.logaddexp2(x, tensor([0.0, 1.0])), [0.0, 1.0], [0.25 * math.log(2)] * 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(SECOND)))
+def test_second_derivatives_at_kinks_and_ends(case):
+    function, points, expected = SECOND[case]
+    x = tensor(points, requires_grad=True)
+    (first,) = flambeau.autograd.grad(function(x).sum(), x, create_graph=True)
+    (second,) = flambeau.autograd.grad(first.sum(), x)
+    numpy.testing.assert_allclose(second.numpy(), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["xlogy", "special.entr", "atan2", "logaddexp", "hypot"])
 def test_a_zero_gradient_stays_zero(name):
     function = flambeau.special.entr if "." in name else getattr(flambeau, name)

@@ -1,5 +1,6 @@
 """Inputs that have no answer are refused: integers that would be cut, factors out of range, wrong types."""
 
+import itertools
 import math
 
 import pytest
@@ -311,7 +312,48 @@ def test_no_classes_and_no_elements():
     for shape, target in targets.items():
         loss = torch.nn.functional.cross_entropy(torch.zeros(shape), target, label_smoothing=0.1)
         assert loss.isnan(), shape
+    for weight, reduction in itertools.product((None, torch.ones(0)), ("mean", "sum", "none")):
+        loss = torch.nn.functional.cross_entropy(
+            torch.zeros(2, 0),
+            torch.full((2,), -100),
+            weight,
+            reduction=reduction,
+            label_smoothing=0.1,
+        )
+        assert loss.isnan().all(), (weight, reduction)
     with pytest.raises(IndexError, match="kthvalue: dim 1 of input .2, 0. is empty"):
         torch.zeros(2, 0).kthvalue(1)
     with pytest.raises(RuntimeError, match="median: input .0, 3. has no elements"):
         torch.zeros(0, 3, dtype=torch.int64).median()
+
+
+@pytest.mark.parametrize("name", ["sign", "deg2rad", "rad2deg", "logit"])
+def test_complex_numbers_that_have_no_order_or_angle_of_degrees(name):
+    z = torch.ones(2, dtype=torch.complex64)
+    for call in (lambda: getattr(torch, name)(z), lambda: getattr(z, name + "_")()):
+        with pytest.raises(RuntimeError, match=f"{name}: takes no complex numbers"):
+            call()
+
+
+def test_heaviside_takes_one_dtype():
+    for first, second in itertools.permutations(["float32", "float64", "int64", "uint8"], 2):
+        x, values = (torch.ones(2, dtype=getattr(torch, d)) for d in (first, second))
+        for call in (
+            lambda x=x, v=values: torch.heaviside(x, v),
+            lambda x=x, v=values: torch.heaviside(x, v[0]),
+            lambda x=x, v=values: x.heaviside_(v),
+        ):
+            with pytest.raises(RuntimeError, match=f"heaviside: input is {first}|heaviside_: its"):
+                call()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int64", "complex64"])
+def test_float_power_keeps_float64_and_complex128(dtype):
+    x = torch.full((2,), 3, dtype=getattr(torch, dtype))
+    with pytest.raises(RuntimeError, match="float_power_: input is"):
+        x.float_power_(2)
+    with pytest.raises(RuntimeError, match="out"):
+        torch.float_power(x, 2, out=torch.empty_like(x))
+    wide = x.to(torch.complex128 if x.is_complex() else torch.float64)
+    assert wide.float_power_(2) is wide and wide.tolist() == pytest.approx([9, 9])
+    assert torch.float_power(x, 2, out=torch.empty_like(wide)).tolist() == pytest.approx([9, 9])

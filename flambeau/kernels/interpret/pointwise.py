@@ -290,6 +290,7 @@ def _operations():
         "clamp": lambda x, low, high: np.minimum(np.maximum(x, low), high),
         "trunc_div": lambda a, b: np.trunc(a / b),
         "rsqrt": lambda x: 1 / np.sqrt(x),
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
         "sign": lambda x: np.where(x != x, 0, np.sign(x)),
         "sgn": lambda x: np.where(x != x, 0 if x.dtype.kind == "f" else x, np.sign(x)),
         "ldexp": lambda x, n: x * np.exp2(n),

@@ -44,7 +44,8 @@ def cross_entropy(
             input, target, weight, dim, ignore_index, reduction, label_smoothing
         )
     _check_classes("cross_entropy", input, target, weight)
-    if weight is None and input.dim() == 2:
+    shares = label_smoothing == 0.0 or input.size(dim) > 0
+    if weight is None and input.dim() == 2 and shares:
         return fused.cross_entropy(input, target.long(), ignore_index, reduction, label_smoothing)
     log_probabilities = input.log_softmax(dim)
     loss = nll_loss(log_probabilities, target, weight, None, ignore_index, None, reduction)
@@ -57,7 +58,8 @@ def cross_entropy(
     kept = target != ignore_index
     spread = spread * kept
     if reduction == "mean":
-        count = kept if weight is None else weight[_safe(target, kept)] * kept
+        weighted = weight is not None and weight.numel()
+        count = weight[_safe(target, kept)] * kept if weighted else kept
         spread = spread.sum() / count.sum()
     elif reduction == "sum":
         spread = spread.sum()

@@ -11,8 +11,10 @@ from .conversion import Conversion
 from .hooks_api import HooksApi
 from .registry import Registry
 from .state import EXTRA_STATE as _EXTRA_STATE_KEY_SUFFIX  # noqa: F401 (libraries import it)
-from .state import IncompatibleKeys as _IncompatibleKeys  # noqa: F401 (programs annotate with it)
-from .state import State
+from .state import (
+    State,
+    _IncompatibleKeys,  # noqa: F401 (programs annotate with it)
+)
 from .traversal import Traversal
 
 __all__ = [

@@ -12,7 +12,7 @@ from . import hooks
 EXTRA_STATE = "_extra_state"
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What load_state_dict did not find, and what it found no place for."""
 
     __slots__ = ()
@@ -138,7 +138,7 @@ class State:
                     )
             table = module._module_hooks or hooks.EVERY_MODULE
             for hook in table.load_state_dict_post.values():
-                if hook(module, IncompatibleKeys(missing, unexpected)) is not None:
+                if hook(module, _IncompatibleKeys(missing, unexpected)) is not None:
                     raise AssertionError(
                         "load_state_dict: a post-hook returned a value; it must return None and "
                         "change incompatible_keys in place."
@@ -159,7 +159,7 @@ class State:
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
                 + "\n\t".join(errors)
             )
-        return IncompatibleKeys(missing, unexpected)
+        return _IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(
         self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs

@@ -120,7 +120,7 @@ def _with_options(declare):
 def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True,
     casts_out=None, uses_index=False, divisor=None, float8=False, takes_bool=True, rounds=(),
-    slope_rounds=None, by_hand=None,
+    slope_rounds=None, by_hand=None, refuses=None,
 ):  # fmt: skip
     """The native callable of a pointwise function, registered nowhere.
 
@@ -143,6 +143,7 @@ def make_pointwise(
         slope_rounds: those of the derivatives; None: the same.
         by_hand: (dtypes of the inputs, of the result, modes) -> address of a kernel of the core that gives the
             same bits, or None. It serves the derivative as well, where that is the same expression.
+        refuses: dtypes of the inputs -> why they are not taken, a sentence, or None.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -179,6 +180,7 @@ def make_pointwise(
         rounds=mask(rounds),
         slope_rounds=None if slope_rounds is None else mask(slope_rounds),
         by_hand=by_hand,
+        refuses=refuses,
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__

@@ -14,7 +14,7 @@ class PointwiseSpec:
         self, name, fn, args, n_inputs, defaults, positional, *, keep=0, tensors=0,
         compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
         casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
-        by_hand=None,
+        by_hand=None, refuses=None,
     ):  # fmt: skip
         self.name = name
         self.fn = fn
@@ -37,6 +37,7 @@ class PointwiseSpec:
         self.rounds = rounds
         self.slope_rounds = rounds if slope_rounds is None else slope_rounds
         self.by_hand = by_hand
+        self.refuses = refuses
         self._map = map
         self._overrides = []
         self._derivatives = {}  # by argument; the operators in it stay in the core, so they are made once
@@ -94,6 +95,10 @@ class PointwiseSpec:
                 f"{self.name}: takes no bool.{masks if self.n_inputs > 1 else ''} To count, convert it "
                 "with .int() first."
             )
+        if self.refuses and (why := self.refuses(in_dtypes[: self.n_inputs])):
+            from ...kernels.types import DtypeError
+
+            raise DtypeError(f"{self.name}: {why}")
 
     def _of_operator(self, error):
         """What the language says of a dtype, said of the operator; of a user's kernel with the expression."""
