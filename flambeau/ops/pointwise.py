@@ -226,22 +226,10 @@ def _wide(x):
     return complex(x) if isinstance(x, complex) else float(x)
 
 
-@composite(out="same")
+@composite(inplace=True, out="same")
 def float_power(input, exponent):
     """pow computed in float64 (complex128 for complex operands)."""
     return _pow(_wide(input), _wide(exponent))
-
-
-@composite(name="float_power_", function=False)
-def float_power_(input, exponent):
-    """float_power(), in place: of tensors that have its dtype already."""
-    result = float_power(input, exponent)
-    if result.dtype is not input.dtype:
-        raise RuntimeError(
-            f"float_power_: input is {input.dtype}, which does not hold the result, {result.dtype}. "
-            "Use the out-of-place form."
-        )
-    return input.copy_(result)
 
 
 # ------------------------------------------------------------------------------------------- rounding

@@ -286,7 +286,7 @@ def _publish(
 
     Args:
         method, function, inplace: which of Tensor.op, torch.op and op_ there are.
-        out: whether out= is taken. "same": it must have the result's dtype; "exact": it must lie apart
+        out: whether out= is taken. "same": it, and self in place, must have the result's dtype; "exact": it must lie apart
             from the inputs as well, as PyTorch demands of operators that pick elements; otherwise what
             can be cast is cast, and inputs are read before.
         namespaces: where the function is public beside being a method.
@@ -305,14 +305,14 @@ def _publish(
         if inplace:
             register(
                 known + "_",
-                _inplace(call, known + "_"),
+                _inplace(call, known + "_", out == "same"),
                 method=method,
                 namespaces=("torch",) if function else (),
             )
     return call
 
 
-def _inplace(call, name):
+def _inplace(call, name, same):
     def inplace(input, *args, **kwargs):
         _core._check_inplace(input, name)
         if len(args) > 2 and (in_order := getattr(call, "in_order", None)):
@@ -326,7 +326,8 @@ def _inplace(call, name):
                 f"{tuple(input.shape)}. An in-place operator keeps self's shape; use the "
                 "out-of-place form."
             )
-        if result.dtype is not input.dtype and not _core.can_cast(result.dtype, input.dtype):
+        casts = not same and _core.can_cast(result.dtype, input.dtype)
+        if result.dtype is not input.dtype and not casts:
             raise RuntimeError(
                 f"{name}: its result is {result.dtype}, which self, {input.dtype}, cannot hold. "
                 "Convert it first, or use the out-of-place form."
