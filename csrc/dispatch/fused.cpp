@@ -5,6 +5,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/pointwise_launch.h"
+#include "dispatch/reduce_plan.h"
 #include "dispatch/rows.h"
 #include "dispatch/touched.h"
 #include "tensor/objects.h"
@@ -90,6 +91,19 @@ MapKernel find_map(Fusion& self, const Mode* modes) {
   return reinterpret_cast<MapKernel>(find_kernel(self, key, letters));
 }
 
+/// The first output's sum or mean, which is read as it is computed; the others are stored.
+TensorRef run_and_reduce(Fusion& self, const Mode* modes, char* const* data, const int64_t* strides,
+                         int64_t numel) {
+  const WholeReduction how = whole_reduction(*self.total, self.dtypes[0], self.dtypes[0]);
+  const MapKernel kernel = find_map(self, modes);
+  return reduce_whole(how, numel, {}, [&](int64_t begin, int64_t end, char* to) {
+    static constexpr int64_t none[max_operands] = {};
+    char* at[max_operands] = {to};
+    for (int k = 1; k < self.n; ++k) at[k] = data[k] + begin * strides[k];
+    kernel(end - begin, 1, begin, at, strides, none);
+  });
+}
+
 /// All tensors contiguous and of one shape: no loop over dimensions.
 bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, TensorRef* outputs) {
   for (int i = self.n_out; i < self.n; ++i) {
@@ -99,13 +113,17 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
   Mode modes[max_operands];
   char* data[max_operands];
   int64_t strides[max_operands];
-  bool streamed = true;
+  const int64_t numel = sizes.product();
+  const bool in_pieces = self.total && numel >= least_split;
+  bool streamed = !in_pieces;
   int64_t least = INT64_MAX;
   Touched touched;
   for (int i = 0; i < self.n; ++i) {
     modes[i] = Mode::contiguous;
     strides[i] = itemsize(self.dtypes[i]);
-    if (i < self.n_out) {
+    if (i == 0 && in_pieces) {
+      data[i] = nullptr;
+    } else if (i < self.n_out) {
       outputs[i] = empty(sizes, self.dtypes[i], on_cpu);
       data[i] = outputs[i]->as<char>();
       least = std::min(least, outputs[i]->nbytes());
@@ -120,10 +138,14 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
       strides[i] = 0;
     }
   }
-  if (outputs[0]->numel == 0) return true;
+  if (numel == 0) return true;
+  if (in_pieces) {
+    outputs[0] = run_and_reduce(self, modes, data, strides, numel);
+    return true;
+  }
   streamed = streamed && goes_past_caches(least, touched.total() - least);
   if (streamed) std::fill_n(modes, self.n_out, Mode::streamed);
-  run_elements(find_map(self, modes), outputs[0]->numel, data, strides, self.n,
+  run_elements(find_map(self, modes), numel, data, strides, self.n,
                streamed ? streamed_grain : grain);
   return true;
 }
@@ -167,6 +189,7 @@ void run_on_device(Fusion& self, FusedInputs& inputs, const Dims& sizes, Device 
 
 void run_map(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
   Dims sizes = common_sizes(self, inputs);
+  inputs.sizes = sizes;
   if (const Device device = device_of(self, inputs); device != on_cpu) [[unlikely]] {
     check_outputs(self, inputs, sizes);
     return run_on_device(self, inputs, sizes, device, outputs);
@@ -239,7 +262,13 @@ void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
 }  // namespace
 
 void run_fused(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
-  self.rows ? run_row_kernel(self, inputs, outputs) : run_map(self, inputs, outputs);
+  if (self.rows) return run_row_kernel(self, inputs, outputs);
+  run_map(self, inputs, outputs);
+  if (!self.total || (outputs[0]->ndim == 0 && inputs.sizes.n > 0)) return;
+  Dims all;
+  for (int d = 0; d < inputs.sizes.n; ++d) all.push(d);
+  TensorRef stored = std::move(outputs[0]);
+  reduce_one(*self.total, *stored, all, false, self.dtypes, 1, nullptr, outputs);
 }
 
 }  // namespace flambeau

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dispatch/iterate.h"
+#include "dispatch/reduce.h"
 
 namespace flambeau {
 
@@ -17,6 +18,8 @@ struct Fusion {
   DType dtypes[max_operands];  // outputs first; of a number the dtype in which it is handed over
   char kinds[max_operands + 1] = {};  // of rows: v or x, 0 behind them
   uint32_t reads[max_operands] = {};  // which inputs, a bit each, an output of several is made of
+  Reduction* total = nullptr;  // of a map: the first output is given as its sum or mean, or null
+  bool averages = false;
   struct Kernel {
     uint64_t modes;
     void* function;
@@ -34,6 +37,7 @@ struct FusedInputs {
   Tensor* tensors[max_operands];
   TensorRef copies[max_operands];
   alignas(16) char numbers[max_operands][8];
+  Dims sizes;  // of the outputs, as they are computed: `run_fused` fills it in
 };
 
 /// Fills outputs[n_out] with new tensors, from inputs [n_out, n).

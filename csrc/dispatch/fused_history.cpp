@@ -14,7 +14,18 @@ struct FusedNode {
   const FusedHistory* history = nullptr;
   Object owner;              // of the history
   std::vector<Saved> saved;  // inputs, then outputs
+  bool total = false;        // whether the first gradient is that of a sum or mean over `sizes`
+  double factor = 1;
+  Dims sizes;
 };
+
+/// The gradient of what is summed, of that of its sum or mean.
+void spread_total(const FusedNode& self, TensorRef* grad_outputs) {
+  if (!self.total || !grad_outputs[0]) return;
+  TensorRef grad = grad_outputs[0];
+  if (self.factor != 1) grad = mul_scalar(*grad, self.factor);
+  grad_outputs[0] = expand(*grad, self.sizes);
+}
 
 /// The gradients by one kernel; false where operators have to do it.
 bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
@@ -75,6 +86,7 @@ void by_operators(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inpu
 void backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto& self = *reinterpret_cast<FusedNode*>(node);
   if (node->released && !self.saved.empty()) throw_released(node);
+  spread_total(self, grad_outputs);
   if (!natively(self, grad_outputs, grad_inputs)) by_operators(self, grad_outputs, grad_inputs);
   for (uint32_t i = 0; i < node->n_edges; ++i)
     if (!wants_gradient(node, i)) grad_inputs[i] = nullptr;
@@ -107,6 +119,9 @@ void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs
   Node& node = made->node;
   made->history = &history;
   made->owner = Object::borrow(history.owner);
+  made->total = fusion.total != nullptr;
+  if (made->total) made->sizes = inputs.sizes;
+  if (fusion.averages) made->factor = 1.0 / static_cast<double>(inputs.sizes.product());
   node.set_edges(static_cast<uint32_t>(fusion.n - first));
   node.set_results(static_cast<uint32_t>(first));
   for (int64_t k : history.wanted) {

@@ -58,6 +58,43 @@ constexpr int64_t longest_column = 64;
 
 }  // namespace
 
+WholeReduction whole_reduction(Reduction& r, DType in, DType out) {
+  const std::vector<DType> ins = {in}, outs = {out};
+  std::vector<DType> states = state_dtypes(r, ins, outs);
+  const ReduceKernel part = find_kernel(r, ins, states, 'r', "partial");
+  return {in, out, std::move(states), part, find_kernel(r, ins, outs, 'r', "combine")};
+}
+
+TensorRef reduce_whole(const WholeReduction& how, int64_t count, const Dims& sizes,
+                       const Compute& compute) {
+  TensorRef result = empty(sizes, how.out);
+  const int64_t size = itemsize(how.in), chunks = (count + chunk_elements - 1) / chunk_elements;
+  const size_t n = how.states.size();
+  std::vector<TensorRef> memory;
+  for (DType d : how.states) memory.push_back(empty({1, chunks}, d));
+  LongWork unlocked(true);
+  parallel_for(chunks, [&](int64_t chunk) {
+    const int64_t begin = chunk * chunk_elements, end = std::min(count, begin + chunk_elements);
+    char* piece = piece_memory(chunk_elements * size);
+    compute(begin, end, piece);
+    char* streams[max_streams];
+    int64_t along[max_streams] = {};
+    for (size_t s = 0; s < n; ++s)
+      streams[s] = memory[s]->as<char>() + chunk * itemsize(how.states[s]);
+    streams[n] = piece;
+    along[n] = size;
+    how.part(1, 1, end - begin, streams, none, none, along, begin);
+  });
+  char* streams[max_streams] = {result->as<char>()};
+  int64_t steps[max_streams] = {};
+  for (size_t s = 0; s < n; ++s) {
+    streams[1 + s] = memory[s]->as<char>();
+    steps[1 + s] = itemsize(how.states[s]);
+  }
+  how.combine(1, 1, chunks, streams, none, none, steps, 0);
+  return result;
+}
+
 bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keepdim, DType out,
                       TensorRef& result) {
   Neighbours found;
@@ -69,26 +106,26 @@ bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keep
   if (!whole && (count <= (columns ? 1 : 8) || count > longest || outputs < (columns ? 64 : 2)))
     return false;
   if (!waiting::waits_for_last_reader(t)) return false;
-  const std::vector<DType> ins = {t.dtype}, outs = {out};
-  const std::vector<DType> states = whole ? state_dtypes(r, ins, outs) : outs;
-  ReduceKernel part = find_kernel(r, ins, states, columns ? 'o' : 'r', whole ? "partial" : "full");
-  ReduceKernel combine = whole ? find_kernel(r, ins, outs, 'r', "combine") : nullptr;
   Dims sizes;
   for (int d = 0; d < t.ndim; ++d) {
     bool reduced = std::find(dims.v, dims.v + dims.n, d) != dims.v + dims.n;
     if (!reduced || keepdim) sizes.push(reduced ? 1 : t.sizes[d]);
   }
+  if (whole) {
+    const WholeReduction how = whole_reduction(r, t.dtype, out);
+    waiting::Pieces pieces(t);
+    if (!pieces) return false;
+    result = reduce_whole(how, count, sizes, [&](int64_t begin, int64_t end, char* to) {
+      pieces.compute(begin, end, to);
+    });
+    return true;
+  }
+  ReduceKernel kernel = find_kernel(r, {t.dtype}, {out}, columns ? 'o' : 'r', "full");
   result = empty(sizes, out);
-  const int64_t size = itemsize(t.dtype);
-  // Results of a chunk, its elements where there is one result; how many chunks there are.
-  int64_t step = whole ? chunk_elements : std::max<int64_t>(1, chunk_elements / count);
-  const int64_t all = whole ? count : outputs, depth = whole ? 1 : count;
-  if (all > step) step = (step + 63) / 64 * 64;
-  const int64_t chunks = (all + step - 1) / step;
-  std::vector<TensorRef> memory;
-  if (whole)
-    for (DType d : states) memory.push_back(empty({1, chunks}, d));
-  const int n_states = static_cast<int>(states.size());
+  const int64_t size = itemsize(t.dtype), out_size = itemsize(out);
+  int64_t step = std::max<int64_t>(1, chunk_elements / count);  // results of a chunk
+  if (outputs > step) step = (step + 63) / 64 * 64;
+  const int64_t chunks = (outputs + step - 1) / step;
   waiting::Pieces pieces(t, columns ? outputs : 0);
   if (!pieces) {
     result = {};
@@ -96,33 +133,17 @@ bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keep
   }
   LongWork unlocked(true);
   parallel_for(chunks, [&](int64_t chunk) {
-    const int64_t begin = chunk * step, end = std::min(all, begin + step), n = end - begin;
-    char* piece = piece_memory(step * depth * size);
+    const int64_t begin = chunk * step, end = std::min(outputs, begin + step), n = end - begin;
+    char* piece = piece_memory(step * count * size);
     if (columns)
       pieces.compute_columns(begin, end, piece);
     else
-      pieces.compute(begin * depth, end * depth, piece);
-    char* streams[max_streams];
-    int64_t from_row[max_streams] = {}, along[max_streams] = {};
-    for (int s = 0; s < n_states; ++s) {
-      streams[s] = whole ? memory[static_cast<size_t>(s)]->as<char>() + chunk * itemsize(states[s])
-                         : result->as<char>() + begin * itemsize(out);
-      from_row[s] = whole ? 0 : itemsize(out);
-    }
-    streams[n_states] = piece;
-    from_row[n_states] = whole ? 0 : columns ? size : count * size;
-    along[n_states] = columns ? n * size : size;
-    part(whole ? 1 : n, 1, whole ? n : count, streams, from_row, none, along, whole ? begin : 0);
+      pieces.compute(begin * count, end * count, piece);
+    char* streams[max_streams] = {result->as<char>() + begin * out_size, piece};
+    const int64_t from_row[max_streams] = {out_size, columns ? size : count * size};
+    const int64_t along[max_streams] = {0, columns ? n * size : size};
+    kernel(n, 1, count, streams, from_row, none, along, 0);
   });
-  if (whole) {
-    char* streams[max_streams] = {result->as<char>()};
-    int64_t steps[max_streams] = {};
-    for (int s = 0; s < n_states; ++s) {
-      streams[1 + s] = memory[static_cast<size_t>(s)]->as<char>();
-      steps[1 + s] = itemsize(states[s]);
-    }
-    combine(1, 1, chunks, streams, none, none, steps, 0);
-  }
   return true;
 }
 

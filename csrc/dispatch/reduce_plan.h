@@ -38,6 +38,19 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
 bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keepdim, DType out,
                       TensorRef& result);
 
+/// The kernels of a reduction of many elements to one result, chunk by chunk.
+struct WholeReduction {
+  DType in, out;
+  std::vector<DType> states;
+  ReduceKernel part, combine;
+};
+WholeReduction whole_reduction(Reduction& r, DType in, DType out);
+/// The result, of these sizes; compute(begin, end, to) writes elements of the operand, of which
+/// there are `count`, to memory of a thread. It is called by any thread, without the GIL.
+using Compute = std::function<void(int64_t begin, int64_t end, char* to)>;
+TensorRef reduce_whole(const WholeReduction& how, int64_t count, const Dims& sizes,
+                       const Compute& compute);
+
 /// A reduction on a GPU: at most two kept and two reduced axes.
 struct DeviceReduction {
   const Plan& plan;

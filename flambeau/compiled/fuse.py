@@ -233,7 +233,9 @@ def _stored(group, values):
     return {
         i
         for k, i in enumerate(group.outputs)
-        if (i in kept or k >= group.n_shown) and any(m.op in _COSTLY for m in topological([of[i]]))
+        if (i in kept or k >= group.n_shown)
+        and not (k == 0 and group.total is not None)
+        and any(m.op in _COSTLY for m in topological([of[i]]))
     }
 
 

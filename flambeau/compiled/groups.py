@@ -27,6 +27,7 @@ class Group:
             that only backward reads.
         inputs (list of int), numbers (list of Number): values and Python numbers that come from elsewhere.
         ends (bool): whether nobody but the caller reads the outputs.
+        total (Node): the sum or mean of the only output, which is given in its place, or None.
         spread (set of int): the inputs whose gradients are handed over one by one, as they come.
         computes (dict): number of a value -> the dtype that its operator computes in.
     """
@@ -36,11 +37,16 @@ class Group:
         self.outputs, self.inputs, self.numbers, self.spread = [], [], [], set()
         self.computes = {}
         self.rows = self.literal = False
-        self.n_shown, self.ends = 0, True
+        self.n_shown, self.ends, self.total = 0, True, None
 
     @property
     def grad(self):
         return self.key[1]
+
+    @property
+    def gives(self):
+        """The numbers of the values that it gives the program."""
+        return self.outputs[: self.n_shown] if self.total is None else [self.total.results]
 
     def add(self, node, compute):
         self.nodes.append(node)
@@ -101,7 +107,10 @@ def grouped(nodes, values, results, apart=()):
     def close(group):
         open_groups.remove(group)
         group.settle(users)
-        order.extend(_checked(group, values, users, written))
+        made = _checked(group, values, users, written)
+        order.extend(made)
+        if group.total is not None and made != [group]:
+            order.append(group.total)
 
     for node in nodes:
         for index in apart and apart.intersection(node.reads()):
@@ -116,7 +125,14 @@ def grouped(nodes, values, results, apart=()):
                 for index in node.reads():
                     group = where.get(index)
                     if group in open_groups:
+                        if _ends_in(node, group, values, users):
+                            group.total = node
                         close(group)
+                        if group.total is not None:
+                            break
+                else:
+                    order.append(node)
+                continue
             order.append(node)
             continue
         fitting = [g for g in open_groups if _fits(g, key, node, values)]
@@ -137,6 +153,18 @@ def grouped(nodes, values, results, apart=()):
     for group in list(open_groups):
         close(group)
     return order
+
+
+def _ends_in(node, group, values, users):
+    """Whether a node is the sum or mean of all that nobody else reads of a group, which has no rows."""
+    if node.total is None or group.rows or (values[node.results].requires_grad != group.key[2]):
+        return False
+    inside = {id(n) for n in group.nodes} | {id(node)}
+    return node.grad == group.grad and all(
+        user is not None and id(user) in inside
+        for n in group.nodes
+        for user in users.get(n.results, ())
+    )
 
 
 def _may_write(node):
@@ -222,9 +250,7 @@ def _checked(group, values, users, written):
     group.n_shown = len(group.outputs)
     if not group.outputs:
         return []  # nobody reads it
-    if len(group.nodes) == 1 and group.nodes[0].operator is not None:
-        return group.nodes
-    if len(group.nodes) == 1:
+    if len(group.nodes) == 1 and group.total is None:
         return group.nodes
     records = group.key[2]
     if records and any(values[i].storage in written for i in group.inputs):

@@ -132,11 +132,11 @@ class Program:
         try:
             callable_ = _prepared(group, self.values)
         except NoKernel:
-            return [self._call(n) for n in group.nodes]
+            return [self._call(n) for n in (*group.nodes, *filter(None, [group.total]))]
         self.kernels += 1
-        self.joined += len(group.nodes)
+        self.joined += len(group.nodes) + (group.total is not None)
         arguments = [f"v{i}" for i in group.inputs] + [self.text(n.value) for n in group.numbers]
-        targets = ", ".join(f"v{i}" for i in group.outputs[: group.n_shown])
+        targets = ", ".join(f"v{i}" for i in group.gives)
         line = f"    {targets} = {self.constant(callable_, 'kernel')}({', '.join(arguments)})"
         if not _gains_by_waiting(group, self.values):
             return [line]
@@ -170,6 +170,7 @@ def _gains_by_waiting(group, values):
     shape = group.key[0]
     return (
         group.ends
+        and group.total is None
         and any(values[i].requires_grad for i in group.outputs)
         and not group.rows
         and all(values[i].shape == shape and values[i].contiguous for i in group.inputs)
@@ -184,7 +185,7 @@ def _last_uses(order, result):
     last, seen = {}, set(kept)
     for step in reversed(order):
         if isinstance(step, Group):
-            touched = [*step.inputs, *step.outputs]
+            touched = [*step.inputs, *step.gives]
         else:
             touched = [*step.reads(), *(i for i in step.outputs if i >= 0)]
         dead = [i for i in dict.fromkeys(touched) if i not in seen]
@@ -197,11 +198,18 @@ def _last_uses(order, result):
 def _prepared(group, values):
     """The callable of a group: of its inputs and numbers."""
     if not any(values[i].requires_grad for i in group.outputs):
-        return forward_of(group, values).fused()
+        return _forward(group, values)
     spread_inputs(group, values)
     keep_more(group, values)
     derivative = backward_of(group, values)
-    return _recorded(group, values, forward_of(group, values).fused(), derivative)
+    return _recorded(group, values, _forward(group, values), derivative)
+
+
+def _forward(group, values):
+    fused = forward_of(group, values).fused()
+    if group.total is not None:
+        _core._reduce_fused(fused, group.total.total == "rmean")
+    return fused
 
 
 def _recorded(group, values, fused, derivative):

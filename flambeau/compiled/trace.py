@@ -39,6 +39,11 @@ _TAKEN_APART = set(
     "logical_and logical_or logical_not masked_fill lerp addcmul "
     "addcdiv sigmoid tanh softplus".split()
 )
+# Losses of pointwise operators and a sum or mean of them, which warn or fail where sizes differ.
+_LOSSES = set(
+    "l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div poisson_nll_loss "
+    "soft_margin_loss hinge_embedding_loss".split()
+)
 # Operators that give a bool, which a program may read as long as it is the same each time.
 _TRUTHS = set("__bool__ equal allclose is_nonzero".split())
 _REFUSED = set(
@@ -197,16 +202,15 @@ class Tracer(TorchFunctionMode):
         spec = getattr(func, "spec", None)
         if spec is not None and not name.endswith("_") and kwargs.get("out") is None:
             return self._record_pointwise(func, args, kwargs, lambda: func(*args, **kwargs))
-        if (
-            name in _TAKEN_APART
-            and not getattr(func, "is_native", True)
-            and not kwargs.get("inplace")
+        if not getattr(func, "is_native", True) and (
+            (name in _TAKEN_APART and not kwargs.get("inplace"))
+            or (name in _LOSSES and len({t.shape for t in tensors_in((args, kwargs))}) == 1)
         ):
             return self._take_apart(func, name, args, kwargs)
         return self._record(func, name, args, kwargs)
 
     def _take_apart(self, func, name, args, kwargs):
-        """An operator made of others: those, if all that it did was to call pointwise ones; else itself."""
+        """An operator made of others: those, if it called pointwise ones and summed all they gave; else itself."""
         before, sized, outside = len(self.nodes), self.sized, dict(self.outside)
         known = len(self.values)
         with self:
@@ -218,7 +222,9 @@ class Tracer(TorchFunctionMode):
         if self.broken is not None:
             return result
         inner = self.nodes[before:]
-        if isinstance(result, flambeau.Tensor) and all(n.operator is not None for n in inner):
+        if isinstance(result, flambeau.Tensor) and all(
+            n.operator is not None or n.total is not None for n in inner
+        ):
             if id(result) in self._known and (inner or self._known[id(result)] < known):
                 self.sized = sized  # what it looked at, rank and dtype, is guarded
                 return result
@@ -241,6 +247,8 @@ class Tracer(TorchFunctionMode):
             if not changed:
                 self.fail(f"{name} gives a Python value of what a tensor holds")
                 return result
+        if name in _CASTS and args and result is args[0] and "memory_format" not in kwargs:
+            return result  # it has that dtype already, which is guarded
         node = self._node(func, args, kwargs)
         self._drew |= isinstance(kwargs.get("generator"), flambeau.Generator)
         self.by_data |= _is_by_data(name, args)
@@ -252,6 +260,7 @@ class Tracer(TorchFunctionMode):
         self._name_results(node, result)
         if func in _REDUCTIONS():
             _as_reduction(node, func, args, kwargs, result, self)
+            _as_total(node, func, args, kwargs, result, self)
         elif name in _CASTS:
             _as_cast(node, args, kwargs, result, self)
         self.nodes.append(node)
@@ -494,3 +503,15 @@ def _as_reduction(node, func, args, kwargs, result, tracer):
     if type(dim) is int and dim in (-1, ndim - 1):
         if word in ("softmax", "log_softmax") or names.get("keepdim") is True:
             node.reduces = word
+
+
+def _as_total(node, func, args, kwargs, result, tracer):
+    """Marks the sum or mean of all elements of a plain call."""
+    word = _reductions[func]
+    if word not in ("rsum", "rmean") or len(args) != 1 or kwargs:
+        return
+    if isinstance(result, flambeau.Tensor) and isinstance(args[0], flambeau.Tensor):
+        read, given = tracer.values[tracer.number(args[0])], tracer.values[tracer.number(result)]
+        same = read.dtype == given.dtype and read.dtype in ("float32", "float64")
+        if same and given.plain and read.contiguous and read.shape:
+            node.total = word

@@ -2,6 +2,7 @@
 // numbers. Needs the GIL, which long runs give up.
 #include "dispatch/fused.h"
 
+#include "dispatch/bound.h"
 #include "dispatch/fused_history.h"
 #include "dispatch/numbers.h"
 #include "python/attributes.h"
@@ -81,6 +82,17 @@ Object new_fused(PyObject* spec, int n_out, const std::vector<DType>& dtypes,
   return made;
 }
 
+/// From now on `fused`, a map, gives the sum or the mean of its first output in place of it.
+void reduce_output(PyObject* fused, bool averages) {
+  check<TypeError>(Py_TYPE(fused) == fused_type() && !as<Fused>(fused).fusion->rows, [] {
+    return message("_reduce_fused(): takes a Fused that is no kernel of rows.");
+  });
+  Fusion& fusion = *as<Fused>(fused).fusion;
+  fusion.total =
+      reinterpret_cast<Reduction*>(bound_operator(averages ? "mean_reduction" : "sum_reduction"));
+  fusion.averages = averages;
+}
+
 using Places = std::vector<int64_t>;
 
 /// From now on calls of `fused` are recorded. kernel: the Fused of the gradients, or None;
@@ -131,6 +143,7 @@ const NativeEntry entries[] = {
     fact(bind<record_calls>("_record_fused",
                             "fused, kernel, otherwise, read, saved_inputs, "
                             "saved_outputs, wanted, recorded, n_shown, numbers")),
+    fact(bind<reduce_output>("_reduce_fused", "fused, averages")),
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
     {}};
