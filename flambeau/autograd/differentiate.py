@@ -106,6 +106,23 @@ def grad(
         >>> torch.autograd.grad(x**2, x)
         (tensor([6.]),)
     """
+    outputs, inputs = _tuple(outputs), _tuple(inputs)
+    if _core._is_overridden(*outputs, *inputs):
+        from ..overrides import handle_torch_function
+
+        return handle_torch_function(
+            grad,
+            (*outputs, *inputs),
+            outputs,
+            inputs,
+            grad_outputs=grad_outputs,
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            only_inputs=only_inputs,
+            allow_unused=allow_unused,
+            is_grads_batched=is_grads_batched,
+            materialize_grads=materialize_grads,
+        )
     if not only_inputs:
         raise RuntimeError(
             "grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate "
@@ -127,7 +144,6 @@ def grad(
             "refuses. Leave allow_unused away."
         )
     allow_unused = materialize_grads if allow_unused is None else allow_unused
-    outputs, inputs = _tuple(outputs), _tuple(inputs)
     if not inputs:
         raise ValueError("grad: inputs is empty; it needs one tensor or more.")
     grads = _cotangents("grad", outputs, grad_outputs)

@@ -1,5 +1,7 @@
 """What a trace is made of: nodes that call operators, on numbered values."""
 
+import flambeau
+
 __all__ = ["Break", "Differs", "Node", "Ref", "Value", "each_ref", "replaced"]
 
 
@@ -75,6 +77,11 @@ class Node:
         self.results, self.grad, self.source = results, grad, source
         self.operator = self.operands = self.reduces = self.total = self.expects = None
         self.writes = False
+
+    @property
+    def is_grad(self):
+        """Whether it is a call of autograd.grad."""
+        return self.function is flambeau.autograd.grad
 
     @property
     def outputs(self):

@@ -98,6 +98,8 @@ def grouped(nodes, values, results, apart=()):
             users.setdefault(index, []).append(node)
     for index in results:
         users.setdefault(index, []).append(None)
+    # What autograd.grad walks stays the graph of single operators: its inputs may be values of any of them.
+    walked = max((k for k, n in enumerate(nodes) if n.is_grad), default=-1)
     written = {
         values[i].storage for n in nodes if n.writes for i in (*n.reads(), *n.outputs) if i >= 0
     }
@@ -112,12 +114,12 @@ def grouped(nodes, values, results, apart=()):
         if group.total is not None and made != [group]:
             order.append(group.total)
 
-    for node in nodes:
+    for k, node in enumerate(nodes):
         for index in apart and apart.intersection(node.reads()):
             for group in [g for g in open_groups if any(index in n.reads() for n in g.nodes)]:
                 close(group)
         key, compute = _key(node, values)
-        if key is None:
+        if key is None or (k < walked and key[2]):
             if node.writes or _may_write(node):
                 for group in list(open_groups):
                     close(group)

@@ -189,6 +189,8 @@ class Tracer(TorchFunctionMode):
             elif name not in _FACTS:
                 self.fail(f"Tensor.{name} is read")
             return func(*args, **kwargs)
+        if func is flambeau.autograd.grad:
+            return self._record_grad(func, args, kwargs)
         if place is not None or name in _REFUSED:
             self.fail(f"{name} is called" if place is None else f"Tensor.{name} is assigned")
             return func(*args, **kwargs)
@@ -231,6 +233,16 @@ class Tracer(TorchFunctionMode):
         del self.nodes[before:]
         self.sized, self.outside = sized, outside
         return self._note(func, name, args, kwargs, result, None)
+
+    def _record_grad(self, func, args, kwargs):
+        """autograd.grad as a call: the graph that it walks is that of the program's own calls."""
+        kept = kwargs.get("create_graph") or kwargs.get("retain_graph")
+        if not kept or kwargs.get("is_grads_batched"):
+            self.fail("grad is called, and the graph is not kept")
+            return func(*args, **kwargs)
+        given = {k: v for k, v in kwargs.items() if v is not None and v is not False}
+        given.pop("only_inputs", None)
+        return self._record(func, "grad", args, given)
 
     def _record(self, func, name, args, kwargs):
         written = {}
@@ -352,8 +364,10 @@ class Tracer(TorchFunctionMode):
                     effect = writes_outside(code)
                     if effect:
                         self.fail(f"{code.co_name} {effect}")
-            elif code.co_name in _WITH_EFFECT and (
-                code is _APPLY or (frame.f_back and not is_ours(frame.f_back.f_code))
+            elif (
+                code.co_name in _WITH_EFFECT
+                and code is not _GRAD
+                and (code is _APPLY or (frame.f_back and not is_ours(frame.f_back.f_code)))
             ):
                 self.fail(f"{code.co_name} is called")
         elif event == "c_call" and not is_ours(frame.f_code):
@@ -426,6 +440,7 @@ def source():
 
 
 _APPLY = flambeau.autograd.Function.apply.__func__.__code__
+_GRAD = flambeau.autograd.grad.__code__
 _names = {}
 
 
