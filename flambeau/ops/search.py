@@ -231,7 +231,9 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
             )
     bounds = [(None, None)] * ndim if range is None else list(zip(range[::2], range[1::2]))
     edges = tuple(
-        one.detach() if isinstance(one, fl.Tensor) else _edges(points[:, d], one, *bounds[d])
+        one.detach().clone()
+        if isinstance(one, fl.Tensor)
+        else _edges(points[:, d], one, *bounds[d])
         for d, one in enumerate(bins)
     )
     shape = [one.numel() - 1 for one in edges]

@@ -230,6 +230,8 @@ def test_numbers_and_shapes_that_mean_nothing():
         (TypeError, lambda: torch.repeat_interleave(ones(3), 1.5)),
         (TypeError, lambda: torch.hsplit(ones(4), True)),
         (TypeError, lambda: torch.histogramdd(ones(5, 2), True)),
+        (RuntimeError, lambda: torch.linalg.multi_dot([torch.tensor(1.0), ones(2)])),
+        (RuntimeError, lambda: torch.linalg.multi_dot([ones(2), torch.tensor(1.0)])),
         (RuntimeError, lambda: torch.histogramdd(ones(5, 2), (ones(2), ones(1)))),
         (RuntimeError, lambda: torch.cdist(ones(2, 3), ones(2, 3), nan)),
         (RuntimeError, lambda: torch.pdist(ones(2, 3), nan)),

@@ -371,3 +371,22 @@ def test_numbers_are_written_where_a_mask_is_true():
         want[mask.numpy()] = value
         x[mask.clone()] = value
         np.testing.assert_array_equal(x.numpy(), want)
+
+
+@pytest.mark.parametrize("name", ["pixel_shuffle", "pixel_unshuffle", "channel_shuffle"])
+def test_shuffles_have_memory_of_their_own(name):
+    for sizes in ((1, 9, 2, 2), (1, 4, 1, 1), (2, 1, 6, 6)):
+        x = torch.ones(sizes)
+        for factor in (1, 2, 3):
+            try:
+                result = getattr(torch.nn.functional, name)(x, factor)
+            except RuntimeError:
+                continue  # sizes that do not divide
+            result.add_(1)
+            assert bool((x == 1).all()), (sizes, factor)
+
+
+def test_edges_of_a_histogram_are_a_copy():
+    edges = torch.tensor([0.0, 1.0, 2.0])
+    torch.histogram(torch.rand(5), edges).bin_edges.add_(1)
+    assert edges.tolist() == [0, 1, 2]

@@ -17,6 +17,11 @@ def _check_factor(operator, input, name, factor, layout="(..., C, H, W)"):
         raise RuntimeError(f"{operator}: {name} is {factor}; it must be 1 or more.")
 
 
+def _copied(input, sizes):
+    """input in other sizes and memory of its own, also where reshape() would give a view."""
+    return input.clone(memory_format=flambeau.contiguous_format).reshape(sizes)
+
+
 def pixel_shuffle(input, upscale_factor):
     """(*, C * r**2, H, W) to (*, C, H * r, W * r)."""
     r = upscale_factor
@@ -29,7 +34,7 @@ def pixel_shuffle(input, upscale_factor):
     out = input.reshape(*batch, c // (r * r), r, r, h, w)
     n = len(batch)
     out = out.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)  # (*, C, H, r, W, r)
-    return _keep_format(out.reshape(*batch, c // (r * r), h * r, w * r), input)
+    return _keep_format(_copied(out, (*batch, c // (r * r), h * r, w * r)), input)
 
 
 def pixel_unshuffle(input, downscale_factor):
@@ -45,7 +50,7 @@ def pixel_unshuffle(input, downscale_factor):
     out = input.reshape(*batch, c, h // r, r, w // r, r)
     n = len(batch)
     out = out.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (*, C, r, r, H, W)
-    return _keep_format(out.reshape(*batch, c * r * r, h // r, w // r), input)
+    return _keep_format(_copied(out, (*batch, c * r * r, h // r, w // r)), input)
 
 
 def channel_shuffle(input, groups):
@@ -55,7 +60,7 @@ def channel_shuffle(input, groups):
     if c % groups:
         raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
     dealt = input.reshape(n, groups, c // groups, *rest).transpose(1, 2)
-    return _keep_format(dealt.reshape(input.shape), input)
+    return _keep_format(_copied(dealt, input.shape), input)
 
 
 native_channel_shuffle = channel_shuffle

@@ -439,7 +439,7 @@ def linalg_multi_dot(tensors):
         tensors[-1] = last.unsqueeze(1)
     elif last.dim() == 2:
         shape.append(last.size(1))
-    sizes, dtype = [tensors[0].size(0)], first.dtype
+    sizes, dtype = [first.size(0) if first.dim() == 2 else 1], first.dtype
     for position, tensor in enumerate(tensors):
         if tensor.dim() != 2:
             raise RuntimeError(
