@@ -63,6 +63,10 @@ CASES = [
     ((33, 30), (3, 3), (1, 1), (1, 1), (1, 1), 1, 33, 40),  # Winograd
     ((21, 27), (3, 3), (1, 1), (0, 2), (1, 1), 1, 100, 101),  # Winograd, many channels
     ((30, 29), (3, 3), (1, 1), (1, 1), (1, 1), 2, 70, 130),  # the same in groups
+    # Rows of 6, 2 and 1 of its tiles
+    ((24, 23), (3, 3), (1, 1), (1, 1), (1, 1), 1, 17, 20),
+    ((8, 8), (3, 3), (1, 1), (1, 1), (1, 1), 1, 40, 33),
+    ((48, 4), (3, 3), (1, 1), (1, 1), (1, 1), 1, 16, 18),
     # Dilated, as images of every d-th pixel
     ((33, 30), (3, 3), (1, 1), (2, 2), (2, 2), 1, 33, 40),
     ((25, 29), (3, 3), (1, 1), (0, 6), (3, 3), 1, 64, 70),
@@ -73,6 +77,16 @@ CASES = [
     ((32, 32), (4, 4), (2, 2), (1, 1), (1, 1), 1, 100, 130),
     ((32, 29), (6, 6), (2, 2), (2, 3), (1, 1), 1, 18, 20),
     ((16, 17), (2, 2), (1, 1), (0, 1), (1, 1), 1, 17, 35),  # the kernels these have
+    # The same of longer strides
+    ((41, 84), (8, 8), (4, 4), (1, 2), (1, 1), 1, 4, 20),
+    ((40, 41), (9, 9), (3, 3), (4, 0), (1, 1), 1, 3, 17),
+    ((33, 70), (10, 10), (5, 5), (2, 3), (1, 1), 2, 2, 16),
+    # Few pixels of many channels
+    ((4, 4), (3, 3), (1, 1), (1, 1), (1, 1), 1, 70, 48),
+    ((8, 9), (3, 3), (2, 2), (1, 1), (1, 1), 1, 130, 40),
+    ((13, 14), (2, 3), (4, 4), (1, 0), (1, 1), 1, 18, 32),
+    ((3, 4, 5), (2, 3, 2), (1, 2, 3), (0, 1, 1), (1, 1, 1), 1, 20, 33),
+    ((31,), (4,), (3,), (5,), (2,), 1, 50, 32),
     # Products over packed pixels
     ((13, 10), (3, 3), (1, 1), (1, 1), (1, 1), 1, 20, 50),
     ((13, 10), (3, 3), (2, 2), (1, 1), (1, 1), 1, 37, 65),
@@ -298,6 +312,18 @@ def test_conv_transpose_is_the_adjoint_of_conv():
         )
 
 
+def test_conv_transpose_of_few_pixels_adds_its_bias_where_no_tap_reaches():
+    x, w, b = draw(2, 48, 2, 3), draw(48, 20, 2, 2), draw(20)
+    spread = np.zeros((2, 20, 6, 9))
+    for i, j, r, k in itertools.product(range(2), range(3), range(2), range(2)):
+        spread[:, :, 3 * i + r, 3 * j + k] = np.einsum("no,oc->nc", x[..., i, j], w[..., r, k])
+    expected = spread[:, :, 1:, 1:7] + b[:, None, None]
+    output = torch.conv_transpose2d(
+        *map(torch.from_numpy, (x, w, b)), stride=3, padding=1, output_padding=(2, 0)
+    )
+    np.testing.assert_allclose(output.numpy(), expected, atol=1e-12)
+
+
 def test_conv_same_padding_puts_the_odd_zero_last():
     x, w = draw(1, 1, 7), draw(1, 1, 4)
     expected = convolve(np.pad(x, [(0, 0), (0, 0), (1, 2)]), w, None, (1,), (0,), (1,), 1)
@@ -509,7 +535,7 @@ def test_transposed_convolution_of_planes_without_elements(groups, channels, siz
 
 PROGRAM = """
 import test_conv as t
-for case in t.CASES[8:33]:
+for case in t.CASES[8:44]:
     t.test_conv_agrees_with_its_definition(case, "float32")
     t.test_conv_gradients_are_its_adjoints(case, "float32")
 """

@@ -13,6 +13,7 @@
 #include "kernels/conv/panels.h"
 #include "kernels/conv/patches.h"
 #include "kernels/conv/product.h"
+#include "kernels/conv/spread.h"
 #include "kernels/conv/strided.h"
 #include "kernels/conv/winograd.h"
 #include "kernels/elements/convert.h"
@@ -99,6 +100,14 @@ void correlate_phases(const std::vector<Correlation>& phases, const T* source, c
   if constexpr (std::is_same_v<T, float>)
     if (correlate_strided(phases, source, weight, bias, relu, target)) return;
   for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
+}
+
+/// Whether one of the ways that need fewer products than the definition fits all phases.
+template <class T>
+bool saves_products(const std::vector<Correlation>& phases) {
+  if constexpr (std::is_same_v<T, float>)
+    return strided_fits(phases) || std::ranges::all_of(phases, winograd_fits);
+  return false;
 }
 
 template <class T>
@@ -223,6 +232,8 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
                               n, false);
       narrow<T>(wide.get(), out, n.input);
     } else if constexpr (std::is_floating_point_v<T>) {
+      if (fits_spread(shape) && !saves_products<T>(phases))
+        return spread_backward_input<T>(shape, g, w, b, out);
       if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
       correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape), false);
     } else {

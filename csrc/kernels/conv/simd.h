@@ -98,24 +98,26 @@ constexpr int64_t across_depthwise_size(int64_t source_rows, int64_t rows, int64
          (source_rows * across_row(columns, taps) + taps * taps + rows * across_row(columns, 1));
 }
 
-/// A few tiles of a row of tiles: where the first begins in its plane, and which of its rows and of
-/// the elements from there on lie inside.
+/// Tiles of a row of tiles that lie in one vector of four elements a tile: where that vector begins
+/// in their plane, were all its elements read from there on; which rows of the tiles lie inside;
+/// and which lanes of the vector, and of that of what lies 4 elements further, these tiles fill.
 struct TileChunk {
   int64_t at;
-  int lane, n_tiles;
-  int row_begin, row_end, begin, end;
+  int tile;  // the first, among those of a call
+  int row_begin, row_end, begin[2], end[2];
 };
 
 /// The transforms of conv/winograd.h over n tiles side by side, up to a register tile of them,
 /// whole vectors at a time. Point q of tile t is at q * point_step + t. Chunks are in the order of
-/// their lanes, of lanes / 4 tiles at most.
+/// their tiles.
 template <class T>
 struct WinogradLoops {
-  /// From tiles of taps + 3 squared elements, 4 apart, and of 4 x 4 that do not overlap.
+  /// From tiles of taps + 3 squared elements, 4 apart, and of 4 x 4 that do not overlap. The same
+  /// tiles of another plane, `next` elements on, are fetched meanwhile, unless that is 0.
   void (*input)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
-                int64_t n, T* points, int64_t point_step);
+                int64_t n, int64_t next, T* points, int64_t point_step);
   void (*grad)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
-               int64_t n, T* points, int64_t point_step);
+               int64_t n, int64_t next, T* points, int64_t point_step);
   /// To tiles of 4 x 4 elements, plus bias, and clamped at 0 if relu. False if one of them is
   /// infinite or NaN before it is clamped.
   bool (*output)(const T* points, int64_t point_step, int64_t n, T bias, bool relu,

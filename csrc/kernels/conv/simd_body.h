@@ -162,23 +162,6 @@ void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, 
   }
 }
 
-template <class T>
-void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin,
-               int64_t end, int64_t row_length, T* to) {
-  for (int64_t r = 0; r < n_rows; ++r, from += from_step, to += row_length) {
-    zero_run(to, begin);
-    if (column_step == 1) {
-      change_run(from, to + begin, end - begin,
-                 [](auto value) __attribute__((always_inline)) { return value; });
-    } else if (column_step == 2) {
-      for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[2 * j];
-    } else {
-      for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[column_step * j];
-    }
-    zero_run(to + end, row_length - end);
-  }
-}
-
 /// Elements 0, step, 2 step, ... of `from`, for the lanes of the masks.
 template <class T, int step>
 inline __attribute__((always_inline)) typename Vec<T>::type load_every_of(const T* from,
@@ -204,6 +187,61 @@ inline __attribute__((always_inline)) void masks_of(int64_t begin, int64_t end, 
   const int from = step * b, to = b < e ? step * (e - 1) + 1 : from;
   low = span_of<T>(bound(from), bound(to));
   high = span_of<T>(bound(from - lanes), bound(to - lanes));
+}
+
+/// Rows of a few vectors, a column of vectors at a time: their masks are those of all rows.
+template <class T, int step>
+void pack_short_rows(const T* from, int64_t from_step, int64_t n_rows, int64_t begin, int64_t end,
+                     int64_t row_length, T* to) {
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t j = 0; j < row_length; j += lanes) {
+    const int64_t width = row_length - j < lanes ? row_length - j : lanes;
+    const Span<T> all = span_of<T>(0, static_cast<int>(width));
+    auto bound = [](int64_t value, int64_t most) {
+      return static_cast<int>(value < 0 ? 0 : value > most ? most : value);
+    };
+    const int b = bound(begin - j, lanes), e = bound(end - j, lanes);
+    Span<T> span[step];
+    for (int i = 0; i < step; ++i) {
+      const int last = b < e ? step * (e - 1) + 1 : step * b;
+      const int first = bound(step * b - i * lanes, lanes);
+      span[i] = span_of<T>(first, bound(last - i * lanes, lanes));
+    }
+    const T* row = from + (j - begin) * step;
+    for (int64_t r = 0; r < n_rows; ++r, row += from_step) {
+      typename Vec<T>::type part[step];
+      for (int i = 0; i < step; ++i) part[i] = load_some(row + i * lanes, span[i]);
+      for (int n = step / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; ++i) part[i] = every_other<T, 0>(part[2 * i], part[2 * i + 1]);
+      store_some(to + r * row_length + j, part[0], all);
+    }
+  }
+}
+
+template <class T>
+void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin,
+               int64_t end, int64_t row_length, T* to) {
+  if constexpr (has_spans) {
+    constexpr int64_t most = 4 * Vec<T>::lanes;
+    if (column_step == 1 && row_length <= most)
+      return pack_short_rows<T, 1>(from, from_step, n_rows, begin, end, row_length, to);
+    if (column_step == 2 && row_length <= most)
+      return pack_short_rows<T, 2>(from, from_step, n_rows, begin, end, row_length, to);
+    if (column_step == 4 && row_length <= most)
+      return pack_short_rows<T, 4>(from, from_step, n_rows, begin, end, row_length, to);
+  }
+  for (int64_t r = 0; r < n_rows; ++r, from += from_step, to += row_length) {
+    zero_run(to, begin);
+    if (column_step == 1) {
+      change_run(from, to + begin, end - begin,
+                 [](auto value) __attribute__((always_inline)) { return value; });
+    } else if (column_step == 2) {
+      for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[2 * j];
+    } else {
+      for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[column_step * j];
+    }
+    zero_run(to + end, row_length - end);
+  }
 }
 
 /// As many taps and chunks at a time as have their masks in the first-level cache.

@@ -26,42 +26,46 @@ bool is_flat(const CorrelationAxis& depths) {
          depths.target_size == 1;
 }
 
-/// A forward correlation of stride 2 as a dense one over four times as many sources: (row phase,
-/// column phase) of each, where phase r of a dimension holds its elements 2 q + low + r, with zeros
-/// outside.
-class Halves {
+/// A forward correlation whose kernel is two or three strides wide as a dense one over stride *
+/// stride times as many sources: (row phase, column phase) of each, where phase r of a dimension
+/// holds its elements stride * q + low + r, with zeros outside.
+class Phased {
  public:
   /// None where the kernel or the steps are others.
-  static std::optional<Halves> of(const Correlation& c) {
-    Halves halves;
-    halves.dense = c;
-    halves.taps = static_cast<int64_t>(c.axis[1].tap.size()) / 2;
-    if (!is_flat(c.axis[0]) || (halves.taps != 2 && halves.taps != 3)) return std::nullopt;
+  static std::optional<Phased> of(const Correlation& c) {
+    Phased phased;
+    phased.dense = c;
+    phased.step = c.axis[1].source_step;
+    const int64_t n_taps = static_cast<int64_t>(c.axis[1].tap.size());
+    phased.taps = n_taps / phased.step;
+    if (!is_flat(c.axis[0]) || phased.step < 2 || phased.step > most_step ||
+        (phased.taps != 2 && phased.taps != 3))
+      return std::nullopt;
     for (int i : {1, 2}) {
       const CorrelationAxis& axis = c.axis[i];
-      if (axis.source_step != 2 || axis.target_step != 1 ||
-          static_cast<int64_t>(axis.tap.size()) != 2 * halves.taps)
+      if (axis.source_step != phased.step || axis.target_step != 1 ||
+          static_cast<int64_t>(axis.tap.size()) != phased.step * phased.taps)
         return std::nullopt;
       for (size_t k = 1; k < axis.offset.size(); ++k)
         if (axis.offset[k] != axis.offset[0] + static_cast<int64_t>(k)) return std::nullopt;
-      CorrelationAxis& dense = halves.dense.axis[i];
+      CorrelationAxis& dense = phased.dense.axis[i];
       dense.source_step = 1;
-      dense.source_size = axis.count + halves.taps - 1;
-      dense.offset.resize(halves.taps);
-      dense.tap.resize(halves.taps);
-      for (int64_t k = 0; k < halves.taps; ++k) dense.offset[k] = dense.tap[k] = k;
-      halves.dense.kernel[i] = halves.taps;
-      halves.low[i - 1] = axis.offset[0];
+      dense.source_size = axis.count + phased.taps - 1;
+      dense.offset.resize(phased.taps);
+      dense.tap.resize(phased.taps);
+      for (int64_t k = 0; k < phased.taps; ++k) dense.offset[k] = dense.tap[k] = k;
+      phased.dense.kernel[i] = phased.taps;
+      phased.low[i - 1] = axis.offset[0];
     }
-    halves.dense.n_source = 4 * c.n_source;
-    halves.dense.weight_source = halves.taps * halves.taps;
-    halves.dense.weight_target = halves.dense.n_source * halves.dense.weight_source;
-    halves.dense.weight_group = c.n_target * halves.dense.weight_target;
-    return halves;
+    phased.dense.n_source = phased.phases() * c.n_source;
+    phased.dense.weight_source = phased.taps * phased.taps;
+    phased.dense.weight_target = phased.dense.n_source * phased.dense.weight_source;
+    phased.dense.weight_group = c.n_target * phased.dense.weight_target;
+    return phased;
   }
 
   Correlation dense;
-  int64_t taps, low[2];
+  int64_t step, taps, low[2];
 
   /// Elements of the split images of one item.
   int64_t numel() const { return dense.groups * dense.n_source * plane(); }
@@ -71,23 +75,23 @@ class Halves {
     const int64_t rows = dense.axis[1].source_size, columns = dense.axis[2].source_size;
     // Elements [begin, end) of phase r lie inside.
     auto begin_of = [&](int64_t first, int64_t n) {
-      return std::clamp<int64_t>(ceil_div(-first, 2), 0, n);
+      return std::clamp<int64_t>(ceil_div(-first, step), 0, n);
     };
     auto end_of = [&](int64_t first, int64_t begin, int64_t n, int64_t size) {
-      return std::clamp<int64_t>(floor_div(size - 1 - first, 2) + 1, begin, n);
+      return std::clamp<int64_t>(floor_div(size - 1 - first, step) + 1, begin, n);
     };
-    const int64_t grain = std::max<int64_t>(1, 16384 / (4 * plane()));
+    const int64_t grain = std::max<int64_t>(1, 16384 / (phases() * plane()));
     parallel_ranges(n_items * c.groups * c.n_source, grain, [&](int64_t first, int64_t last) {
       for (int64_t channel = first; channel < last; ++channel)
-        for (int64_t phase = 0; phase < 4; ++phase) {
-          const int64_t y = low[0] + phase / 2, x = low[1] + phase % 2;
+        for (int64_t phase = 0; phase < phases(); ++phase) {
+          const int64_t y = low[0] + phase / step, x = low[1] + phase % step;
           const int64_t row = begin_of(y, rows), end_row = end_of(y, row, rows, height);
           const int64_t begin = begin_of(x, columns), end = end_of(x, begin, columns, width);
-          float* image = to + (channel * 4 + phase) * plane();
+          float* image = to + (channel * phases() + phase) * plane();
           std::fill_n(image, row * columns, 0.0f);
           conv_kernels<float>().pack_rows(
-              from + channel * height * width + (2 * row + y) * width + 2 * begin + x, 2 * width, 2,
-              end_row - row, begin, end, columns, image + row * columns);
+              from + channel * height * width + (step * row + y) * width + step * begin + x,
+              step * width, step, end_row - row, begin, end, columns, image + row * columns);
           std::fill(image + end_row * columns, image + plane(), 0.0f);
         }
     });
@@ -102,17 +106,21 @@ class Halves {
       int64_t at = group * dense.weight_group + m * dense.weight_target;
       for (int64_t s = 0; s < c.n_source; ++s) {
         const int64_t kernel = group * c.weight_group + m * c.weight_target + s * c.weight_source;
-        for (int64_t phase = 0; phase < 4; ++phase)
+        for (int64_t phase = 0; phase < phases(); ++phase)
           for (int64_t a = 0; a < taps; ++a)
             for (int64_t b = 0; b < taps; ++b)
-              move(kernel + c.axis[1].tap[2 * a + phase / 2] * c.kernel[2] +
-                       c.axis[2].tap[2 * b + phase % 2],
+              move(kernel + c.axis[1].tap[step * a + phase / step] * c.kernel[2] +
+                       c.axis[2].tap[step * b + phase % step],
                    at++);
       }
     });
   }
 
  private:
+  /// Of longer strides the images of the phases would be small beside their zeros.
+  static constexpr int64_t most_step = 8;
+
+  int64_t phases() const { return step * step; }
   int64_t plane() const { return dense.axis[1].source_size * dense.axis[2].source_size; }
 };
 
@@ -120,18 +128,18 @@ class Halves {
 
 bool correlate_strided(const Correlation& c, const float* source, const float* weight,
                        const float* bias, bool relu, float* target) {
-  std::optional<Halves> halves = Halves::of(c);
-  if (!halves || !winograd_fits(halves->dense)) return false;
-  const int64_t at_once = std::clamp<int64_t>(most_elements / halves->numel(), 1, c.n_items);
-  float* images = Workspace::get<float>(images_slot, at_once * halves->numel());
-  float* kernels = Workspace::get<float>(weights_slot, c.groups * halves->dense.weight_group);
-  halves->each_weight(c, [&](int64_t from, int64_t to) { kernels[to] = weight[from]; });
+  std::optional<Phased> phased = Phased::of(c);
+  if (!phased || !winograd_fits(phased->dense)) return false;
+  const int64_t at_once = std::clamp<int64_t>(most_elements / phased->numel(), 1, c.n_items);
+  float* images = Workspace::get<float>(images_slot, at_once * phased->numel());
+  float* kernels = Workspace::get<float>(weights_slot, c.groups * phased->dense.weight_group);
+  phased->each_weight(c, [&](int64_t from, int64_t to) { kernels[to] = weight[from]; });
   const int64_t source_item = c.groups * c.n_source * c.axis[1].source_size * c.axis[2].source_size;
   const int64_t target_item = c.groups * c.n_target * c.axis[1].count * c.axis[2].count;
   for (int64_t item = 0; item < c.n_items; item += at_once) {
-    halves->dense.n_items = std::min(at_once, c.n_items - item);
-    halves->split(c, halves->dense.n_items, source + item * source_item, images);
-    if (!correlate_winograd(halves->dense, images, kernels, bias, relu,
+    phased->dense.n_items = std::min(at_once, c.n_items - item);
+    phased->split(c, phased->dense.n_items, source + item * source_item, images);
+    if (!correlate_winograd(phased->dense, images, kernels, bias, relu,
                             target + item * target_item))
       return false;
   }
@@ -140,37 +148,53 @@ bool correlate_strided(const Correlation& c, const float* source, const float* w
 
 bool outer_strided(const Correlation& c, const float* grad, const float* source,
                    float* grad_weight) {
-  std::optional<Halves> halves = Halves::of(c);
-  if (!halves || !outer_winograd_fits(halves->dense)) return false;
-  if (c.n_items * halves->numel() > 4 * most_elements) return false;
-  float* images = Workspace::get<float>(images_slot, c.n_items * halves->numel());
-  float* sums = Workspace::get<float>(weights_slot, c.groups * halves->dense.weight_group);
-  halves->split(c, c.n_items, source, images);
-  if (!outer_winograd(halves->dense, grad, images, sums)) return false;
-  halves->each_weight(c, [&](int64_t to, int64_t from) { grad_weight[to] = sums[from]; });
+  std::optional<Phased> phased = Phased::of(c);
+  if (!phased || !outer_winograd_fits(phased->dense)) return false;
+  if (c.n_items * phased->numel() > 4 * most_elements) return false;
+  float* images = Workspace::get<float>(images_slot, c.n_items * phased->numel());
+  float* sums = Workspace::get<float>(weights_slot, c.groups * phased->dense.weight_group);
+  phased->split(c, c.n_items, source, images);
+  if (!outer_winograd(phased->dense, grad, images, sums)) return false;
+  phased->each_weight(c, [&](int64_t to, int64_t from) { grad_weight[to] = sums[from]; });
   return true;
 }
 
-bool correlate_strided(const std::vector<Correlation>& phases, const float* source,
-                       const float* weight, const float* bias, bool relu, float* target) {
-  if (phases.size() != 4) return false;
+namespace {
+
+/// Phases of which each writes every second row and column of the target, as correlations with
+/// planes of their own; none where they are not four of which Winograd's method fits each.
+std::vector<Correlation> planes_of(const std::vector<Correlation>& phases) {
+  if (phases.size() != 4) return {};
   std::vector<Correlation> dense = phases;
-  int64_t place[2][2];     // the phase that begins in row r and column k
-  int64_t offset[5] = {};  // of the images of each phase of one item
-  for (int i = 0; i < 4; ++i) {
-    const CorrelationAxis &rows = phases[i].axis[1], &columns = phases[i].axis[2];
-    if (!is_flat(phases[i].axis[0]) || rows.target_step != 2 || columns.target_step != 2 ||
-        rows.target_start > 1 || columns.target_start > 1)
-      return false;
-    place[rows.target_start][columns.target_start] = i;
+  for (Correlation& phase : dense) {
+    if (!is_flat(phase.axis[0])) return {};
     for (int d : {1, 2}) {
-      CorrelationAxis& axis = dense[i].axis[d];
+      CorrelationAxis& axis = phase.axis[d];
+      if (axis.target_step != 2 || axis.target_start > 1) return {};
       axis.target_size = axis.count;
       axis.target_start = 0;
       axis.target_step = 1;
     }
-    if (!winograd_fits(dense[i])) return false;
-    offset[i + 1] = offset[i] + dense[i].groups * dense[i].n_target * rows.count * columns.count;
+    if (!winograd_fits(phase)) return {};
+  }
+  return dense;
+}
+
+}  // namespace
+
+bool strided_fits(const std::vector<Correlation>& phases) { return !planes_of(phases).empty(); }
+
+bool correlate_strided(const std::vector<Correlation>& phases, const float* source,
+                       const float* weight, const float* bias, bool relu, float* target) {
+  std::vector<Correlation> dense = planes_of(phases);
+  if (dense.empty()) return false;
+  int64_t place[2][2];     // the phase that begins in row r and column k
+  int64_t offset[5] = {};  // of the images of each phase of one item
+  for (int i = 0; i < 4; ++i) {
+    const Correlation& phase = dense[i];
+    place[phases[i].axis[1].target_start][phases[i].axis[2].target_start] = i;
+    offset[i + 1] =
+        offset[i] + phase.groups * phase.n_target * phase.axis[1].count * phase.axis[2].count;
   }
   const Correlation& c = phases[0];
   const int64_t channels = c.groups * c.n_target;

@@ -111,23 +111,28 @@ struct TiledPlanes {
   int64_t first_row, first_column;       // of tile 0
   int height;                            // of a tile: 4, and what it has in common with the next
 
-  /// The chunks of tiles [first, first + count), in the order of their lanes.
+  /// The chunks of these runs, whose tiles are lanes there.
   std::vector<TileChunk> chunks(const std::vector<Run>& runs, int64_t lanes) const {
     std::vector<TileChunk> found;
     for (const Run& run : runs)
-      for (int64_t tile = 0; tile < run.count; tile += lanes / 4) {
-        const int64_t n_tiles = std::min(lanes / 4, run.count - tile);
+      for (int64_t tile = 0, n_tiles; tile < run.count; tile += n_tiles) {
+        const int64_t before = (run.lane + tile) % (lanes / 4);  // tiles of others in the vector
+        n_tiles = std::min(lanes / 4 - before, run.count - tile);
         const int64_t row = 4 * run.row + first_row,
                       column = 4 * (run.column + tile) + first_column;
         TileChunk chunk;
-        chunk.at = run.item * item_step + row * n_columns + column;
-        chunk.lane = static_cast<int>(run.lane + tile);
-        chunk.n_tiles = static_cast<int>(n_tiles);
+        chunk.at = run.item * item_step + row * n_columns + column - 4 * before;
+        chunk.tile = static_cast<int>(run.lane + tile);
         chunk.row_begin = static_cast<int>(std::clamp<int64_t>(-row, 0, height));
         chunk.row_end =
             static_cast<int>(std::clamp<int64_t>(n_rows - row, chunk.row_begin, height));
-        chunk.begin = static_cast<int>(std::max<int64_t>(0, -column));
-        chunk.end = static_cast<int>(std::min(4 * n_tiles + height - 4, n_columns - column));
+        const int64_t low = 4 * before, high = low + 4 * n_tiles;
+        for (int64_t further : {0, 1}) {
+          const int64_t shift = low - column - 4 * further;  // from a column to its lane
+          const int64_t begin = std::clamp(shift, low, high);
+          chunk.begin[further] = static_cast<int>(begin);
+          chunk.end[further] = static_cast<int>(std::clamp(n_columns + shift, begin, high));
+        }
         found.push_back(chunk);
       }
     return found;
@@ -251,6 +256,7 @@ class WideWinograd {
       const std::vector<TileChunk>& chunks = block.reads[panel];
       loops_.input(source_ + (group * c_.n_source + s) * source_plane_, sources_.n_columns,
                    chunks.data(), static_cast<int64_t>(chunks.size()), block.tiles(panel),
+                   s + 1 < c_.n_source ? source_plane_ : 0,
                    to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
     }
   }
@@ -385,7 +391,8 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
     float* products = Workspace::get<float>(rows_slot, kept_blocks * n_points * product_step);
     for (int64_t s = 0; s < c.n_source; ++s)
       loops.input(source + (group * c.n_source + s) * source_plane, sources.n_columns, reads.data(),
-                  static_cast<int64_t>(reads.size()), n_lanes, points + s * lanes, point_step);
+                  static_cast<int64_t>(reads.size()), n_lanes,
+                  s + 1 < c.n_source ? source_plane : 0, points + s * lanes, point_step);
 
     const int64_t last = std::min(n_blocks, (part + 1) * part_blocks);
     for (int64_t first = part * part_blocks; first < last; first += kept_blocks) {
@@ -527,15 +534,17 @@ class OuterWinograd {
   void transform(int64_t group, int64_t channel, const std::vector<TileChunk>& reads,
                  const std::vector<TileChunk>& grad_reads, int64_t n, float* to,
                  int64_t point_step) const {
-    if (channel < c_.n_source)
-      loops_.input(source_ + (group * c_.n_source + channel) * sources_.n_rows * sources_.n_columns,
-                   sources_.n_columns, reads.data(), static_cast<int64_t>(reads.size()), n, to,
-                   point_step);
-    else
-      loops_.grad(
-          grad_ + (group * c_.n_target + channel - c_.n_source) * grads_.n_rows * grads_.n_columns,
-          grads_.n_columns, grad_reads.data(), static_cast<int64_t>(grad_reads.size()), n, to,
-          point_step);
+    if (channel < c_.n_source) {
+      const int64_t plane = sources_.n_rows * sources_.n_columns;
+      loops_.input(source_ + (group * c_.n_source + channel) * plane, sources_.n_columns,
+                   reads.data(), static_cast<int64_t>(reads.size()), n,
+                   channel + 1 < c_.n_source ? plane : 0, to, point_step);
+    } else {
+      const int64_t plane = grads_.n_rows * grads_.n_columns, m = channel - c_.n_source;
+      loops_.grad(grad_ + (group * c_.n_target + m) * plane, grads_.n_columns, grad_reads.data(),
+                  static_cast<int64_t>(grad_reads.size()), n, m + 1 < c_.n_target ? plane : 0, to,
+                  point_step);
+    }
   }
 
   const Correlation& c_;

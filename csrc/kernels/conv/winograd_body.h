@@ -128,46 +128,62 @@ struct Winograd<T, 2> {
   }
 };
 
-/// Rows of tiles lie side by side in a scratch of their own, 4 elements a tile, and a second time
-/// from element 4 on for what tiles share with the next; from there they part into columns.
-template <class T, int taps, bool of_grad>
-void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
-                   int64_t n, T* points, int64_t point_step) {
-  using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes, most = most_v * lanes;
-  constexpr int points_a_side = taps + 3, height = of_grad ? 4 : points_a_side;
-  constexpr int copies = of_grad ? 1 : 2;
-  alignas(64) T rows[height][copies][4 * most + lanes];
-  if (const int64_t last = n / lanes * lanes; last < n)
-    for (int i = 0; i < height; ++i)
-      for (int copy = 0; copy < copies; ++copy)
-        for (int v = 0; v < 4; ++v) store(rows[i][copy] + 4 * last + v * lanes, vec{});
-  auto bound = [](int value) { return value < 0 ? 0 : value > lanes ? lanes : value; };
-  for (const TileChunk* chunk = chunks; chunk < chunks + n_chunks; ++chunk) {
-    for (int copy = 0; copy < copies; ++copy) {
-      const T* from = plane + chunk->at + 4 * copy;
-      const int begin = bound(chunk->begin - 4 * copy), end = bound(chunk->end - 4 * copy);
-      if constexpr (has_spans) {
-        const auto span = span_of<T>(begin, begin < end ? end : begin);
-        for (int i = 0; i < height; ++i, from += row_step) {
-          const bool inside = i >= chunk->row_begin && i < chunk->row_end;
-          store(rows[i][copy] + 4 * chunk->lane, inside ? load_some(from, span) : vec{});
-        }
-      } else {
-        for (int i = 0; i < height; ++i, from += row_step) {
-          const bool inside = i >= chunk->row_begin && i < chunk->row_end;
-          T* to = rows[i][copy] + 4 * chunk->lane;
-          for (int k = 0; k < lanes; ++k) to[k] = inside && k >= begin && k < end ? from[k] : T(0);
-        }
-      }
+/// The lanes of some vectors that are read from chunks of tiles; at most n chunks for each.
+template <class T, int n>
+struct TilePieces {
+  const TileChunk* chunk[n];
+  Span<T> span[n][2];
+
+  /// The first n_chunks are there; others read nothing.
+  void set(const TileChunk* first, int n_chunks) {
+    static constexpr TileChunk nothing = {};
+    for (int piece = 0; piece < n; ++piece) {
+      chunk[piece] = piece < n_chunks ? first + piece : &nothing;
+      if constexpr (has_spans)
+        for (int copy = 0; copy < 2; ++copy)
+          span[piece][copy] = span_of<T>(chunk[piece]->begin[copy], chunk[piece]->end[copy]);
     }
   }
-  for (int64_t t = 0; t < n; t += lanes) {
+
+  /// Row i of the tiles, or what lies 4 elements further.
+  inline __attribute__((always_inline)) typename Vec<T>::type row(const T* plane, int64_t row_step,
+                                                                  int i, int further) const {
+    typename Vec<T>::type lanes = {};
+#pragma GCC unroll 4
+    for (int piece = 0; piece < n; ++piece) {
+      const TileChunk& c = *chunk[piece];
+      if (i < c.row_begin || i >= c.row_end) continue;
+      const T* from = plane + c.at + i * row_step + 4 * further;
+      if constexpr (has_spans)
+        lanes = n == 1 ? load_some(from, span[piece][further])
+                       : load_over(lanes, from, span[piece][further]);
+      else
+        for (int k = c.begin[further]; k < c.end[further]; ++k) lanes[k] = from[k];
+    }
+    return lanes;
+  }
+};
+
+/// Rows of tiles are put together in registers, 4 elements a tile, and a second time from element 4
+/// on for what tiles share with the next; from there they part into columns.
+template <class T, int taps, bool of_grad>
+void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
+                   int64_t n, int64_t next, T* points, int64_t point_step) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  constexpr int points_a_side = taps + 3, height = of_grad ? 4 : points_a_side;
+  constexpr int copies = of_grad ? 1 : 2;
+  /// The tiles from t on, of whose rows part_of(v, i, copy) is vector v.
+  auto transform = [&](int64_t t, auto&& part_of) __attribute__((always_inline)) {
     vec half[height][points_a_side];  // row i of the tile, its columns transformed
+#pragma GCC unroll 6
     for (int i = 0; i < height; ++i) {
-      vec d[height], part[4];
+      vec d[height];
+#pragma GCC unroll 2
       for (int copy = 0; copy < copies; ++copy) {
-        for (int v = 0; v < 4; ++v) part[v] = load(rows[i][copy] + 4 * t + v * lanes);
+        vec part[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v) part[v] = part_of(v, i, copy);
         const vec even_a = every_other<T, 0>(part[0], part[1]),
                   even_b = every_other<T, 0>(part[2], part[3]);
         const vec odd_a = every_other<T, 1>(part[0], part[1]),
@@ -194,6 +210,33 @@ void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, in
       for (int i = 0; i < points_a_side; ++i)
         store(points + (i * points_a_side + j) * point_step + t, out[i]);
     }
+  };
+  const TileChunk *chunk = chunks, *last = chunks + n_chunks;
+  for (int64_t t = 0; t < n; t += lanes) {
+    const TileChunk* first[4];
+    int n_pieces[4], most = 1;
+    for (int v = 0; v < 4; ++v) {
+      first[v] = chunk;
+      for (; chunk < last && chunk->tile < t + (v + 1) * (lanes / 4); ++chunk)
+        if (next)  // planes are too far apart to be fetched ahead unasked
+          for (int i = chunk->row_begin; i < chunk->row_end; ++i)
+            __builtin_prefetch(plane + chunk->at + next + i * row_step);
+      n_pieces[v] = static_cast<int>(chunk - first[v]);
+      most = n_pieces[v] > most ? n_pieces[v] : most;
+    }
+    auto from_pieces = [&]<int of_a_vector>() __attribute__((always_inline)) {
+      TilePieces<T, of_a_vector> pieces[4];
+      for (int v = 0; v < 4; ++v) pieces[v].set(first[v], n_pieces[v]);
+      transform(t, [&](int v, int i, int copy) __attribute__((always_inline)) {
+        return pieces[v].row(plane, row_step, i, copy);
+      });
+    };
+    if (most == 1)
+      from_pieces.template operator()<1>();
+    else if (most == 2)
+      from_pieces.template operator()<lanes / 4 < 2 ? lanes / 4 : 2>();
+    else
+      from_pieces.template operator()<lanes / 4>();
   }
 }
 
@@ -201,10 +244,15 @@ template <class T, int taps>
 bool winograd_output(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
                      const TileChunk* chunks, int64_t n_chunks, T* plane, int64_t row_step) {
   using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes, most = most_v * lanes, points_a_side = taps + 3;
-  alignas(64) T rows[4][4 * most + lanes];
+  constexpr int lanes = Vec<T>::lanes, points_a_side = taps + 3;
+  alignas(64) T rows[4][4][lanes];  // [row][vector]
+  bool finite = true;
   const vec add = splat(bias);
+  vec zeros = {};  // times anything but infinities and NaN, zero
+  const TileChunk *chunk = chunks, *last_chunk = chunks + n_chunks;
   for (int64_t t = 0; t < n; t += lanes) {
+    const TileChunk* const first = chunk;
+    while (chunk < last_chunk && chunk->tile < t + lanes) ++chunk;
     vec half[points_a_side][4];
     for (int i = 0; i < points_a_side; ++i) {
       vec m[points_a_side];
@@ -225,32 +273,27 @@ bool winograd_output(const T* points, int64_t point_step, int64_t n, T bias, boo
       }
       const vec low_a = zipped<T, 0>(d[0], d[2]), high_a = zipped<T, 1>(d[0], d[2]);
       const vec low_b = zipped<T, 0>(d[1], d[3]), high_b = zipped<T, 1>(d[1], d[3]);
-      T* row = rows[i] + 4 * t;
-      store(row, zipped<T, 0>(low_a, low_b));
-      store(row + lanes, zipped<T, 1>(low_a, low_b));
-      store(row + 2 * lanes, zipped<T, 0>(high_a, high_b));
-      store(row + 3 * lanes, zipped<T, 1>(high_a, high_b));
+      const vec parts[4] = {zipped<T, 0>(low_a, low_b), zipped<T, 1>(low_a, low_b),
+                            zipped<T, 0>(high_a, high_b), zipped<T, 1>(high_a, high_b)};
+      for (int v = 0; v < 4; ++v) store(rows[i][v], parts[v]);
     }
-  }
-  vec zeros = {};  // times anything but infinities and NaN, zero
-  bool finite = true;
-  for (const TileChunk* chunk = chunks; chunk < chunks + n_chunks; ++chunk) {
-    T* to = plane + chunk->at;
-    for (int i = 0; i < chunk->row_end; ++i, to += row_step) {
-      const T* from = rows[i] + 4 * chunk->lane;
-      if constexpr (has_spans) {
-        const auto span = span_of<T>(0, chunk->end);
-        vec value = load_some(from, span);
-        zeros = multiply_add(value, vec{}, zeros);
-        if (relu) value = value < T(0) ? vec{} : value;
-        store_some(to, value, span);
-      } else {
-        for (int k = 0; k < chunk->end; ++k) {
-          finite &= from[k] * T(0) == T(0);
-          to[k] = relu && from[k] < T(0) ? T(0) : from[k];
+    for (const TileChunk* c = first; c < chunk; ++c)
+      for (int i = 0; i < c->row_end; ++i) {
+        const T* from = rows[i][(c->tile - t) / (lanes / 4)];
+        T* to = plane + c->at + i * row_step;
+        if constexpr (has_spans) {
+          const auto span = span_of<T>(c->begin[0], c->end[0]);
+          vec value = load_some(from, span);
+          zeros = multiply_add(value, vec{}, zeros);
+          if (relu) value = value < T(0) ? vec{} : value;
+          store_some(to, value, span);
+        } else {
+          for (int k = c->begin[0]; k < c->end[0]; ++k) {
+            finite &= from[k] * T(0) == T(0);
+            to[k] = relu && from[k] < T(0) ? T(0) : from[k];
+          }
         }
       }
-    }
   }
   for (int k = 0; k < lanes; ++k) finite &= zeros[k] == T(0);
   return finite;

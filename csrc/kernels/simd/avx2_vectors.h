@@ -16,6 +16,11 @@ inline __attribute__((always_inline)) __m256 load_some(const float* from, __m256
 inline __attribute__((always_inline)) __m256d load_some(const double* from, __m256i mask) {
   return _mm256_maskload_pd(from, mask);
 }
+/// `others` where the mask has none.
+inline __attribute__((always_inline)) __m256 load_over(__m256 others, const float* from,
+                                                       __m256i mask) {
+  return _mm256_blendv_ps(others, _mm256_maskload_ps(from, mask), _mm256_castsi256_ps(mask));
+}
 inline __attribute__((always_inline)) void store_some(float* to, __m256 value, __m256i mask) {
   _mm256_maskstore_ps(to, mask, value);
 }

@@ -16,6 +16,11 @@ inline __attribute__((always_inline)) __m512 load_some(const float* from, __mmas
 inline __attribute__((always_inline)) __m512d load_some(const double* from, __mmask16 mask) {
   return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
 }
+/// `others` where the mask has none.
+inline __attribute__((always_inline)) __m512 load_over(__m512 others, const float* from,
+                                                       __mmask16 mask) {
+  return _mm512_mask_loadu_ps(others, mask, from);
+}
 inline __attribute__((always_inline)) void store_some(float* to, __m512 value, __mmask16 mask) {
   _mm512_mask_storeu_ps(to, mask, value);
 }
