@@ -44,9 +44,10 @@ template <class T>
 SourceA source_a(const Product<T>& p) {
   if (p.a_column == 1) return SourceA::in_place;
   if (p.a_row != 1) return SourceA::rows;
-  // Each line of a column serves two tiles; little is gained by a copy if few columns of B follow.
+  // Each line of a column serves two tiles; little is gained by a copy if few columns of B follow,
+  // or where the lines of A are short.
   const bool small = p.M * p.K * static_cast<int64_t>(sizeof(T)) <= 256 << 10;
-  return small || p.N <= 64 ? SourceA::in_place : SourceA::panels;
+  return small || p.N <= 64 || (p.N <= 256 && p.M <= 256) ? SourceA::in_place : SourceA::panels;
 }
 
 /// The same of complex numbers; eight neighbours of a column share a line of the cache.

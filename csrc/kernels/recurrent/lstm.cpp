@@ -1,33 +1,36 @@
 #include "kernels/recurrent/lstm.h"
 
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include "kernels/gemm/simd.h"
 #include "kernels/recurrent/simd.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 
 namespace {
 
+enum Slot { packed_slot, step_slot };
+
 /// Products, and elements of gates, that are worth a task.
 constexpr int64_t task_products = 1 << 20, task_elements = 1 << 12;
 
-/// C (rows, N) = A (rows, K) B + bias, whose B is packed once and used at every step.
+/// C (rows, N) = A (rows, K) B + bias, whose B is packed once, into memory of the calling thread,
+/// and used at every step.
 template <class T>
 class StepProduct {
  public:
   /// B's element (k, j) is b[k * row + j * column]; one of them is 1.
   StepProduct(int64_t N, int64_t K, const T* b, int64_t row, int64_t column) : N_(N), K_(K) {
-    memory_ = std::make_unique_for_overwrite<T[]>(round_up(N, kernels_.lanes) * K);
+    packed_ = Workspace::get<T>(packed_slot, round_up(N, kernels_.lanes) * K);
     if (row == 1) {
       const Spread panels(ceil_div(N, kernels_.lanes), kernels_.panel);
-      kernels_.pack_b_columns(K, N, b, column, 0, panels.n_parts, memory_.get());
+      kernels_.pack_b_columns(K, N, b, column, 0, panels.n_parts, packed_);
     } else {
-      kernels_.pack_b_rows(K, N, b, row, column, 0, K, memory_.get());
+      kernels_.pack_b_rows(K, N, b, row, column, 0, K, packed_);
     }
   }
 
@@ -41,7 +44,7 @@ class StepProduct {
       GemmBlock<T> g = {};
       g.M = rows, g.N = n1 - n0, g.K = K_;
       g.a = a, g.a_row = K_, g.a_column = 1;
-      g.b = memory_.get() + n0 * K_;
+      g.b = packed_ + n0 * K_;
       g.c = c + n0, g.c_row = N_;
       g.packed_b = true;
       g.alpha = T(1);
@@ -53,7 +56,7 @@ class StepProduct {
  private:
   const GemmKernels<T>& kernels_ = gemm_kernels<T>();
   int64_t N_, K_;
-  std::unique_ptr<T[]> memory_;
+  T* packed_;
 };
 
 /// Rows of a tile of a product; fewer for a thread would leave its registers empty.
@@ -99,11 +102,10 @@ void lstm(const SequenceShape& shape, const LstmForward<T>& task) {
   const StepProduct<T> product(4 * H, H, task.weight, 1, H);
   const auto& kernels = lstm_kernels<T>();
   const bool keeps = task.gates;
-  std::unique_ptr<T[]> step;
-  if (!keeps) step = std::make_unique_for_overwrite<T[]>(shape.batch * 4 * H);
+  T* const step = keeps ? nullptr : Workspace::get<T>(step_slot, shape.batch * 4 * H);
   each_step(shape, false, [&](int64_t first, int64_t begin, int64_t end) {
     const T* inputs = task.inputs + first * 4 * H;
-    T* gates = keeps ? task.gates + first * 4 * H : step.get();
+    T* gates = keeps ? task.gates + first * 4 * H : step;
     product.run(end - begin, task.h + begin * H, gates + begin * 4 * H, task.bias);
     each_row(begin, end, H, [&](int64_t r) {
       T *h = task.h + r * H, *c = task.c + r * H;
