@@ -111,6 +111,8 @@ struct TiledPlanes {
   int64_t first_row, first_column;       // of tile 0
   int height;                            // of a tile: 4, and what it has in common with the next
 
+  int64_t plane() const { return n_rows * n_columns; }
+
   /// The chunks of these runs, whose tiles are lanes there.
   std::vector<TileChunk> chunks(const std::vector<Run>& runs, int64_t lanes) const {
     std::vector<TileChunk> found;
@@ -329,8 +331,7 @@ class WideWinograd {
   const TiledAxis rows_{c_.axis[1]}, columns_{c_.axis[2]};
   const std::array<int64_t, 9> taps_ = tap_order(c_);
   const TiledPlanes sources_ = source_planes(c_, rows_, columns_), targets_ = target_planes(c_);
-  const int64_t source_plane_ = sources_.n_rows * sources_.n_columns,
-                target_plane_ = targets_.n_rows * targets_.n_columns;
+  const int64_t source_plane_ = sources_.plane(), target_plane_ = targets_.plane();
   const bool by_source_ = c_.weight_source == kernel_step(c_);
   const int64_t block_step_ = ceil_div(c_.n_source, slice) * n_points_ * point_step;
   float* points_ = nullptr;
@@ -358,23 +359,21 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
   const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles,
                 lanes = kernels.tile_v * kernels.lanes;
   const Spread tile_blocks = Spread::shared(ceil_div(n_tiles, kernels.lanes), kernels.tile_v);
-  const int64_t n_tile_blocks = tile_blocks.n_parts;
   // Few tiles: the targets are shared out too, each part transforming the source again.
   int64_t part_blocks = n_blocks;
-  while (n_tile_blocks * c.groups * ceil_div(n_blocks, part_blocks) < 16 &&
+  while (tile_blocks.n_parts * c.groups * ceil_div(n_blocks, part_blocks) < 16 &&
          part_blocks * block_m > 64)
     part_blocks = ceil_div(part_blocks, 2);
   const int64_t n_parts = ceil_div(n_blocks, part_blocks);
   const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
-  const int64_t source_plane = sources.n_rows * sources.n_columns,
-                target_plane = targets.n_rows * targets.n_columns;
+  const int64_t source_plane = sources.plane(), target_plane = targets.plane();
   std::vector<int64_t> offset(c.n_source);
   for (int64_t s = 0; s < c.n_source; ++s) offset[s] = s * lanes;
   // The products of a few blocks of targets are kept for the way back: 32 targets, 220 KiB.
   const int64_t kept_blocks = std::max<int64_t>(1, 32 / block_m);
 
   std::atomic<bool> finite = true;
-  parallel_for(n_tile_blocks * c.groups * n_parts, [&](int64_t index) {
+  parallel_for(tile_blocks.n_parts * c.groups * n_parts, [&](int64_t index) {
     const int64_t part = index % n_parts, group = index / n_parts % c.groups,
                   block = index / n_parts / c.groups;
     const int64_t first_tile = tile_blocks.begin(block) * kernels.lanes,
@@ -389,10 +388,11 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
     float* points = Workspace::get<float>(points_slot, n_points * point_step);
     const int64_t product_step = block_m * lanes;
     float* products = Workspace::get<float>(rows_slot, kept_blocks * n_points * product_step);
+    const auto n_reads = static_cast<int64_t>(reads.size());
     for (int64_t s = 0; s < c.n_source; ++s)
       loops.input(source + (group * c.n_source + s) * source_plane, sources.n_columns, reads.data(),
-                  static_cast<int64_t>(reads.size()), n_lanes,
-                  s + 1 < c.n_source ? source_plane : 0, points + s * lanes, point_step);
+                  n_reads, n_lanes, s + 1 < c.n_source ? source_plane : 0, points + s * lanes,
+                  point_step);
 
     const int64_t last = std::min(n_blocks, (part + 1) * part_blocks);
     for (int64_t first = part * part_blocks; first < last; first += kept_blocks) {
@@ -535,12 +535,12 @@ class OuterWinograd {
                  const std::vector<TileChunk>& grad_reads, int64_t n, float* to,
                  int64_t point_step) const {
     if (channel < c_.n_source) {
-      const int64_t plane = sources_.n_rows * sources_.n_columns;
+      const int64_t plane = sources_.plane();
       loops_.input(source_ + (group * c_.n_source + channel) * plane, sources_.n_columns,
                    reads.data(), static_cast<int64_t>(reads.size()), n,
                    channel + 1 < c_.n_source ? plane : 0, to, point_step);
     } else {
-      const int64_t plane = grads_.n_rows * grads_.n_columns, m = channel - c_.n_source;
+      const int64_t plane = grads_.plane(), m = channel - c_.n_source;
       loops_.grad(grad_ + (group * c_.n_target + m) * plane, grads_.n_columns, grad_reads.data(),
                   static_cast<int64_t>(grad_reads.size()), n, m + 1 < c_.n_target ? plane : 0, to,
                   point_step);
