@@ -96,7 +96,9 @@ def _(ctx, grad_output):
     input, weight, mean, rstd = ctx.saved
     needs, dims, ndim = ctx.needs_input_grad, _others(input), input.dim()
     if _core.is_grad_enabled():
-        return _differentiable(ctx, grad_output, input, weight, mean, rstd)
+        how = ctx.from_batch, ctx.has_bias
+        gradients = differentiable(grad_output, input, mean, rstd, weight, *how)
+        return *gradients, None, None, None
     wide = mean.dtype
     total, along = _sums_of_channels(grad_output, input, mean, dims)
     grad_input = grad_weight = grad_bias = None
@@ -118,11 +120,11 @@ def _(ctx, grad_output):
     return grad_input, grad_weight, grad_bias, None, None, None
 
 
-def _differentiable(ctx, grad_output, input, weight, mean, rstd):
-    """The same gradients out of differentiable operators."""
+def differentiable(grad_output, input, mean, rstd, weight, from_batch=True, has_bias=True):
+    """The same gradients, of input, weight and bias, out of differentiable operators."""
     dims, ndim, wide = _others(input), input.dim(), mean.dtype
     x, grad = input.to(wide), grad_output.to(wide)
-    if ctx.from_batch:
+    if from_batch:
         # rstd as a function of the input; eps is what is left of the given one.
         mean = x.mean(dims, keepdim=True)
         var = ((x - mean) ** 2).mean(dims, keepdim=True)
@@ -132,7 +134,7 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
         mean, rstd = _shaped(mean, ndim), _shaped(rstd, ndim)
     normal = (x - mean) * rstd
     factor = rstd if weight is None else rstd * _shaped(weight.to(wide), ndim)
-    if ctx.from_batch:
+    if from_batch:
         along = (grad * normal).mean(dims, keepdim=True)
         grad_input = factor * (grad - grad.mean(dims, keepdim=True) - normal * along)
     else:
@@ -140,10 +142,10 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
     grad_weight = grad_bias = None
     if weight is not None:
         grad_weight = (grad * normal).sum(dims).to(weight.dtype)
-    if ctx.has_bias:
+    if has_bias:
         grad_bias = grad.sum(dims).to(weight.dtype if weight is not None else input.dtype)
         grad_bias = attached(grad_bias, input, weight)
-    return grad_input.to(input.dtype), grad_weight, grad_bias, None, None, None
+    return grad_input.to(input.dtype), grad_weight, grad_bias
 
 
 def _check(input, weight, bias, running_mean, running_var):

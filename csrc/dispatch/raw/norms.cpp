@@ -1,6 +1,9 @@
 // Norms of rows of tensors, without history.
 #include "dispatch/raw/norms.h"
 
+#include <cmath>
+#include <vector>
+
 #include "dispatch/iterate.h"
 #include "dispatch/raw/precision.h"
 #include "kernels/norm/norm.h"
@@ -90,6 +93,79 @@ NormGradients layer_norm_backward(Tensor& grad, Tensor& given, Tensor& mean, Ten
       [&](auto... operands) { flambeau::layer_norm_backward(rows, length, operands...); });
 }
 
+namespace {
+
+Channels channels_of(const Tensor& x) {
+  return {x.sizes[0], x.sizes[1], x.numel / (x.sizes[0] * x.sizes[1])};
+}
+
+/// kept moves towards `now` as lerp() has it.
+template <class T>
+void follow(Tensor* kept, const T* now, double scale, double momentum) {
+  if (!kept) return;
+  T* to = kept->as<T>();
+  const auto weight = static_cast<T>(momentum);
+  for (int64_t c = 0; c < kept->numel; ++c) {
+    const T end = static_cast<T>(now[c] * scale), step = end - to[c];
+    to[c] = std::abs(weight) < T(0.5) ? to[c] + weight * step : end - step * (1 - weight);
+  }
+  kept->bump_version("lerp_");
+}
+
+}  // namespace
+
+std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight, Tensor* bias,
+                                                       const RunningMoments& running, double eps) {
+  const Channels shape = channels_of(x);
+  const int64_t channels = shape.channels;
+  const auto count = static_cast<double>(shape.n * shape.space);
+  TensorRef out = empty(sizes_of(x), x.dtype), mean = empty({channels}, x.dtype),
+            rstd = empty({channels}, x.dtype);
+  in_precision("batch_norm", x, [&]<class T>(T*) {
+    const T *from = x.as<T>(), *w = weight ? weight->as<T>() : nullptr,
+            *b = bias ? bias->as<T>() : nullptr;
+    T *to = out->as<T>(), *m = mean->as<T>(), *r = rstd->as<T>();
+    std::vector<T> var(channels), factor(channels), shift(channels);
+    {
+      LongWork unlocked(x.numel > long_work);
+      channel_moments(shape, from, m, var.data());
+    }
+    follow(running.mean, m, 1, running.momentum);
+    follow(running.var, var.data(), count / (count - 1), running.momentum);
+    for (int64_t c = 0; c < channels; ++c) {
+      r[c] = static_cast<T>(1 / std::sqrt(static_cast<double>(var[c]) + eps));
+      factor[c] = w ? r[c] * w[c] : r[c];
+      shift[c] = b ? b[c] : T(0);
+    }
+    LongWork unlocked(x.numel > long_work);
+    channel_scale(shape, from, m, factor.data(), shift.data(), to);
+  });
+  return {out, mean, rstd};
+}
+
+NormGradients batch_norm_backward(Tensor& given_grad, Tensor& given, Tensor& mean, Tensor& rstd,
+                                  Tensor* weight, const NormWants& wants) {
+  TensorRef x = contiguous(given);
+  const Channels shape = channels_of(*x);
+  const int64_t channels = shape.channels;
+  const auto count = static_cast<double>(shape.n * shape.space);
+  return gradients(
+      "batch_norm_backward", given_grad, x, mean, rstd, weight, channels, channels, wants,
+      [&]<class T>(const T* g, const T* from, const T* m, const T* r, const T* w, T* to,
+                   T* to_weight, T* to_bias) {
+        std::vector<T> total(channels), along(channels), factor(channels), slope(channels);
+        channel_products(shape, g, from, m, total.data(), along.data());
+        for (int64_t c = 0; c < channels; ++c) {
+          if (to_weight) to_weight[c] = along[c] * r[c];
+          if (to_bias) to_bias[c] = total[c];
+          factor[c] = w ? r[c] * w[c] : r[c];
+          slope[c] = static_cast<T>(r[c] * r[c] * (along[c] / count));
+          total[c] = static_cast<T>(total[c] / count);
+        }
+        if (to) channel_centre(shape, g, from, m, factor.data(), slope.data(), total.data(), to);
+      });
+}
+
 std::tuple<TensorRef, TensorRef> channel_products(Tensor& given_grad, Tensor& given,
                                                   Tensor& given_mean) {
   const char* op = "channel_products";
@@ -104,7 +180,7 @@ std::tuple<TensorRef, TensorRef> channel_products(Tensor& given_grad, Tensor& gi
       const T *g = grad->as<T>(), *from = x->as<T>(), *m = mean->as<T>();
       T *to_total = total->as<T>(), *to_along = along->as<T>();
       LongWork unlocked(x->numel > long_work);
-      flambeau::channel_products(shape.n, channels, shape.space, g, from, m, to_total, to_along);
+      flambeau::channel_products({shape.n, channels, shape.space}, g, from, m, to_total, to_along);
     });
   return {total, along};
 }

@@ -23,6 +23,16 @@ NormGradients group_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor&
 /// Of rows of `length` elements.
 NormGradients layer_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, int64_t length, const NormWants& wants);
+/// (result, mean, rstd) of x (N, C, *), each channel by its own mean and variance, towards which
+/// the running ones move; all vectors (C,), contiguous and of x's dtype, may be null.
+struct RunningMoments {
+  Tensor *mean, *var;
+  double momentum;
+};
+std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight, Tensor* bias,
+                                                       const RunningMoments& running, double eps);
+NormGradients batch_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor& rstd,
+                                  Tensor* weight, const NormWants& wants);
 /// The sums over each channel of grad and of grad * (x - mean); x (N, C, *), mean (C,).
 std::tuple<TensorRef, TensorRef> channel_products(Tensor& grad, Tensor& x, Tensor& mean);
 

@@ -171,4 +171,41 @@ TensorRef GroupNorm::take(Tensor& input, int64_t groups, Tensor* weight, Tensor*
   return result;
 }
 
+BatchNorm::BatchNorm(const char* name, PyObject* backward)
+    : backward_(name, backward, {"input", "mean", "rstd", "weight"}) {
+  backward_.native = [](WayNode& node, Tensor& grad, TensorRef* gradients) {
+    TensorRef input = node.kept(0), mean = node.kept(1), rstd = node.kept(2),
+              weight = node.kept_or_null(3);
+    if (!has_loops(*input, grad)) return false;
+    std::tie(gradients[0], gradients[1], gradients[2]) = raw::batch_norm_backward(
+        grad, *input, *mean, *rstd, weight.get(), {node.wants(0), node.wants(1), node.wants(2)});
+    return true;
+  };
+}
+
+TensorRef BatchNorm::take(Tensor& input, Tensor* running_mean, Tensor* running_var, Tensor* weight,
+                          Tensor* bias, bool training, double momentum, double eps) {
+  if (!training || !has_loops(input, input) || !input.contiguous || input.ndim < 2 ||
+      input.numel == 0 || input.numel == input.sizes[1] || !(eps > 0))
+    return nullptr;
+  for (const Tensor* vector : {running_mean, running_var, weight, bias})
+    if (!fits(vector, input, input.sizes + 1, 1) || (vector && !vector->on_cpu())) return nullptr;
+  for (Tensor* kept : {running_mean, running_var}) {
+    if (!kept) continue;
+    if (requires_grad(*kept)) return nullptr;
+    check_inplace(*kept, "lerp_");
+  }
+  const raw::RunningMoments running{running_mean, running_var, momentum};
+  auto [result, mean, rstd] = raw::batch_norm(input, weight, bias, running, eps);
+  if (records(input) || records(weight) || records(bias)) {
+    Ref<WayNode> node = make_way_node(backward_, {&input, weight, bias});
+    node->keep(input);
+    node->keep(*mean);
+    node->keep(*rstd);
+    node->keep(weight);
+    set_history(*result, &node->node);
+  }
+  return result;
+}
+
 }  // namespace flambeau::ways

@@ -64,12 +64,27 @@ class GroupNorm {
   WayBackward backward_;
 };
 
+/// nn.functional.batch_norm in training, of a contiguous input on the CPU. Keeps what layer_norm
+/// does but for length and eps.
+class BatchNorm {
+ public:
+  static constexpr const char* takes[] = {"running_mean", "running_var", "weight", "bias",
+                                          "training",     "momentum",    "eps"};
+  BatchNorm(const char* name, PyObject* backward);
+  TensorRef take(Tensor& input, Tensor* running_mean, Tensor* running_var, Tensor* weight,
+                 Tensor* bias, bool training, double momentum, double eps);
+
+ private:
+  WayBackward backward_;
+};
+
 inline constexpr std::tuple row_ways{
     way<Softmax, PyObject*, PyObject*>("_softmax_way", "operation, result_type, compile, backward"),
     way<LayerNorm, PyObject*, PyObject*>("_layer_norm_way",
                                          "operation, result_type, compile, backward"),
     way<RmsNorm, PyObject*, PyObject*>("_rms_norm_way",
                                        "operation, result_type, compile, backward"),
-    way<GroupNorm, PyObject*>("_group_norm_way", "operation, result_type, backward")};
+    way<GroupNorm, PyObject*>("_group_norm_way", "operation, result_type, backward"),
+    way<BatchNorm, PyObject*>("_batch_norm_way", "operation, result_type, backward")};
 
 }  // namespace flambeau::ways

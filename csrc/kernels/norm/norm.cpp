@@ -208,38 +208,6 @@ void layer_norm_backward(int64_t rows, int64_t length, const T* grad, const T* x
   add_up(n_parts, 2 * length, length, parts.get() + length, grad_weight);
 }
 
-template <class T>
-void channel_products(int64_t n, int64_t channels, int64_t space, const T* grad, const T* x,
-                      const T* mean, T* total, T* along) {
-  constexpr int64_t most_parts = 64;
-  const auto& kernels = norm_kernels<T>();
-  const int64_t at_once = std::max(rows_at_once(2 * channels * space), ceil_div(n, most_parts)),
-                n_parts = ceil_div(n, at_once);
-  const auto sums = std::make_unique<double[]>(2 * n_parts * channels);
-  parallel_for(n_parts, [&](int64_t part) {
-    double* to = sums.get() + 2 * part * channels;
-    for (int64_t i = part * at_once; i < std::min(n, (part + 1) * at_once); ++i)
-      for (int64_t c = 0; c < channels; ++c) {
-        const int64_t plane = (i * channels + c) * space;
-        double own[2];
-        kernels.products(space, grad + plane, x + plane, mean[c], T(1), own);
-        to[2 * c] += own[0];
-        to[2 * c + 1] += own[1];
-      }
-  });
-  for (int64_t c = 0; c < channels; ++c) {
-    double of_all[2] = {0, 0};
-    for (int64_t part = 0; part < n_parts; ++part)
-      for (int k = 0; k < 2; ++k) of_all[k] += sums[2 * (part * channels + c) + k];
-    total[c] = static_cast<T>(of_all[0]);
-    along[c] = static_cast<T>(of_all[1]);
-  }
-}
-
-template void channel_products(int64_t, int64_t, int64_t, const float*, const float*, const float*,
-                               float*, float*);
-template void channel_products(int64_t, int64_t, int64_t, const double*, const double*,
-                               const double*, double*, double*);
 template void group_norm(const GroupNormShape&, const float*, const float*, const float*, float,
                          float*, float*, float*);
 template void group_norm(const GroupNormShape&, const double*, const double*, const double*, double,

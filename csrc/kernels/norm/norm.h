@@ -1,6 +1,7 @@
-// Norms over rows: group_norm, and the gradients of it and of layer_norm. Raw contiguous memory;
-// any thread may call, the GIL is not touched. Sums over rows are cut by their number alone and
-// added up in order: the same bits for any number of threads.
+// Norms over rows: group_norm, and the gradients of it and of layer_norm; over channels:
+// batch_norm's passes. Raw contiguous memory; any thread may call, the GIL is not touched. Sums
+// over rows are cut by their number alone and added up in order: the same bits for any number of
+// threads.
 #pragma once
 #include <cstdint>
 
@@ -29,9 +30,27 @@ template <class T>
 void layer_norm_backward(int64_t rows, int64_t length, const T* grad, const T* x, const T* mean,
                          const T* rstd, const T* weight, T* grad_x, T* grad_weight, T* grad_bias);
 
-/// Of images (n, channels, space): for each channel the sums of grad and of grad * (x - mean).
+/// Images (n, channels, space), each channel over all of them.
+struct Channels {
+  int64_t n, channels, space;
+  int64_t length() const { return channels * space; }
+};
+
+/// The mean and the variance (that divides by the count) of each channel.
 template <class T>
-void channel_products(int64_t n, int64_t channels, int64_t space, const T* grad, const T* x,
-                      const T* mean, T* total, T* along);
+void channel_moments(const Channels& shape, const T* x, T* mean, T* var);
+/// out = (x - mean) * factor + shift, with one of each for a channel.
+template <class T>
+void channel_scale(const Channels& shape, const T* x, const T* mean, const T* factor,
+                   const T* shift, T* out);
+/// For each channel the sums of grad and of grad * (x - mean).
+template <class T>
+void channel_products(const Channels& shape, const T* grad, const T* x, const T* mean, T* total,
+                      T* along);
+/// out = (grad - (x - mean) * slope - shift) * factor, with one of each for a channel; out may be
+/// grad.
+template <class T>
+void channel_centre(const Channels& shape, const T* grad, const T* x, const T* mean,
+                    const T* factor, const T* slope, const T* shift, T* out);
 
 }  // namespace flambeau

@@ -31,6 +31,18 @@ struct NormKernels {
   /// The same sums of g * weight; weight may be null.
   void (*weighted_products)(int64_t n, const T* g, const T* x, const T* weight, T mean, T rstd,
                             double* sums);
+  /// The same as scale() with a mean, a factor and a shift for each element.
+  void (*scale_each)(int64_t n, const T* x, const T* mean, const T* factor, const T* shift, T* out);
+  /// out = (g - (x - mean) * slope - shift) * factor
+  void (*centre)(int64_t n, const T* g, const T* x, T mean, T factor, T slope, T shift, T* out);
+  void (*centre_each)(int64_t n, const T* g, const T* x, const T* mean, const T* factor,
+                      const T* slope, const T* shift, T* out);
+  /// sums[j] += x[j]; of squares += (x[j] - mean[j])**2
+  void (*add_columns)(int64_t n, const T* x, double* sums);
+  void (*add_squares)(int64_t n, const T* x, const T* mean, double* sums);
+  /// sums[j] += g[j], along[j] += g[j] * (x[j] - mean[j])
+  void (*add_products)(int64_t n, const T* g, const T* x, const T* mean, double* sums,
+                       double* along);
   /// For each of `rows` rows (at most 4): out = rstd * (g * weight - sums[0] - (x - mean) * rstd *
   /// sums[1]), and added up over them: to_weight += g * (x - mean) * rstd, to_bias += g. What is
   /// null is left out.

@@ -186,6 +186,53 @@ void norm_weighted_products(int64_t n, const T* g, const T* x, const T* weight, 
   });
 }
 
+template <class T>
+void norm_scale_each(int64_t n, const T* x, const T* mean, const T* factor, const T* shift,
+                     T* out) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    put(out, multiply_add(get(x) - get(mean), get(factor), get(shift)));
+  });
+}
+
+template <class T>
+void norm_centre(int64_t n, const T* g, const T* x, T mean, T factor, T slope, T shift, T* out) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    const auto part = multiply_add(get(x) - mean, splat(slope), splat(shift));
+    put(out, (get(g) - part) * factor);
+  });
+}
+
+template <class T>
+void norm_centre_each(int64_t n, const T* g, const T* x, const T* mean, const T* factor,
+                      const T* slope, const T* shift, T* out) {
+  by_spans<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    const auto part = multiply_add(get(x) - get(mean), get(slope), get(shift));
+    put(out, (get(g) - part) * get(factor));
+  });
+}
+
+template <class T>
+void norm_add_columns(int64_t n, const T* x, double* sums) {
+  for (int64_t j = 0; j < n; ++j) sums[j] += x[j];
+}
+
+template <class T>
+void norm_add_squares(int64_t n, const T* x, const T* mean, double* sums) {
+  for (int64_t j = 0; j < n; ++j) {
+    const T centred = x[j] - mean[j];
+    sums[j] += centred * centred;
+  }
+}
+
+template <class T>
+void norm_add_products(int64_t n, const T* g, const T* x, const T* mean, double* sums,
+                       double* along) {
+  for (int64_t j = 0; j < n; ++j) {
+    sums[j] += g[j];
+    along[j] += g[j] * (x[j] - mean[j]);
+  }
+}
+
 template <class T, int rows>
 void norm_finish_rows(int64_t n, const T* g, const T* x, const T* weight, const T* mean,
                       const T* rstd, const T (*sums)[2], T* out, T* to_weight, T* to_bias) {
@@ -223,7 +270,9 @@ template <class T>
 constexpr NormKernels<T> norm_table() {
   return {norm_sum<T>,          norm_squares<T>,           norm_scale<T>,
           norm_rows<T>,         norm_products<T>,          norm_combine<T>,
-          norm_combine_each<T>, norm_weighted_products<T>, norm_finish_some_rows<T>};
+          norm_combine_each<T>, norm_weighted_products<T>, norm_scale_each<T>,
+          norm_centre<T>,       norm_centre_each<T>,       norm_add_columns<T>,
+          norm_add_squares<T>,  norm_add_products<T>,      norm_finish_some_rows<T>};
 }
 extern const NormKernels<float> float_norm = norm_table<float>();
 extern const NormKernels<double> double_norm = norm_table<double>();

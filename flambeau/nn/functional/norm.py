@@ -6,6 +6,7 @@ import flambeau
 
 from ..._core import _keep_format
 from ...autograd.function import forward_levels
+from ...ops import batch_norm as batch_norm_loops
 from ...ops import group_norm as group_norm_loops
 from ...ops import rows
 from ...ops.core.arguments import check_parameters
@@ -44,6 +45,14 @@ def batch_norm(
     return flambeau.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps, False
     )
+
+
+def _batch_norm_backward(grad_output, input, mean, rstd, weight, wanted):
+    grads = batch_norm_loops.differentiable(grad_output, input, mean, rstd, weight)
+    return tuple(g if wants else None for g, wants in zip(grads, wanted, strict=True))
+
+
+batch_norm = native_way(batch_norm, "batch_norm", _batch_norm_backward)
 
 
 def _refuse_tangents(input, *running):
