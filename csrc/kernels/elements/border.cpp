@@ -33,6 +33,15 @@ void each_row(const Border& b, F&& fn) {
     for (int64_t j : b.source[1]) fn((i * b.size[1] + j) * b.size[2], width * row++);
 }
 
+/// A call moves whole lines by the widest vectors there are, which pays from one line on.
+template <class Item>
+void copy_row(Item* to, const Item* from, int64_t n) {
+  if (n * sizeof(Item) < 64)
+    copy_short(to, from, n);
+  else
+    std::memcpy(to, from, n * sizeof(Item));
+}
+
 }  // namespace
 
 void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* value,
@@ -58,7 +67,7 @@ void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* 
                           fill(to, b.before[1] * row);
                           for (int64_t j = 0; j < b.size[1]; ++j) {
                             fill(to, b.before[2]);
-                            copy_short(to, from, b.size[2]);
+                            copy_row(to, from, b.size[2]);
                             to += b.size[2];
                             from += b.size[2];
                             fill(to, b.after[2]);
@@ -71,19 +80,27 @@ void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* 
   });
 }
 
+/// One plane. A function of its own, whose few numbers stay in registers.
+template <class Item>
+[[gnu::noinline]] static void add_border(const Border& b, const Item* in, Item* out) {
+  const int64_t *source = b.source[2].data(), *last = source + b.source[2].size();
+  const auto [before, length] = b.inside[2];
+  const int64_t *inside = source + before, *after = inside + length;
+  const int64_t shift = length ? *inside : 0;
+  for (int64_t i : b.source[0])
+    for (int64_t j : b.source[1]) {
+      const Item* x = in + (i * b.size[1] + j) * b.size[2];
+      for (const int64_t* k = source; k < inside; ++k) *out++ = x[*k];
+      if (length) copy_row(out, x + shift, length);
+      out += length;
+      for (const int64_t* k = after; k < last; ++k) *out++ = x[*k];
+    }
+}
+
 void add_border(const Border& b, int64_t itemsize, const void* in, void* out) {
   with_item_type(itemsize, [&]<class Item>() {
-    const int64_t* source = b.source[2].data();
-    const int64_t width = static_cast<int64_t>(b.source[2].size());
-    const auto [first, length] = b.inside[2];
     each_plane(b, [&](int64_t from, int64_t to) {
-      each_row(b, [&](int64_t from_row, int64_t to_row) {
-        const Item* x = static_cast<const Item*>(in) + from + from_row;
-        Item* y = static_cast<Item*>(out) + to + to_row;
-        for (int64_t k = 0; k < first; ++k) y[k] = x[source[k]];
-        if (length) copy_short(y + first, x + source[first], length);
-        for (int64_t k = first + length; k < width; ++k) y[k] = x[source[k]];
-      });
+      add_border(b, static_cast<const Item*>(in) + from, static_cast<Item*>(out) + to);
     });
   });
 }

@@ -15,16 +15,38 @@ namespace flambeau {
 /// and too short for a call each.
 [[nodiscard]] bool copy_runs(const Strided& out, const Strided& self);
 
+/// Keeps the compiler from seeing what a loop moves, which it would make a call of, and that costs
+/// as much as a short row.
+template <class Value>
+inline void hide(Value& value) {
+#if defined(__x86_64__)
+  if constexpr (sizeof(Value) == 16)
+    asm("" : "+x"(value));
+  else
+    asm("" : "+r"(value));
+#else
+  (void)value;
+#endif
+}
+
 /// n items without the call that a copy of unknown length is; some hundred bytes at most.
 template <class Item>
 inline void copy_short(Item* __restrict to, const Item* __restrict from, int64_t n) {
   constexpr int64_t lanes = 16 / sizeof(Item);
-  if (n < lanes) {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
-    return;
+  typedef char Vector __attribute__((vector_size(16)));
+  auto copy = [&]<class Value>(Value value, int64_t i) {
+    std::memcpy(&value, from + i, sizeof(Value));
+    hide(value);
+    std::memcpy(to + i, &value, sizeof(Value));
+  };
+  if constexpr (lanes > 1) {
+    if (n < lanes) {
+      for (int64_t i = 0; i < n; ++i) copy(Item{}, i);
+      return;
+    }
   }
-  for (int64_t i = 0; i + lanes <= n; i += lanes) std::memcpy(to + i, from + i, 16);
-  std::memcpy(to + n - lanes, from + n - lanes, 16);  // the rest, over what is there already
+  for (int64_t i = 0; i + lanes <= n; i += lanes) copy(Vector{}, i);
+  if (n >= lanes) copy(Vector{}, n - lanes);  // the rest, over what is there already
 }
 
 /// std::memcpy and std::memset, in threads where the memory is large: one core alone does not use
