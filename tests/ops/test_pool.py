@@ -270,3 +270,23 @@ def test_windows_that_step_over_the_input_have_the_least_maximum():
     assert y.tolist() == [[2.0, 1.0]]
     least = torch.max_pool2d(torch.ones(1, 1, 1, 1, dtype=torch.int32), 2, None, 1, 2)
     assert least.item() == torch.iinfo(torch.int32).min
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize("kernel", [(2,), (4,), (2, 2), (3, 4), (2, 4, 2)])
+def test_windows_that_touch_have_the_maxima_that_indices_name(kernel, dtype):
+    # 2 and 4 elements side by side are loaded once and compared in pairs
+    rng = np.random.default_rng(0)
+    for width in (8, 31, 66, 133):
+        x = rng.integers(-3, 4, (3, *(13,) * (len(kernel) - 1), width)).astype(dtype)
+        if dtype != "int32":
+            x[rng.random(x.shape) < 0.05] = np.nan
+            x[rng.random(x.shape) < 0.05] = -0.0
+            x[rng.random(x.shape) < 0.05] = -np.inf
+        t = torch.from_numpy(x)
+        pool = getattr(torch.nn.functional, f"max_pool{len(kernel)}d")
+        values, indices = pool(t, kernel, return_indices=True)
+        found = t.flatten(1).gather(1, indices.flatten(1)).view_as(values)
+        for got in (pool(t, kernel), values):
+            np.testing.assert_array_equal(got.numpy(), found.numpy())
+            np.testing.assert_array_equal(np.signbit(got.numpy()), np.signbit(found.numpy()))

@@ -94,17 +94,6 @@ inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row,
         __builtin_convertvector(at, typename L::indices);
 }
 
-template <class T, int n, int64_t fixed_stride>
-inline __attribute__((always_inline)) void mean_block(const PoolRow<T>& row, T divisor, int64_t j0,
-                                                      T* out) {
-  const int64_t stride = fixed_stride ? fixed_stride : row.stride;
-  typename Lanes<T, n>::value sum = {};
-  for (int64_t r = 0; r < row.n_rows; ++r)
-    for (int64_t k = 0; k < row.n_taps; ++k)
-      sum += load_every<T, n, fixed_stride>(row.rows[r] + j0 * stride + k * row.dilation, stride);
-  *reinterpret_cast<typename Lanes<T, n>::unaligned*>(out + j0) = sum / divisor;
-}
-
 /// Calls block.operator()<n>(j) over [0, count) with n the vector's lanes, then halves of it,
 /// then 1.
 template <class T, class Block>
@@ -119,8 +108,61 @@ inline __attribute__((always_inline)) void in_blocks(int64_t count, Block&& bloc
   for (; j < count; ++j) block.template operator()<1>(j);
 }
 
+template <class V>
+inline __attribute__((always_inline)) V larger(V best, V value) {
+  return (value > best) | (value != value) ? value : best;
+}
+template <class V, int... I>
+inline __attribute__((always_inline)) V larger_of_pairs(V a, V b,
+                                                        std::integer_sequence<int, I...>) {
+  return larger<V>(__builtin_shufflevector(a, b, (2 * I)...),
+                   __builtin_shufflevector(a, b, (2 * I + 1)...));
+}
+
+/// The largest of each `width` (2 or 4) elements from `from` on, for n windows side by side.
+template <class T, int n, int width>
+inline __attribute__((always_inline)) typename Lanes<T, n>::value largest_of_each(const T* from) {
+  using L = Lanes<T, n>;
+  constexpr auto order = std::make_integer_sequence<int, n>{};
+  auto vector = [&](int i) __attribute__((always_inline)) ->
+      typename L::value { return *reinterpret_cast<const typename L::unaligned*>(from + i * n); };
+  const typename L::value first = larger_of_pairs(vector(0), vector(1), order);
+  if constexpr (width == 2) return first;
+  return larger_of_pairs(first, larger_of_pairs(vector(2), vector(3), order), order);
+}
+
+/// Windows that touch, each of `width` elements of a row: every element is loaded once.
+template <class T, int width>
+inline __attribute__((always_inline)) void max_of_touching(const PoolRow<T>& row, T* out) {
+  in_blocks<T>(row.n, [&]<int n>(int64_t j) __attribute__((always_inline)) {
+    if constexpr (n == 1) {
+      max_block<T, 1, width, false>(row, nullptr, j, out, nullptr);
+    } else {
+      auto best = largest_of_each<T, n, width>(row.rows[0] + j * width);
+      for (int64_t r = 1; r < row.n_rows; ++r)
+        best = larger(best, largest_of_each<T, n, width>(row.rows[r] + j * width));
+      *reinterpret_cast<typename Lanes<T, n>::unaligned*>(out + j) = best;
+    }
+  });
+}
+
+template <class T, int n, int64_t fixed_stride>
+inline __attribute__((always_inline)) void mean_block(const PoolRow<T>& row, T divisor, int64_t j0,
+                                                      T* out) {
+  const int64_t stride = fixed_stride ? fixed_stride : row.stride;
+  typename Lanes<T, n>::value sum = {};
+  for (int64_t r = 0; r < row.n_rows; ++r)
+    for (int64_t k = 0; k < row.n_taps; ++k)
+      sum += load_every<T, n, fixed_stride>(row.rows[r] + j0 * stride + k * row.dilation, stride);
+  *reinterpret_cast<typename Lanes<T, n>::unaligned*>(out + j0) = sum / divisor;
+}
+
 template <class T>
 void max_row(const PoolRow<T>& row, const int64_t* first_index, T* out, int64_t* index) {
+  if (!index && row.dilation == 1 && row.n_taps == row.stride) {
+    if (row.stride == 2) return max_of_touching<T, 2>(row, out);
+    if (row.stride == 4) return max_of_touching<T, 4>(row, out);
+  }
   auto run = [&]<int64_t stride, bool indexed>() __attribute__((always_inline)) {
     in_blocks<T>(row.n, [&]<int n>(int64_t j) __attribute__((always_inline)) {
       max_block<T, n, stride, indexed>(row, first_index, j, out, index);
