@@ -210,28 +210,36 @@ TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
 
 namespace {
 
-/// fn(b, diagonal(i), negative): what the LU of each matrix says of its determinant.
+/// fn(b, lu, negative): what the LU of each matrix says of its determinant; false where that is 0
+/// or not finite. Such real matrices by rows are taken again for their transposes, as PyTorch takes
+/// all: so the same sums are infinite, NaN or 0.
 template <class T, class F>
 void each_lu(Tensor& A, F&& fn) {
   int64_t n = rows(A), count = matrices_in(A);
   TensorRef LU = copy_by_rows(A);
   T* a = elements<T>(LU);
-  auto with_pivots = [&](int64_t b, const Int* pivots) {
-    bool negative = false;
-    for (int64_t i = 0; i < n; ++i) negative ^= pivots[i] != i + 1;
-    fn(b, a + b * n * n, negative);
-  };
-  each_matrix(count, cube(n), [&](int64_t b) {
+  auto factor = [&](int64_t b) {
     T* lu = a + b * n * n;
+    auto with_pivots = [&](const Int* pivots) {
+      bool negative = false;
+      for (int64_t i = 0; i < n; ++i) negative ^= pivots[i] != i + 1;
+      return fn(b, lu, negative);
+    };
     if (n <= small_matrix) {
       Int pivots[small_matrix];
       small_lu(lu, n, n, pivots);
-      with_pivots(b, pivots);
-    } else {
-      std::vector<Int> pivots(n);
-      factor_lu(n, n, lu, pivots.data());
-      with_pivots(b, pivots.data());
+      return with_pivots(pivots);
     }
+    std::vector<Int> pivots(n);
+    factor_lu(n, n, lu, pivots.data());
+    return with_pivots(pivots.data());
+  };
+  each_matrix(count, cube(n), [&](int64_t b) {
+    if (factor(b) || !A.contiguous || is_complex_v<T>) return;
+    const T* from = A.as<T>() + b * n * n;
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t j = 0; j < n; ++j) a[b * n * n + j * n + i] = from[i * n + j];
+    factor(b);
   });
 }
 
@@ -256,6 +264,7 @@ std::tuple<TensorRef, TensorRef> sign_and_log_det(Tensor& A) {
       }
       sign->as<T>()[b] = s;
       logarithm->as<real_t<T>>()[b] = sum;
+      return std::isfinite(sum);
     });
     return std::tuple{sign, logarithm};
   });
@@ -269,6 +278,11 @@ TensorRef determinant(Tensor& A) {
       T product(negative ? -1 : 1);
       for (int64_t i = 0; i < n; ++i) product *= lu[i * (n + 1)];
       out->as<T>()[b] = product;
+      if (const auto size = std::abs(product); size > 0 && std::isfinite(size)) return true;
+      bool sound = true;  // then the product alone leaves the range
+      for (int64_t i = 0; i < n; ++i)
+        sound &= lu[i * (n + 1)] != T(0) && std::isfinite(std::abs(lu[i * (n + 1)]));
+      return sound;
     });
     return out;
   });

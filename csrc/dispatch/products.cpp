@@ -93,7 +93,8 @@ std::vector<std::pair<int64_t, int64_t>> cheapest_chain(const std::vector<int64_
       for (int64_t k = i; k < j; ++k) {
         const double all =
             cost[i * n + k] + cost[(k + 1) * n + j] + size(i) * size(k + 1) * size(j + 1);
-        if (all < least) least = all, split[i * n + j] = k;
+        // Of equal ways three matrices take (AB)C, more of them A(BC...), as in PyTorch.
+        if (all < least || (n == 3 && all == least)) least = all, split[i * n + j] = k;
       }
     }
   std::vector<std::pair<int64_t, int64_t>> products;

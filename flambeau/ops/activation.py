@@ -322,7 +322,7 @@ def hardshrink(input, lambd=0.5):
 
 @hardshrink.derivative("input")
 def _(grad_output, input, lambd, result):
-    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
+    return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
 
 
 @_activation(compute="smooth", slope_rounds=("lambd",))
@@ -342,7 +342,7 @@ def softshrink(input, lambd=0.5):
 
 @softshrink.derivative("input")
 def _(grad_output, input, lambd, result):
-    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
+    return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
 
 
 _threshold = make_pointwise(

@@ -433,6 +433,17 @@ argmin = reduction_way(_arg(_argmin, "argmin"), _argmin, "i", "an")
 # --------------------------------------------------------------------------------------------- moments
 
 
+def _mean_as_it_runs(input, mean, dims, keepdim):
+    """The mean as it is brought up to date with each element: NaN after an infinity, but for one that comes last."""
+    if not input.numel():
+        return mean
+    lone = (~input.isfinite()).sum(dims, keepdim=keepdim) == 1
+    last = input
+    for d in sorted(dims if dims else range(input.dim()), key=lambda d: -(d % input.dim())):
+        last = last.narrow(d, -1, 1) if keepdim else last.select(d, -1)
+    return mean + (mean - mean).masked_fill(lone & (last == mean), 0)
+
+
 def moments(name, input, dims, correction, keepdim):
     """The raw results of var, std, var_mean or std_mean."""
     outs = (input.dtype.to_real(),) + ((input.dtype,) if name.endswith("mean") else ())
@@ -448,7 +459,7 @@ def moments(name, input, dims, correction, keepdim):
     means = [_core.mean(wider, dims, keepdim)] if len(results) == 2 else []
     if input.numel() != spread.numel():
         # Among other elements an infinity has no distance to the mean that stays: NaN, the mean too.
-        means = [m + (m - m) for m in means]
+        means = [_mean_as_it_runs(wider, m, dims, keepdim) for m in means]
     return tuple(m.to(out) for m, out in zip((spread, *means), outs, strict=True))
 
 

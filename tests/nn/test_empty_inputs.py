@@ -104,3 +104,18 @@ def test_biases_of_attention_may_have_another_dtype():
     attention.in_proj_bias = nn.Parameter(attention.in_proj_bias.to(torch.float16))
     x = torch.ones(3, 1, 4, dtype=torch.float64)
     assert attention(x, x, x)[0].dtype == torch.float64
+
+
+def test_nothing_keeps_the_shape_that_pytorch_gives_it():
+    for shape in ((0, 1, 6, 6), (1, 1, 6, 0), (0, 6, 6)):
+        assert F.pixel_unshuffle(torch.ones(shape), 3).shape == shape
+    query = torch.ones(4, 3, 8, requires_grad=True)
+    nothing = torch.ones(4, 4, 0, 8, requires_grad=True)
+    attended = F.scaled_dot_product_attention(query, nothing, nothing)
+    assert attended.shape == query.shape and not attended.any()
+    attended.sum().backward()
+    assert query.grad.shape == query.shape and not query.grad.any()
+    narrow = torch.ones(4, 4, 6, 0)
+    assert F.scaled_dot_product_attention(query[..., :0], narrow, narrow).shape == (4, 3, 0)
+    wide = F.scaled_dot_product_attention(query[..., :0], narrow, torch.ones(4, 4, 6, 8))
+    assert wide.shape == (4, 4, 3, 8)

@@ -324,3 +324,27 @@ def test_prelu_multiplies_only_the_side_that_is_taken(x, slope):
     grad_x, grad_slope = gradients(functional.prelu, [x, -1.0, -2.0], slope)
     assert grad_x == [1, slope, slope]
     assert grad_slope == -3
+
+
+def test_shrinking_stops_the_gradient_of_nan():
+    for operator in (functional.hardshrink, functional.softshrink):
+        x = tensor([nan, 3.0, -inf, 0.25], requires_grad=True)
+        operator(x).sum().backward()
+        assert x.grad.tolist() == [0, 1, 1, 0]
+
+
+def test_zeta_is_infinite_at_one_and_at_its_poles():
+    orders, places = tensor([1, 1, nan, nan, 2]), tensor([nan, 2, -1, 0.5, nan])
+    zeta = flambeau.special.zeta(orders, places).tolist()
+    assert zeta[:3] == [inf, inf, inf] and all(map(math.isnan, zeta[3:]))
+
+
+def test_gradients_of_a_grid_are_scaled_last():
+    # The pixels' products are within the range, those with the pixels of one step of the grid are not.
+    image = flambeau.zeros(1, 1, 4, 40)
+    image[..., 1], image[..., 2] = 3e38, 2.9e38
+    grid = tensor([[[[-0.91, 0.0]]]], requires_grad=True)
+    functional.grid_sample(image, grid, align_corners=False).backward(
+        flambeau.full((1, 1, 1, 1), 0.5)
+    )
+    assert grid.grad[..., 0].item() == pytest.approx(-1e37 * 20 * 0.5, rel=1e-4)

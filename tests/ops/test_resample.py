@@ -169,3 +169,26 @@ for mode in t.MODES:
 @at_lower_levels
 def test_resampling_at_lower_instruction_sets(level):
     run_at_level(level, PROGRAM, os.path.dirname(__file__))
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(3, 3), (5, 5), (8, 6), (2, 2)])
+@pytest.mark.parametrize("images", [1, 3])
+def test_an_infinity_at_an_edge_is_nan_where_pytorch_counts_it_twice(mode, size, images):
+    pytorch = pytest.importorskip("torch")
+    rng = numpy.random.default_rng(0)
+    for corners in (True, False):
+        for _ in range(8):
+            x = rng.uniform(-9, 9, (images, 3, 4, 5)).astype(numpy.float32)
+            x[0, 1, rng.choice([0, 1, 3]), rng.choice([0, 2, 4])] = rng.choice(
+                [numpy.inf, -numpy.inf]
+            )
+            if size[1] == 5 and mode == "bilinear":
+                continue  # a dim that keeps its size is left as it is
+            ours, want = (
+                lib.nn.functional.interpolate(
+                    lib.tensor(x), size, mode=mode, align_corners=corners
+                ).numpy()
+                for lib in (flambeau, pytorch)
+            )
+            numpy.testing.assert_allclose(ours, want, rtol=1e-4, atol=1e-4)

@@ -54,12 +54,29 @@ BlockedQr<T>::BlockedQr(int64_t m, int64_t n, int64_t step)
       k_(std::min(m, n)),
       step_(step),
       vectors_(static_cast<size_t>(block * m)),
-      factors_(static_cast<size_t>((k_ + block - 1) / block * block * block)),
+      factors_(static_cast<size_t>((k_ + 2 * block - 1) / block * block * block)),
       work_(static_cast<size_t>(2 * block * std::max({m, n, block}))) {}
 
 template <class T>
 int64_t BlockedQr<T>::width_of(int64_t first) const {
-  return std::min(block, k_ - first);
+  return std::min(first == 0 ? first_block_ : block, k_ - first);
+}
+
+/// Where the last block begins.
+template <class T>
+int64_t BlockedQr<T>::last_block() const {
+  return k_ <= first_block_ ? 0 : (k_ - first_block_ - 1) / block * block + first_block_;
+}
+
+/// Where the block in front begins, below 0 in front of the first.
+template <class T>
+int64_t BlockedQr<T>::before(int64_t first) const {
+  return first == 0 ? -1 : std::max<int64_t>(0, first - block);
+}
+
+template <class T>
+T* BlockedQr<T>::factor_of(int64_t first) {
+  return factors_.data() + (first + block - first_block_) / block * block * block;
 }
 
 template <class T>
@@ -78,7 +95,7 @@ void BlockedQr<T>::copy_vectors(const T* A, int64_t first) {
 template <class T>
 void BlockedQr<T>::make_factor(const T* tau, int64_t first) {
   const int64_t width = width_of(first), height = m_ - first;
-  T *factor = factors_.data() + first / block * block * block, *products = work_.data();
+  T *factor = factor_of(first), *products = work_.data();
   Gemm<T> gram;
   gram.M = gram.N = width, gram.K = height;
   gram.a = gram.b = vectors_.data(), gram.c = products;
@@ -109,7 +126,7 @@ void BlockedQr<T>::apply(int64_t first, T* C, int64_t columns, bool transposed) 
   gemm(onto);
   Gemm<T> turn;
   turn.M = columns, turn.N = width, turn.K = width;
-  turn.a = products, turn.b = factors_.data() + first / block * block * block, turn.c = turned;
+  turn.a = products, turn.b = factor_of(first), turn.c = turned;
   turn.lda = turn.ldb = turn.ldc = block, turn.trans_b = !transposed;
   gemm(turn);
   Gemm<T> change;
@@ -123,7 +140,7 @@ void BlockedQr<T>::apply(int64_t first, T* C, int64_t columns, bool transposed) 
 template <class T>
 void BlockedQr<T>::factor(T* A) {
   T tau[block];
-  for (int64_t first = 0; first < k_; first += block) {
+  for (int64_t first = 0; first < k_; first += width_of(first)) {
     const int64_t width = width_of(first);
     panel(m_ - first, width, step_, A + first * (step_ + 1), tau);
     copy_vectors(A, first);
@@ -134,7 +151,7 @@ void BlockedQr<T>::factor(T* A) {
 
 template <class T>
 void BlockedQr<T>::take(const T* A, const T* tau) {
-  for (int64_t first = 0; first < k_; first += block) {
+  for (int64_t first = 0; first < k_; first += width_of(first)) {
     copy_vectors(A, first);
     make_factor(tau + first, first);
   }
@@ -146,7 +163,7 @@ void BlockedQr<T>::form(const T* A, T* Q, int64_t width) {
     std::fill_n(Q + j * step_, m_, T(0));
     Q[j * step_ + j] = T(1);
   }
-  for (int64_t first = (k_ - 1) / block * block; first >= 0; first -= block) {
+  for (int64_t first = last_block(); first >= 0; first = before(first)) {
     copy_vectors(A, first);
     apply(first, Q + first * (step_ + 1), width - first, false);
   }
@@ -161,7 +178,7 @@ void BlockedQr<T>::make_room(int64_t columns) {
 template <class T>
 void BlockedQr<T>::multiply(const T* A, T* B, int64_t k) {
   make_room(k);
-  for (int64_t first = (k_ - 1) / block * block; first >= 0; first -= block) {
+  for (int64_t first = last_block(); first >= 0; first = before(first)) {
     copy_vectors(A, first);
     apply(first, B + first, k, false);
   }
@@ -170,7 +187,7 @@ void BlockedQr<T>::multiply(const T* A, T* B, int64_t k) {
 template <class T>
 void BlockedQr<T>::multiply_transposed(const T* A, T* B, int64_t k) {
   make_room(k);
-  for (int64_t first = 0; first < k_; first += block) {
+  for (int64_t first = 0; first < k_; first += width_of(first)) {
     copy_vectors(A, first);
     apply(first, B + first, k, true);
   }

@@ -28,14 +28,20 @@ class BlockedQr {
   void multiply_transposed(const T* A, T* B, int64_t k);
 
  private:
-  static constexpr int64_t block = 32;
+  /// The first of several blocks is narrow: where few directions are far longer than the others,
+  /// these are then reflected without the rounding of what a wide block takes away from them.
+  static constexpr int64_t block = 32, narrow = 8;
   int64_t width_of(int64_t first) const;
+  int64_t last_block() const;
+  int64_t before(int64_t first) const;
+  T* factor_of(int64_t first);
   void make_room(int64_t columns);
   void copy_vectors(const T* A, int64_t first);
   void make_factor(const T* tau, int64_t first);
   void apply(int64_t first, T* C, int64_t columns, bool transposed);
 
   int64_t m_, n_, k_, step_;
+  int64_t first_block_ = k_ > block ? narrow : block;
   std::vector<T> vectors_;  // of one block: rows of what lies from its diagonal on, ones included
   std::vector<T> factors_;  // the triangular factor of each block
   std::vector<T> work_;

@@ -20,13 +20,19 @@ inline __attribute__((always_inline)) void store_group(T* to, typename Group<T, 
 constexpr int grid_block = 32, most_neighbours = 16;
 
 /// Where the points of a block are: the weights and the places of their neighbours, and how the
-/// weights change with each coordinate of the grid.
+/// weights change with each coordinate, counted in pixels.
 template <class T>
 struct Located {
   alignas(64) T weight[most_neighbours][grid_block];
   alignas(64) int32_t pixel[most_neighbours][grid_block];
   alignas(64) T slope[3][most_neighbours][grid_block];
 };
+
+/// Pixels for one of coordinate d of the grid.
+template <class T>
+inline __attribute__((always_inline)) T pixels_of_one(const GridShape& shape, int d) {
+  return static_cast<T>(shape.sizes[d] - (shape.corners ? 1 : 0)) / 2;
+}
 
 template <class T>
 struct Coordinates {
@@ -88,7 +94,7 @@ struct Coordinates {
                                                          V g) {
     const T size = static_cast<T>(whole_size);
     V at = shape.corners ? (g + 1) / 2 * (size - 1) : ((g + 1) * size - 1) / 2;
-    V slope = splat(shape.corners ? (size - 1) / 2 : size / 2);
+    V slope = splat(T(1));
     Taps t;
     V place[4];
     if constexpr (mode != GridMode::cubic) bring_inside(shape, size, at, slope);
@@ -343,7 +349,8 @@ void grid_backward_group(const GridTask<T>& task) {
         const V g = load_group<G>(grads + p * G);
         T* to = task.grad_grid + (begin + p) * ndim;
 #pragma GCC unroll 3
-        for (int d = 0; d < ndim; ++d) to[ndim - 1 - d] = sum_of_group<G>(V(sums[d] * g));
+        for (int d = 0; d < ndim; ++d)
+          to[ndim - 1 - d] = sum_of_group<G>(V(sums[d] * g)) * pixels_of_one<T>(*task.shape, d);
       }
   }
 }
@@ -488,7 +495,8 @@ void grid_backward_few(const GridTask<T>& task) {
         }
       }
       for (int d = 0; task.grad_grid && d < ndim; ++d)
-        task.grad_grid[(begin + p) * ndim + ndim - 1 - d] = sums[d];
+        task.grad_grid[(begin + p) * ndim + ndim - 1 - d] =
+            sums[d] * pixels_of_one<T>(*task.shape, d);
     }
   }
 }

@@ -1,6 +1,8 @@
 #include "kernels/vision/resize.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/vision/resize_simd.h"
@@ -40,6 +42,9 @@ class Resize {
                           weights_.data() + w_.first[i], bits_, inner, out + index * inner);
       }
     });
+    if (!w_.edges.empty())
+      parallel_ranges(outer, std::max<int64_t>(1, task_elements / inner),
+                      [&](int64_t begin, int64_t end) { mend_edges(begin, end, inner, in, out); });
   }
 
   /// Elements of a row change among themselves, of a few rows only: one after the other.
@@ -59,6 +64,7 @@ class Resize {
         to[i] = static_cast<T>(sum);
       }
     });
+    mend_edges(0, n_rows, 1, in, out);
   }
 
   /// Elements of a row change among themselves: as many rows at once as a vector has lanes.
@@ -73,8 +79,28 @@ class Resize {
         kernels_.load_rows(n, w_.in_size, in + r * w_.in_size, w_.in_size, turned);
         kernels_.mix_columns(n, w_.out_size, turned, w_.begin.data(), w_.first.data(),
                              weights_.data(), bits_, out + r * w_.out_size, w_.out_size);
+        mend_edges(r, r + n, 1, in, out);
       }
     });
+  }
+
+  /// Makes NaN of an infinity at an edge that has weights of 0 or of both signs, in outer images
+  /// [begin, end).
+  void mend_edges(int64_t begin, int64_t end, int64_t inner, const T* in, T* out) const {
+    if constexpr (std::is_same_v<T, uint8_t>) return;
+    if (w_.edges.empty()) return;
+    const int64_t edges[2] = {0, w_.in_size - 1};
+    for (int64_t o = begin; o < end; ++o)
+      for (int64_t edge : edges) {
+        const T* at = in + (o * w_.in_size + edge) * inner;
+        int found = 0;
+        for (int64_t i = 0; i < inner; ++i)
+          found |= !(std::abs(at[i]) <= std::numeric_limits<T>::max());
+        if (!found) continue;
+        for (auto [to, from] : w_.edges)
+          for (int64_t i = 0; from == edge && i < inner; ++i)
+            out[(o * w_.out_size + to) * inner + i] += at[i] * T(0);
+      }
   }
 
  private:

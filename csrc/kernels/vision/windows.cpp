@@ -30,12 +30,16 @@ void append_nearest(Windows& w, double at, bool is_cubic) {
     const double from = base + (i - (is_cubic ? 1 : 0));
     return static_cast<int64_t>(std::clamp(from, 0.0, static_cast<double>(w.in_size - 1)));
   };
+  const auto index = static_cast<int64_t>(w.begin.size());
   int64_t last = -1;
   for (int i = 0; i < n_taps; ++i) {
-    if (place(i) == last)
-      w.weights.back() += taps[i];
-    else
+    if (place(i) != last) {
       w.weights.push_back(taps[i]);
+    } else {
+      w.weights.back() += taps[i];
+      const bool noted = !w.edges.empty() && w.edges.back() == std::pair{index, last};
+      if (!noted && !(taps[i - 1] > 0 && taps[i] > 0)) w.edges.push_back({index, last});
+    }
     last = place(i);
   }
   close_window(w, place(0));

@@ -2,6 +2,7 @@
 // which weights. Plain values; any thread.
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace flambeau {
@@ -16,6 +17,9 @@ struct Windows {
   std::vector<int64_t> begin;  // of the old places of each new one
   std::vector<int64_t> first;  // out_size + 1: its weights are [first[i], first[i + 1])
   std::vector<double> weights;
+  /// (new place, old place at an edge) where several weights of the old one, not all above 0, have
+  /// been added up: an infinity there is NaN.
+  std::vector<std::pair<int64_t, int64_t>> edges;
 
   int64_t count(int64_t i) const { return first[i + 1] - first[i]; }
 

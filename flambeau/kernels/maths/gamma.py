@@ -150,11 +150,12 @@ def zeta_series(s, q, unit=0.0):
 @scalar("zeta float64")
 def zeta(s, q, dtype):
     # NaN for s < 1, for negative q and (as the sum has it, 0 * inf) at q = inf, but inf where a term is infinite.
+    # As in PyTorch a NaN does not show beside what is infinite for all others: s = 1, and poles.
     total = zeta_series(s, q)
     total = where(s == INF, where(q > 1.0, 0.0, where(q == 1.0, 1.0, INF)), total)
+    total = where(isnan(s) | isnan(q), s + q, total)
     total = where(q <= 0.0, where(floor(q) == q, INF, NAN), total)
-    total = where(s < 1.0, NAN, where(s == 1.0, INF, total))
-    return where(isnan(s) | isnan(q), s + q, total)
+    return where(s < 1.0, NAN, where(s == 1.0, INF, total))
 
 
 def cotangent_derivatives(highest):

@@ -5,6 +5,7 @@ import math
 import flambeau
 
 from ...ops.attention import attend, attention_weights
+from ...ops.core.attach import attached
 from ...ops.core.autocast import lower_precision
 from .activation import softmax
 from .affine import linear
@@ -65,6 +66,10 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    shape = (*query.shape[:-1], value.size(-1))
+    if not value.numel() and shape[:-2] != value.shape[:-2]:
+        # As in PyTorch of the query's shape, which is not always that of the heads together.
+        return attached(query.new_zeros(shape), query, key, value)
     if dropout_p == 0:
         result = attend(query, key, value, attn_mask, is_causal, factor)
         if result is not None:

@@ -47,6 +47,8 @@ def pixel_unshuffle(input, downscale_factor):
             raise RuntimeError(
                 f"pixel_unshuffle: input's {name}, {size}, does not divide by downscale_factor {r}."
             )
+    if not input.numel():
+        return input.clone()  # as in PyTorch, of the shape it came in
     out = input.reshape(*batch, c, h // r, r, w // r, r)
     n = len(batch)
     out = out.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (*, C, r, r, H, W)

@@ -243,7 +243,13 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     summed = batch1.size(0) * batch1.size(2)  # B * K
     left = batch1.transpose(0, 1).reshape(batch1.size(1), summed)
     right = batch2.reshape(summed, batch2.size(2))
-    return _sum_with_product("addbmm", input, left, right, beta, alpha)
+    result = _sum_with_product("addbmm", input, left, right, beta, alpha)
+    if _core._in_vmap() or _core._all_finite(result) or batch1.size(0) < 2:
+        return result
+    # Which sums are infinite and which NaN depends on their order: batch by batch, as in PyTorch.
+    for one, other in zip(batch1, batch2, strict=True):
+        input, beta = _sum_with_product("addbmm", input, one, other, beta, alpha), 1
+    return input
 
 
 @composite(inplace=True, out="same", autocast="lower")
@@ -484,6 +490,8 @@ def _matrix_power(operator, input, n):
         raise RuntimeError(f"{operator}: input {tuple(input.shape)} must hold square matrices.")
     if n < 0:
         input, n = fl.linalg.inv(input), -n
+    if n == 3:
+        return fl.matmul(fl.matmul(input, input), input)
     result = None
     while n:
         if n & 1:
