@@ -19,7 +19,7 @@ from ..kernels.schedules.row_language import length, own_rmean, own_rsum, rmax, 
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
 from .groups import MOST_OPERANDS, operands_of
-from .pointwise import Number, apply, compute_of
+from .pointwise import Number, compute_of
 
 __all__ = [
     "Kernel",
@@ -145,7 +145,7 @@ class _Built:
             else:
                 spec, compute = n.operator.spec, group.computes[n.results]
                 operands = [self.operand(o, spec, i, compute) for i, o in enumerate(n.operands)]
-                made = apply(spec, operands, compute, self.dtype(n.results))
+                made = group.apply(spec, operands, compute, self.dtype(n.results))
                 dtype = self.dtype(n.results)
                 self.note(
                     made,
@@ -450,7 +450,7 @@ class _Gradients:
                     operands.append((built.of[n.results], built.dtype(n.results)))
                 else:
                     operands.append(built.operand(n.operands[j], operator.spec, k, compute))
-            part = apply(operator.spec, operands, compute, compute)
+            part = built.group.apply(operator.spec, operands, compute, compute)
             part = built.note(part, operator, *[e for e, _ in operands])
             self.add(n.results, operand.index, part, compute)
 

@@ -6,7 +6,7 @@ operator that writes, or that may, ends all groups, so no read is moved across a
 """
 
 from .graph import Ref
-from .pointwise import FUSED_DTYPES, Number, compute_of, result_of, suits
+from .pointwise import FUSED_DTYPES, Applied, Number, compute_of, result_of, suits
 
 __all__ = ["MOST_OPERANDS", "Group", "grouped", "operands_of"]
 
@@ -35,7 +35,7 @@ class Group:
     def __init__(self, key):
         self.key, self.nodes, self.members = key, [], set()
         self.outputs, self.inputs, self.numbers, self.spread = [], [], [], set()
-        self.computes = {}
+        self.computes, self.apply = {}, Applied()
         self.rows = self.literal = False
         self.n_shown, self.ends, self.total = 0, True, None
 

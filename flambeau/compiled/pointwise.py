@@ -12,7 +12,7 @@ from ..kernels.expression import const, node, substitute
 from ..kernels.expression import input as symbol
 from ..kernels.types import DTYPES, RANK, promote, promote_weak
 
-__all__ = ["FUSED_DTYPES", "Number", "apply", "compute_of", "result_of", "suits"]
+__all__ = ["Applied", "FUSED_DTYPES", "Number", "apply", "compute_of", "result_of", "suits"]
 
 FUSED_DTYPES = frozenset(
     "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
@@ -93,6 +93,22 @@ def compute_of(spec, operands):
 def result_of(spec, compute):
     """The dtype of its result."""
     return {"bool": "bool", "int64": "int64"}.get(spec.result, compute)
+
+
+class Applied:
+    """Expressions of `apply` that have been made before: a group is built several times."""
+
+    def __init__(self):
+        self._known = {}
+
+    def __call__(self, spec, operands, compute, result):
+        key = (id(spec), compute, result, *((id(e), dtype) for e, dtype in operands))
+        found = self._known.get(key)
+        if (
+            found is None
+        ):  # operands are kept: what is no part of the result would give its id to another
+            found = self._known[key] = apply(spec, operands, compute, result), spec, operands
+        return found[0]
 
 
 def apply(spec, operands, compute, result):

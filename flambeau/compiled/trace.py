@@ -354,25 +354,26 @@ class Tracer(TorchFunctionMode):
 
     def profile(self, frame, event, argument):
         """For sys.setprofile: which code runs, and which functions of C it calls."""
-        if event == "call":
-            code = frame.f_code
+        code = frame.f_code
+        if is_ours(code):
             if code in stance.disabled:
                 self.fail(f"{code.co_name} is disabled")
-            if not is_ours(code):
-                if code not in self.executed and not _serves_us(frame):
-                    self.executed.add(code)
-                    effect = writes_outside(code)
-                    if effect:
-                        self.fail(f"{code.co_name} {effect}")
-            elif (
-                code.co_name in _WITH_EFFECT
-                and code is not _GRAD
-                and (code is _APPLY or (frame.f_back and not is_ours(frame.f_back.f_code)))
-            ):
+            if code.co_name not in _WITH_EFFECT or code is _GRAD:
+                return code not in stance.disabled
+            outside = frame.f_back and not is_ours(frame.f_back.f_code)
+            if event == "call" and (code is _APPLY or outside):
                 self.fail(f"{code.co_name} is called")
-        elif event == "c_call" and not is_ours(frame.f_code):
-            if not _is_pure(argument) and not _serves_us(frame):
-                self.fail(f"{getattr(argument, '__qualname__', argument)} is called")
+        elif event == "call":
+            if code in stance.disabled:
+                self.fail(f"{code.co_name} is disabled")
+            if code not in self.executed and not _serves_us(frame):
+                self.executed.add(code)
+                effect = writes_outside(code)
+                if effect:
+                    self.fail(f"{code.co_name} {effect}")
+        elif not _is_pure(argument) and not _serves_us(frame):
+            self.fail(f"{getattr(argument, '__qualname__', argument)} is called")
+        return False
 
 
 _LIBRARY = os.path.dirname(os.__file__) + os.sep

@@ -195,11 +195,11 @@ class Compiled:
         gc.disable()  # what the collector runs (finalizers, callbacks) is no part of the function
         try:
             with tracer:
-                sys.setprofile(tracer.profile)
+                _core._watch_calls(tracer.profile)
                 try:
                     result = self.function(*args, **kwargs)
                 finally:
-                    sys.setprofile(profile)
+                    _set_profile(profile)
         except Break as reason:
             self._break(key, reason)
             raise
@@ -264,6 +264,15 @@ class Compiled:
         return _entry(
             state, program, tensors, list(tracer.outside.values()), tracer.sized or self.static
         )
+
+
+def _set_profile(profile):
+    """sys.setprofile with what sys.getprofile gave: of cProfile an object, which has to be switched on again."""
+    if profile is None or callable(profile):
+        sys.setprofile(profile)
+    else:
+        sys.setprofile(None)
+        profile.enable()
 
 
 def _order(nodes, values, results):
