@@ -53,6 +53,9 @@ bool find_neighbours(const Tensor& t, const Dims& dims, Neighbours& found) {
 }
 
 constexpr int64_t longest_row = 2048;  // whose 64 fit into a nearer cache
+// Elements of rows that are computed and added up at a time: they stay in the nearest cache beside
+// what is read.
+constexpr int64_t row_piece = 2048;
 // Of longer ones a chunk has so few columns that kernels begin anew more often than that they run.
 constexpr int64_t longest_column = 64;
 
@@ -131,18 +134,22 @@ bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keep
     result = {};
     return false;
   }
+  const int64_t together = columns ? step : std::clamp<int64_t>(row_piece / count, 1, step);
   LongWork unlocked(true);
   parallel_for(chunks, [&](int64_t chunk) {
-    const int64_t begin = chunk * step, end = std::min(outputs, begin + step), n = end - begin;
-    char* piece = piece_memory(step * count * size);
-    if (columns)
-      pieces.compute_columns(begin, end, piece);
-    else
-      pieces.compute(begin * count, end * count, piece);
-    char* streams[max_streams] = {result->as<char>() + begin * out_size, piece};
-    const int64_t from_row[max_streams] = {out_size, columns ? size : count * size};
-    const int64_t along[max_streams] = {0, columns ? n * size : size};
-    kernel(n, 1, count, streams, from_row, none, along, 0);
+    char* piece = piece_memory(together * count * size);
+    const int64_t last = std::min(outputs, (chunk + 1) * step);
+    for (int64_t begin = chunk * step; begin < last; begin += together) {
+      const int64_t end = std::min(last, begin + together), n = end - begin;
+      if (columns)
+        pieces.compute_columns(begin, end, piece);
+      else
+        pieces.compute(begin * count, end * count, piece);
+      char* streams[max_streams] = {result->as<char>() + begin * out_size, piece};
+      const int64_t from_row[max_streams] = {out_size, columns ? size : count * size};
+      const int64_t along[max_streams] = {0, columns ? n * size : size};
+      kernel(n, 1, count, streams, from_row, none, along, 0);
+    }
   });
   return true;
 }
