@@ -359,8 +359,9 @@ def random_with_odd_numbers(rng, *shape):
         lambda lib, a, b: lib.linalg.matrix_power(a[0], 3),
         lambda lib, a, b: lib.linalg.det(a),
         lambda lib, a, b: lib.linalg.slogdet(a)[0],
+        lambda lib, a, b: lib.addmv(a[0, 0], b[0], b[1, 0], beta=0.2, alpha=0.6),
     ],
-    ids=["addbmm", "multi_dot", "matrix_power", "det", "slogdet"],
+    ids=["addbmm", "multi_dot", "matrix_power", "det", "slogdet", "addmv"],
 )
 def test_sums_that_are_infinite_or_nan_are_so_in_pytorch(call):
     pytorch = pytest.importorskip("torch")

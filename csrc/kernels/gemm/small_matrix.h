@@ -62,8 +62,12 @@ void small_triangular(const T* A, int64_t n, T* X, int64_t k, bool upper, bool u
     T* row = X + i * k;
     for (int64_t j = upper ? i + 1 : 0; j < (upper ? n : i); ++j)
       subtract_row(row, X + j * k, A[i * n + j], k);
-    if (!unit)
-      for (int64_t c = 0; c < k; ++c) row[c] /= A[i * n + i];
+    if (unit) continue;
+    // One division, of several right sides, unless the diagonal is too small for it. As in PyTorch: so
+    // the same residuals are 0 where a later diagonal is.
+    const T diagonal = A[i * n + i], inverse = T(1) / diagonal;
+    const bool divides = k == 1 || (diagonal != T(0) && !std::isfinite(std::abs(inverse)));
+    for (int64_t c = 0; c < k; ++c) row[c] = divides ? row[c] / diagonal : row[c] * inverse;
   }
 }
 

@@ -125,6 +125,7 @@ def _scaled_sum(operator, input, product, beta, alpha):
 
 _HALF = (_core.float16, _core.bfloat16)
 _PLAIN = (_core.float32, _core.float64)
+_FEW_PRODUCTS = 1 << 16  # that may be written out where a sum of them is not finite
 
 
 def _is_plain(dtype, beta, alpha):
@@ -204,7 +205,11 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
         # As in PyTorch not expanded to the product's shape.
         return attached(input * beta, mat, vec, anyway=True)
     if _is_plain(mat.dtype, beta, alpha):
-        return _core._addmv(input, mat, vec, beta, alpha)
+        result = _core._addmv(input, mat, vec, beta, alpha)
+        if _core._in_vmap() or _core._all_finite(result) or mat.numel() > _FEW_PRODUCTS:
+            return result
+        # As in PyTorch a product beyond the range is infinite, whatever is added to it.
+        return _scaled_sum("addmv", input, (mat * vec).sum(1), beta, alpha)
     if wide := _widened(input, mat, vec):
         return addmv(*wide, beta=beta, alpha=alpha).to(mat.dtype)
     return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)

@@ -199,3 +199,29 @@ def test_gradients_beside_an_infinite_pivot():
     rest = linalg.solve(flambeau.tensor([[1.0, 2], [3, 1]]), flambeau.ones(2))
     assert flambeau.allclose(b.grad[[0, 2]], rest) and b.grad[1] == 0
     assert x[1] == 0 and A.grad.isfinite().all()
+
+
+def test_equal_rows_of_a_singular_triangle_leave_the_residuals_of_pytorch():
+    # A residual of 0 gives NaN beside a diagonal of 0, one of a last digit an infinity.
+    pytorch = pytest.importorskip("torch")
+    rng = numpy.random.default_rng(0)
+    for columns in (1, 3):
+        for _ in range(50):
+            triangle = numpy.zeros((3, 3), numpy.float32)
+            triangle[:, 0] = rng.uniform(-9, 9)
+            right = numpy.tile(rng.uniform(-9, 9, columns).astype(numpy.float32), (3, 1))
+            ours, want = (
+                lib.linalg.solve_triangular(
+                    lib.tensor(triangle), lib.tensor(right), upper=False
+                ).numpy()
+                for lib in (flambeau, pytorch)
+            )
+            numpy.testing.assert_array_equal(ours, want)
+
+
+def test_a_tiny_diagonal_divides():
+    triangle = flambeau.tensor([[1e-42, 0.0], [0.0, 2.0]])
+    right = flambeau.tensor([[0.0, 3e-42], [4.0, 6.0]])
+    solution = flambeau.linalg.solve_triangular(triangle, right, upper=False)
+    assert solution[0, 0] == 0 and abs(solution[0, 1] - 3) < 0.01
+    assert solution[1].tolist() == [2, 3]
