@@ -113,6 +113,9 @@ struct GemmKernels {
   /// M <= dot_rows, j < N: both operands contiguous along k.
   void (*dots)(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, const T* b,
                int64_t b_row, T* out, int64_t out_row, int64_t out_column);
+
+  /// c[i * c_row + j] = a[i * a_row] * b[j] for i < M, j < N, row after row.
+  void (*outer)(int64_t M, int64_t N, const T* a, int64_t a_row, const T* b, T* c, int64_t c_row);
 };
 
 /// The kernels for this machine. T: float, double.

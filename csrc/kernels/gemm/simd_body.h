@@ -498,9 +498,26 @@ void dots(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, const T* b
 }
 
 template <class T>
+void outer(int64_t M, int64_t N, const T* a, int64_t a_row, const T* b, T* c, int64_t c_row) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t i = 0; i < M; ++i, a += a_row, c += c_row) {
+    const vec w = splat(*a);
+    int64_t j = 0;
+    // Added to zeros, as any product's first: -0 becomes 0.
+    for (; j + lanes <= N; j += lanes) store(c + j, multiply_add(w, load(b + j), vec{}));
+    if (j < N) {
+      const auto mask = mask_of<T>(static_cast<int>(N - j));
+      store_some(c + j, multiply_add(w, load_some(b + j, mask), vec{}), mask);
+    }
+  }
+}
+
+template <class T>
 constexpr GemmKernels<T> kernels_of() {
   return {Vec<T>::lanes,  panel_vectors,     most_rows(panel_vectors), 4,         block<T>,
-          pack_b_rows<T>, pack_b_columns<T>, pack_b_pairs<T>,          pack_a<T>, dots<T>};
+          pack_b_rows<T>, pack_b_columns<T>, pack_b_pairs<T>,          pack_a<T>, dots<T>,
+          outer<T>};
 }
 extern const GemmKernels<float> float_kernels = kernels_of<float>();
 extern const GemmKernels<double> double_kernels = kernels_of<double>();

@@ -364,3 +364,19 @@ def test_bfloat16_results_keep_denormal_numbers():
     none = flambeau.zeros(70, 70).bfloat16()
     found = flambeau.nn.functional.linear(none, none, bias)
     assert found.equal(bias.expand(70, 70)) and (found[:, :2] != 0).all()
+
+
+@pytest.mark.parametrize("m, n", [(1, 64), (7, 65), (100, 257), (33, 1024), (1025, 100)])
+@pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64])
+def test_a_column_times_a_row_is_their_outer_product(m, n, dtype):
+    column, row = flambeau.randn(m, 3, dtype=dtype)[:, 1:2], flambeau.randn(1, n, dtype=dtype)
+    column[0, 0] = -0.0
+    expected = column.numpy() * row.numpy()
+    found = (column @ row).numpy()
+    numpy.testing.assert_array_equal(found, expected)
+    assert not numpy.signbit(found[0]).any()  # a sum that begins with 0
+    numpy.testing.assert_array_equal(
+        flambeau.addmm(flambeau.ones(n, dtype=dtype), column, row), expected + 1
+    )
+    row[0, 3], column[m - 1, 0] = float("inf"), 0.0
+    assert flambeau.isnan(column @ row)[m - 1, 3]
