@@ -23,6 +23,14 @@ constexpr int64_t chunk_bytes = 4 << 20;
 /// Elements copied in a task.
 constexpr int64_t task_elements = 1 << 14;
 
+/// A row of a patch; 16 float32 are the usual ones.
+inline void copy_piece(char* to, const char* from, int64_t bytes) {
+  if (bytes == 64)
+    std::memcpy(to, from, 64);
+  else
+    copy_short(to, from, bytes);
+}
+
 /// The patches of all images in order, as rows of `length` elements.
 class Patches {
  public:
@@ -46,13 +54,26 @@ class Patches {
 
   void read(int64_t first, int64_t n, const void* images, void* to) const {
     each_piece(first, n, [&](int64_t at, int64_t in_row, int64_t bytes) {
-      copy_short(static_cast<char*>(to) + in_row, static_cast<const char*>(images) + at, bytes);
+      copy_piece(static_cast<char*>(to) + in_row, static_cast<const char*>(images) + at, bytes);
     });
   }
   void write(int64_t first, int64_t n, const void* from, void* images) const {
     each_piece(first, n, [&](int64_t at, int64_t in_row, int64_t bytes) {
-      copy_short(static_cast<char*>(images) + at, static_cast<const char*>(from) + in_row, bytes);
+      copy_piece(static_cast<char*>(images) + at, static_cast<const char*>(from) + in_row, bytes);
     });
+  }
+
+  /// The images of n rows from `first` on as lines to fetch, at_once at a time; none unless they
+  /// begin with an image.
+  Fetch fetch(int64_t first, int64_t n, const void* images, int64_t at_once) const {
+    Fetch f;
+    if (n <= 0 || first % per_image) return f;
+    const int64_t image = s.C * s.in[0] * s.in[1] * s.in[2] * item;
+    f.at = static_cast<const char*>(images) + first / per_image * image;
+    f.lines = f.n_left = ceil_div(n * image, 64 * per_image);
+    f.row_bytes = 64 * f.lines;
+    f.at_once = at_once;
+    return f;
   }
 
   /// Rows (n, O) to planes (N, O, per_image) from row `first` on, or from
@@ -77,17 +98,22 @@ class Patches {
     const int64_t bytes = k[2] * item;
     parallel_ranges(
         n, std::max<int64_t>(1, task_elements / length), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            const int64_t row = first + i, place = row % per_image;
-            const int64_t x = place % s.out[2] * k[2], y = place / s.out[2] % s.out[1] * k[1],
+          // Patches side by side in turn, so that lines of the images are read as they follow.
+          for (int64_t i = begin, run; i < end; i += run) {
+            const int64_t row = first + i, place = row % per_image, column = place % s.out[2];
+            run = std::min(s.out[2] - column, end - i);
+            const int64_t x = column * k[2], y = place / s.out[2] % s.out[1] * k[1],
                           z = place / s.out[2] / s.out[1] * k[0];
             int64_t in_row = i * length * item;
             for (int64_t c = 0; c < s.C; ++c) {
               const int64_t channel = row / per_image * s.C + c;
               for (int64_t a = 0; a < k[0]; ++a)
-                for (int64_t b = 0; b < k[1]; ++b, in_row += bytes)
-                  piece((((channel * s.in[0] + z + a) * s.in[1] + y + b) * s.in[2] + x) * item,
-                        in_row, bytes);
+                for (int64_t b = 0; b < k[1]; ++b, in_row += bytes) {
+                  const int64_t at =
+                      (((channel * s.in[0] + z + a) * s.in[1] + y + b) * s.in[2] + x) * item;
+                  for (int64_t j = 0; j < run; ++j)
+                    piece(at + j * bytes, in_row + j * length * item, bytes);
+                }
             }
           }
         });
@@ -142,6 +168,7 @@ void forward(const Patches& patches, const T* input, const T* weight, const T* b
   const int64_t O = patches.s.O, K = patches.length;
   const Spread slices(K, most_depth), panels(ceil_div(O, kernels.lanes), kernels.panel);
   const int64_t width = round_up(O, kernels.lanes);
+  constexpr int64_t line = 64 / sizeof(T);
   T* weights = Workspace::get<T>(bias_slot, K * width);
   parallel_for(slices.n_parts * panels.n_parts, [&](int64_t task) {
     const int64_t slice = task / panels.n_parts, panel = task % panels.n_parts;
@@ -156,6 +183,10 @@ void forward(const Patches& patches, const T* input, const T* weight, const T* b
     T* rows = Workspace::get<T>(patches_slot, n * K);
     T* results = Workspace::get<T>(results_slot, n * O);
     patches.read(first, n, input, rows);
+    // Lines of images come from afar: those of the next task meanwhile.
+    const int64_t n_steps = ceil_div(n, kernels.panel_rows) * panels.n_parts * ceil_div(K, line);
+    const int64_t n_next = task + 1 < tasks.n_parts ? tasks.length(task + 1) : 0;
+    Fetch fetch = patches.fetch(first + n, n_next, input, ceil_div(n_next * K / line, n_steps));
     for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
       const bool last = slice + 1 == slices.n_parts;
       GemmBlock<T> g = {};
@@ -167,6 +198,8 @@ void forward(const Patches& patches, const T* input, const T* weight, const T* b
       g.alpha = T(1), g.beta = T(slice > 0);
       g.column_bias = last ? bias : nullptr;
       g.relu = last && relu;
+      g.large = fetch.n_left > 0;
+      g.fetch = g.large ? &fetch : nullptr;
       kernels.block(g);
     }
     patches.to_planes(first, n, results, output);

@@ -437,7 +437,10 @@ void multiply(const Product<T>& p) {
     g.packed_b = true;
     return kernels.block(g);
   }
-  if (p.M <= 256 && (p.K <= 8192 || source_a(p) == SourceA::in_place))
+  // Where all of A stays in L2, panels of B are best packed by who multiplies by them.
+  const bool a_stays = p.M <= 1024 && p.a_column == 1 &&
+                       p.M * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 4;
+  if (a_stays || (p.M <= 256 && (p.K <= 8192 || source_a(p) == SourceA::in_place)))
     return product_panel_by_panel(p);
   return product_by_panels(p);
 }
