@@ -2,7 +2,7 @@
 
 import flambeau
 from benchmarks import distributions, files, first_use, foreach, lenet, overhead, programs
-from benchmarks.all import report
+from benchmarks.all import measure, report
 from benchmarks.all.case import FAMILIES, filled, indices
 from benchmarks.all.programs import PROGRAMS, reinforce
 from benchmarks.beside import report as beside
@@ -43,6 +43,20 @@ def test_every_row_of_all_families_runs():
             assert len(set(names)) == len(names), f"{name}: two rows have one name"
             declared += len(names) * len(sizes)
     assert declared >= 400
+
+
+def test_rows_near_each_other_are_timed_again(monkeypatch):
+    asked = []
+
+    def blocks(functions, n_threads, rounds, block_s):
+        asked.append(rounds)
+        return [[first, 2 * first, 9 * first] for first in functions]
+
+    monkeypatch.setattr(measure, "blocks", blocks)
+    assert measure.times_of_both(1.0, 2.0, 2, quick=True) == [1.0, 2.0]
+    assert asked == [measure.QUICK_ROUNDS]
+    assert measure.times_of_both(1.0, 0.9, 2, quick=True) == [2.0, 1.8]
+    assert asked[1:] == [measure.QUICK_ROUNDS, measure.NEAR_ROUNDS]
 
 
 def test_summary_of_all_families_counts_what_is_slow(capsys):

@@ -1,7 +1,7 @@
 """Times of two calls in turn, and the floors below which no call can get on this machine."""
 
 import gc
-import math
+import statistics
 import time
 
 import numpy as np
@@ -9,6 +9,9 @@ import numpy as np
 ROUNDS, QUICK_ROUNDS = 9, 3
 BLOCK_S, QUICK_BLOCK_S = 0.004, 0.001  # the least a timed block takes
 ROW_S = 1.2  # what a row may take; at least three rounds
+# Ratios that a change of the machine between two blocks may have made: such rows are timed again, in more rounds.
+NEAR = (0.8, 1.25)
+NEAR_ROUNDS = 15
 # Threads of the other library that wait for work poll for some milliseconds before they sleep.
 SETTLE_S = 0.008
 
@@ -38,29 +41,47 @@ def settle(function):
         function()
 
 
-def least_times(functions, n_threads, quick=False):
-    """The least seconds of a call of each function, measured in turn: CPU time of one thread, else of the wall.
+def blocks(functions, n_threads, rounds, block_s):
+    """Seconds of a call of each function, a list of blocks each: CPU time of one thread, else of the wall.
 
-    The least of several blocks: what else the machine does only ever adds.
+    In turn, and every second round the other way round.
     """
     clock = time.process_time if n_threads == 1 else time.perf_counter
-    block_s = QUICK_BLOCK_S if quick else BLOCK_S
     counts = [fitting_count(f, clock, block_s) for f in functions]
-    least = [math.inf] * len(functions)
+    taken = [[] for _ in functions]
+    order = list(range(len(functions)))
     gc.collect()
     gc.disable()
     try:
         begin = time.perf_counter()
-        for done in range(QUICK_ROUNDS if quick else ROUNDS):
+        for done in range(rounds):
             if done >= 3 and time.perf_counter() - begin > ROW_S:
                 break
-            for i, f in enumerate(functions):
+            for i in order if done % 2 == 0 else reversed(order):
                 if n_threads > 1:
-                    settle(f)
-                least[i] = min(least[i], timed(f, counts[i], clock) / counts[i])
+                    settle(functions[i])
+                taken[i].append(timed(functions[i], counts[i], clock) / counts[i])
     finally:
         gc.enable()
-    return least
+    return taken
+
+
+def least_times(functions, n_threads, quick=False):
+    """The least seconds of a call of each function: what else the machine does only ever adds."""
+    rounds, block_s = (QUICK_ROUNDS, QUICK_BLOCK_S) if quick else (ROUNDS, BLOCK_S)
+    return [min(taken) for taken in blocks(functions, n_threads, rounds, block_s)]
+
+
+def times_of_both(ours, theirs, n_threads, quick=False):
+    """The least seconds of both; where these are near each other, the medians of more and longer blocks of both.
+
+    A row that misses the caches takes one of two times, depending on what others do with the machine's memory at the
+    moment, so of a few blocks one side may have had the better moment.
+    """
+    least = least_times((ours, theirs), n_threads, quick)
+    if not NEAR[0] < least[1] / least[0] < NEAR[1]:
+        return least
+    return [statistics.median(t) for t in blocks((ours, theirs), n_threads, NEAR_ROUNDS, BLOCK_S)]
 
 
 class Floor:

@@ -6,7 +6,7 @@ import math
 
 from .. import harness
 from .case import FAMILIES, short
-from .measure import Floor, least_times
+from .measure import Floor, times_of_both
 
 FILES = ("elements", "moving", "order", "products", "layers", "maths", "training", "programs")
 COLUMNS = ("family", "row", "size", "ours_us", "theirs_us", "ratio", "floor_us")
@@ -74,7 +74,7 @@ def pairs(name, libraries, match):
 
 
 def compare(family, label, size, ours, theirs, floor, args):
-    ours_s, theirs_s = least_times((ours.run, theirs.run), args.threads, args.quick)
+    ours_s, theirs_s = times_of_both(ours.run, theirs.run, args.threads, args.quick)
     least = floor.seconds(bytes_of(ours.args) + bytes_of(ours.run()), ours.flops)
     return family, label, size, ours_s * 1e6, theirs_s * 1e6, theirs_s / ours_s, least * 1e6
 
