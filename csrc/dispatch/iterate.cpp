@@ -158,6 +158,14 @@ void Loop::run_rows(MapKernel kernel, int64_t first, int64_t last) const {
   }
 }
 
+/// Longer chunks where there are many of them: of bytes one lasts 0.3 us, of which claiming it
+/// takes a twentieth.
+static int64_t longer(int64_t chunk, int64_t numel) {
+  const int64_t least_chunks = 24 * get_num_threads();
+  for (int i = 0; i < 2 && numel / (2 * chunk) >= least_chunks; ++i) chunk *= 2;
+  return chunk;
+}
+
 void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int64_t* strides, int n,
                   int64_t grain) {
   static constexpr int64_t none[max_operands] = {};
@@ -166,7 +174,7 @@ void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int6
     kernel(numel, 1, 0, data, strides, none);
     return;
   }
-  parallel_ranges(numel, grain, [&](int64_t begin, int64_t end) {
+  parallel_ranges(numel, longer(grain, numel), [&](int64_t begin, int64_t end) {
     char* at[max_operands];
     for (int k = 0; k < n; ++k) at[k] = data[k] + begin * strides[k];
     kernel(end - begin, 1, begin, at, strides, none);

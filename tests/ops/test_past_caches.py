@@ -62,6 +62,16 @@ def test_long_copies(threads):
     assert np.array_equal(t[1:].clone().numpy(), x[1:])
 
 
+@pytest.mark.parametrize("n", (786_431, 786_433, 1_572_865, 4_000_003))
+def test_many_elements_in_longer_chunks(threads, n):
+    x, y = (np.random.default_rng(k).integers(0, 255, n).astype(np.uint8) for k in (0, 1))
+    a, b = torch.from_numpy(x), torch.from_numpy(y)
+    assert np.array_equal((a + b).numpy(), x + y)
+    assert np.array_equal((a == b).numpy(), x == y)
+    assert np.array_equal(a.float().mul_(2).numpy(), x.astype(np.float32) * 2)
+    assert np.array_equal(a.clone().fill_(7).numpy(), np.full_like(x, 7))
+
+
 @pytest.mark.parametrize("n", (16384, 16385, 49999, 131073))
 def test_few_long_rows(threads, n):
     # cut, so that threads have more to share than there are rows
