@@ -196,20 +196,22 @@ def take_along_dim(input, indices, dim=None):
             "must be equal."
         )
     dim = wrap_dim(dim, input.dim(), "take_along_dim")
-    shape = list(
-        common_shape(
+    of_input, of_indices = input.shape, indices.shape
+    before, behind = slice(None, dim), slice(dim + 1, None)
+    if of_input[before] != of_indices[before] or of_input[behind] != of_indices[behind]:
+        shape = common_shape(
             "take_along_dim",
-            [1 if d == dim else size for d, size in enumerate(input.shape)],
-            [1 if d == dim else size for d, size in enumerate(indices.shape)],
+            [1 if d == dim else size for d, size in enumerate(of_input)],
+            [1 if d == dim else size for d, size in enumerate(of_indices)],
         )
-    )
-    if not shape:
+        input, indices = (
+            t.expand(*shape[before], t.size(dim), *shape[behind]) for t in (input, indices)
+        )
+    if not of_input:
         return gather(input, 0, indices)
-    size = input.size(dim)
     if indices.is_meta or indices.numel() and some(indices.amin() < 0):
-        indices = fl.where(indices < 0, indices + size, indices)
-    indices = indices.expand([*shape[:dim], indices.size(dim), *shape[dim + 1 :]])
-    return gather(input.expand([*shape[:dim], size, *shape[dim + 1 :]]), dim, indices)
+        indices = fl.where(indices < 0, indices + input.size(dim), indices)
+    return gather(input, dim, indices)
 
 
 # ---- x[...]

@@ -412,3 +412,23 @@ def test_many_indices_are_read_where_they_are(n):
         own[own] = fl.arange(n)
     with pytest.raises(IndexError, match=f"{n}"):
         fl.tensor(x)[fl.tensor(i) + 1]
+
+
+@pytest.mark.parametrize("sizes", [((3, 4, 5), (3, 4, 5)), ((3, 4, 5), (3, 2, 5)), ((3, 1, 5), (1, 7, 1)), ((0, 4), (0, 2)), ((6,), (9,))])  # fmt: skip
+def test_take_along_dim_spreads_what_it_does_not_index(sizes):
+    random = np.random.default_rng(0)
+    x = random.standard_normal(sizes[0])
+    dim = min(1, x.ndim - 1)
+    for low in (0, -x.shape[dim]):
+        index = random.integers(low, x.shape[dim], sizes[1])
+        shape = np.broadcast_shapes(*(s[:dim] + (1,) + s[dim + 1 :] for s in sizes))
+        a = np.broadcast_to(x, (*shape[:dim], x.shape[dim], *shape[dim + 1 :]))
+        b = np.broadcast_to(index, (*shape[:dim], index.shape[dim], *shape[dim + 1 :]))
+        want = np.take_along_axis(a, b, dim)
+        t = fl.from_numpy(x).requires_grad_()
+        got = fl.take_along_dim(t, fl.from_numpy(index), dim)
+        np.testing.assert_array_equal(got.detach().numpy(), want)
+        (grad,) = fl.autograd.grad(got.sum(), t)
+        assert grad.sum().item() == want.size and grad.shape == x.shape
+    with pytest.raises(RuntimeError, match="take_along_dim"):
+        fl.take_along_dim(fl.ones(3, 4), fl.zeros(2, 4, dtype=fl.int64), 1)
