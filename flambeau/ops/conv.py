@@ -14,6 +14,7 @@ from functools import lru_cache
 from .. import _core
 from .core.attach import attached
 from .core.declare import composite, primitive
+from .core.ways import native_way
 from .windows import at_least, per_dim, window_count, within_reach
 
 
@@ -34,21 +35,28 @@ def _forward(ctx, input, weight, bias, stride, padding, dilation, groups, out):
 
 @_forward.derivative
 def _(ctx, grad_output):
-    return _gradients(ctx, grad_output, _transposed, lambda input: (grad_output, input))
+    gradients = _gradients(grad_output, *ctx.saved, *ctx.window, ctx.needs_input_grad)
+    return *gradients, None, None, None, None, None
 
 
-def _gradients(ctx, grad_output, of_input, pair):
-    """of_input gives the input's gradient; pair(conjugate of the input) is what correlates to the weight's."""
-    input, weight = ctx.saved
-    wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+def _gradients(grad_output, input, weight, stride, padding, dilation, groups, wanted, back=None):
+    """The gradients of input, weight and bias; `back` is what gives the input's, _transposed unless told."""
+    window, back = (stride, padding, dilation, groups), back or _transposed
+    wants_input, wants_weight, wants_bias = wanted[:3]
     grad_input = grad_weight = grad_bias = None
     if wants_input:
-        grad_input = of_input(grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:]))
+        grad_input = back(grad_output, _conj(weight), None, *window, tuple(input.shape[2:]))
     if wants_weight:
-        grad_weight = _correlate(*pair(_conj(input)), *ctx.window, tuple(weight.shape[2:]))
+        pair = grad_output, _conj(input)
+        pair = pair if back is _transposed else reversed(pair)
+        grad_weight = _correlate(*pair, *window, tuple(weight.shape[2:]))
     if wants_bias:
         grad_bias = _sum_channels(grad_output, input, weight)
-    return grad_input, grad_weight, grad_bias, None, None, None, None, None
+    return grad_input, grad_weight, grad_bias
+
+
+def _gradients_of_transposed(*arguments):
+    return _gradients(*arguments, back=_forward)
 
 
 @primitive(name="_conv_transposed", keeps_format=True, method=False, function=False, out=False)
@@ -61,7 +69,8 @@ def _transposed(ctx, input, weight, bias, stride, padding, dilation, groups, out
 
 @_transposed.derivative
 def _(ctx, grad_output):
-    return _gradients(ctx, grad_output, _forward, lambda input: (input, grad_output))
+    gradients = _gradients_of_transposed(grad_output, *ctx.saved, *ctx.window, ctx.needs_input_grad)
+    return *gradients, None, None, None, None, None
 
 
 @primitive(name="_conv_correlate", method=False, function=False, out=False)
@@ -348,6 +357,12 @@ def conv_transpose3d(
     return _convolve_transposed(
         3, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
+
+
+for _operator in (conv1d, conv2d, conv3d):
+    native_way(_operator, "convolution", _gradients)
+for _operator in (conv_transpose1d, conv_transpose2d, conv_transpose3d):
+    native_way(_operator, "transposed_convolution", _gradients_of_transposed)
 
 
 @composite(method=False, out=False)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/door.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "kernels/index/cells.h"
@@ -49,6 +50,46 @@ TensorRef ByIndices::take(Tensor& input, const Indices& given) {
   return result;
 }
 
+/// Whether a dense gradient and the index, kept in that place, are for the loops alone.
+static bool adds(WayNode& node, Tensor& grad, int place, TensorRef& index) {
+  if (!grad.on_cpu() || is_sparse(grad) || watchers & watch_inside) return false;
+  index = node.kept(place);
+  return index->on_cpu() && !is_sparse(*index);
+}
+
+bool added_at_places(WayNode& node, Tensor& grad, TensorRef* gradients) {
+  TensorRef index;
+  const Dims sizes = node.numbers(0);
+  if (!adds(node, grad, 2, index)) return false;
+  gradients[0] = zeros(sizes, grad.dtype);
+  raw::scatter_({"scatter_add"}, *gradients[0], node.integer(1), *index, grad, Combine::sum, true);
+  return true;
+}
+
+bool added_at_slices(WayNode& node, Tensor& grad, TensorRef* gradients) {
+  TensorRef index;
+  const Dims sizes = node.numbers(0);
+  if (sizes.n == 0 || !adds(node, grad, 2, index) || index->ndim != 1) return false;
+  gradients[0] = zeros(sizes, grad.dtype);
+  raw::index_write_({"index_add"}, *gradients[0], node.integer(1), *index, grad, Combine::sum,
+                    true);
+  return true;
+}
+
+bool added_rows(WayNode& node, Tensor& grad, TensorRef* gradients) {
+  TensorRef index;
+  const Dims sizes = node.numbers(0);
+  if (!grad.contiguous || sizes.n != 2 || !adds(node, grad, 1, index) ||
+      (node.n_kept > 2 && node.integer(2) >= 0) || grad.numel != index->numel * sizes[1])
+    return false;
+  index = contiguous(*index);
+  TensorRef flat = raw_view(*index, {index->numel}, {1}, index->offset),
+            rows = raw_view(grad, {index->numel, sizes[1]}, {sizes[1], 1}, grad.offset);
+  gradients[0] = zeros(sizes, grad.dtype);
+  raw::index_write_({"index_add"}, *gradients[0], 0, *flat, *rows, Combine::sum, true);
+  return true;
+}
+
 TensorRef Embedding::take(Tensor& weight, Plain indices) {
   if (weight.is_cuda()) return nullptr;
   return with_history(raw::embedding(weight, *indices), weight, indices.tensor);
@@ -57,6 +98,7 @@ TensorRef Embedding::take(Tensor& weight, Plain indices) {
 FunctionalEmbedding::FunctionalEmbedding(const char*, PyObject* backward, PyObject* sparse_backward)
     : Moved("embedding", backward, {"shape", "indices", "padding_idx"}),
       sparse_backward_("embedding", sparse_backward, backward_.names) {
+  backward_.native = added_rows;
   sparse_backward_.native = sparse_rows;
 }
 

@@ -34,12 +34,20 @@ class Moved {
   WayBackward backward_;
 };
 
+// Gradients of what was read: added to zeros, where nobody watches that. Of gather, index_select
+// and embedding.
+bool added_at_places(WayNode& node, Tensor& grad, TensorRef* gradients);
+bool added_at_slices(WayNode& node, Tensor& grad, TensorRef* gradients);
+bool added_rows(WayNode& node, Tensor& grad, TensorRef* gradients);
+
 /// gather or index_select
 template <TensorRef (*run)(Tensor& input, int64_t dim, Tensor& index)>
 struct AlongDim : Moved {
   static constexpr const char* takes[] = {"dim", "index"};
   AlongDim(const char* name, PyObject* backward)
-      : Moved(name, backward, {"shape", "dim", "index"}) {}
+      : Moved(name, backward, {"shape", "dim", "index"}) {
+    backward_.native = run == raw::gather ? added_at_places : added_at_slices;
+  }
   TensorRef take(Tensor& input, int64_t dim, Plain index) {
     if (input.is_cuda()) return nullptr;
     return with_history(run(input, dim, *index), input, dim, index.tensor);
@@ -58,7 +66,9 @@ struct ByIndices : Moved {
 /// embedding of the operator that functions call: (weight, indices)
 struct Embedding : Moved {
   static constexpr const char* takes[] = {"indices"};
-  Embedding(const char* name, PyObject* backward) : Moved(name, backward, {"shape", "indices"}) {}
+  Embedding(const char* name, PyObject* backward) : Moved(name, backward, {"shape", "indices"}) {
+    backward_.native = added_rows;
+  }
   TensorRef take(Tensor& weight, Plain indices);
 };
 /// nn.functional.embedding(indices, weight, ...) without max_norm and scale_grad_by_freq.

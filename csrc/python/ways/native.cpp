@@ -2,6 +2,7 @@
 // (flambeau/ops/core/ways.py).
 #include "python/ways/native.h"
 
+#include "dispatch/ways/convolutions.h"
 #include "dispatch/ways/indexing.h"
 #include "dispatch/ways/losses.h"
 #include "dispatch/ways/reductions.h"
@@ -109,9 +110,10 @@ constexpr NativeEntry bound_way(const ways::DeclaredWay<W, Parts...>& way) {
   return bound(Declared<lead<W, Parts...>>{way});
 }
 
-constexpr auto entries = std::apply(
-    [](const auto&... way) { return std::array{bound_way(way)..., NativeEntry()}; },
-    std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways, ways::reduction_ways));
+constexpr auto entries =
+    std::apply([](const auto&... way) { return std::array{bound_way(way)..., NativeEntry()}; },
+               std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways,
+                              ways::reduction_ways, ways::convolution_ways));
 const Functions functions(entries.data());
 
 }  // namespace
