@@ -19,7 +19,8 @@ def settle_additions(order, nodes, values, results):
         order (list of Node or Group): the steps. nodes (list of Node): as they were recorded.
         results (list of int): numbers of the values that the function gives.
     """
-    place = {id(node): k for k, node in enumerate(nodes)}
+    live = _live(nodes, results)
+    place = {id(node): k for k, node in enumerate(nodes) if id(node) in live}
     written = {i for n in nodes if n.writes for i in (*n.reads(), *n.outputs)}
     eager, compiled = {}, {}
     for index in set(results):
@@ -49,9 +50,21 @@ def settle_additions(order, nodes, values, results):
     return wrong
 
 
+def _live(nodes, results):
+    """The ids of the nodes whose results reach the caller: others get no gradients."""
+    needed, live = set(results), set()
+    for node in reversed(nodes):
+        if node.writes or not needed.isdisjoint(node.outputs):
+            live.add(id(node))
+            needed.update(node.reads())
+    return live
+
+
 def _uses(node, place, values):
     """By number of a value that gets a gradient of a node: (the node's place, which operand) of each use."""
-    if not node.grad or not any(i >= 0 and values[i].requires_grad for i in node.outputs):
+    if id(node) not in place or not node.grad:
+        return {}
+    if not any(i >= 0 and values[i].requires_grad for i in node.outputs):
         return {}
     grouped = node.operator is not None or node.reduces is not None
     refs = operands_of(node) if grouped else each_ref((node.args, node.kwargs))

@@ -45,8 +45,15 @@ def beside_others(x, w, column, one):
     return z.flip(0) * y + z
 
 
+def beside_what_nobody_reads(x, w, column, one):
+    y = x * w
+    z = torch.lerp(y, y, 0.3)
+    y.sin()
+    return z * one + torch.softmax(y, -1) * column
+
+
 PROGRAMS = (layer_norm, logarithm_of_sum, softmaxes, wide_sum, narrow_sum_beside_wide, sum_of_wide, read_often, row_values,
-            beside_others)  # fmt: skip
+            beside_others, beside_what_nobody_reads)  # fmt: skip
 
 
 def calls(function, tensors):
