@@ -443,3 +443,33 @@ def test_rows_that_are_written_often_are_sums_in_order(sizes, dtype, threads):
             np.testing.assert_array_equal(got.numpy(), want)
     finally:
         fl.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [fl.bfloat16, fl.float16])
+def test_halves_are_added_in_float32_and_rounded_once(dtype):
+    n = 5000  # ones of bfloat16 stop counting at 256, those of float16 at 2,048
+    row, ones = fl.zeros(n, dtype=fl.int64), fl.ones(n, 3, dtype=dtype)
+    sum = fl.tensor(float(n), dtype=dtype)
+    column = row.unsqueeze(1)
+    for index in (column.expand(n, 3), column.repeat(1, 3)):
+        for strided in (False, True):
+            out = fl.zeros(3, 2, dtype=dtype).t() if strided else fl.zeros(2, 3, dtype=dtype)
+            out.scatter_add_(0, index, ones)
+            assert (out[0] == sum).all() and (out[1] == 0).all()
+    zero = fl.zeros(2, 3, dtype=dtype)
+    assert (zero.index_add(0, row, ones[:1].expand(n, 3))[0] == sum).all()
+    assert (zero.index_put((row,), ones, accumulate=True)[0] == sum).all()
+    assert (zero.t().scatter_add(1, column.expand(n, 3).t(), ones.t())[:, 0] == sum).all()
+    two = fl.tensor([[2.0]], dtype=dtype)
+    turns = fl.tensor([2.0**10, 2.0**10, 2.0**-10, 2.0**-10], dtype=dtype).unsqueeze(1)
+    assert two.scatter_reduce(0, column[:4], turns, "prod").item() == 2  # 2**21 on the way
+    for read in (
+        lambda w: w[row],
+        lambda w: w.index_select(0, row),
+        lambda w: w.gather(0, column.expand(n, 3)),
+        lambda w: w.t().gather(1, column.expand(n, 3).t()),
+        lambda w: fl.nn.functional.embedding(row, w),
+    ):
+        w = zero.clone().requires_grad_()
+        read(w).sum().backward()
+        assert (w.grad[0] == sum).all()

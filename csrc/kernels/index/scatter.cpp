@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/elements/arithmetic.h"
+#include "kernels/elements/convert.h"
 #include "kernels/elements/copy.h"
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
@@ -74,7 +75,7 @@ struct OwnCells {
 
 /// About what the nearest caches of one core hold.
 constexpr int64_t far_bytes = int64_t{1} << 20;
-constexpr int copied_slot = 6;
+constexpr int copied_slot = 6, wide_slot = 5, source_slot = 7;
 
 template <class T, class Op, class Own>
 void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk,
@@ -265,6 +266,48 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   });
 }
 
+/// The elements of a tensor in another dtype, each as far from the first as it was.
+template <class From, class To>
+void convert_elements(const From* from, To* to, int ndim, const int64_t* sizes,
+                      const int64_t* strides) {
+  int64_t apart[max_ndim];  // what is repeated is converted once
+  for (int d = 0; d < ndim; ++d) apart[d] = strides[d] == 0 ? 1 : sizes[d];
+  const Walk<1> walk(ndim, apart, {strides});
+  const int64_t step = walk.inner_stride(0);
+  walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
+    if (step == 1) return convert(from + at[0], to + at[0], n);
+    for (int64_t i = 0; i < n; ++i) convert(from + at[0] + i * step, to + at[0] + i * step, 1);
+  });
+}
+
+/// Sums and products of halves: what meets in a cell is put together in float32 and rounded once.
+/// With a rounding each, ones of bfloat16 stop counting at 256. Of a tensor with far more elements
+/// than are written the copy would cost more than all else; there each is rounded.
+template <class T, class Op>
+void write_halves(const Strided& self, const Cells& cells, const Strided& source) {
+  constexpr int64_t elements_per_write = 16, most_spread = 4;
+  int64_t writes = 1, span = 1, source_span = 1;
+  for (int d = 0; d < cells.ndim; ++d) {
+    writes *= cells.sizes[d];
+    source_span += (cells.sizes[d] - 1) * source.strides[d];
+  }
+  for (int d = 0; d < self.ndim; ++d) span += (self.sizes[d] - 1) * self.strides[d];
+  const int64_t numel = self.numel();
+  if (writes <= 1 || numel > elements_per_write * writes || span > most_spread * numel ||
+      source_span > most_spread * writes || !all_apart(self))
+    return write_all<T, Op>(self, cells, source);
+  auto convert_self = [&](const auto* from, auto* to) {
+    convert_elements(from, to, self.ndim, self.sizes, self.strides);
+  };
+  auto* wide = Workspace::get<float>(wide_slot, span);
+  auto* values = Workspace::get<float>(source_slot, source_span);
+  convert_self(self.as<const T>(), wide);
+  convert_elements(source.as<const T>(), values, cells.ndim, cells.sizes, source.strides);
+  write_all<float, Op>({wide, DType::float32, self.ndim, self.sizes, self.strides}, cells,
+                       {values, DType::float32, source.ndim, source.sizes, source.strides});
+  convert_self(static_cast<const float*>(wide), self.as<T>());
+}
+
 template <class T>
 T identity_of(Combine combine) {
   if constexpr (is_complex_type<T>) {
@@ -308,6 +351,10 @@ void write_cells(const Strided& self, const Cells& cells, const Strided& source,
       int64_t zero_strides[max_ndim] = {};
       Strided fill{&identity, self.dtype, cells.ndim, cells.sizes, zero_strides};
       write_all<ItemOf<T>, Assign>(self, cells, fill);
+    }
+    if constexpr (is_half_type<T>) {
+      if (combine == Combine::sum) return write_halves<T, Sum>(self, cells, source);
+      if (combine == Combine::prod) return write_halves<T, Product>(self, cells, source);
     }
     if (combine == Combine::sum) return write_all<wrapping_t<T>, Sum>(self, cells, source);
     if (combine == Combine::prod) return write_all<wrapping_t<T>, Product>(self, cells, source);
@@ -433,7 +480,8 @@ void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
   }
   std::atomic<bool> ok{true};
   const bool rows = slices.lead == dim && dim == out.ndim - 1 && source.strides[dim] == 1 &&
-                    (combine == Combine::assign || combine == Combine::sum);
+                    (combine == Combine::assign ||
+                     (combine == Combine::sum && !is_half(out.dtype)));
   parallel_ranges(slices.count, grain, [&](int64_t begin, int64_t end) {
     if (rows) {
       // A few rows at a time, so that all streams are on their way from memory at once.
