@@ -254,6 +254,10 @@ def _extreme_backward(grad_output, input, result, dims, keepdim, nan_too=False):
     hit = input == result
     if nan_too:
         hit = hit | (input.isnan() & result.isnan())
+        count = hit.to(grad.dtype).sum(dims, keepdim=True)
+        return (
+            (grad / count).expand(input.shape).masked_fill(~hit, 0)
+        )  # the others have 0 of an infinite gradient, too
     hit = hit.to(grad.dtype)
     return grad * (hit / hit.sum(dims, keepdim=True))
 

@@ -441,19 +441,24 @@ def _rms_norm_backward(grad_output, x, rstd, weight, length, eps, wanted):
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))
 def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """Each trailing block divided by its root mean square. Source: Zhang, Sennrich, arXiv:1910.07467."""
+    """Each trailing block divided by its root mean square. Source: Zhang, Sennrich, arXiv:1910.07467.
+
+    `eps` is the machine epsilon of the dtype it is computed in: of float32 for halves, as in PyTorch.
+    """
     from ..types import finfo
 
     length = _norm_sizes(input, normalized_shape, weight, None, "rms_norm")
+    if eps is None:
+        eps = finfo(input.dtype if input.dtype.itemsize > 2 else _core.float32).eps
     if input.dtype.is_complex:
         blocks = _blocks(input, length)
         scale = (
             (blocks * blocks).mean(1, keepdim=True)  # PyTorch squares, it does not take abs
-            + (finfo(input.dtype).eps if eps is None else eps)
+            + eps
         ).rsqrt()
         out = (blocks * scale).reshape(input.shape)
         return out if weight is None else out * weight
-    return _rms_norm(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
+    return _rms_norm(input, length, weight, eps)
 
 
 rms_norm = native_way(

@@ -176,8 +176,8 @@ def _(ctx, grad_output):
     # Elements equal to the median share its gradient evenly.
     input, result = ctx.saved
     chosen = (input == result) | (input.isnan() & result.isnan())
-    chosen = chosen.to(grad_output.dtype)
-    return grad_output * (chosen / chosen.sum())
+    share = grad_output / chosen.to(grad_output.dtype).sum()
+    return share.expand(input.shape).masked_fill(~chosen, 0)
 
 
 @composite

@@ -29,23 +29,29 @@ def _moments(ctx, input, kind, dims, correction, keepdim):
         for result in results:  # of nothing, whatever the correction is
             result.fill_(math.nan)
     ctx.kind, ctx.dims, ctx.correction, ctx.keepdim = kind, dims, correction, keepdim
+    ctx.set_materialize_grads(False)  # a variance nobody uses may be infinite: no 0 * inf
     ctx.save_for_backward(input, results[0] if kind.startswith("std") else None)
     return results
 
 
 @_moments.derivative
 def _(ctx, grad_output, grad_mean=None):
+    if grad_output is None and grad_mean is None:
+        return None, None, None, None, None
     options = ctx.dims, ctx.correction, ctx.keepdim
     return _moment_gradient(grad_output, *ctx.saved, *options, grad_mean), None, None, None, None
 
 
 def _moment_gradient(grad_output, input, std, dims, correction, keepdim, grad_mean=None):
-    """The gradient of var, or of std where that is given."""
+    """The gradient of var, or of std where that is given; and of the mean, if both come, or that alone."""
     count = math.prod(input.size(d) for d in dims)
     degrees = count - correction
 
     def spread(values):
         return kept(values, dims, input.dim(), keepdim)
+
+    if grad_output is None:
+        return (spread(grad_mean) / count).expand(input.shape)
 
     if std is not None:
         # d std = d var / (2 std); 0 where all elements are equal.

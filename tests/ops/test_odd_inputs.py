@@ -381,3 +381,29 @@ def test_an_infinity_that_comes_last_leaves_a_mean():
         assert operator(x[:1], 1, keepdim=True)[1].tolist() == [[inf]]
         assert operator(x[:1])[1] == inf and operator(x[:2], (0, 1))[1].isnan()
         assert operator(x[:0], 0)[1].isnan().all() and operator(x[0, 2])[1] == inf
+
+
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "wide"),
+    [
+        ("bfloat16", "float32"),
+        ("float16", "float32"),
+        ("float32", "float32"),
+        ("complex128", "float64"),
+    ],
+)
+def test_rms_norm_adds_the_epsilon_of_what_it_computes_in(dtype, wide, affine):
+    dtype, eps = getattr(torch, dtype), torch.finfo(getattr(torch, wide)).eps
+    x = torch.tensor([0.02, -0.05], dtype=dtype)
+    weight = torch.ones(2, dtype=dtype) if affine else None
+    for recorded in (False, True):
+        out = torch.nn.functional.rms_norm(x.clone().requires_grad_(recorded), (2,), weight)
+        assert torch.equal(out, torch.nn.functional.rms_norm(x, (2,), weight, eps))
+    assert abs(out[1].item()) > 1.3
+
+
+def test_margin_ranking_loss_of_integers_is_floating():
+    x = torch.arange(3)
+    loss = torch.nn.functional.margin_ranking_loss(x, x, torch.ones(3, dtype=torch.int64))
+    assert loss.dtype == torch.float32 and loss == 0

@@ -137,7 +137,6 @@ TensorRef LayerNorm::take(Tensor& input, const Dims& sizes, Tensor* weight, Tens
 
 TensorRef RmsNorm::take(Tensor& input, const Dims& sizes, Tensor* weight,
                         std::optional<double> eps) {
-  if (!eps && itemsize(input.dtype) == 2) return nullptr;
   const double own = input.dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
                                                    : std::numeric_limits<float>::epsilon();
   return run(input, sizes, weight, nullptr, eps.value_or(own));

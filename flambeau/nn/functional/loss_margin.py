@@ -21,7 +21,7 @@ def margin_ranking_loss(
             f"target {tuple(target.shape)} must have equally many dims."
         )
     check_broadcast("margin_ranking_loss", input1, input2, target)
-    return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    return reduced((-target * (input1 - input2) + float(margin)).clamp_min(0), reduction)
 
 
 @full_precision

@@ -78,7 +78,7 @@ class RMSNorm(Module):
 
     Args:
         normalized_shape (int or tuple): the sizes of those dimensions.
-        eps (float, optional): added to the mean square; the machine epsilon if None.
+        eps (float, optional): added to the mean square; the machine epsilon if None, of float32 for halves.
         elementwise_affine (bool): whether there is a weight to learn.
         device, dtype: of the weight.
 
