@@ -348,3 +348,22 @@ def test_gradients_of_a_grid_are_scaled_last():
         flambeau.full((1, 1, 1, 1), 0.5)
     )
     assert grid.grad[..., 0].item() == pytest.approx(-1e37 * 20 * 0.5, rel=1e-4)
+
+
+def test_derivatives_of_sinc_near_0():
+    points = [0.0, 1e-30, 1e-8, -1e-3, 0.159, 0.161]
+    for dtype, rtol in ((flambeau.float64, 1e-12), (flambeau.float32, 1e-4)):
+        x = flambeau.tensor(points, dtype=dtype, requires_grad=True)
+        slope = flambeau.sinc(x)
+        for order in range(1, 4):
+            (slope,) = flambeau.autograd.grad(slope.sum(), x, create_graph=True)
+            # The derivatives of the series sum((-1)**n * (pi x)**(2 n) / (2 n + 1)!).
+            terms = [
+                (2 * n, (-1) ** n * numpy.pi ** (2 * n) / math.factorial(2 * n + 1))
+                for n in range(20)
+            ]
+            wanted = [
+                sum(c * math.perm(p, order) * at ** (p - order) for p, c in terms if p >= order)
+                for at in x.tolist()
+            ]
+            numpy.testing.assert_allclose(slope.detach().numpy(), wanted, rtol=rtol)
