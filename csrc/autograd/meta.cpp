@@ -391,8 +391,8 @@ void add_to_grad(Tensor& variable, AutogradMeta& meta, TensorRef grad) {
 
 void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   auto* self = reinterpret_cast<Accumulate*>(node);
-  if (!grad_outputs[0]) return;
   Tensor& variable = *self->variable;
+  if (!grad_outputs[0] || !requires_grad(variable)) return;  // frozen since it was read
   AutogradMeta& meta = need_meta(variable);
   {
     const auto alone = locked(self->adding);

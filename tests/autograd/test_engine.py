@@ -251,6 +251,25 @@ def test_writing_a_tensor_that_overlaps_itself_is_refused():
 # --------------------------------------------------------------------------------------------- the graph
 
 
+def test_what_is_frozen_before_backward_gets_no_gradient():
+    for size in (2, 100_000):
+        for freeze in (lambda x: x.requires_grad_(False), lambda x: x.detach_()):
+            x, y = leaf(*[1] * size), leaf(2)
+            x.register_post_accumulate_grad_hook(lambda x: pytest.fail("nothing was accumulated"))
+            out = ((x * 2).exp() * y).sum()
+            freeze(x)
+            out.backward()
+            assert x.grad is None and y.grad is not None
+    layer = torch.compile(torch.nn.Linear(3, 2))
+    for _ in range(2):
+        layer.requires_grad_(True)
+        layer.weight.grad = None
+        loss = layer(torch.ones(1, 3)).tanh().sum()
+        layer.weight.requires_grad_(False)
+        loss.backward()
+        assert layer.weight.grad is None and layer.bias.grad is not None
+
+
 def test_the_graph_can_be_walked():
     x = leaf(1)
     y = (x * 2 + 1).sum()
