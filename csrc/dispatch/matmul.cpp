@@ -572,4 +572,19 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
   return out;
 }
 
+bool add_product(Tensor& sum, Tensor& a, Tensor& b) {
+  const int r = sum.ndim - 2, c = sum.ndim - 1;
+  const bool is_wide = sum.dtype == DType::float32 || sum.dtype == DType::float64;
+  if (!is_wide || r < 0 || !sum.contiguous || !sum.on_cpu() || a.ndim != sum.ndim ||
+      b.ndim != sum.ndim || a.dtype != sum.dtype || b.dtype != sum.dtype ||
+      a.storage == sum.storage || b.storage == sum.storage || a.sizes[r] != sum.sizes[r] ||
+      b.sizes[c] != sum.sizes[c] || a.sizes[c] != b.sizes[r] || sum.inference)
+    return false;
+  for (int d = 0; d < r; ++d)
+    if (a.sizes[d] != sum.sizes[d] || b.sizes[d] != sum.sizes[d]) return false;
+  multiply(sum, a, b, {}, 1, 1);
+  sum.bump_version(r == 0 ? "addmm_" : "baddbmm_");
+  return true;
+}
+
 }  // namespace flambeau

@@ -4,6 +4,7 @@ from ..types import contiguous_format
 from .core import operators as fl
 from .core.arguments import few, sequence, wrap_dim, wrap_dims
 from .core.declare import composite
+from .core.ways import native_way
 
 
 @composite(out=False)
@@ -174,6 +175,9 @@ def unflatten(input, dim, sizes):
             f"unflatten: sizes {sizes} do not multiply to {size}, the size of dim {dim}."
         )
     return input.view(*input.shape[:dim], *sizes, *input.shape[dim + 1 :])
+
+
+native_way(unflatten, "unflatten")
 
 
 @composite(out=False)

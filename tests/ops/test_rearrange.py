@@ -63,6 +63,22 @@ def test_unflatten_and_ravel(random):
         x.unflatten(1, [[3], 4])
 
 
+def test_unflatten_is_a_view_with_history(random):
+    x = random(2, 12)
+    part = x.t().unflatten(0, [-1, 4])
+    assert part.shape == (3, 4, 2) and part.data_ptr() == x.data_ptr()
+    assert part.tolist() == x.t().reshape(3, 4, 2).tolist()
+    assert gradcheck(lambda y: y.unflatten(-1, (2, -1, 3)) ** 2, (x.requires_grad_(),))
+    empty = flambeau.zeros(2, 0)
+    assert empty.unflatten(1, (3, -1)).shape == (2, 3, 0)
+    with pytest.raises(RuntimeError, match=r"unflatten: sizes \[0, -1\] do not multiply to 0"):
+        empty.unflatten(1, (0, -1))
+    with pytest.raises(RuntimeError, match="unflatten: sizes are empty"):
+        x.unflatten(1, ())
+    with pytest.raises(IndexError):
+        flambeau.zeros(()).unflatten(1, (1,))
+
+
 def test_scatters_copy():
     x = flambeau.zeros(3, 3)
     assert flambeau.select_scatter(x, flambeau.ones(3), 0, 1).tolist() == [

@@ -150,4 +150,16 @@ TensorRef Roll::take(Tensor& input, int64_t shift, int64_t dim) {
   return with_history(raw::roll(input, {shift}, {dim}), input, shift, dim);
 }
 
+TensorRef Unflatten::take(Tensor& input, int64_t dim, const Dims& parts) {
+  if (!wrap(dim, input.ndim) || parts.n == 0 || input.ndim + parts.n > max_ndim) return nullptr;
+  Dims sizes = parts;
+  infer_sizes(sizes, input.sizes[dim], "unflatten");
+  Dims all;
+  for (int d = 0; d < input.ndim; ++d) {
+    if (d != dim) all.push(input.sizes[d]);
+    for (int i = 0; d == dim && i < sizes.n; ++i) all.push(sizes[i]);
+  }
+  return view(input, all);
+}
+
 }  // namespace flambeau::ways

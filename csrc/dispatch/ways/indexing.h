@@ -123,6 +123,13 @@ struct DiagEmbed : Moved {
   }
 };
 
+/// A dim split into sizes
+struct Unflatten {
+  static constexpr const char* takes[] = {"dim", "sizes"};
+  explicit Unflatten(const char*) {}
+  TensorRef take(Tensor& input, int64_t dim, const Dims& parts);
+};
+
 // Values and their places, of calls that record nothing.
 
 struct Sorted {
@@ -180,6 +187,7 @@ inline constexpr std::tuple moving_ways{
     way<Triangle<false>, PyObject*>("_tril_way", "operation, result_type, backward"),
     way<Triangle<true>, PyObject*>("_triu_way", "operation, result_type, backward"),
     way<DiagEmbed, PyObject*>("_diag_embed_way", "operation, result_type, backward"),
+    way<Unflatten>("_unflatten_way", "operation, result_type"),
     way<Sort>("_sort_way", "operation, result_type"),
     way<TopK>("_topk_way", "operation, result_type"),
     way<KthValue>("_kthvalue_way", "operation, result_type"),

@@ -1,12 +1,25 @@
-// Native ways into softmax and the norms of rows. Need the GIL.
+// Native ways into softmax, the norms of rows and sums with products. Need the GIL.
 #pragma once
 #include <optional>
 
+#include "dispatch/matmul.h"
 #include "dispatch/raw/norms.h"
 #include "dispatch/raw/rows.h"
 #include "dispatch/ways/way.h"
 
 namespace flambeau::ways {
+
+/// x.addmm_(mat1, mat2) and, of stacks, x.baddbmm_(batch1, batch2), where they lie apart.
+template <int ndim>
+struct AddProduct {
+  static constexpr const char* takes[] = {"*"};
+  static constexpr bool apart = true;  // arguments, no tuple of them
+  explicit AddProduct(const char*) {}
+  TensorRef take(Plain input, const Factors& factors) {
+    const bool taken = input->ndim == ndim && add_product(*input, *factors.left, *factors.right);
+    return taken ? TensorRef::borrow(input.tensor) : nullptr;
+  }
+};
 
 /// softmax and log_softmax; kernels: forward, backward. Keeps the result and the dim.
 class Softmax {
@@ -85,6 +98,8 @@ inline constexpr std::tuple row_ways{
     way<RmsNorm, PyObject*, PyObject*>("_rms_norm_way",
                                        "operation, result_type, compile, backward"),
     way<GroupNorm, PyObject*>("_group_norm_way", "operation, result_type, backward"),
-    way<BatchNorm, PyObject*>("_batch_norm_way", "operation, result_type, backward")};
+    way<BatchNorm, PyObject*>("_batch_norm_way", "operation, result_type, backward"),
+    way<AddProduct<2>>("_addmm__way", "operation, result_type"),
+    way<AddProduct<3>>("_baddbmm__way", "operation, result_type")};
 
 }  // namespace flambeau::ways

@@ -28,6 +28,10 @@ struct Indices {
   std::vector<Tensor*> items;
   bool alone;
 };
+/// Two tensors that record nothing now, each an argument.
+struct Factors {
+  Tensor *left, *right;
+};
 /// The order of a norm, which is 2; as text "fro".
 struct Two {};
 struct TwoOrFro {};

@@ -77,6 +77,13 @@ bool reads(PyObject* o, ways::Indices& to) {
     if (!add(item)) return false;
   return true;
 }
+bool reads(PyObject* o, ways::Factors& to) {
+  if (PyTuple_GET_SIZE(o) != 2) return false;
+  PyObject *left = PyTuple_GET_ITEM(o, 0), *right = PyTuple_GET_ITEM(o, 1);
+  if (!is_plain(left) || !is_plain(right)) return false;
+  to = {as_tensor(left), as_tensor(right)};
+  return true;
+}
 bool reads(PyObject* o, ways::Two&) {
   int64_t value;
   if (!o) return true;

@@ -30,6 +30,7 @@ bool reads(PyObject* o, Dims& to);  // a list or tuple
 bool reads(PyObject* o, Reducing& to);
 bool reads(PyObject* o, ways::DimOrDims& to);
 bool reads(PyObject* o, ways::Indices& to);
+bool reads(PyObject* o, ways::Factors& to);
 bool reads(PyObject* o, ways::Two&);
 bool reads(PyObject* o, ways::TwoOrFro&);
 inline bool reads(PyObject*, ways::Any&) { return true; }
@@ -105,7 +106,7 @@ class NativeWay : public Way {
   bool read(Values& values, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
     if constexpr (rest) {
       if (n < 2 || keys) return false;
-      const bool is_tuple = n == 2 && PyTuple_CheckExact(args[1]);
+      const bool is_tuple = !requires { W::apart; } && n == 2 && PyTuple_CheckExact(args[1]);
       return reads(args[0], std::get<0>(values)) &&
              reads(is_tuple ? args[1] : tuple_of(args + 1, n - 1).get(), std::get<1>(values));
     } else {

@@ -6,7 +6,8 @@ from ..activation import gelu
 from ..core import operators as fl
 from ..core.arguments import broadcast_together, common_shape, require_floating, wrap_dim
 from ..core.attach import attached
-from ..core.declare import NAMESPACES, composite, primitive
+from ..core.declare import METHODS, NAMESPACES, composite, primitive
+from ..core.ways import native_way
 
 
 def _check_ndim(operator, **tensors):
@@ -266,6 +267,8 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 for _operator in (addmm, addmv, addr, addbmm, baddbmm):
     _operator.in_order = _in_order
+for _name in ("addmm_", "baddbmm_"):
+    native_way(METHODS[_name], _name)
 
 
 @composite

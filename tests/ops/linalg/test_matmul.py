@@ -380,3 +380,34 @@ def test_a_column_times_a_row_is_their_outer_product(m, n, dtype):
     )
     row[0, 3], column[m - 1, 0] = float("inf"), 0.0
     assert flambeau.isnan(column @ row)[m - 1, 3]
+
+
+@pytest.mark.parametrize("name, front", [("addmm", ()), ("baddbmm", (3,))])
+@pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64, flambeau.int64])
+def test_sums_with_products_in_place_are_those_out_of_place(name, front, dtype):
+    for M, K, N in ((5, 7, 9), (1, 0, 3), (0, 2, 2), (65, 33, 40)):
+        x, a, b = (
+            (flambeau.randn(*front, *sizes) * 9).to(dtype) for sizes in ((M, N), (M, K), (N, K))
+        )
+        b = b.mT
+        wanted = getattr(flambeau, name)(x, a, b)
+        version = x._version
+        assert getattr(x, name + "_")(a, b) is x and x._version == version + 1
+        assert flambeau.equal(x, wanted)
+
+
+def test_sums_with_products_in_place_refuse_and_copy():
+    x = flambeau.arange(9.0).reshape(3, 3)
+    wanted = flambeau.addmm(x, x, x.t())
+    assert flambeau.equal(x.clone().t().addmm_(x, x.t()), flambeau.addmm(x.t(), x, x.t()))
+    assert flambeau.equal(x.addmm_(x, x.t()), wanted)
+    for arguments in (((x, x),), (x[:2], x), (x, x[None]), (x.double(), x)):
+        with pytest.raises((RuntimeError, TypeError)):
+            x.addmm_(*arguments)
+    with pytest.raises(RuntimeError):
+        flambeau.zeros(3).addmm_(x, x)  # the result has more dims
+    leaf = flambeau.ones(3, 3, requires_grad=True)
+    with pytest.raises(RuntimeError):
+        leaf.addmm_(x, x)
+    (leaf * 1).addmm_(leaf, x).sum().backward()
+    assert flambeau.equal(leaf.grad, 1 + x.sum(1).expand(3, 3))
