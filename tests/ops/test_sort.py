@@ -156,6 +156,17 @@ def test_searchsorted(right):
     assert fl.searchsorted(fl.tensor([5, 1, 3]), 3, sorter=ints([1, 2, 0])).item() == 1
 
 
+@pytest.mark.parametrize("n", [1, 65, 257, 1025, 100_000])
+def test_bincount_of_many_and_of_what_it_refuses(n):
+    x = np.random.default_rng(n).integers(0, 77, n)
+    for values in (x, np.repeat(x, 2)[::2], x[::-1].copy()):
+        assert fl.bincount(fl.from_numpy(values)).tolist() == np.bincount(values).tolist()
+    for wrong in (-1, -(2**31), -(2**32) + 5, -(2**63)):
+        x[n // 2] = wrong
+        with pytest.raises(RuntimeError, match=rf"bincount: element {n // 2} is {wrong};"):
+            fl.bincount(fl.from_numpy(x))
+
+
 def test_bincount_and_histc():
     x = np.array([3, 1, 1, 0])
     assert fl.bincount(ints(x), minlength=6).tolist() == np.bincount(x, minlength=6).tolist()

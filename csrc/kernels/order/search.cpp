@@ -164,7 +164,18 @@ void searchsorted(const Strided& out, const Strided& sequence, const Strided& va
   });
 }
 
+/// Counts and classes fit into 31 bits: their lower halves are compared, as vectors, and all bits
+/// are collected beside them. Numbers of 64 bits are compared one by one.
 FLAMBEAU_CLONES static std::pair<int64_t, int64_t> extremes_of(const int64_t* values, int64_t n) {
+  int64_t bits = 0;
+  int32_t low_least = INT32_MAX, low_greatest = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto low = static_cast<int32_t>(values[i]);
+    bits |= values[i];
+    low_least = std::min(low_least, low);
+    low_greatest = std::max(low_greatest, low);
+  }
+  if (bits >= 0 && bits <= INT32_MAX) return {low_least, low_greatest};
   int64_t least = values[0], greatest = values[0];
   for (int64_t i = 0; i < n; ++i) {
     least = std::min(least, values[i]);
