@@ -432,3 +432,18 @@ def test_take_along_dim_spreads_what_it_does_not_index(sizes):
         assert grad.sum().item() == want.size and grad.shape == x.shape
     with pytest.raises(RuntimeError, match="take_along_dim"):
         fl.take_along_dim(fl.ones(3, 4), fl.zeros(2, 4, dtype=fl.int64), 1)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32", "int64", "complex128"])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 8, 17, 100])
+def test_gather_of_rows_reads_each_from_its_own(width, dtype):
+    for rows in (1, 65, 1025, 30_000 // width):
+        places = np.random.default_rng(rows).integers(0, width, (rows, width))
+        values = np.arange(rows * width).reshape(rows, width).astype(dtype)
+        x, index = fl.from_numpy(values), fl.from_numpy(places)
+        assert (x.gather(1, index).numpy() == np.take_along_axis(values, places, 1)).all()
+        flat, along = values.ravel(), fl.from_numpy(places.ravel())
+        assert (fl.from_numpy(flat).gather(0, along).numpy() == flat[places.ravel()]).all()
+        places[-1, -1] = width
+        with pytest.raises(IndexError):
+            x.gather(1, index)

@@ -109,6 +109,14 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   });
 }
 
+/// Whole rows, with all that stays the same in registers: short ones are a few moves each.
+template <class Item, class Length, class Step>
+static void pick_rows(Item* out, const Item* from, const int64_t* index, int64_t rows,
+                      Length length, int64_t from_step, Step step) {
+  for (int64_t r = 0; r < rows; ++r, out += length, from += from_step, index += length)
+    pick(out, from, index, length, step);
+}
+
 /// Rows of `length` that lie behind one another in out and index (the last may be shorter), each of
 /// which names cells of one row of self. Some hundred indices at a time are looked at and then
 /// used, while they are in the nearest cache. False where one is bad.
@@ -119,10 +127,11 @@ static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64
   constexpr int64_t at_once = 1024;
   const int64_t rows = ceil_div(numel, length);
   const int64_t some = std::max<int64_t>(1, at_once / length);
-  // Cells of a row are read in any order, which the hardware does not foresee.
-  const bool fetches = numel * int64_t{sizeof(Item)} > near_bytes && step == 1 &&
-                       self_step == size && size <= 2 * length;
   const int64_t row_bytes = size * int64_t{sizeof(Item)};
+  // Cells of a row are read in any order, which the hardware does not foresee unless a row is
+  // short.
+  const bool fetches = numel * int64_t{sizeof(Item)} > near_bytes && step == 1 && row_bytes > 64 &&
+                       self_step == size && size <= 2 * length;
   const int64_t ahead = fetches ? ceil_div(fetched_bytes, row_bytes) : 0;
   parallel_ranges(
       rows, std::max<int64_t>(1, walk_grain / 4 / length), [&](int64_t begin, int64_t end) {
@@ -132,6 +141,15 @@ static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64
           int64_t at = r * length;
           if (any_outside(index + at, last - at, size))
             return ok.store(false, std::memory_order_relaxed);
+          if (!fetches) {
+            const int64_t whole = (last - at) / length;
+            if (step == 1)
+              pick_rows(out + at, self + r * self_step, index + at, whole, length, self_step,
+                        Constant<1>());
+            else
+              pick_rows(out + at, self + r * self_step, index + at, whole, length, self_step, step);
+            r += whole, at += whole * length;
+          }
           for (; r < stop; ++r, at += length) {
             const Item* from = self + r * self_step;
             if (fetches && r + ahead < rows) fetch(from + ahead * self_step, row_bytes);
