@@ -119,11 +119,15 @@ int64_t counted_writes(const Tensor& t) {
 }
 
 Tensor& detach_(Tensor& t) {
-  check(!(t.autograd && t.autograd->base), [&] {
+  // A base that nobody else knows was an operator's own: the last view of it is a tensor like
+  // others.
+  const bool view = t.autograd && t.autograd->base;
+  check(!view || Py_REFCNT(t.autograd->base.get()) == 1, [&] {
     return message("detach_: ", describe(t),
                    " is a view, whose base keeps its history. Use detach(), which gives a new "
                    "tensor.");
   });
+  if (view) leave_base(t);
   if (t.autograd) {
     t.autograd->grad_fn = nullptr;
     t.autograd->output_nr = 0;

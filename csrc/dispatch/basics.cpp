@@ -256,6 +256,13 @@ void record_pass(Tensor& result, Tensor& source, const char* name) {
 
 }  // namespace
 
+Ref<Node> overwrite_node(Tensor& t) {
+  Ref<PassNode> node = make_node<PassNode>(node_subtype("CopyBackwards"), &pass_kind);
+  node->node.set_edges(2);
+  set_edge(&node->node, 0, &t);
+  return Ref<Node>::borrow(&node->node);
+}
+
 TensorRef to_dtype(Tensor& t, DType dtype) {
   if (is_complex(t.dtype)) warn_imaginary_lost(t, dtype);
   return to_dtype_unwarned(t, dtype);

@@ -14,6 +14,8 @@ TensorRef contiguous(Tensor& t);
 /// dst[...] = src without a word to autograd, version included.
 void copy_bytes(Tensor& dst, Tensor& src);
 void fill_bytes(Tensor& t, double value);
+/// The node of a write that leaves nothing of t to differentiate. Make it before, rebase after.
+Ref<Node> overwrite_node(Tensor& t);
 
 // Views.
 TensorRef view(Tensor& t, Dims sizes, const char* operator_name = "view");

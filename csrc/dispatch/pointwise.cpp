@@ -185,12 +185,13 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   Tensor& self = *args[0].tensor;
   if (any_batched(record, args)) return apply_inplace_batched(record, args, op);
   bool history = wants_history(record, args);
-  if (history || self.autograd || self.inference)
-    check_inplace(self, op, history);
-  else if (grad_mode_enabled && requires_grad(self))
-    check_inplace(self, op);
+  // Comparisons and their like leave nothing of what was there to differentiate.
+  const bool overwrites = !record.differentiable && needs_record(self);
+  if (history || overwrites || self.autograd || self.inference)
+    check_inplace(self, op, history || overwrites);
   DType compute = compute_dtype(record, args);
   check_castable(result_dtype(record, compute), self.dtype, op);
+  Ref<Node> overwritten = overwrites ? overwrite_node(self) : Ref<Node>{};
   bool shares =
       false;  // another operand in the same memory: may overlap without being the same elements
   for (int i = 1; i < record.n_inputs; ++i)
@@ -201,6 +202,7 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
         !waiting::postpone_inplace(record, args, self, compute))
       launch_flat(record, self, args, compute);
     self.bump_version(op);
+    if (overwritten) rebase_history(self, overwritten.get());
     return;
   }
   Dims sizes = common_sizes(record, args);
@@ -225,6 +227,7 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   Tensor* outputs[] = {&self};
   launch(record, outputs, 1, safe, record.n_args, sizes, compute);
   self.bump_version(op);
+  if (overwritten) rebase_history(self, overwritten.get());
   if (node) {
     save_result_if_used(record, node.get(), self);
     rebase_history(self, &node->node);

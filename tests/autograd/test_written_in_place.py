@@ -291,3 +291,26 @@ def test_new_data_is_no_write():
     x.data = torch.zeros(2, dtype=torch.float64)
     result.sum().backward()
     assert x.grad.shape == (2,)
+
+
+@pytest.mark.parametrize("size", [3, 30_000])
+@pytest.mark.parametrize("write", ["eq_", "lt_", "ne_", "logical_and_", "logical_not_"])
+def test_comparisons_in_place_leave_no_gradient_of_what_was_there(write, size):
+    x = torch.rand(2, size, requires_grad=True)
+    other = () if write == "logical_not_" else (torch.rand(size),)
+    y = x * 3
+    getattr(y[0], write)(*other)
+    y.sum().backward()
+    assert torch.equal(x.grad[0], torch.zeros(size)) and torch.equal(
+        x.grad[1], torch.full((size,), 3.0)
+    )
+
+
+def test_the_last_view_of_what_an_operator_made_can_be_detached_in_place():
+    x = torch.rand(3, 3, requires_grad=True)
+    for made in (x.repeat(2, 1), torch.dot(x[0], x[1]), x.tile(2), torch.complex(x, x)):
+        before = made.clone()
+        assert made.detach_() is made
+        assert made.is_leaf and not made.requires_grad and torch.equal(made, before)
+    with pytest.raises(RuntimeError, match="detach_"):
+        x[0].detach_()
