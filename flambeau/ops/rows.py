@@ -447,6 +447,10 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     """
     from ..types import finfo
 
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        raise NotImplementedError(
+            f"rms_norm: input is {input.dtype}, but it must be floating or complex. Convert it with .float() first."
+        )
     length = _norm_sizes(input, normalized_shape, weight, None, "rms_norm")
     if eps is None:
         eps = finfo(input.dtype if input.dtype.itemsize > 2 else _core.float32).eps

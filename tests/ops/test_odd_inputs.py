@@ -407,3 +407,11 @@ def test_margin_ranking_loss_of_integers_is_floating():
     x = torch.arange(3)
     loss = torch.nn.functional.margin_ranking_loss(x, x, torch.ones(3, dtype=torch.int64))
     assert loss.dtype == torch.float32 and loss == 0
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])
+def test_rms_norm_takes_no_integers(dtype):
+    x = torch.ones(2, 3).to(getattr(torch, dtype))
+    for eps in (None, 1e-5):
+        with pytest.raises(NotImplementedError, match="rms_norm"):
+            torch.rms_norm(x, (3,), eps=eps)
