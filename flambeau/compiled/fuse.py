@@ -15,7 +15,7 @@ from ..kernels.expression import const, inputs_of, node, substitute, topological
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast, exp
 from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
-from ..kernels.schedules.row_language import length, own_rmean, own_rsum, rmax, rmin, rsum
+from ..kernels.schedules.row_language import length, own_rmean, own_rsum, plain_rsum, rmax, rmin
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
 from .groups import MOST_OPERANDS, operands_of
@@ -80,9 +80,12 @@ def _widths_along_rows(nodes, calls, in_dtypes, dtypes, kinds):
     nbytes = lambda dtype: DTYPES[compute_dtype(dtype)].bits // 8
     found = {max(4, *(nbytes(d) for d, kind in zip(dtypes, kinds) if kind == "v"))}
     for n in nodes:
-        if n.op == "row" and n.attr[0].startswith("own_"):
+        if n.op == "row" and n.attr[0].endswith(("sum_", "_sum", "mean")):
             (x,) = n.args
-            found.add(nbytes(x.attr if x.op == "cast" else in_dtypes[x.attr]))
+            while x.op != "cast" and x.args:  # down to what softmax is of
+                x = x.args[0]
+            if x.op in ("cast", "input"):
+                found.add(nbytes(x.attr if x.op == "cast" else in_dtypes[x.attr]))
         elif n.op == "cast" and n.attr == "float64" and calls and n.args[0].op != "length":
             found.add(8)
     return found
@@ -474,14 +477,14 @@ class _Gradients:
             part = note(cast(gradient * share, dtype), _mean_rows, gradient, x)
         elif n.reduces == "softmax":
             part = note(
-                cast((gradient - rsum(gradient * result)) * result, dtype),
+                cast((gradient - plain_rsum(gradient * result)) * result, dtype),
                 _softmax_rows,
                 gradient,
                 result,
             )
         elif n.reduces == "log_softmax":
             part = note(
-                cast(gradient - exp(result) * rsum(gradient), dtype),
+                cast(gradient - exp(result) * plain_rsum(gradient), dtype),
                 _log_softmax_rows,
                 gradient,
                 result,
@@ -489,7 +492,7 @@ class _Gradients:
         else:
             ties = cast(node("eq", x, self.built.of[n.results]), dtype)
             part = note(
-                cast(ties * (gradient / rsum(ties)), dtype),
+                cast(gradient * cast(ties / cast(plain_rsum(ties), dtype), dtype), dtype),
                 _ties_rows,
                 gradient,
                 x,
@@ -520,7 +523,7 @@ def _log_softmax_rows(g, y):
 
 def _ties_rows(g, x, y):
     ties = (x == y).to(g.dtype)
-    return ties * (g / ties.sum(-1, keepdim=True))
+    return g * (ties / ties.sum(-1, keepdim=True))
 
 
 def evaluate(derivative, leaves):

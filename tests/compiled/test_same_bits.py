@@ -56,11 +56,12 @@ PROGRAMS = (layer_norm, logarithm_of_sum, softmaxes, wide_sum, narrow_sum_beside
             beside_others, beside_what_nobody_reads)  # fmt: skip
 
 
-def calls(function, tensors):
-    """Results and gradients."""
+def calls(function, tensors, least=-1):
+    """Results and gradients, for those of the result from `least` to `least` + 2."""
     given = [t.clone().requires_grad_() for t in tensors]
     result = function(*given)
-    result.backward(torch.arange(result.numel()).cos().to(result.dtype).reshape(result.shape))
+    gradient = torch.arange(result.numel()).cos() + (least + 1)
+    result.backward(gradient.to(result.dtype).reshape(result.shape))
     return [result, *(t.grad for t in given)]
 
 
@@ -97,3 +98,83 @@ def test_gradients_of_gradients_add_up_where_a_vector_is_read_often():
     compiled(*given)
     assert torch.autograd.gradcheck(compiled, given)
     assert torch.autograd.gradgradcheck(compiled, given)
+
+
+def rows_layer_norm(x):
+    apart = x - x.mean(-1, keepdim=True)
+    return apart * (apart.square().mean(-1, keepdim=True) + 1e-5).rsqrt()
+
+
+ROWS = {
+    "softmax": lambda x: x.softmax(-1),
+    "log_softmax": lambda x: x.log_softmax(-1),
+    "sum": lambda x: x * x.sum(-1, keepdim=True),
+    "mean": lambda x: x - x.mean(-1, keepdim=True),
+    "amax": lambda x: (x * 3).round() - (x * 3).amax(-1, keepdim=True),
+    "ties": lambda x: x * (x * 3 - (x * 3).remainder(1)).amin(-1, keepdim=True),
+    "layer_norm": rows_layer_norm,
+    "log_sum": lambda x: x - x.exp().sum(-1, keepdim=True).log(),
+    "norm": lambda x: x / x.square().sum(-1, keepdim=True).sqrt(),
+    "two softmaxes": lambda x: x.softmax(-1) * (x * 2).log_softmax(-1),
+    "softmax of softmax": lambda x: x.log_softmax(-1).sin().softmax(-1),
+}
+CHAINS = {
+    "nothing": lambda x, w: x,
+    "product": lambda x, w: x * w,
+    "sin": lambda x, w: x.sin(),
+    "tanh and more": lambda x, w: (x * w + 0.5).tanh() * x,
+    "exp": lambda x, w: (x * 0.1).exp() - w,
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("behind", CHAINS)
+def test_rows_with_chains_in_front_and_behind_are_the_bits_of_eager_mode(name, behind):
+    for front in ("nothing", "sin", "tanh and more"):
+        program = lambda x, w: CHAINS[behind](ROWS[name](CHAINS[front](x, w)), w)
+        for width in (5, 65, 300, 513, 1025, 2049):
+            compiled = torch.compile(program)  # one of other sizes would be taken as it is
+            tensors = torch.randn(25, width), torch.rand(25, width)
+            calls(compiled, tensors, 0.5)
+            for got, wanted in zip(calls(compiled, tensors, 0.5), calls(program, tensors, 0.5)):
+                assert (got is None) == (wanted is None), (front, width)
+                assert got is None or _same(got, wanted), (front, width)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_of_other_dtypes_are_the_bits_of_eager_mode(name, dtype):
+    for behind in CHAINS:
+        program = lambda x, w: CHAINS[behind](ROWS[name](x), w)
+        compiled = torch.compile(program)
+        for width, other in ((300, dtype), (1025, dtype), (300, torch.float32)):
+            tensors = torch.randn(25, width).to(dtype), torch.rand(25, width).to(other)
+            calls(compiled, tensors, 0.5)
+            for got, wanted in zip(calls(compiled, tensors, 0.5), calls(program, tensors, 0.5)):
+                assert (got is None) == (wanted is None), (behind, width, other)
+                assert got is None or _same(got, wanted), (behind, width, other)
+
+
+def _same(a, b):
+    return a.dtype == b.dtype and bool(((a == b) | (a.isnan() & b.isnan())).all())
+
+
+def test_softmax_beside_a_wider_operand_has_the_bits_of_eager_mode():
+    program = lambda x, w: x.softmax(-1).sin() * w
+    compiled = torch.compile(program)
+    for width in (65, 300, 1025):
+        tensors = torch.randn(40, width), torch.rand(40, width).double()
+        calls(compiled, tensors, 0.5)
+        for got, wanted in zip(calls(compiled, tensors, 0.5), calls(program, tensors, 0.5)):
+            assert torch.equal(got, wanted), width
+
+
+def test_extremes_of_many_ties_share_gradients_as_in_eager_mode():
+    for function in (torch.amax, torch.amin):
+        for dtype in (torch.float32, torch.bfloat16):
+            program = lambda x, w: function(x.sin() * 1.0, -1, keepdim=True).cos() * w
+            compiled = torch.compile(program)
+            tensors = torch.randint(0, 3, (50, 1030)).to(dtype), torch.rand(50, 1030).to(dtype)
+            calls(compiled, tensors, 0.5)
+            for got, wanted in zip(calls(compiled, tensors, 0.5), calls(program, tensors, 0.5)):
+                assert torch.equal(got, wanted), (function, dtype)

@@ -112,6 +112,7 @@ class Reduce:
     """
 
     own_order = False  # whether rows.py adds rows up in the order of the kernels here
+    side_by_side = None  # how many states rows.py fills; None: it depends on what the pass computes
 
     def __init__(
         self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0, blocked=0,

@@ -108,6 +108,9 @@ own_mean = Reduce(
     "mean", (0,), _add, _plus, finish=lambda s, n: s[0] / n, state=sums, blocked=SHORT
 )
 own_sum.own_order = own_mean.own_order = True
+# Rows of this are added up as by a row kernel that computes no functions of mathematics in the pass.
+plain_sum = Reduce("sum", (0,), _add, _plus, state=sums, blocked=SHORT)
+plain_sum.side_by_side = 4
 nanmean = Reduce(
     "nanmean",
     (0, 0),

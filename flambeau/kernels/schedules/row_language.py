@@ -22,6 +22,7 @@ rsum = _over_row("sum_")
 rmean = _over_row("mean")
 own_rsum = _over_row("own_sum")  # the bits of a sum that is a kernel by itself
 own_rmean = _over_row("own_mean")
+plain_rsum = _over_row("plain_sum")  # the bits of rsum of an operand, whatever makes it
 rprod = _over_row("prod")
 rmax = _over_row("amax")
 rmin = _over_row("amin")
@@ -67,6 +68,7 @@ __all__ = [
     "own_rmean",
     "own_rsum",
     "pick",
+    "plain_rsum",
     "position",
     "rall",
     "rany",

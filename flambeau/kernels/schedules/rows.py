@@ -358,24 +358,29 @@ class _Kernel:
         return None
 
     def parts_of(self, level):
-        """The row reductions of a pass: those in their own order, which others that have none join, and the rest."""
+        """The row reductions of a pass: those in their own order, which others that have none join, the rest, plain sums."""
         groups = self.plan.rows_of(level)
         own = {key: s for key, s in groups.items() if getattr(reductions, key[0]).own_order}
-        if not own or self.ptx:
+        if self.ptx:
             return [groups]
+        fixed = {k: s for k, s in groups.items() if getattr(reductions, k[0]).side_by_side}
+        groups = {key: s for key, s in groups.items() if key not in fixed}
+        if not own:
+            return [part for part in (groups, fixed) if part]
         ordered = lambda r: r.blocked or r.algebra.calls
         own.update(
             (key, s) for key, s in groups.items() if not ordered(getattr(reductions, key[0]))
         )
         rest = {key: s for key, s in groups.items() if key not in own}
-        return [own, rest] if rest else [own]
+        return [part for part in (own, rest, fixed) if part]
 
     def reducing_pass(self, groups, stores, where_kept):
         f, width = self.f, self.width
         own = not self.ptx and any(getattr(reductions, name).own_order for name, _ in groups)
         accumulators, roots, sizes, blocked, calls = self.start(groups, width, 4)
         roots, prepare = self.supplier(roots + stores, width)
-        copies = 4 if own and width > 1 else self.copies(width, calls)
+        plain = any(getattr(reductions, name).side_by_side for name, _ in groups)
+        copies = self.copies(width, calls and not (own or plain))
         short = self.short
         if own:
             longest = longest_run(width, copies, reductions.own_sum.blocked)
