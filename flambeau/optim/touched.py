@@ -26,7 +26,9 @@ def step_usual_rows(rule, tables, grad, **numbers):
     """The same of tensors that the core has a loop for; False, with nothing done, of others."""
     values = [numbers[name] for name in rule.numbers]
     operands = [grad if table is None else table for table in tables]
-    return not rules.sharded and _map_rows(rule.kernel(), rule.updates, [*operands, *values])
+    if rules.sharded and any([isinstance(operand, rules.sharded) for operand in operands]):
+        return False
+    return _map_rows(rule.kernel(), rule.updates, [*operands, *values])
 
 
 class _Touched:

@@ -92,3 +92,12 @@ def test_indices_written_after_the_call_change_no_sparse_gradient():
     index.fill_(0)
     assert grad._indices().tolist() == [[1, 2, 2, 5]]
     assert grad.to_dense()[2].tolist() == [2.0, 2.0, 2.0]
+
+
+def test_sharded_tensors_elsewhere_change_no_way():
+    import flambeau.distributed.tensor  # tells optimizers of its type  # noqa: F401
+
+    rule, numbers, _ = RULES["sgd"]
+    assert touched.step_usual_rows(
+        rule, [torch.rand(9, 4), None], gradient(9, 4, (4,), torch.float32, False), **numbers
+    )

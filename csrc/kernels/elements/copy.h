@@ -29,10 +29,14 @@ inline void hide(Value& value) {
 #endif
 }
 
-/// n items without the call that a copy of unknown length is; some hundred bytes at most.
+/// n items; short ones without the call that a copy of unknown length is.
 template <class Item>
 inline void copy_short(Item* __restrict to, const Item* __restrict from, int64_t n) {
-  constexpr int64_t lanes = 16 / sizeof(Item);
+  constexpr int64_t lanes = 16 / sizeof(Item), called_bytes = 96;
+  if (n >= called_bytes / static_cast<int64_t>(sizeof(Item))) {
+    std::memcpy(to, from, static_cast<size_t>(n) * sizeof(Item));
+    return;
+  }
   typedef char Vector __attribute__((vector_size(16)));
   auto copy = [&]<class Value>(Value value, int64_t i) {
     std::memcpy(&value, from + i, sizeof(Value));
