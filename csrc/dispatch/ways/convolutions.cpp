@@ -17,6 +17,13 @@ Dims space_of(const Tensor& t) { return Dims(t.sizes + 2, t.ndim - 2); }
 constexpr int64_t most_elements = int64_t{1} << 40;  // of a result; what is larger Python refuses
 constexpr int64_t most_step = 1 << 20;
 
+/// Multiplies a count of elements; false where it would be too large.
+bool multiply(int64_t& elements, int64_t size) {
+  if (size > most_elements / elements) return false;
+  elements *= size;
+  return true;
+}
+
 /// One number for each of n dims, none below `least`.
 bool spread(const DimOrDims& given, int n, int64_t least, Dims& to) {
   if (!given.given || (given.several && given.dims.n != n && given.dims.n != 1)) return false;
@@ -96,7 +103,7 @@ TensorRef Convolution::take(Tensor& input, Tensor& weight, Tensor* bias, const D
     const int64_t room = in[d] + 2 * window.padding[d] - window.dilation[d] * (kernel[d] - 1) - 1;
     if (room < 0) return nullptr;
     out.push(room / window.stride[d] + 1);
-    if ((elements *= out[d]) > most_elements) return nullptr;
+    if (!multiply(elements, out[d])) return nullptr;
   }
   return with_history(raw::conv_forward(input, weight, bias, out, window, false), call);
 }
@@ -121,7 +128,7 @@ TensorRef TransposedConvolution::take(Tensor& input, Tensor& weight, Tensor* bia
                          window.dilation[d] * (kernel[d] - 1) + extra[d] + 1;
     if (size < 1) return nullptr;
     out.push(size);
-    if ((elements *= size) > most_elements) return nullptr;
+    if (!multiply(elements, size)) return nullptr;
   }
   return with_history(raw::conv_backward_input(input, weight, bias, out, window), call);
 }
