@@ -383,9 +383,9 @@ def _(grad_output, input, result):
 
 @_logit_eps.derivative("input")
 def _(grad_output, input, eps, result):
-    return k.where(
-        k.logical_or(input < eps, input > 1 - eps), 0, grad_output / (input * (1 - input))
-    )
+    # At NaN 0, as clamp's.
+    inside = k.logical_and(input >= eps, input <= 1 - eps)
+    return k.where(inside, grad_output / (input * (1 - input)), 0)
 
 
 @composite(inplace=True, namespaces=("torch", "special"))
@@ -397,7 +397,8 @@ def logit(input, eps=None):
         tensor([[inf, nan],
                 [nan, nan]])
     """
-    return _logit(input) if eps is None else _logit_eps(input, eps=eps)
+    # A NaN holds nothing: no number is below it or above it.
+    return _logit(input) if eps is None or eps != eps else _logit_eps(input, eps=eps)
 
 
 @composite(inplace=True)

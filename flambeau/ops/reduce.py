@@ -106,11 +106,9 @@ def _truth(reduction, name):
             return _core._finish_out(truth(input, dim, keepdim), out, name)
         dims = reduced_dims(dim, input.dim(), name)
         dtype = _core.uint8 if input.dtype is _core.uint8 else _core.bool
-        return (
-            _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(dtype)
-            if input.dim()
-            else ((input != 0).to(dtype))
-        )
+        if input.dim() == 0 or (isinstance(dim, (tuple, list)) and not dim):
+            return (input != 0).to(dtype)  # as in NumPy no dim is none, though sums take () for all
+        return _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(dtype)
 
     truth.__doc__ = f"Whether {name} element is nonzero, over dim or all."
     return truth

@@ -175,6 +175,7 @@ def test_masked_extremes_of_truths():
 def test_bounds_that_cross_and_targets_that_broadcast():
     # PyTorch's order: the upper bound first, the lower one in its place.
     assert torch.logit(torch.tensor([0.3, 0.7]), eps=1).tolist() == [inf, inf]
+    assert torch.logit(torch.tensor(0.5), eps=nan) == 0
     loss = F.multilabel_soft_margin_loss(torch.ones(5, 1), torch.ones(5, 5))
     assert loss.item() == pytest.approx(5 * math.log1p(math.exp(-1)))
     assert F.multilabel_soft_margin_loss(torch.ones(1), torch.ones(0)) == 0
@@ -415,3 +416,11 @@ def test_rms_norm_takes_no_integers(dtype):
     for eps in (None, 1e-5):
         with pytest.raises(NotImplementedError, match="rms_norm"):
             torch.rms_norm(x, (3,), eps=eps)
+
+
+def test_truth_over_no_dim_is_that_of_each_element():
+    x = torch.tensor([[1.0, 0.0], [nan, -0.0]])
+    for operator in (torch.any, torch.all):
+        assert operator(x, dim=()).tolist() == [[True, False], [True, False]]
+        assert operator(x, dim=[], keepdim=True).shape == (2, 2)
+        assert operator(x.to(torch.uint8), dim=()).dtype is torch.uint8

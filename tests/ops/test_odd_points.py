@@ -1,9 +1,11 @@
 """Gradients where a formula would say 0 / 0, inf - inf or 0 * inf: at zeros, infinities, ties and NaN."""
 
+import itertools
 import math
 
 import numpy
 import pytest
+from scipy import special
 
 import flambeau
 
@@ -333,10 +335,34 @@ def test_shrinking_stops_the_gradient_of_nan():
         assert x.grad.tolist() == [0, 1, 1, 0]
 
 
+def test_logit_held_by_eps_stops_the_gradient_of_nan():
+    x = tensor([nan, 0.1, 0.5, inf], requires_grad=True)
+    flambeau.logit(x, 0.2).sum().backward()
+    assert x.grad.tolist() == [0, 0, 4, 0]
+
+
 def test_zeta_is_infinite_at_one_and_at_its_poles():
     orders, places = tensor([1, 1, nan, nan, 2]), tensor([nan, 2, -1, 0.5, nan])
     zeta = flambeau.special.zeta(orders, places).tolist()
     assert zeta[:3] == [inf, inf, inf] and all(map(math.isnan, zeta[3:]))
+
+
+def test_zeta_of_whole_orders_left_of_zero_is_its_sum():
+    orders, places = (2, 3, 4, 17, 24), (-0.5, -2.5, -1.2, -3.3, -300.7)
+    for order, place in itertools.product(orders, places):
+        below = sum((place + k) ** -order for k in range(-math.floor(place)))
+        expected = below + special.zeta(order, place - math.floor(place))
+        got = flambeau.special.zeta(tensor(order), tensor(place, dtype=flambeau.float64))
+        # Odd orders cancel, half between the poles to nothing: the error is that of the largest term.
+        assert got.item() == pytest.approx(expected, rel=1e-12, abs=1e-14 * 5.0**order), (
+            order,
+            place,
+        )
+    assert flambeau.special.zeta(tensor(7.0), tensor(-1e-5)).item() == pytest.approx(
+        -1e35, rel=1e-4
+    )
+    assert flambeau.special.zeta(tensor(inf), tensor(-8.5)).item() == inf
+    assert math.isnan(flambeau.special.zeta(tensor(2.5), tensor(-0.5)).item())
 
 
 def test_gradients_of_a_grid_are_scaled_last():

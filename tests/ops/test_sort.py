@@ -1,5 +1,7 @@
 """Sorting, selecting, searching, counting and distinct values against NumPy, on every layout."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,6 +119,20 @@ def test_topk_out_of_range():
         RuntimeError, match=r"topk: k is 4, but dim 0 has size 3 \(allowed are 0 to 3\)"
     ):
         fl.zeros(3).topk(4)
+
+
+def test_kthvalue_names_that_of_equal_values_which_pytorch_names():
+    pytorch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for n, values in itertools.product((1, 2, 3, 5, 16, 33, 300), (1, 2, 5, 100)):
+        for dtype in ("uint8", "float16", "float32", "int64"):
+            x, k = rng.integers(0, values, (3, n)).astype(dtype), int(rng.integers(1, n + 1))
+            if dtype[0] == "f":
+                x[rng.random(x.shape) < 0.1] = np.nan
+                x[x == 0] *= -1
+            ours, theirs = fl.tensor(x).kthvalue(k), pytorch.tensor(x).kthvalue(k)
+            assert ours.indices.tolist() == theirs.indices.tolist(), (n, values, dtype, k)
+            np.testing.assert_array_equal(ours.values.numpy(), theirs.values.numpy())
 
 
 def test_kthvalue_median_mode_on_every_layout():

@@ -222,6 +222,39 @@ template <class T>
   if (sorted) std::sort(pairs, pairs + k - 1, ByKey{});
 }
 
+/// Puts the pair of rank k at its place: quickselect around the median of three (Sedgewick,
+/// Implementing quicksort programs, CACM 21, 1978; Numerical Recipes 8.5). It compares keys alone,
+/// so which of equal ones gets there depends on the keys, as in PyTorch, which selects in this way,
+/// too.
+template <class Pair>
+void quickselect(Pair* pairs, int64_t n, int64_t k) {
+  auto order = [](Pair& a, Pair& b) {
+    if (b.key() < a.key()) std::swap(a, b);
+  };
+  int64_t low = 0, high = n - 1;
+  while (low + 1 < high) {
+    // The median of three goes to the front, the lesser one behind it, the greater one to the end.
+    std::swap(pairs[low + (high - low) / 2], pairs[low + 1]);
+    order(pairs[low + 1], pairs[high]);
+    order(pairs[low], pairs[high]);
+    order(pairs[low + 1], pairs[low]);
+    const auto pivot = pairs[low].key();
+    int64_t i = low + 1, j = high;
+    for (;;) {
+      do ++i;
+      while (pairs[i].key() < pivot);
+      do --j;
+      while (pairs[j].key() > pivot);
+      if (j < i) break;
+      std::swap(pairs[i], pairs[j]);
+    }
+    std::swap(pairs[low], pairs[j]);
+    if (j <= k) low = i;
+    if (j >= k) high = j - 1;
+  }
+  if (low + 1 == high) order(pairs[low], pairs[high]);
+}
+
 /// Whether two of n sorted pairs have one key.
 template <class Pair>
 bool has_ties(const Pair* pairs, int64_t n) {
@@ -430,7 +463,7 @@ void kthvalue(const Strided& values, const Strided& indices, const Strided& self
                  [&](const T* from, T* value, int64_t* index, auto& memory) {
                    auto* pairs = memory.pairs();
                    load(pairs, from, n, step, false);
-                   std::nth_element(pairs, pairs + k - 1, pairs + n);
+                   quickselect(pairs, n, k - 1);
                    *index = static_cast<int64_t>(pairs[k - 1].place());
                    *value = from[*index * step];
                  });

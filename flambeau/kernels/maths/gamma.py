@@ -147,14 +147,34 @@ def zeta_series(s, q, unit=0.0):
     return total
 
 
-@scalar("zeta float64")
-def zeta(s, q, dtype):
-    # NaN for s < 1, for negative q and (as the sum has it, 0 * inf) at q = inf, but inf where a term is infinite.
-    # As in PyTorch a NaN does not show beside what is infinite for all others: s = 1, and poles.
+def zeta_of_positive(s, q):
+    """The zeta function for s > 1 and q > 0, and at the poles; NaN (as the sum has it, 0 * inf) at q = inf."""
     total = zeta_series(s, q)
     total = where(s == INF, where(q > 1.0, 0.0, where(q == 1.0, 1.0, INF)), total)
     total = where(isnan(s) | isnan(q), s + q, total)
-    total = where(q <= 0.0, where(floor(q) == q, INF, NAN), total)
+    return where(q <= 0.0, where(floor(q) == q, INF, NAN), total)
+
+
+def zeta_of_negative(s, q, even):
+    """The zeta function of a whole s > 1 at q < 0 between the poles: the terms with q + k > 0, and those below."""
+    place, mirrored = q - floor(q), floor(q) + 1.0 - q
+    right, left = zeta_of_positive(s, place), zeta_of_positive(s, mirrored)
+    beyond = zeta_of_positive(s, 1.0 - q)  # of the terms below 0, those that stand before the first
+    nearer = where(place > 0.5, -INF, INF)
+    difference = where((left == INF) & (right == INF), nearer, right - left + beyond)
+    return where(even, right + left - beyond, difference)
+
+
+def is_odd(n):
+    return floor(n * 0.5) * 2.0 != n
+
+
+@scalar("zeta float64")
+def zeta(s, q, dtype):
+    # NaN for s < 1 and for a power of a negative number that is none, but inf where a term is infinite.
+    # As in PyTorch a NaN does not show beside what is infinite for all others: s = 1, and poles.
+    between = (q < 0.0) & (floor(q) != q) & (floor(s) == s)
+    total = seldom(between, zeta_of_negative(s, q, ~is_odd(s)), zeta_of_positive(s, q))
     return where(s < 1.0, NAN, where(s == 1.0, INF, total))
 
 
@@ -175,14 +195,9 @@ def polygamma_mirrored(n, x, factorial, odd):
     for order, coefficients in enumerate(cotangent_derivatives(10)):
         if order >= 2:
             slope = where(n == order, PI ** (order + 1) * polynomial(c, coefficients), slope)
-    beyond = zeta(n + 1.0, 1.0 - x, "float64")  # poles that a reflection has and the sum has not
-    # The terms (x + k)**-(n + 1) with x + k > 0, and those with x + k < 0 and the poles beyond.
-    place = x - floor(x)
-    right, left = zeta(n + 1.0, place, "float64"), zeta(n + 1.0, 1.0 - place, "float64")
-    nearer = where(place > 0.5, INF, -INF)
-    difference = where((left == INF) & (right == INF), nearer, left - right)
-    sums = where(odd, right + left, difference) - beyond
-    return where(n > 10.0, factorial * sums, -slope - factorial * beyond)
+    beyond = zeta_of_positive(n + 1.0, 1.0 - x)  # poles that a reflection has and the sum has not
+    sums = zeta_of_negative(n + 1.0, x, odd)
+    return where(n > 10.0, factorial * where(odd, sums, -sums), -slope - factorial * beyond)
 
 
 def polygamma_high(n, x, odd):
@@ -206,8 +221,8 @@ def polygamma_float32(n, x, dtype):
 def polygamma(n, x, dtype):
     # (-1)**(n + 1) n! zeta(n + 1, x); n = 0 and 1 have functions of their own.
     factorial = exp(lgamma_of_positive(n + 1.0))
-    odd = floor(n * 0.5) * 2.0 != n
-    value = factorial * zeta(n + 1.0, x, dtype)
+    odd = is_odd(n)
+    value = factorial * zeta_of_positive(n + 1.0, x)
     value = where(odd, value, -value)
     value = seldom((x > 0.0) & (n > 64.0), polygamma_high(n, x, odd), value)
     value = seldom(
