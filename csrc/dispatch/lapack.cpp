@@ -152,8 +152,7 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
       return std::tuple{L, info};
     }
     // A = U^T U by columns is A = L L^T by rows; for complex numbers so is its conjugate.
-    auto by_library = [&](Tensor& matrices, int64_t b) {
-      T* matrix = matrices.as<T>() + b * n * n;
+    auto by_library = [&](T* matrix, int64_t b) {
       Routine<T>("potrf")("U", &N, matrix, &N, failed + b, one_letter);
       // OpenBLAS takes a pivot that is NaN for a positive one.
       const int64_t taken = failed[b] > 0 ? failed[b] - 1 : n;
@@ -162,7 +161,7 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
       clear_above(matrix);
     };
     if constexpr (is_complex_v<T>) {
-      each_matrix(count, cube(n) / 3, [&](int64_t b) { by_library(*L, b); });
+      each_matrix(count, cube(n) / 3, [&](int64_t b) { by_library(l + b * n * n, b); });
     } else {
       each_matrix(count, cube(n) / 3, [&](int64_t b) {
         if (factor_cholesky(n, l + b * n * n))
@@ -170,13 +169,21 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
         else
           failed[b] = 1;
       });
-      // Where it fails, the library says at which minor, and leaves what is known.
+      // Where it fails, those say at which minor, and leave what is known: up to 128 rows, as in
+      // PyTorch, all columns before the failed pivot.
+      constexpr int64_t whole_columns = 128;
       TensorRef again;
       for (int64_t b = 0; b < count; ++b) {
         if (!failed[b]) continue;
         if (!again) again = copy_by_rows(A);
-        by_library(*again, b);
-        std::copy_n(again->as<T>() + b * n * n, n * n, l + b * n * n);
+        T *from = again->as<T>() + b * n * n, *to = l + b * n * n;
+        if (n <= whole_columns) {
+          failed[b] = small_cholesky(from, n);
+          clear_above(from);
+        } else {
+          by_library(from, b);
+        }
+        std::copy_n(from, n * n, to);
       }
     }
     return std::tuple{L, info};

@@ -268,6 +268,12 @@ def test_cholesky_ex_leaves_what_lapack_leaves():
     A = tensor([[4.0, 1.0, 1.0], [1.0, -4.0, 1.0], [1.0, 1.0, 4.0]])
     L, info = flambeau.linalg.cholesky_ex(A)
     assert info == 2 and L.tolist() == [[2, 0, 0], [0.5, -4.25, 0], [0.5, 1, 4]]
+    for n in (17, 40, 128):  # whole columns before the failed pivot
+        A = flambeau.ones(n, n) + 3 * flambeau.eye(n)
+        whole = flambeau.linalg.cholesky(A)
+        A[9, 9] = -1
+        L, info = flambeau.linalg.cholesky_ex(A)
+        assert info == 10 and flambeau.allclose(L[:, :9], whole[:, :9])
 
 
 def test_what_a_batch_of_equations_reports_has_the_shape_of_its_matrices():
