@@ -6,6 +6,7 @@ from .. import _core
 from .core import operators as fl
 from .core.arguments import common_shape
 from .core.declare import primitive
+from .random import dropout_of
 
 
 def attention_weights(query, key, mask, causal, scale):
@@ -32,12 +33,12 @@ class _NotFinite(Exception):
 
 
 @primitive(name="scaled_dot_product_attention", method=False, function=False)
-def _attend(ctx, query, key, value, mask, causal, scale):
-    parts = _core._attend(query, key, value, mask, causal, scale)
+def _attend(ctx, query, key, value, mask, causal, scale, p, seed, call):
+    parts = _core._attend(query, key, value, mask, causal, scale, p, seed, call)
     if parts is None:
         raise _NotFinite
     result, norms = parts
-    ctx.causal, ctx.scale = causal, scale
+    ctx.causal, ctx.scale, ctx.dropout = causal, scale, (p, seed, call)
     ctx.save_for_backward(query, key, value, mask, result, norms)
     return result
 
@@ -45,29 +46,34 @@ def _attend(ctx, query, key, value, mask, causal, scale):
 @_attend.derivative
 def _(ctx, grad_output):
     query, key, value, mask, result, norms = ctx.saved
-    problem = query, key, value, mask, ctx.causal, ctx.scale
+    problem = query, key, value, mask, ctx.causal, ctx.scale, *ctx.dropout
     if not fl.is_grad_enabled():
         gradients = _core._attend_backward(*problem, result, norms, grad_output)
-        return *gradients, None, None, None
+        return *gradients, *[None] * 6
     # To be differentiated again: the same in operators that have derivatives.
     weights = attention_weights(query, key, mask, ctx.causal, ctx.scale)
-    slopes = grad_output @ value.transpose(-2, -1)
+    p, *draw = ctx.dropout
+    dropped = lambda x: dropout_of(x, p, draw) if p else x
+    slopes = dropped(grad_output @ value.transpose(-2, -1))
     slopes = weights * (slopes - (slopes * weights).sum(-1, keepdim=True)) * ctx.scale
     grad_query, grad_key = slopes @ key, slopes.transpose(-2, -1) @ query
-    return grad_query, grad_key, weights.transpose(-2, -1) @ grad_output, None, None, None
+    return grad_query, grad_key, dropped(weights).transpose(-2, -1) @ grad_output, *[None] * 6
 
 
 _DTYPES = (_core.float32, _core.float64)
 _DTYPES_ON_GPU = (*_DTYPES, _core.float16, _core.bfloat16)
 
 
-def attend(query, key, value, mask, causal, scale):
-    """softmax(scale * query @ key.mT + mask) @ value, in memory linear in the numbers of queries and of keys.
+def attend(query, key, value, mask, causal, scale, p=0.0, draw=(0, 0)):
+    """dropout(softmax(scale * query @ key.mT + mask)) @ value, in memory linear in the numbers of queries and of keys.
 
-    Shape: query (*B, T, E), key (*B, S, E), value (*B, S, V), mask (*B, T, S), broadcast. None where this
-    way does not lead: other devices and dtypes, no elements, a mask with a gradient, scores that are not
-    finite, and while a mode wants to see the operators that attention is made of.
+    Shape: query (*B, T, E), key (*B, S, E), value (*B, S, V), mask (*B, T, S), broadcast. p < 1; `draw`
+    is what next_draw() gives. None where this way does not lead: other devices and dtypes (dropout: of float32
+    on the CPU alone), no elements, a mask with a gradient, scores that are not finite, and while a mode wants
+    to see the operators that attention is made of.
     """
+    if p and (query.dtype is not _core.float32 or not query.is_cpu or _core._in_vmap()):
+        return None
     if query.dtype not in (_DTYPES if query.is_cpu else _DTYPES_ON_GPU):
         return None
     if not (query.is_cpu or query.is_cuda) or _core._is_overridden():
@@ -90,6 +96,6 @@ def attend(query, key, value, mask, causal, scale):
     if mask is not None:
         mask = mask.expand(*query.shape[:-1], key.size(-2))
     try:
-        return _attend(query, key, value, mask, causal, scale)
+        return _attend(query, key, value, mask, causal, scale, p, *draw)
     except _NotFinite:
         return None

@@ -360,11 +360,20 @@ def _(grad_output, input, seed, call, p, result):
     return _dropout(grad_output, seed, call, p)
 
 
-def dropout(input, p, generator=None):
-    """input with each element zero with probability p, the others divided by 1 - p; p < 1. NaN stays."""
-    state = (generator or generator_for(input))._next()
+def next_draw(tensor, generator=None):
+    """(seed, number of the draw) of the next numbers for a tensor."""
+    return (generator or generator_for(tensor))._next()
+
+
+def dropout_of(input, p, draw):
+    """dropout() by the numbers of one draw."""
     if _core._in_vmap():
         from .batching import randomness
 
-        return randomness.dropout(lambda value: _dropout_map(value, *state, p), input)
-    return _dropout_map(input, *state, p)
+        return randomness.dropout(lambda value: _dropout_map(value, *draw, p), input)
+    return _dropout_map(input, *draw, p)
+
+
+def dropout(input, p, generator=None):
+    """input with each element zero with probability p, the others divided by 1 - p; p < 1. NaN stays."""
+    return dropout_of(input, p, next_draw(input, generator))

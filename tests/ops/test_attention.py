@@ -10,6 +10,7 @@ import flambeau as torch
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn.functional import scaled_dot_product_attention
 from flambeau.ops.attention import attend, attention_weights
+from flambeau.ops.random import dropout_of
 from tests.at_level import at_lower_levels, run_at_level
 
 KINDS = ["none", "causal", "visible", "added", "one row"]
@@ -59,11 +60,12 @@ def test_results_and_gradients(sizes, kind):
 @at_lower_levels
 def test_lower_instruction_sets(level):
     program = """
-from tests.ops.test_attention import KINDS, SIZES, compare, torch
+from tests.ops.test_attention import *
 for sizes in SIZES:
     for kind in KINDS:
         compare(*sizes, kind, torch.float32, 2e-5)
         compare(*sizes, kind, torch.float64, 1e-13)
+        test_dropout_draws_the_numbers_of_the_written_out_way(sizes, kind)
 """
     run_at_level(level, program)
 
@@ -75,6 +77,82 @@ def test_first_and_second_derivatives(kind):
     assert attend(*inputs, mask, causal, scale) is not None
     assert gradcheck(lambda *x: attend(*x, mask, causal, scale), inputs)
     assert gradgradcheck(lambda *x: attend(*x, mask, causal, scale), inputs)
+
+
+def dropped(p, draw):
+    """Attention with dropout of its weights: without their matrix, and written out."""
+    return (
+        lambda *problem: attend(*problem, p, draw),
+        lambda q, k, v, *rest: dropout_of(attention_weights(q, k, *rest), p, draw) @ v,
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_dropout_draws_the_numbers_of_the_written_out_way(sizes, kind):
+    *problem_, causal, scale = problem(*sizes, kind, torch.float32)
+    q, k, v, mask = problem_
+    results = []
+    for way in dropped(0.3, (-5, 2**40 + 3)):
+        inputs = [x.clone().requires_grad_() for x in (q, k, v)]
+        result = way(*inputs, mask, causal, scale)
+        torch.manual_seed(0)
+        given = torch.randn_like(result)
+        again = torch.autograd.grad(
+            way(*inputs, mask, causal, scale), inputs, given, create_graph=True
+        )
+        results.append([result, *torch.autograd.grad(result, inputs, given), *again])
+    for ours, plain in zip(*results, strict=True):
+        assert (ours - plain).abs().max() <= 2e-5 * max(1, plain.abs().max())
+
+
+def test_dropout_is_one_draw_of_the_generator_on_every_way():
+    q, k, v = (torch.randn(2, 3, 20, 8) for _ in range(3))
+    results = []
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        torch.manual_seed(1)
+        operands = (x.to(dtype) for x in (q, k, v))
+        results.append(scaled_dot_product_attention(*operands, dropout_p=0.25))
+        after = torch.rand(3)
+        torch.manual_seed(1)
+        torch.empty(3).uniform_()
+        assert torch.equal(torch.rand(3), after)
+    for result in results[1:]:
+        assert torch.allclose(result.float(), results[0], atol=0.03)
+    torch.manual_seed(1)
+    ones = torch.ones(2, 3, 20, 5)
+    kept = scaled_dot_product_attention(q, k, torch.eye(20).expand(2, 3, 20, 20), dropout_p=0.25)
+    assert 0.2 < (kept == 0).float().mean() < 0.3
+    assert (scaled_dot_product_attention(q, k, ones, dropout_p=1.0) == 0).all()
+    with pytest.raises(ValueError, match="probability"):
+        scaled_dot_product_attention(q, k, v, dropout_p=1.5)
+
+
+def test_dropout_gives_the_same_bits_for_any_number_of_threads():
+    before = torch.get_num_threads()
+    q, k, v = (torch.randn(5, 130, 16, requires_grad=True) for _ in range(3))
+    results = set()
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            torch.manual_seed(3)
+            result = scaled_dot_product_attention(q, k, v, dropout_p=0.2, is_causal=True)
+            grads = torch.autograd.grad(result.square().sum(), (q, k, v))
+            results.add(b"".join(x.detach().numpy().tobytes() for x in (result, *grads)))
+    finally:
+        torch.set_num_threads(before)
+    assert len(results) == 1
+
+
+def test_dropout_under_vmap_says_whether_slices_share_their_numbers():
+    x = torch.randn(4, 6, 8)
+    drop = lambda x: scaled_dot_product_attention(x, x, x, dropout_p=0.5)
+    with pytest.raises(RuntimeError, match="randomness"):
+        torch.vmap(drop)(x)
+    same = torch.vmap(drop, randomness="same")(x[:1].expand(4, 6, 8))
+    assert torch.allclose(same[0], same[3])
+    different = torch.vmap(drop, randomness="different")(x[:1].expand(4, 6, 8))
+    assert not torch.allclose(different[0], different[3])
 
 
 def test_views_of_heads_and_shared_keys():

@@ -16,6 +16,7 @@ struct Operands {
   TensorRef query, key, value, mask;
   bool causal;
   double scale;
+  WeightDropout dropout;
 
   Operands(const char* op, const AttentionOf& a)
       : query(rows_of(a.query)),
@@ -23,12 +24,14 @@ struct Operands {
         value(rows_of(a.value)),
         mask(TensorRef::borrow(a.mask)),
         causal(a.causal),
-        scale(a.scale) {
+        scale(a.scale),
+        dropout{static_cast<float>(a.p), static_cast<uint64_t>(a.seed),
+                static_cast<uint64_t>(a.call)} {
     const Tensor &q = *query, &k = *key, &v = *value;
     const int n = q.ndim;
     bool fits = n >= 2 && k.ndim == n && v.ndim == n && q.numel && k.numel && v.numel;
     fits = fits && (q.dtype == DType::float32 || q.dtype == DType::float64) && k.dtype == q.dtype &&
-           v.dtype == q.dtype;
+           v.dtype == q.dtype && (a.p == 0 || q.dtype == DType::float32);
     for (int d = 0; fits && d < n - 2; ++d)
       fits = q.sizes[d] == k.sizes[d] && q.sizes[d] == v.sizes[d];
     fits = fits && q.sizes[n - 1] == k.sizes[n - 1] && k.sizes[n - 2] == v.sizes[n - 2];
@@ -70,6 +73,7 @@ struct Operands {
     a.E = query->sizes[n - 1], a.V = value->sizes[n - 1];
     a.scale = static_cast<T>(scale);
     a.causal = causal;
+    a.dropout = dropout;
     if (mask) {
       a.mask_kind = mask->dtype == DType::bool_ ? MaskKind::visible : MaskKind::added;
       a.mask = mask->data();

@@ -62,13 +62,15 @@ TensorRef fold_border(Tensor& grad, std::string_view mode, const std::vector<int
 TensorRef add_constant_border(Tensor& input, const std::vector<int64_t>& pad, PyObject* value);
 
 /// query (*B, T, E), key (*B, S, E), value (*B, S, V) of one dtype, mask (*B, T, S) of it, of
-/// bool, or null.
+/// bool, or null. `p`: of dropout, by the number `call` of `seed`; of float32.
 struct AttentionOf {
   Tensor &query, &key, &value;
   Tensor* mask;
   bool causal;
-  double scale;
-  using Arguments = std::tuple<Tensor&, Tensor&, Tensor&, Tensor*, bool, double>;
+  double scale, p;
+  int64_t seed, call;
+  using Arguments =
+      std::tuple<Tensor&, Tensor&, Tensor&, Tensor*, bool, double, double, int64_t, int64_t>;
 };
 /// (result, norms of the rows), or nothing where a score is not finite.
 std::optional<std::tuple<TensorRef, TensorRef>> attend(const AttentionOf& of);
@@ -102,8 +104,10 @@ inline constexpr std::tuple layer_functions{
     declare<add_border>("_add_border", "input, mode, pad"),
     declare<add_constant_border>("_add_constant_border", "input, pad, value"),
     declare<fold_border>("_fold_border", "input, mode, pad"),
-    declare<attend>("_attend", "query, key, value, mask, causal, scale"),
-    declare<attend_backward>("_attend_backward",
-                             "query, key, value, mask, causal, scale, result, norms, gradient")};
+    declare<attend>("_attend", "query, key, value, mask, causal, scale, p, seed, call"),
+    declare<attend_backward>(
+        "_attend_backward",
+        "query, key, value, mask, causal, scale, p, seed, call, result, norms, "
+        "gradient")};
 
 }  // namespace flambeau::raw

@@ -7,6 +7,7 @@
 
 #include "kernels/attention/simd.h"
 #include "kernels/attention/tiles.h"
+#include "kernels/elements/dropout.h"
 #include "kernels/gemm/problem.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
@@ -73,6 +74,15 @@ class Heads {
     std::fill(scores + seen, scores + round_up(n, lanes_), hidden);
   }
 
+  /// What dropout leaves of the first n weights of row t of head b.
+  void drop(const T* row, int64_t b, int64_t t, int64_t n, T* to) const {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const auto [p, seed, call] = a_.dropout;
+      const int64_t first = (b * a_.n_queries + t) * a_.n_keys;
+      if (p > 0) dropout_kernels().row(n, first, row, seed, call, p, to);
+    }
+  }
+
   /// Some rows of one head; false if one of them cannot be computed this way.
   bool attend_block(int64_t b, int64_t block, const T* packed_keys, T* out, T* norms) const {
     const auto& kernels = attention_kernels<T>();
@@ -99,6 +109,7 @@ class Heads {
       if (!(sum <= std::numeric_limits<T>::max())) return false;
       norms[2 * i] = largest;
       norms[2 * i + 1] = 1 / sum;
+      drop(row, b, t0 + i, n, row);
     }
     T* to = out + (b * a_.n_queries + t0) * a_.V;
     if (packs_keys())
@@ -119,6 +130,13 @@ class Heads {
     const int64_t padded = round_up(n, lanes_), first = b * a_.n_queries + t0;
     T* weights = Workspace::get<T>(scores_slot, 2 * rows_ * row_);
     T* slopes = weights + rows_ * row_;
+    T* kept = nullptr;  // by which factors dropout leaves the weights of a row
+    const T* ones = nullptr;
+    if (a_.dropout.p > 0) {
+      kept = Workspace::get<T>(rows_slot, 2 * row_);
+      std::fill_n(kept, 2 * row_, T(1));
+      ones = kept + row_;
+    }
     const T* query = a_.query.of(b) + t0 * a_.query.row;
     const T* g = grad + first * a_.V;
     packed_.products(query, a_.query.row, n_rows, packed_keys, a_.E, 0, n, a_.scale, weights, row_);
@@ -131,7 +149,8 @@ class Heads {
       std::fill(slopes + i * row_ + n, slopes + i * row_ + padded, T(0));
       T mean = 0;
       for (int64_t j = 0; j < a_.V; ++j) mean += g[i * a_.V + j] * out[(first + i) * a_.V + j];
-      kernels.slopes(row, slopes + i * row_, padded, norm[1], mean, a_.scale);
+      drop(ones, b, t0 + i, n, kept);
+      kernels.slopes(row, slopes + i * row_, padded, norm[1], mean, a_.scale, kept);
     }
     combine(slopes, row_, n_rows, n, a_.key.of(b), a_.key.row, a_.E, grad_query + first * a_.E,
             a_.E, T(1), T(0));

@@ -18,6 +18,13 @@ struct Rows {
 
 enum class MaskKind { none, visible, added };
 
+/// Each weight is 0 with probability p, else divided by 1 - p; which, the number `call` of `seed`
+/// says by its place among all weights (elements/dropout.h). Of float32 alone.
+struct WeightDropout {
+  float p = 0;
+  uint64_t seed = 0, call = 0;
+};
+
 template <class T>
 struct Attention {
   int64_t n_heads;                  // times batch: matrices in a stack
@@ -29,6 +36,7 @@ struct Attention {
   const void* mask = nullptr;  // bool, true where seen; or T, added to the scores
   std::vector<int64_t> mask_at;
   int64_t mask_row = 0, mask_column = 0;
+  WeightDropout dropout;
 };
 
 /// out (n_heads, n_queries, V) and norms (n_heads, n_queries, 2), both contiguous: the largest

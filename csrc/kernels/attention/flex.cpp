@@ -237,7 +237,7 @@ bool backward_rows(const FlexAttention<T>& a, int64_t head, int64_t t0, const T*
       kernels.exponentials(weights + i * row, padded, norm[0] == -infinity<T> ? T(0) : norm[0]);
       std::fill(slopes + i * row + n, slopes + i * row + padded, T(0));
       kernels.slopes(weights + i * row, slopes + i * row, padded, norm[1] == 0 ? T(0) : 1 / norm[1],
-                     means[i], T(1));
+                     means[i], T(1), static_cast<const T*>(nullptr));
     }
     tiles.slope(head, t0, begin, end, scores, slopes, arrays);
     combine(slopes, row, n_rows, n, a.key.of(from) + begin * a.key.row, a.key.row, a.E,

@@ -14,8 +14,9 @@ struct AttentionKernels {
   T (*largest)(const T* x, int64_t n);
   /// x = exp(x - from) where x <= from; the sum of the results, NaN if one is.
   T (*exponentials)(T* x, int64_t n, T from);
-  /// weights *= factor; slopes = weights * (slopes - mean) * scale
-  void (*slopes)(T* weights, T* slopes, int64_t n, T factor, T mean, T scale);
+  /// weights *= factor; slopes = weights * (slopes - mean) * scale. `kept`, if given, are factors
+  /// of slopes before, and of weights behind.
+  void (*slopes)(T* weights, T* slopes, int64_t n, T factor, T mean, T scale, const T* kept);
 };
 
 /// The kernels for this machine. T: float, double.

@@ -36,11 +36,13 @@ T attention_exponentials(T* x, int64_t n, T from) {
 }
 
 template <class T>
-void attention_slopes(T* weights, T* slopes, int64_t n, T factor, T mean, T scale) {
+void attention_slopes(T* weights, T* slopes, int64_t n, T factor, T mean, T scale, const T* kept) {
+  using vec = typename Vec<T>::type;
   for (int64_t i = 0; i < n; i += Vec<T>::lanes) {
-    const typename Vec<T>::type weight = load(weights + i) * splat(factor);
-    store(weights + i, weight);
-    store(slopes + i, weight * (load(slopes + i) - splat(mean)) * splat(scale));
+    const vec weight = load(weights + i) * splat(factor), slope = load(slopes + i);
+    const vec by = kept ? load(kept + i) : splat(T(1));
+    store(weights + i, weight * by);
+    store(slopes + i, weight * (slope * by - splat(mean)) * splat(scale));
   }
 }
 

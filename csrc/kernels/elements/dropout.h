@@ -11,6 +11,9 @@ struct DropoutKernels {
   /// numbers int64; of out and input, which lie side by side, and one value of the others a row.
   void (*run)(int64_t n_inner, int64_t n_outer, int64_t index0, char* const* ptrs,
               const int64_t* inner_strides, const int64_t* outer_strides);
+  /// The same of n elements side by side, of which the first is number `index`; out may be input.
+  void (*row)(int64_t n, uint64_t index, const float* input, uint64_t seed, uint64_t call, float p,
+              float* out);
 };
 
 /// The kernel for this machine.

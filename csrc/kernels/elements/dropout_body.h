@@ -60,4 +60,4 @@ inline void run_dropout(int64_t n_inner, int64_t n_outer, int64_t index0, char* 
   }
 }
 
-extern const DropoutKernels float_dropout = {run_dropout};
+extern const DropoutKernels float_dropout = {run_dropout, drop_row};

@@ -7,6 +7,7 @@ import flambeau
 from ...ops.attention import attend, attention_weights
 from ...ops.core.attach import attached
 from ...ops.core.autocast import lower_precision
+from ...ops.random import dropout_of, next_draw
 from .activation import softmax
 from .affine import linear
 from .drop import dropout
@@ -70,22 +71,38 @@ def scaled_dot_product_attention(
     if not value.numel() and shape[:-2] != value.shape[:-2]:
         # As in PyTorch of the query's shape, which is not always that of the heads together.
         return attached(query.new_zeros(shape), query, key, value)
-    if dropout_p == 0:
-        result = attend(query, key, value, attn_mask, is_causal, factor)
-        if result is not None:
-            return result
+    drops = _Dropout(dropout_p, query)
+    result = drops.attend(query, key, value, attn_mask, is_causal, factor)
+    if result is not None:
+        return result
     if dtype in (flambeau.float16, flambeau.bfloat16):
         # Scores of 60, rounded to 8 bits, would be off by a quarter, and their exponentials by a third.
         query, key, value = query.float(), key.float(), value.float()
         if attn_mask is not None and attn_mask.dtype == dtype:
             attn_mask = attn_mask.float()
-        result = attend(query, key, value, attn_mask, is_causal, factor) if not dropout_p else None
+        result = drops.attend(query, key, value, attn_mask, is_causal, factor)
         if result is not None:
             return result.to(dtype)
     weights = attention_weights(query, key, attn_mask, is_causal, factor)
-    if dropout_p > 0:
-        weights = dropout(weights, dropout_p, True)
-    return (weights @ value).to(dtype)
+    return (drops(weights) @ value).to(dtype)
+
+
+class _Dropout:
+    """Dropout of weights, with the same numbers whether their matrix is held or not."""
+
+    def __init__(self, p, query):
+        self.p = p
+        self.by_draw = 0 < p < 1
+        self.draw = next_draw(query) if self.by_draw else (0, 0)
+
+    def attend(self, *problem):
+        """What `ops.attention.attend` gives, or None."""
+        return attend(*problem, self.p, self.draw) if self.by_draw or self.p == 0 else None
+
+    def __call__(self, weights):
+        if self.by_draw:
+            return dropout_of(weights, self.p, self.draw)
+        return dropout(weights, self.p, True) if self.p > 0 else weights
 
 
 def multi_head_attention_forward(
@@ -210,8 +227,9 @@ def _with_padding(mask, key_padding_mask, B, num_heads, S):
 def _of_heads(q, k, v, mask, p, need_weights):
     """(what the heads give, their weights or None), q, k and v (B * heads, L, head_dim)."""
     scale = 1.0 / math.sqrt(max(q.size(-1), 1))
-    if not (need_weights or p > 0):
-        out = attend(q, k, v, mask, False, scale)
+    drops = _Dropout(p, q)
+    if not need_weights:
+        out = drops.attend(q, k, v, mask, False, scale)
         if out is not None:
             return out, None
     if need_weights:
@@ -219,8 +237,7 @@ def _of_heads(q, k, v, mask, p, need_weights):
         attention = softmax(scores if mask is None else scores + mask, -1)
     else:
         attention = attention_weights(q, k, mask, False, scale)
-    if p > 0:
-        attention = dropout(attention, p, True)
+    attention = drops(attention)
     return attention @ v, attention
 
 

@@ -99,7 +99,7 @@ class _Call:
 
 
 @rule("_attend")
-def attend(query, key, value, mask, causal, scale):
+def attend(query, key, value, mask, causal, scale, *_):
     call = _Call(query, key, value, mask, causal, scale)
     result = _core.empty(*query.shape[:-1], value.size(-1), dtype=query.dtype, device=query.device)
     norms = call.row_facts()
@@ -108,7 +108,9 @@ def attend(query, key, value, mask, causal, scale):
 
 
 @rule("_attend_backward")
-def attend_backward(query, key, value, mask, causal, scale, result, norms, grad_output):
+def attend_backward(
+    query, key, value, mask, causal, scale, _p, _seed, _call, result, norms, grad_output
+):
     call = _Call(query, key, value, mask, causal, scale)
     if not _in_vectors(grad_output):  # one number for all, say
         grad_output = grad_output.contiguous()
