@@ -63,7 +63,7 @@ def test_a_loop_comes_to_ask_the_system_for_nothing():
             return stats["allocations"] - stats["cache_hits"]
 
         for seed in range(12):
-            for _ in range(60):
+            for _ in range(100):
                 step(seed)
             before = from_the_system()
             for _ in range(20):

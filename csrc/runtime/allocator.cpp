@@ -18,13 +18,21 @@
 // a doubling, so at most a fifth of a small block is slack. Blocks of 2 MB and more come straight
 // from mmap with huge pages asked for, since the first touch of small pages costs more than most
 // pointwise operators; they have the size that is wanted, and where the cache has none of nearly
-// that size, one is cut from what is free.
+// that size, one is cut from what is free. Their lengths are odd numbers of pages: some CPUs look
+// lines of the nearest cache up by a few mixed bits of the address, and where operands of a loop
+// agree in these, as blocks that many pages apart may, each throws out what was fetched for
+// another.
 
 namespace flambeau {
 namespace {
 
 constexpr int64_t header_bytes = 128;
 constexpr int64_t large_block = int64_t{2} << 20, large_step = int64_t{64} << 10;
+#if defined(__x86_64__)
+constexpr int64_t odd_page = 4096;
+#else
+constexpr int64_t odd_page = 0;  // pages may be as long as a step
+#endif
 constexpr int class_count = 4 * 48;
 constexpr int most_spare_eighths = 3;
 static_assert(sizeof(Storage) <= header_bytes);
@@ -65,11 +73,13 @@ int size_class(int64_t nbytes, int64_t& rounded) {
     rounded = 256;
     return 0;
   }
+  if (nbytes >= large_block)
+    nbytes = (nbytes - odd_page + large_step - 1) / large_step * large_step + odd_page;
   int log = 63 - __builtin_clzll(static_cast<uint64_t>(nbytes - 1));
   int64_t step = int64_t{1} << (log - 2);
   int64_t quarter = (nbytes - 1 - (int64_t{1} << log)) / step;
   rounded = (int64_t{1} << log) + (quarter + 1) * step;
-  if (nbytes >= large_block) rounded = (nbytes + large_step - 1) / large_step * large_step;
+  if (nbytes >= large_block) rounded = nbytes;
   return 4 * (log - 7) + static_cast<int>(quarter);
 }
 

@@ -34,33 +34,46 @@ void test_a_freed_block_serves_again() {
 
 void test_large_blocks_are_cut_and_joined() {
 #if !defined(__SANITIZE_ADDRESS__)
-  constexpr int64_t mb = int64_t{1} << 20;
+  constexpr int64_t mb = int64_t{1} << 20, page = 4096;
   empty_cache();
   const int64_t before = memory_stats().allocated_bytes;
-  Storage* whole = allocate_storage(32 * mb - 128);
+  Storage* whole = allocate_storage(32 * mb + page - 128);
   expect(whole->capacity == whole->nbytes, "a large block has no slack");
   char* begin = reinterpret_cast<char*>(whole);
   release(whole);
-  Storage* parts[3] = {allocate_storage(8 * mb - 128), allocate_storage(4 * mb - 128),
-                       allocate_storage(20 * mb - 128)};
+  Storage* parts[3] = {allocate_storage(8 * mb + page - 128), allocate_storage(4 * mb + page - 128),
+                       allocate_storage(20 * mb - 15 * page - 128)};
   expect(memory_stats().cached_bytes == 0, "the parts of one block, nothing from the system");
   for (Storage* part : parts)
     expect(
         reinterpret_cast<char*>(part) >= begin && reinterpret_cast<char*>(part) < begin + 32 * mb,
         "all lie in it");
   for (Storage* part : parts) release(part);
-  Storage* again = allocate_storage(32 * mb - 128);
+  Storage* again = allocate_storage(32 * mb + page - 128);
   expect(reinterpret_cast<char*>(again) == begin, "and are joined to it");
   release(again);
   expect(memory_stats().allocated_bytes == before, "what is freed is counted off");
 #endif
 }
 
+void test_large_blocks_have_an_odd_number_of_pages() {
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+  empty_cache();
+  for (int64_t nbytes : {2 << 20, 4000000, 4 << 20, 16000000, 100000000}) {
+    Storage* s = allocate_storage(nbytes);
+    expect((s->capacity + 128) % 8192 == 4096, "an odd number of pages");
+    expect(s->capacity - nbytes < 1 << 16, "and less than 64 KB of slack");
+    release(s);
+    empty_cache();
+  }
+#endif
+}
+
 void test_the_rest_of_a_cut_block_goes_back() {
   constexpr int64_t kb = int64_t{1} << 10;
   empty_cache();
-  release(allocate_storage(2560 * kb - 128));
-  Storage* part = allocate_storage(2240 * kb - 128);  // what is left is no large block
+  release(allocate_storage(2560 * kb + 4 * kb - 128));
+  Storage* part = allocate_storage(2240 * kb + 4 * kb - 128);  // what is left is no large block
   empty_cache();
   expect(memory_stats().cached_bytes == 0, "a rest of 320 KB is given back");
   release(part);
@@ -143,8 +156,9 @@ int main() {
   return run_tests(
       "allocator",
       {test_blocks_are_aligned_and_counted, test_a_freed_block_serves_again,
-       test_large_blocks_are_cut_and_joined, test_the_rest_of_a_cut_block_goes_back,
-       test_what_is_cached_is_bounded_by_the_peak, test_references_keep_a_storage,
-       test_growing_keeps_the_contents, test_foreign_memory_lives_as_long_as_its_owner_is_held,
-       test_the_peak_is_remembered, test_too_much_is_an_error, test_meta_has_a_size_and_no_bytes});
+       test_large_blocks_are_cut_and_joined, test_large_blocks_have_an_odd_number_of_pages,
+       test_the_rest_of_a_cut_block_goes_back, test_what_is_cached_is_bounded_by_the_peak,
+       test_references_keep_a_storage, test_growing_keeps_the_contents,
+       test_foreign_memory_lives_as_long_as_its_owner_is_held, test_the_peak_is_remembered,
+       test_too_much_is_an_error, test_meta_has_a_size_and_no_bytes});
 }
