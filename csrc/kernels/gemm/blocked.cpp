@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "kernels/gemm/packing.h"
@@ -134,6 +135,52 @@ void product_by_dots(const Product<T>& p, int64_t c_column) {
     T* sums = Workspace::get<T>(partial_slot, p.M * (end - begin));
     kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, sums, end - begin, 1);
     finish(p, begin, end - begin, sums, end - begin, p.c, p.c_row, c_column);
+  });
+}
+
+/// Whether there are so few products to a result of many rows and few columns that a dot, whose
+/// lanes meet at its end, costs more than a row of a tile.
+template <class T>
+bool is_shallow(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  return p.N <= kernels.dot_rows && p.M > 8 && p.a_column == 1 && (p.K > 1 || p.N > 1) &&
+         8 * p.K <= 5 * p.N * kernels.lanes;
+}
+
+/// One column of K products: a row's numbers are too few for vectors.
+template <int K, class T>
+void short_dots(const Product<T>& p, int64_t begin, int64_t end) {
+  T b[K];
+  for (int k = 0; k < K; ++k) b[k] = p.b[k * p.b_row];
+  const T* a = p.a_at(begin, 0);
+  T* c = p.c + begin * p.c_row;
+  for (int64_t i = begin; i < end; ++i, a += p.a_row, c += p.c_row) {
+    T sum = 0;  // to which the first product is added: -0 becomes 0
+    for (int k = 0; k < K; ++k) sum += a[k] * b[k];
+    *c = sum;
+  }
+}
+
+template <class T, int... K>
+void short_dots(const Product<T>& p, int64_t begin, int64_t end, std::integer_sequence<int, K...>) {
+  ((p.K == K + 1 ? short_dots<K + 1>(p, begin, end) : void()), ...);
+}
+
+/// Such a product: B is one panel, A is read where it lies.
+template <class T>
+void product_shallow(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  constexpr int64_t most_panel = 40 * 16;
+  T panel[most_panel];
+  pack_b(p, 0, p.K, 0, p.N, 0, packs_panels(p) ? 1 : p.K, panel);
+  constexpr int most_short = 10;
+  const bool single = p.N == 1 && p.K <= most_short && is_plain(p);
+  parallel_ranges(p.M, task_rows(p.N, p.K), [&](int64_t begin, int64_t end) {
+    if (single) return short_dots(p, begin, end, std::make_integer_sequence<int, most_short>{});
+    GemmBlock<T> g = block_of(p, begin, 0, 0, end - begin, p.N, p.K);
+    g.b = panel;
+    g.packed_b = true;
+    kernels.block(g);
   });
 }
 
@@ -343,7 +390,7 @@ void multiply_transposed(const Product<T>& p) {
   q.a = p.b, q.a_row = p.b_column, q.a_column = p.b_row;
   q.b = p.a, q.b_row = p.a_column, q.b_column = p.a_row;
   q.column_bias = p.row_bias, q.row_bias = p.column_bias;
-  if (q.b_row == 1) {
+  if (q.b_row == 1 && (q.K > 1 || q.b_column != 1)) {
     q.c_row = 1;
     return product_by_dots(q, p.c_row);
   }
@@ -398,6 +445,7 @@ void multiply(const Product<T>& p) {
     return p.M <= 256 && p.K <= 8192 ? product_panel_by_panel(p) : product_by_panels(p);
   }
   if (p.K == 1 && p.N >= 64 && p.b_column == 1 && is_plain(p)) return product_outer(p);
+  if (is_shallow(p)) return product_shallow(p);
   // Small ones at once: nothing to cut, nothing worth a copy.
   const bool b_rows = p.b_column == 1 || p.N == 1;
   if (p.N == 1 && p.a_column == 1 && p.b_row == 1 && p.K > 1 && p.K < 4 * 4096)

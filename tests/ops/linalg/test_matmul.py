@@ -284,6 +284,8 @@ def test_nan_and_infinity_stay_in_their_rows_and_columns(m, n, k):
         (8, 8, 40000),
         (128, 128, 128),
         (4096, 64, 3),
+        (40_000, 4, 3),
+        (40_000, 1, 3),
         (457, 200, 500),
         (1, 1000, 900),
     ],
@@ -309,7 +311,7 @@ def test_products_of_lower_instruction_sets(level):
     program = """
 import numpy, flambeau
 rng = numpy.random.default_rng(0)
-for m, n, k in [(1, 1, 9), (3, 70, 33), (50, 70, 33), (300, 200, 400), (7, 600, 900), (70, 3, 50), (9, 2, 3)]:
+for m, n, k in [(1, 1, 9), (3, 70, 33), (50, 70, 33), (300, 200, 400), (7, 600, 900), (70, 3, 50), (9, 2, 3), (200, 1, 2), (200, 4, 10)]:
     for dtype in ("float32", "float64"):
         a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
         bound = (k + 4) * numpy.finfo(dtype).eps * (abs(a).astype("float64") @ abs(b).astype("float64"))
@@ -411,3 +413,34 @@ def test_sums_with_products_in_place_refuse_and_copy():
         leaf.addmm_(x, x)
     (leaf * 1).addmm_(leaf, x).sum().backward()
     assert flambeau.equal(leaf.grad, 1 + x.sum(1).expand(3, 3))
+
+
+@pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_many_rows_times_a_few_columns(n, dtype):
+    tolerance = 1e-5 if dtype is flambeau.float32 else 1e-14
+    for k in (1, 2, 3, 5, 10, 11, 17, 40, 41):
+        for m in (9, 2001):
+            a, b = flambeau.randn(m, k + 2, dtype=dtype)[:, 1:-1], flambeau.randn(k, n, dtype=dtype)
+            c, column, row = (flambeau.randn(*s, dtype=dtype) for s in ((m, n), (m, 1), (n,)))
+            plain = (a.double().unsqueeze(2) * b.double()).sum(1)
+            for left in (a, a.contiguous(), a.mT.contiguous().mT):
+                for right in (b, b.mT.contiguous().mT):
+                    results = [
+                        (left @ right, plain),
+                        (flambeau.nn.functional.linear(left, right.mT, row), plain + row.double()),
+                        (flambeau.addmm(c, left, right, beta=2, alpha=0.5), 2 * c + plain / 2),
+                        (flambeau.addmm(column, left, right), column + plain),
+                    ]
+                    for got, expected in results:
+                        assert (got.double() - expected).abs().max() <= tolerance * (k + 3)
+
+
+def test_sums_of_few_products_have_no_minus_zero_and_keep_nan_in_its_row():
+    for k in range(1, 12):
+        a = flambeau.full((100, k), -0.0)
+        a[3, 0] = flambeau.nan
+        for n in (1, 2, 4):
+            result = a @ flambeau.ones(k, n)
+            assert result[3].isnan().all() and result.isnan().sum() == n
+            assert not result[:3].signbit().any() and not result[4:].signbit().any()
