@@ -544,3 +544,13 @@ for case in t.CASES[8:44]:
 @at_lower_levels
 def test_conv_at_lower_instruction_sets(level):
     run_at_level(level, PROGRAM, os.path.dirname(__file__))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_infinite_input_of_a_transposed_convolution_meets_the_padding_of_its_gradient(groups):
+    x = torch.randn(1, 4, 5, 5, dtype=torch.float64)
+    x[0, 1, 0, 2] = math.inf  # at the upper edge: the first row of the kernel meets the padding
+    weight = torch.randn(4, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    F.conv_transpose2d(x, weight, padding=1, groups=groups).sum().backward()
+    assert weight.grad[1, :, 0].isnan().all() and (weight.grad[1, :, 1:] == math.inf).all()
+    assert weight.grad[[0, 2, 3]].isfinite().all()

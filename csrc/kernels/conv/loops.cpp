@@ -63,9 +63,10 @@ void for_each_target(const Correlation& c, Visit&& visit) {
       for (int64_t k = 0; k < c.axis[2].count; ++k) visit(target_offset(c, d, r, k));
 }
 
-/// Adds the products of weights that are not finite with the zeros around the source to a channel.
-template <class T>
-void add_borders(const Correlation& c, const T* weight, T* out) {
+/// Calls visit(tap index in the kernel, offset of the target) where a tap that is wanted meets a
+/// zero beside the source.
+template <class Wanted, class Visit>
+void for_each_zero(const Correlation& c, Wanted&& wanted, Visit&& visit) {
   const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
   auto outside = [](const CorrelationAxis& axis, int64_t i, size_t tap) {
     const int64_t at = i * axis.source_step + axis.offset[tap];
@@ -74,16 +75,23 @@ void add_borders(const Correlation& c, const T* weight, T* out) {
   for (size_t a = 0; a < depth.tap.size(); ++a)
     for (size_t b = 0; b < rows.tap.size(); ++b)
       for (size_t e = 0; e < columns.tap.size(); ++e) {
-        const T product =
-            weight[(depth.tap[a] * c.kernel[1] + rows.tap[b]) * c.kernel[2] + columns.tap[e]] *
-            T(0);
-        if (product == T(0)) continue;
+        const int64_t tap =
+            (depth.tap[a] * c.kernel[1] + rows.tap[b]) * c.kernel[2] + columns.tap[e];
+        if (!wanted(tap)) continue;
         for (int64_t d = 0; d < depth.count; ++d)
           for (int64_t r = 0; r < rows.count; ++r)
             for (int64_t k = 0; k < columns.count; ++k)
               if (outside(depth, d, a) || outside(rows, r, b) || outside(columns, k, e))
-                out[target_offset(c, d, r, k)] += product;
+                visit(tap, target_offset(c, d, r, k));
       }
+}
+
+/// Adds the products of weights that are not finite with the zeros around the source to a channel.
+template <class T>
+void add_borders(const Correlation& c, const T* weight, T* out) {
+  for_each_zero(
+      c, [&](int64_t tap) { return weight[tap] * T(0) != T(0); },
+      [&](int64_t tap, int64_t at) { out[at] += weight[tap] * T(0); });
 }
 
 int64_t source_numel(const Correlation& c) {
@@ -139,6 +147,11 @@ void outer_loops(const Correlation& c, const T* grad, const T* source, T* grad_w
           sum = multiply_add(sum, g[to + k * target_step], in[from + k * source_step]);
         w[tap] = sum;
       });
+      if constexpr (!std::is_integral_v<T>)
+        if (!std::all_of(g, g + target_numel(c), [](T value) { return value * T(0) == T(0); }))
+          for_each_zero(
+              c, [](int64_t) { return true; },
+              [&](int64_t tap, int64_t at) { w[tap] += g[at] * T(0); });
     }
   });
 }

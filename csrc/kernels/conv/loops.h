@@ -12,7 +12,8 @@ template <class T>
 void correlate_loops(const Correlation& correlation, const T* source, const T* weight,
                      const T* bias, bool relu, T* target, bool padded);
 
-/// As outer_direct (conv/direct.h).
+/// As outer_direct (conv/direct.h); the zeros around the source are multiplied as well, which a
+/// grad that is not finite shows.
 template <class T>
 void outer_loops(const Correlation& forward, const T* grad, const T* source, T* grad_weight);
 
