@@ -135,6 +135,13 @@ def test_kthvalue_names_that_of_equal_values_which_pytorch_names():
             np.testing.assert_array_equal(ours.values.numpy(), theirs.values.numpy())
 
 
+def test_kthvalue_of_descending_values_takes_no_square_of_their_count():
+    n = 1_000_000
+    for k in (1, 2, n // 2, n):
+        value, index = fl.arange(n).flip(0).kthvalue(k)
+        assert (value.item(), index.item()) == (k - 1, n - k)
+
+
 def test_kthvalue_median_mode_on_every_layout():
     for layout, tensor, array in views((4, 7)):
         ordered = np.sort(array, 1)

@@ -225,14 +225,16 @@ template <class T>
 /// Puts the pair of rank k at its place: quickselect around the median of three (Sedgewick,
 /// Implementing quicksort programs, CACM 21, 1978; Numerical Recipes 8.5). It compares keys alone,
 /// so which of equal ones gets there depends on the keys, as in PyTorch, which selects in this way,
-/// too.
+/// too. Keys that it can hardly divide (descending ones, and k small) are left to the library.
 template <class Pair>
 void quickselect(Pair* pairs, int64_t n, int64_t k) {
   auto order = [](Pair& a, Pair& b) {
     if (b.key() < a.key()) std::swap(a, b);
   };
-  int64_t low = 0, high = n - 1;
+  int64_t low = 0, high = n - 1, work = 32 * n;
   while (low + 1 < high) {
+    work -= high - low;
+    if (work < 0) return std::nth_element(pairs + low, pairs + k, pairs + high + 1);
     // The median of three goes to the front, the lesser one behind it, the greater one to the end.
     std::swap(pairs[low + (high - low) / 2], pairs[low + 1]);
     order(pairs[low + 1], pairs[high]);
