@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "autograd/accumulate.h"
 #include "autograd/engine.h"
 #include "autograd/meta.h"
+#include "autograd/order.h"
 #include "autograd/saved_hooks.h"
 #include "tensor/device_scope.h"
 
@@ -69,6 +71,8 @@ void init_node(Node* node, PyTypeObject* type, const NodeKind* kind) {
     node->need_extras().metadata = Object::steal(metadata);
   }
 }
+
+uint64_t set_next_sequence(uint64_t next) { return std::exchange(next_sequence, next); }
 
 void throw_released(Node* node) {
   throw Error(

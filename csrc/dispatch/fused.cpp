@@ -240,6 +240,7 @@ void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
   check(sizes.n > 0 && sizes.product() > 0,
         [] { return message("fused: a row needs elements, and there are none."); });
   check_outputs(self, inputs, sizes);
+  inputs.sizes = sizes;
   int64_t length = sizes[sizes.n - 1], n_rows = sizes.product() / length;
   shown[shown.n - 1] = 1;
   RowOperands operands;

@@ -1,6 +1,7 @@
 #include "dispatch/fused_history.h"
 
 #include "autograd/meta.h"
+#include "autograd/order.h"
 #include "autograd/wanted.h"
 #include "dispatch/numbers.h"
 #include "tensor/objects.h"
@@ -74,8 +75,14 @@ void by_operators(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inpu
   Object inputs = tuple_of(n_inputs, unpacked);
   Object outputs =
       tuple_of(n_saved - n_inputs, [&](Py_ssize_t i) { return unpacked(n_inputs + i); });
-  Object made = owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
-                                                   outputs.get(), nullptr));
+  Object sizes = tuple_of(self.sizes.n, [&](Py_ssize_t i) {
+    return PyLong_FromLongLong(self.sizes[static_cast<int>(i)]);
+  });
+  Object first =
+      owned(PyLong_FromUnsignedLongLong(self.node.sequence - static_cast<uint64_t>(how.n_joined)));
+  Object made =
+      owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
+                                         outputs.get(), sizes.get(), first.get(), nullptr));
   for (size_t i = 0; i < how.wanted.size(); ++i) {
     PyObject* g = PyTuple_GetItem(made.get(), static_cast<Py_ssize_t>(i));
     if (!g) throw PythonError();
@@ -120,7 +127,10 @@ void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs
   made->history = &history;
   made->owner = Object::borrow(history.owner);
   made->total = fusion.total != nullptr;
-  if (made->total) made->sizes = inputs.sizes;
+  made->sizes = inputs.sizes;
+  // A gradient of a gradient computes the joined operators again: their nodes stand here then.
+  node.sequence += static_cast<uint64_t>(history.n_joined);
+  set_next_sequence(node.sequence + 1);
   if (fusion.averages) made->factor = 1.0 / static_cast<double>(inputs.sizes.product());
   node.set_edges(static_cast<uint32_t>(fusion.n - first));
   node.set_results(static_cast<uint32_t>(first));

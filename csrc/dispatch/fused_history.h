@@ -11,13 +11,15 @@ struct FusedHistory {
   PyObject* owner = nullptr;     // the callable that this is part of; not owned
   Object kernel;                 // the callable that owns `derivative`
   Fusion* derivative = nullptr;  // of the gradients `read`, what is saved and `numbers`; or null
-  /// otherwise(gradients, saved inputs, saved outputs), three tuples with None for gradients that
-  /// have not come, gives those of `wanted` by operators, a tuple.
+  /// otherwise(gradients, saved inputs, saved outputs, sizes, sequence), three tuples with None for
+  /// gradients that have not come, gives those of `wanted` by operators, a tuple. `sizes` are those
+  /// that were computed; `sequence` is the first place kept for the nodes of the joined operators.
   Object otherwise;
   std::vector<int64_t> read, saved_inputs, saved_outputs, wanted, recorded;
   /// Outputs from this one on are there for backward alone: a gradient of theirs is one of a
   /// gradient.
   int n_shown = 0;
+  int n_joined = 0;  // for how many operators the node stands
   std::vector<Object> numbers;
 };
 

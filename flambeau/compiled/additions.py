@@ -9,7 +9,7 @@ from .groups import Group, operands_of
 
 __all__ = ["settle_additions"]
 
-_CALLER = (-1, -1)  # the use of a value that the function gives
+_CALLER = (-1, -1, 0)  # the use of a value that the function gives
 
 
 def settle_additions(order, nodes, values, results):
@@ -21,7 +21,6 @@ def settle_additions(order, nodes, values, results):
     """
     live = _live(nodes, results)
     place = {id(node): k for k, node in enumerate(nodes) if id(node) in live}
-    written = {i for n in nodes if n.writes for i in (*n.reads(), *n.outputs)}
     eager, compiled = {}, {}
     for index in set(results):
         eager[index], compiled[index] = [_CALLER], [([_CALLER], None)]
@@ -37,7 +36,7 @@ def settle_additions(order, nodes, values, results):
             compiled.setdefault(index, []).append((uses, step))
     wrong = set()
     for index, wanted in eager.items():
-        if len(wanted) < 3 or index in written:
+        if len(wanted) < 3:
             continue
         parts = compiled.get(index, [])
         flat = [use for uses, _ in parts for use in uses]
@@ -61,7 +60,7 @@ def _live(nodes, results):
 
 
 def _uses(node, place, values):
-    """By number of a value that gets a gradient of a node: (the node's place, which operand) of each use."""
+    """By number of a value that gets a gradient of a node: (the node's place, which operand, a number) of each use."""
     if id(node) not in place or not node.grad:
         return {}
     if not any(i >= 0 and values[i].requires_grad for i in node.outputs):
@@ -71,5 +70,9 @@ def _uses(node, place, values):
     found = {}
     for k, ref in enumerate(refs):
         if type(ref) is Ref and values[ref.index].requires_grad:
-            found.setdefault(ref.index, []).append((place[id(node)], k))
+            # What is made of several operators may send several gradients: told as two.
+            several = 1 if grouped or node.single else 2
+            found.setdefault(ref.index, []).extend(
+                [(place[id(node)], k, n) for n in range(several)]
+            )
     return found

@@ -278,6 +278,9 @@ class Derivative:
         grads, saved_inputs, saved_outputs, numbers (list of int): the same as positions among outputs, inputs, outputs,
             and the group's numbers.
         wanted (list of int): positions among inputs.
+        SIZES (int): the number of the symbol for a tensor that has the sizes of a row's operands.
+        eager (dict): id of an expression -> (it, function, operands) of the operator that gives its value, in the order
+            of eager mode; the first `n_forward` are those of the group.
     """
 
 
@@ -312,6 +315,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     made = Derivative()
     made.wanted, made.roots, made.eager = wanted, roots, built.eager
     made.first_number, made.GRAD, made.OUTPUT = built.n_inputs, gradients.GRAD, gradients.OUTPUT
+    made.SIZES, made.n_forward = _Gradients.SIZES, gradients.n_forward
     made.order = order = []
     base, n_numbers = built.n_inputs, len(group.numbers)
     made.grads = [k for k in range(len(group.outputs)) if gradients.GRAD + k in used]
@@ -358,10 +362,12 @@ class _Gradients:
     dtype, kind), in the engine's order.
     """
 
-    GRAD, OUTPUT = 500, _Built.OUTPUT  # the inputs that stand for gradients and results
+    # The inputs that stand for gradients, results and sizes.
+    GRAD, OUTPUT, SIZES = 500, _Built.OUTPUT, 700
 
     def __init__(self, built, given):
         self.built, self.of, self.parts = built, {}, {}
+        self.n_forward = len(built.eager)
         group, values = built.group, built.values
         for k, index in enumerate(group.outputs):
             if values[index].requires_grad and k in given:
@@ -471,10 +477,12 @@ class _Gradients:
         result = self.built.of[n.results]
         note = self.built.note
         if n.reduces == "rsum":
-            part = note(cast(cast(gradient, dtype), dtype), _like_rows, gradient, x)
+            part = note(
+                cast(cast(gradient, dtype), dtype), _like_rows, gradient, symbol(self.SIZES)
+            )
         elif n.reduces == "rmean":
             share = cast(1.0 / cast(length(), "float64"), dtype)
-            part = note(cast(gradient * share, dtype), _mean_rows, gradient, x)
+            part = note(cast(gradient * share, dtype), _mean_rows, gradient, symbol(self.SIZES))
         elif n.reduces == "softmax":
             part = note(
                 cast((gradient - plain_rsum(gradient * result)) * result, dtype),
@@ -498,11 +506,11 @@ class _Gradients:
                 x,
                 self.built.of[n.results],
             )
-        self.add(n.results, read, part, dtype)
+        self.add(read, read, part, dtype)  # along the row, though the result has one value
 
 
 def _zero(built, gradient):
-    return built.note(cast(gradient * 0.0, "float32"), flambeau.zeros_like, gradient)
+    return built.note(cast(const(0.0), "float32"), flambeau.zeros_like, gradient)
 
 
 def _like_rows(g, x):
@@ -510,15 +518,15 @@ def _like_rows(g, x):
 
 
 def _mean_rows(g, x):
-    return g.expand_as(x) * (1 / x.shape[-1])
+    return (g * (1 / x.shape[-1])).expand_as(x)
 
 
 def _softmax_rows(g, y):
-    return (g - (g * y).sum(-1, keepdim=True)) * y
+    return flambeau.ops.rows._softmax_backward(g, y, y.dim() - 1)
 
 
 def _log_softmax_rows(g, y):
-    return g - y.exp() * g.sum(-1, keepdim=True)
+    return flambeau.ops.rows._log_softmax_backward(g, y, y.dim() - 1)
 
 
 def _ties_rows(g, x, y):
@@ -526,22 +534,39 @@ def _ties_rows(g, x, y):
     return g * (ties / ties.sum(-1, keepdim=True))
 
 
-def evaluate(derivative, leaves):
-    """The gradients as differentiable operators give them: `leaves` by the number of the symbol they stand for."""
+def evaluate(derivative, leaves, sequence):
+    """The gradients as differentiable operators give them, which run in the order of eager mode.
+
+    Args:
+        leaves (dict): number of a symbol -> the value that it stands for.
+        sequence (int): the first of the places that the engine keeps for the nodes of the group's operators.
+    """
     done = {id(symbol(k)): value for k, value in leaves.items()}
-    stack = list(derivative.roots)
+    needed = _needed(derivative, done)
+    noted = list(derivative.eager.items())
+    before = _core._set_next_sequence(sequence)
+    try:
+        _run(noted[: derivative.n_forward], needed, done)
+    finally:
+        _core._set_next_sequence(before)
+    _run(noted[derivative.n_forward :], needed, done)
+    return [done[id(root)] for root in derivative.roots]
+
+
+def _needed(derivative, done):
+    """The ids of the expressions that the gradients are made of; constants among them are put into `done`."""
+    needed, stack = set(), list(derivative.roots)
     while stack:
-        expression = stack[-1]
-        if id(expression) in done:
-            stack.pop()
-            continue
+        expression = stack.pop()
         if expression.op == "const":
             done[id(expression)] = expression.attr
-            continue
-        _, function, operands = derivative.eager[id(expression)]
-        missing = [o for o in operands if id(o) not in done]
-        if missing:
-            stack += missing
-            continue
-        done[id(expression)] = function(*[done[id(o)] for o in operands])
-    return [done[id(root)] for root in derivative.roots]
+        elif id(expression) not in done and id(expression) not in needed:
+            needed.add(id(expression))
+            stack += derivative.eager[id(expression)][2]
+    return needed
+
+
+def _run(noted, needed, done):
+    for key, (_, function, operands) in noted:
+        if key in needed:
+            done[key] = function(*[done[id(o)] for o in operands])

@@ -66,17 +66,18 @@ class Node:
         expects: of a call that gives a bool, which Python has read, that bool, else None.
         reduces: of a sum and the like over the last dim, its name in the language of rows, else None.
         total: of the sum or mean of all elements "rsum" or "rmean", else None.
+        single (bool): whether it sends each argument one gradient.
     """
 
     __slots__ = (
-        "args", "expects", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "source", "total", "writes",
+        "args", "expects", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "single", "source", "total", "writes",
     )  # fmt: skip
 
     def __init__(self, function, args, kwargs, results, grad, source):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.results, self.grad, self.source = results, grad, source
         self.operator = self.operands = self.reduces = self.total = self.expects = None
-        self.writes = False
+        self.writes = self.single = False
 
     @property
     def is_grad(self):

@@ -12,6 +12,7 @@ from .groups import Group
 __all__ = ["Program"]
 
 LEAST_WAITING = 1 << 16  # elements
+_MOST_NODES = 3  # that one operator of a group leaves for backward
 
 
 class Program:
@@ -219,7 +220,7 @@ def _recorded(group, values, fused, derivative):
     kernel = derivative.kernel and derivative.kernel.fused()
     variants = {tuple(k for k in recorded if k < group.n_shown): (derivative, kernel)}
 
-    def otherwise(gradients, inputs, outputs):
+    def otherwise(gradients, inputs, outputs, sizes, sequence):
         # With a gradient of the gradient, for many gradients at once, or where not all have come.
         arrived = tuple(k for k in recorded if gradients[k] is not None)
         if arrived not in variants:
@@ -234,7 +235,8 @@ def _recorded(group, values, fused, derivative):
             _core._is_batched(gradients[k]) for k in arrived
         )
         if run is None or by_operators:
-            made = evaluate(chosen, known)
+            known[chosen.SIZES] = flambeau.empty(()).expand(sizes)
+            made = evaluate(chosen, known, sequence)
         else:
             made = run(*[known[k] for k in chosen.order])
             made = (made,) if len(chosen.wanted) == 1 else made
@@ -243,5 +245,7 @@ def _recorded(group, values, fused, derivative):
 
     numbers = tuple(group.numbers[k].value for k in derivative.numbers)
     places = derivative.grads, saved_inputs, saved_outputs, derivative.wanted, recorded
-    _core._record_fused(fused, kernel, otherwise, *places, group.n_shown, numbers)
+    _core._record_fused(
+        fused, kernel, otherwise, *places, group.n_shown, _MOST_NODES * len(group.nodes), numbers
+    )
     return fused

@@ -85,11 +85,33 @@ _WITH_EFFECT = set(
 )
 
 
+def _is_of_elements(args, kwargs):
+    """Whether a loss treats all elements alike, and no size is a number of it."""
+    alike = len({t.shape for t in tensors_in((args, kwargs))}) == 1
+    words = [v for v in (*args[2:], kwargs.get("reduction")) if type(v) is str]
+    return alike and "batchmean" not in words
+
+
 def _is_by_data(name, args):
     """Whether the sizes of an operator's result may depend on what its arguments hold."""
     if name in ("__getitem__", "index"):
         return any(t.dtype in (flambeau.bool, flambeau.uint8) for t in tensors_in(args[1:]))
     return name in _BY_DATA or (name == "where" and len(args) == 1)
+
+
+def _is_single(args, kwargs, result):
+    """Whether a call left one node for backward, so that each argument gets one gradient of it."""
+    node = next((t.grad_fn for t in tensors_in(result) if t.requires_grad), None)
+    if node is None:
+        return False
+    given = {id(t) for t in tensors_in(result)}
+    read = [t for t in tensors_in((args, kwargs)) if t.requires_grad]
+    kept = [t for t in read if id(t) not in given]  # others were written
+    edges = [edge for edge, _ in node.next_functions if edge is not None]
+    reached = {id(edge) for edge in edges} | {id(getattr(edge, "variable", None)) for edge in edges}
+    return len(edges) <= len(read) and all(
+        id(t if t.grad_fn is None else t.grad_fn) in reached for t in kept
+    )
 
 
 def _version(tensor):
@@ -206,7 +228,7 @@ class Tracer(TorchFunctionMode):
             return self._record_pointwise(func, args, kwargs, lambda: func(*args, **kwargs))
         if not getattr(func, "is_native", True) and (
             (name in _TAKEN_APART and not kwargs.get("inplace"))
-            or (name in _LOSSES and len({t.shape for t in tensors_in((args, kwargs))}) == 1)
+            or (name in _LOSSES and _is_of_elements(args, kwargs))
         ):
             return self._take_apart(func, name, args, kwargs)
         return self._record(func, name, args, kwargs)
@@ -214,18 +236,23 @@ class Tracer(TorchFunctionMode):
     def _take_apart(self, func, name, args, kwargs):
         """An operator made of others: those, if it called pointwise ones and summed all they gave; else itself."""
         before, sized, outside = len(self.nodes), self.sized, dict(self.outside)
-        known = len(self.values)
-        with self:
-            result = (
-                func.implementation(*args, **kwargs)
-                if callable(func.implementation)
-                else func(*args, **kwargs)
-            )
-        if self.broken is not None:
-            return result
-        inner = self.nodes[before:]
-        if isinstance(result, flambeau.Tensor) and all(
-            n.operator is not None or n.total is not None for n in inner
+        known, strict = len(self.values), self.strict
+        self.strict = False
+        try:
+            with self:
+                result = (
+                    func.implementation(*args, **kwargs)
+                    if callable(func.implementation)
+                    else func(*args, **kwargs)
+                )
+        finally:
+            self.strict = strict
+        inner, whole = self.nodes[before:], self.broken is not None
+        self.broken = None  # what it reads of its arguments is read by each call of it
+        if (
+            not whole
+            and isinstance(result, flambeau.Tensor)
+            and all(n.operator is not None or n.total is not None for n in inner)
         ):
             if id(result) in self._known and (inner or self._known[id(result)] < known):
                 self.sized = sized  # what it looked at, rank and dtype, is guarded
@@ -270,6 +297,7 @@ class Tracer(TorchFunctionMode):
                 self.lasting |= self._outlives(tensor)
                 self._follow(tensor)
         self._name_results(node, result)
+        node.single = _is_single(args, kwargs, result)
         if func in _REDUCTIONS():
             _as_reduction(node, func, args, kwargs, result, self)
             _as_total(node, func, args, kwargs, result, self)

@@ -45,6 +45,9 @@ _masked_fill = make_pointwise(
 _masked_fill_ = _core._pointwise(_masked_fill.spec, _masked_fill)
 
 
+_WIDE_EXPONENTS = (_core.float64, _core.float16, _core.bfloat16)  # which have infinities
+
+
 def _check_mask(input, mask, value, name):
     if mask.dtype is not _core.bool:
         raise RuntimeError(f"{name}: mask is {mask.dtype}, but it must be bool. Write mask != 0.")
@@ -65,11 +68,20 @@ def _check_mask(input, mask, value, name):
         if value.requires_grad:
             return value.to(input.dtype)
         value = value.item()
-    if type(value) is float and input.dtype is _core.float32 and -3e38 < value < 3e38:
+    if type(value) is float and _is_itself(value, input.dtype):
         return value
+    if type(value) is int and input.dtype is _core.float32 and -(1 << 24) <= value <= 1 << 24:
+        return float(value)
     if isinstance(value, complex) and not input.dtype.is_complex:
         raise RuntimeError(f"{name}: value {value} is complex, and input is {input.dtype}.")
     return _core.full((), value, dtype=input.dtype, device="cpu").item()
+
+
+def _is_itself(value, dtype):
+    """Whether every kernel makes the same of a float and of what a tensor of that dtype holds of it."""
+    if dtype is _core.float32:
+        return -3e38 < value < 3e38 or value - value != 0
+    return dtype in _WIDE_EXPONENTS and (value == 0 or value - value != 0)
 
 
 def _warn_of_repeats(input):

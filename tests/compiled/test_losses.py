@@ -131,3 +131,13 @@ def test_a_cast_to_the_dtype_that_is_there_ends_no_kernel():
     for dtype in (torch.float32, torch.float64, torch.float16):
         for _ in range(2):
             assert compiled(torch.ones(3, dtype=dtype)).dtype == dtype
+
+
+def test_a_mean_over_the_batch_divides_by_the_batch_that_is_there():
+    def program(x, y):
+        return F.kl_div(x * 2, y + 1, reduction="batchmean")
+
+    compiled = torch.compile(program)
+    for rows in (4, 4, 9, 9, 2):
+        x, y = torch.rand(rows, 40), torch.rand(rows, 40)
+        assert torch.equal(compiled(x, y), program(x, y))

@@ -3,6 +3,7 @@
 import pytest
 
 import flambeau as torch
+from flambeau.nn import functional as F
 
 
 def layer_norm(x, w, column, one):
@@ -178,3 +179,46 @@ def test_extremes_of_many_ties_share_gradients_as_in_eager_mode():
             calls(compiled, tensors, 0.5)
             for got, wanted in zip(calls(compiled, tensors, 0.5), calls(program, tensors, 0.5)):
                 assert torch.equal(got, wanted), (function, dtype)
+
+
+def written_between(x, y):
+    a = F.selu(x)
+    a.clamp_(-1, 1)
+    b = torch.where(y > 0.5, x, a)
+    return a, b, x * F.mse_loss(y, a, reduction="sum")
+
+
+def beside_what_is_made_of_several(x, y):
+    h = F.logsigmoid(x)
+    return (h @ h.mT)[..., :1] * h, F.normalize(h, dim=-1)
+
+
+@pytest.mark.parametrize("program", [written_between, beside_what_is_made_of_several])
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_add_up_in_the_order_of_eager_mode(program, seed):
+    def run(function):
+        torch.manual_seed(seed)
+        x, y = (torch.rand(40, 40) * 2 - 1).requires_grad_(), torch.rand(40, 40)
+        outputs = function(x, y)
+        torch.autograd.backward(outputs, [torch.rand(o.shape) for o in outputs])
+        return x.grad
+
+    compiled, expected = torch.compile(program), run(program)
+    for _ in range(3):
+        assert torch.equal(run(compiled), expected)
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.0, -float("inf"), float("nan"), 1e9, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
+def test_a_masked_fill_is_no_break(value, dtype):
+    if dtype is torch.int64 and (value != value or value == -float("inf")):
+        return
+
+    def program(x):
+        return (x * 2).masked_fill(x > 1, value) + 1
+
+    compiled = torch.compile(program)
+    x = (torch.rand(5, 40) * 4).to(dtype)
+    for _ in range(2):
+        torch.testing.assert_close(compiled(x), program(x), rtol=0, atol=0, equal_nan=True)
+    assert not compiled._compiled.broken and compiled._compiled.made == 1

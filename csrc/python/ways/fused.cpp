@@ -2,6 +2,7 @@
 // numbers. Needs the GIL, which long runs give up.
 #include "dispatch/fused.h"
 
+#include "autograd/order.h"
 #include "dispatch/bound.h"
 #include "dispatch/fused_history.h"
 #include "dispatch/numbers.h"
@@ -99,7 +100,7 @@ using Places = std::vector<int64_t>;
 /// the rest as in FusedHistory.
 void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const Places& read,
                   const Places& saved_inputs, const Places& saved_outputs, const Places& wanted,
-                  const Places& recorded, int n_shown, PyObject* numbers) {
+                  const Places& recorded, int n_shown, int n_joined, PyObject* numbers) {
   const bool none = kernel == Py_None;
   check<TypeError>(Py_TYPE(fused) == fused_type() && (none || Py_TYPE(kernel) == fused_type()) &&
                        PyTuple_Check(numbers),
@@ -135,6 +136,7 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
   history->wanted = wanted;
   history->recorded = recorded;
   history->n_shown = n_shown;
+  history->n_joined = n_joined;
   for (PyObject* number : Items(numbers)) history->numbers.push_back(Object::borrow(number));
   as<Fused>(fused).history = std::move(history);
 }
@@ -142,7 +144,8 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
 const NativeEntry entries[] = {
     fact(bind<record_calls>("_record_fused",
                             "fused, kernel, otherwise, read, saved_inputs, "
-                            "saved_outputs, wanted, recorded, n_shown, numbers")),
+                            "saved_outputs, wanted, recorded, n_shown, n_joined, numbers")),
+    fact(bind<set_next_sequence>("_set_next_sequence", "next")),
     fact(bind<reduce_output>("_reduce_fused", "fused, averages")),
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
