@@ -29,8 +29,13 @@ void spread_nan(int64_t m, int64_t n, T* factors, T* tau) {
     T* column = factors + j * m;
     int64_t i = 0;
     while (i < std::min({j, m, spoiled}) && column[i] - column[i] == T(0)) ++i;
+    // In the last row the reflection is one by 0, and of the columns beyond it alone; so what an
+    // infinite sum of the two numbers above and in it has left there stays.
+    if (j >= m && column[m - 1] - column[m - 1] != T(0)) column[m - 1] = nothing;
     if (i == std::min(j, m) && i < spoiled) continue;
-    std::fill(column + std::min(i + 1, spoiled), column + m, nothing);
+    const bool only_last = j < m && i + 1 == m - 1 && spoiled == m;
+    if (!only_last || tau[i] - tau[i] != T(0))
+      std::fill(column + std::min(i + 1, spoiled), column + m, nothing);
     if (j < m - 1) {
       tau[j] = nothing;
       spoiled = std::min(spoiled, j);

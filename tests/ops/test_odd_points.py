@@ -276,6 +276,29 @@ def test_cholesky_ex_leaves_what_lapack_leaves():
         assert info == 10 and flambeau.allclose(L[:, :9], whole[:, :9])
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (2, 2), (2, 4), (3, 3), (5, 2), (4, 6)])
+def test_qr_beside_an_infinity_is_pytorchs(shape):
+    pytorch, rng = pytest.importorskip("torch"), numpy.random.default_rng(0)
+    for _ in range(30):
+        x = rng.standard_normal(shape).astype("float32")
+        x[tuple(rng.integers(shape))] = rng.choice([inf, -inf])
+        ours, theirs = flambeau.linalg.qr(tensor(x)), pytorch.linalg.qr(pytorch.tensor(x))
+        for a, b in zip(ours, theirs, strict=True):
+            numpy.testing.assert_allclose(a.numpy(), b.numpy(), 1e-3, 1e-4)
+
+
+def test_singular_values_of_some_dozen_rows_are_exact_to_the_last_digits():
+    rng = numpy.random.default_rng(0)
+    for n in (26, 40, 100):
+        x = numpy.tile(rng.standard_normal((5, 5)), (n // 5 + 1, n // 5 + 1))[:n, :n]
+        x = (x * rng.uniform(1, 1.2, (n, n))).astype("float32")
+        U, S, Vh = (part.numpy() for part in flambeau.linalg.svd(tensor(x)))
+        exact = numpy.linalg.svd(x.astype("float64"), compute_uv=False)
+        assert U.dtype == S.dtype == Vh.dtype == "float32"
+        numpy.testing.assert_allclose(S, exact, 1e-7)
+        numpy.testing.assert_allclose(U * S @ Vh, x, 1e-4, 1e-5)
+
+
 def test_what_a_batch_of_equations_reports_has_the_shape_of_its_matrices():
     eye, right = flambeau.eye(2).expand(1, 3, 2, 2), flambeau.ones(4, 3, 2, 1)
     assert flambeau.linalg.solve_ex(eye, right).info.shape == (1, 3)

@@ -23,6 +23,9 @@ _SvdResult = lazy_result_type("linalg_svd", "U S Vh")
 _OldSvdResult = lazy_result_type("svd", "U S V")
 _LstsqResult = lazy_result_type("linalg_lstsq", "solution residuals rank singular_values")
 _MOST_WIDE = 640  # rows or columns; beyond it the time of double precision counts
+# The sides for which LAPACK divides and conquers, in float32 with ten times and more of the rounding there need
+# be; up to here double precision takes a tenth to a third longer.
+_DIVIDED = range(26, 101)
 
 
 def _widened(A, *others):
@@ -35,9 +38,10 @@ def _decomposed(operator, A, full=False, vectors=True):
     """(U, S, Vh), without history. An infinity makes its matrix' parts NaN; a NaN is an error, as in PyTorch."""
     finite = A.isfinite()
     if every(finite):
-        U, S, Vh, info = _core._svd(A, full, vectors)
+        widens = vectors and A.dtype is fl.float32 and all(n in _DIVIDED for n in A.shape[-2:])
+        U, S, Vh, info = _core._svd(A.double() if widens else A, full, vectors)
         lapack.raise_where(operator, info, _NO_CONVERGENCE)
-        return U, S, Vh
+        return (U.float(), S.float(), Vh.float()) if widens else (U, S, Vh)
     if some(A.isnan()):
         failed = A.isnan().any(-1).any(-1).to(fl.int32)
         lapack.raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
