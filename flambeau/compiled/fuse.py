@@ -78,7 +78,9 @@ def _widths(expressions, dtypes, kinds):
 
 def _widths_along_rows(nodes, calls, in_dtypes, dtypes, kinds):
     nbytes = lambda dtype: DTYPES[compute_dtype(dtype)].bits // 8
-    found = {max(4, *(nbytes(d) for d, kind in zip(dtypes, kinds) if kind == "v"))}
+    n_out = len(dtypes) - len(in_dtypes)
+    vectors = [d for d, kind in zip(in_dtypes, kinds[n_out:]) if kind == "v"]
+    found = {max(4, *map(nbytes, vectors or dtypes[:n_out]))}
     for n in nodes:
         if n.op == "row" and n.attr[0].endswith(("sum_", "_sum", "mean")):
             (x,) = n.args

@@ -5,6 +5,8 @@ give it. It runs where its last member ran or later: at the first operator outsi
 operator that writes, or that may, ends all groups, so no read is moved across a write.
 """
 
+import sys
+
 from .graph import Ref
 from .pointwise import FUSED_DTYPES, Applied, Number, compute_of, result_of, suits
 
@@ -226,6 +228,28 @@ def _key(node, values):
     ):
         return (refs[0].shape, node.grad, records, device), result.dtype
     return None, None
+
+
+def length_ranges(trace, arguments):
+    """Which sizes of the arguments decide whether reductions are joined, flat: (which argument, dim, least, most) each.
+
+    That are those that are the length of a row; beyond their range a program of its own is made.
+    """
+    read = [trace.values[_operands(n)[0].index] for n in trace.nodes if n.reduces is not None]
+    lengths = {v.shape[-1] for v in read} if len(trace.nodes) > 1 else ()
+    found = []
+    for k, tensor in enumerate(arguments):
+        for d, size in enumerate(tensor.shape):
+            if size not in lengths:
+                continue
+            found += k, d
+            if size < SHORTEST_ROW:
+                found += 0, SHORTEST_ROW - 1
+            elif size <= LONGEST_ROW:
+                found += SHORTEST_ROW, LONGEST_ROW
+            else:
+                found += LONGEST_ROW + 1, sys.maxsize
+    return tuple(found)
 
 
 def _fits(group, key, node, values):

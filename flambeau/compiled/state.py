@@ -285,7 +285,11 @@ class State:
     # -- afterwards
 
     def seal(self):
-        """From now on classes of ours are guarded too: the first call may have loaded methods that others define."""
+        """From now on classes of ours are guarded too: the first call may have loaded methods that others define.
+
+        And names of modules, which it may have loaded.
+        """
+        self._run()
         self._tags = [(cls, _core._class_tag(cls)) for cls in self._ours]
 
     def lists(self):

@@ -13,7 +13,7 @@ from ..utils import _pytree as pytree
 from . import report, stance
 from .additions import settle_additions
 from .graph import Break, Differs, each_ref
-from .groups import grouped
+from .groups import grouped, length_ranges
 from .program import Program
 from .state import State, is_ours
 from .trace import Tracer
@@ -26,7 +26,7 @@ MOST_BROKEN = (
     256  # kinds of calls of one function that stay eager; beyond, all that no program fits do
 )
 _PLAIN = (flambeau.Tensor, flambeau.nn.Parameter, flambeau.nn.Buffer)
-_RUN = 5  # the place of what runs in an entry, with its program behind it
+_RUN = 6  # the place of what runs in an entry, with its program behind it
 _Module = flambeau.nn.Module
 _running = threading.local()  # depth of traces
 every = weakref.WeakSet()  # what torch.compiler.reset() empties
@@ -67,20 +67,23 @@ def _global_hooks():
     )
 
 
-def _entry(state, program, tensors, outside, sized):
+def _entry(state, program, tensors, outside, sized, ranges):
     """A program with what must hold for it, as `_core._find_program` reads it.
 
     (layouts of the arguments where the program read sizes, tensors beside the arguments, their layouts, whether sizes
-    are part of these, Python values, and then what runs and the program.)
+    are part of these, Python values, ranges of sizes, and then what runs and the program.)
     """
     layouts = _core._describe_layouts(tensors, True) if sized else None
     facts = _core._describe_layouts(outside, sized)
-    return layouts, outside, facts, sized, state.lists(), program.run, program
+    return layouts, outside, facts, sized, state.lists(), ranges, program.run, program
 
 
 def _holds(entry, tensors):
     """Whether the program may run for arguments that `_core._find_program` does not know."""
-    layouts, outside, facts, sized, lists, *_ = entry
+    layouts, outside, facts, sized, lists, ranges, *_ = entry
+    for k, d, least, most in zip(*[iter(ranges)] * 4):
+        if not least <= tensors[k].shape[d] <= most:
+            return False
     if layouts is not None and _core._describe_layouts(tensors, True) != layouts:
         return False
     if outside and _core._describe_layouts(outside, sized) != facts:
@@ -189,7 +192,7 @@ class Compiled:
         except Break as reason:
             self._break(key, reason)
             return self.function(*args, **kwargs)
-        tracer = Tracer(tensors, self.strict)
+        tracer, given = Tracer(tensors, self.strict), _containers((args, kwargs))
         profile, collecting = sys.getprofile(), gc.isenabled()
         _running.depth = 1
         gc.disable()  # what the collector runs (finalizers, callbacks) is no part of the function
@@ -210,6 +213,7 @@ class Compiled:
         try:
             tracer.check()
             if tracer.broken is None:
+                _check_containers(given, result)
                 entry = self._entry(tracer, state, tensors, result)
                 self.programs.setdefault(key, []).append(entry)
                 self.made += 1
@@ -261,9 +265,31 @@ class Compiled:
         program.lasting = tracer.lasting
         program.nodes = tracer.nodes
         state.seal()
-        return _entry(
-            state, program, tensors, list(tracer.outside.values()), tracer.sized or self.static
-        )
+        sized, ranges = tracer.sized or self.static, length_ranges(tracer, tensors)
+        return _entry(state, program, tensors, list(tracer.outside.values()), sized, ranges)
+
+
+def _containers(value):
+    """Lists and dicts among arguments, each with what it holds."""
+    if type(value) not in (tuple, list, dict):
+        return []
+    items = list(value.values() if type(value) is dict else value)
+    found = [] if type(value) is tuple else [(value, list(value), items)]
+    for item in items:
+        found += _containers(item)
+    return found
+
+
+def _check_containers(given, result):
+    """A program gives its caller nothing but results: a call that changes or gives back a list is none."""
+    for container, keys, items in given:
+        now = list(container.values() if type(container) is dict else container)
+        same = len(now) == len(items) and all(a is b for a, b in zip(now, items))
+        if not same or type(container) is dict and list(container) != keys:
+            raise Break(f"the call changes a {type(container).__name__} among its arguments")
+    held = {id(container) for container, _, _ in _containers([result])}
+    if any(id(container) in held for container, _, _ in given):
+        raise Break("the call gives back a container that was an argument")
 
 
 def _set_profile(profile):

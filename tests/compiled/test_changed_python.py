@@ -240,3 +240,39 @@ def test_a_program_meets_another_number_of_results_after_a_write():
             x = torch.rand(rows, 5)
             torch.testing.assert_close(compiled(x, count), (x * 3 + 1) * 2)
             assert count.item() == (calls if function is not own else 0)
+
+
+def test_lists_and_dicts_among_the_arguments_are_written_in_each_call():
+    def appends(x, to):
+        to.append(x * 2 + 1)
+
+    def replaces(x, to):
+        to[0] = x * 2 + 1
+        return x.exp() + 1
+
+    def names(x, *, to):
+        to["result"] = x * 2 + 1
+
+    def inner(x, to):
+        to["lists"][0].extend([x + 1, x * 2])
+        return x
+
+    for function, make in ((appends, list), (replaces, lambda: [None])):
+        compiled = torch.compile(function)
+        for _ in range(3):
+            got, expected, x = make(), make(), torch.rand(3, 40)
+            compiled(x, got), function(x, expected)
+            assert len(got) == len(expected) and torch.equal(got[0], expected[0])
+    compiled, deep = torch.compile(names), torch.compile(inner)
+    for _ in range(3):
+        got, lists = {}, {"lists": ([],)}
+        compiled(torch.rand(3), to=got)
+        deep(torch.rand(3), lists)
+        assert list(got) == ["result"] and len(lists["lists"][0]) == 2
+
+
+def test_a_list_that_is_given_back_is_the_callers():
+    compiled = torch.compile(lambda x, to: (x * 2 + 1, to))
+    for _ in range(3):
+        to = [torch.rand(3)]
+        assert compiled(torch.rand(3), to)[1] is to

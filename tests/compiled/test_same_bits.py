@@ -222,3 +222,14 @@ def test_a_masked_fill_is_no_break(value, dtype):
     for _ in range(2):
         torch.testing.assert_close(compiled(x), program(x), rtol=0, atol=0, equal_nan=True)
     assert not compiled._compiled.broken and compiled._compiled.made == 1
+
+
+def test_a_wider_result_that_backward_keeps_does_not_hide_that_rows_are_wider():
+    def program(x, shift):
+        return (x - shift).exp().sum(-1, keepdim=True)
+
+    compiled = torch.compile(program)
+    for seed in range(4):
+        torch.manual_seed(seed)
+        x, shift = torch.rand(9, 32), torch.rand(9, 1, dtype=torch.float64, requires_grad=True)
+        assert torch.equal(compiled(x, shift), program(x, shift))

@@ -208,14 +208,28 @@ bool are_laid_out(PyObject* tensors, bool exact, PyObject* layouts) {
          std::memcmp(PyBytes_AS_STRING(layouts), now.data(), now.size()) == 0;
 }
 
+/// Whether sizes of a list of tensors are in ranges, four numbers each: which tensor and dim, the
+/// least and the most.
+bool are_in_ranges(PyObject* tensors, PyObject* ranges) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(ranges);
+  auto number = [&](Py_ssize_t i) { return PyLong_AsSsize_t(PyTuple_GET_ITEM(ranges, i)); };
+  for (Py_ssize_t i = 0; i + 3 < n; i += 4) {
+    const Tensor& t = *as_tensor(PyList_GET_ITEM(tensors, number(i)));
+    const int64_t size = t.sizes[number(i + 1)];
+    if (size < number(i + 2) || size > number(i + 3)) return false;
+  }
+  return true;
+}
+
 /// Entries are tuples: (layouts of the arguments or None, tensors from elsewhere, their layouts or
-/// None, whether sizes are part of these, lists for `unchanged`, ...).
+/// None, whether sizes are part of these, lists for `unchanged`, ranges of sizes, ...).
 bool holds(PyObject* entry, PyObject* tensors) {
-  check<TypeError>(PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) > 4 &&
-                       PyList_CheckExact(PyTuple_GET_ITEM(entry, 1)),
+  check<TypeError>(PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) > 5 &&
+                       PyList_CheckExact(PyTuple_GET_ITEM(entry, 1)) &&
+                       PyTuple_CheckExact(PyTuple_GET_ITEM(entry, 5)),
                    [] { return message("_find_program(): an entry is a tuple."); });
   auto field = [&](Py_ssize_t i) { return PyTuple_GET_ITEM(entry, i); };
-  return are_laid_out(tensors, true, field(0)) &&
+  return are_in_ranges(tensors, field(5)) && are_laid_out(tensors, true, field(0)) &&
          are_laid_out(field(1), field(3) == Py_True, field(2)) && unchanged(field(4));
 }
 
