@@ -424,3 +424,26 @@ def test_truth_over_no_dim_is_that_of_each_element():
         assert operator(x, dim=()).tolist() == [[True, False], [True, False]]
         assert operator(x, dim=[], keepdim=True).shape == (2, 2)
         assert operator(x.to(torch.uint8), dim=()).dtype is torch.uint8
+
+
+@pytest.mark.parametrize(
+    "name, image, weight, options",
+    [
+        ("conv1d", (1, 4, 5), (3, 4, 3), {}),
+        ("conv2d", (1, 4, 5, 5), (2, 4, 2, 3), dict(stride=2)),
+        ("conv2d", (1, 3, 6, 6), (3, 3, 3, 3), dict(padding=1, dilation=2)),
+        ("conv3d", (1, 1, 5, 5, 5), (1, 1, 3, 3, 3), {}),
+        ("conv_transpose2d", (1, 3, 4, 4), (3, 2, 3, 3), dict(stride=2, padding=1)),
+    ],
+    ids=str,
+)
+def test_one_image_is_infinite_or_nan_where_it_is_in_pytorch(name, image, weight, options):
+    pytorch = pytest.importorskip("torch")
+    rng, differ = numpy.random.default_rng(0), 0
+    for _ in range(100):
+        x, w = random_with_odd_numbers(rng, *image), random_with_odd_numbers(rng, *weight)
+        ours = getattr(F, name)(torch.tensor(x), torch.tensor(w), **options).numpy()
+        convolve = getattr(pytorch.nn.functional, name)
+        want = convolve(pytorch.tensor(x), pytorch.tensor(w), **options).numpy()
+        differ += not numpy.allclose(ours, want, 1e-3, 1e-3, equal_nan=True)
+    assert differ <= 2  # 6 to 18 where products are added as they come

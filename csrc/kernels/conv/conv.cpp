@@ -84,6 +84,28 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
   correlate_direct<T>(c, source, weight, bias, relu, target);
 }
 
+/// Phases that are not empty, by the fastest way that fits them all.
+template <class T>
+void correlate_all(const std::vector<Correlation>& phases, const T* source, const T* weight,
+                   const T* bias, bool relu, T* target) {
+  if (correlate_fits_depthwise<T>(phases))
+    return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
+  if constexpr (std::is_same_v<T, float>)
+    if (correlate_strided(phases, source, weight, bias, relu, target)) return;
+  for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
+}
+
+int64_t numel_of_target(const Correlation& c) {
+  return c.axis[0].target_size * c.axis[1].target_size * c.axis[2].target_size;
+}
+
+/// Whether the results are few enough to look at: where one is not finite they are summed once more
+/// in PyTorch's order for one image (conv/loops.cpp).
+bool is_one_small_image(const Correlation& c) {
+  constexpr int64_t few = 4096;
+  return c.n_items == 1 && c.groups == 1 && c.n_target * numel_of_target(c) <= few;
+}
+
 /// All phases of a correlation; `padded`: see correlate_loops.
 template <class T>
 void correlate_phases(const std::vector<Correlation>& phases, const T* source, const T* weight,
@@ -95,11 +117,11 @@ void correlate_phases(const std::vector<Correlation>& phases, const T* source, c
     return;
   }
   if (phases.empty()) return;
-  if (correlate_fits_depthwise<T>(phases))
-    return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
-  if constexpr (std::is_same_v<T, float>)
-    if (correlate_strided(phases, source, weight, bias, relu, target)) return;
-  for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
+  correlate_all<T>(phases, source, weight, bias, relu, target);
+  if (!is_one_small_image(phases[0])) return;
+  if (any_not_finite(target, phases[0].n_target * numel_of_target(phases[0])))
+    for (const Correlation& phase : phases)
+      correlate_loops<T>(phase, source, weight, bias, relu, target, padded);
 }
 
 /// Whether one of the ways that need fewer products than the definition fits all phases.

@@ -1,6 +1,7 @@
 #include "kernels/conv/loops.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/elements/arithmetic.h"
 #include "runtime/threads.h"
@@ -113,9 +114,26 @@ void correlate_loops(const Correlation& c, const T* source, const T* weight, con
     T* out = target + index * target_numel(c);
     const T start = bias ? bias[group * c.n_target + m] : T(0);
     for_each_target(c, [&](int64_t at) { out[at] = start; });
-    for (int64_t s = 0; s < c.n_source; ++s) {
-      const T* in = source + ((item * c.groups + group) * c.n_source + s) * source_numel(c);
-      const T* w = weight + group * c.weight_group + m * c.weight_target + s * c.weight_source;
+    const int64_t plane = source_numel(c);
+    const T* in = source + (item * c.groups + group) * c.n_source * plane;
+    const T* w = weight + group * c.weight_group + m * c.weight_target;
+    // Which sums are infinite and which NaN is PyTorch's choice for one image: where taps are
+    // spread over the results channels are summed for each tap first, in one rounding a product;
+    // else products are rounded before they are added.
+    if constexpr (std::is_floating_point_v<T>)
+      if (!padded) {
+        for_each_row(c, [&](int64_t tap, int64_t from, int64_t to, Range range) {
+          for (int64_t k = range.begin; k < range.end; ++k) {
+            T sum(0);
+            for (int64_t s = 0; s < c.n_source; ++s)
+              sum = std::fma(w[s * c.weight_source + tap], in[s * plane + from + k * source_step],
+                             sum);
+            out[to + k * target_step] += sum;
+          }
+        });
+        return;
+      }
+    for (int64_t s = 0; s < c.n_source; ++s, in += plane, w += c.weight_source) {
       for_each_row(c, [&](int64_t tap, int64_t from, int64_t to, Range range) {
         for (int64_t k = range.begin; k < range.end; ++k) {
           T& sum = out[to + k * target_step];
