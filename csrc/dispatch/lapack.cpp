@@ -134,6 +134,29 @@ std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
   });
 }
 
+namespace {
+
+/// A minor that fails up to here is looked for once more, number by number, for what is left of it.
+constexpr int32_t early_minor = 128;
+
+/// What PyTorch's library leaves of a matrix of more than 128 rows whose pivot `failed` is not
+/// positive. It takes the columns by blocks: those of the failed block are known in its own rows
+/// alone, and there the rest has lost the products of the blocks before. L has all columns before
+/// `failed`.
+template <class T>
+void leave_blocks(int64_t n, int64_t failed, const T* A, T* L) {
+  if (n <= 128) return;
+  const int64_t block = n <= 512 ? 24 : 32, first = failed / block * block,
+                last = std::min(n, first + block);
+  for (int64_t i = failed + 1; i < last; ++i)
+    for (int64_t j = failed; j <= i; ++j)
+      for (int64_t c = 0; c < first; ++c) L[i * n + j] -= L[i * n + c] * L[j * n + c];
+  for (int64_t i = last; i < n; ++i)
+    std::copy(A + i * n + first, A + i * n + failed, L + i * n + first);
+}
+
+}  // namespace
+
 std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), count = matrices_in(A);
@@ -169,21 +192,19 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
         else
           failed[b] = 1;
       });
-      // Where it fails, those say at which minor, and leave what is known: up to 128 rows, as in
-      // PyTorch, all columns before the failed pivot.
-      constexpr int64_t whole_columns = 128;
+      // Where it fails, those say at which minor, and leave what is known.
       TensorRef again;
       for (int64_t b = 0; b < count; ++b) {
         if (!failed[b]) continue;
         if (!again) again = copy_by_rows(A);
         T *from = again->as<T>() + b * n * n, *to = l + b * n * n;
-        if (n <= whole_columns) {
-          failed[b] = small_cholesky(from, n);
-          clear_above(from);
-        } else {
-          by_library(from, b);
-        }
         std::copy_n(from, n * n, to);
+        by_library(to, b);
+        if (failed[b] == 0 || failed[b] > early_minor) continue;
+        std::copy_n(from, n * n, to);
+        failed[b] = small_cholesky(to, n);
+        if (failed[b]) leave_blocks(n, failed[b] - 1, from, to);
+        clear_above(to);
       }
     }
     return std::tuple{L, info};

@@ -276,6 +276,20 @@ def test_cholesky_ex_leaves_what_lapack_leaves():
         assert info == 10 and flambeau.allclose(L[:, :9], whole[:, :9])
 
 
+@pytest.mark.parametrize("n", [129, 300, 513])
+def test_cholesky_ex_leaves_the_blocks_that_pytorch_leaves(n):
+    pytorch, rng = pytest.importorskip("torch"), numpy.random.default_rng(0)
+    root = rng.standard_normal((n, n))
+    A = (root @ root.T / n + numpy.eye(n)).astype("float32")
+    for pivot in (0, 23, 30, 127):
+        broken = A.copy()
+        broken[pivot, pivot] = -1
+        L, info = flambeau.linalg.cholesky_ex(tensor(broken))
+        expected = pytorch.linalg.cholesky_ex(pytorch.tensor(broken))
+        assert info == pivot + 1
+        numpy.testing.assert_allclose(L.numpy(), expected.L.numpy(), 1e-3, 1e-4)
+
+
 @pytest.mark.parametrize("shape", [(1, 3), (2, 2), (2, 4), (3, 3), (5, 2), (4, 6)])
 def test_qr_beside_an_infinity_is_pytorchs(shape):
     pytorch, rng = pytest.importorskip("torch"), numpy.random.default_rng(0)
