@@ -382,18 +382,23 @@ void product_of_nothing(const Product<T>& p) {
 template <class T>
 void multiply(const Product<T>& p);
 
-/// The transposed product, C^T = B^T A^T, for results of a few columns.
+/// The transposed product, C^T = B^T A^T, whose result has the strides of a row or column.
 template <class T>
-void multiply_transposed(const Product<T>& p) {
+Product<T> transposed(const Product<T>& p) {
   Product<T> q = p;
   q.M = p.N, q.N = p.M;
   q.a = p.b, q.a_row = p.b_column, q.a_column = p.b_row;
   q.b = p.a, q.b_row = p.a_column, q.b_column = p.a_row;
   q.column_bias = p.row_bias, q.row_bias = p.column_bias;
-  if (q.b_row == 1 && (q.K > 1 || q.b_column != 1)) {
-    q.c_row = 1;
-    return product_by_dots(q, p.c_row);
-  }
+  q.c_row = 1;
+  return q;
+}
+
+/// By the transposed product, for results of a few columns.
+template <class T>
+void multiply_transposed(const Product<T>& p) {
+  Product<T> q = transposed(p);
+  if (q.b_row == 1 && (q.K > 1 || q.b_column != 1)) return product_by_dots(q, p.c_row);
   if (p.c_row == 1) {  // one column
     q.c_row = q.N;
     return multiply(q);
@@ -446,6 +451,8 @@ void multiply(const Product<T>& p) {
   }
   if (p.K == 1 && p.N >= 64 && p.b_column == 1 && is_plain(p)) return product_outer(p);
   if (is_shallow(p)) return product_shallow(p);
+  if (p.M == 1 && p.b_row == 1)
+    if (const Product<T> q = transposed(p); is_shallow(q)) return product_shallow(q);
   // Small ones at once: nothing to cut, nothing worth a copy.
   const bool b_rows = p.b_column == 1 || p.N == 1;
   if (p.N == 1 && p.a_column == 1 && p.b_row == 1 && p.K > 1 && p.K < 4 * 4096)

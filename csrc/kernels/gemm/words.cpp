@@ -9,6 +9,7 @@
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
 #include "kernels/elements/sums.h"
+#include "kernels/gemm/few_rows.h"
 #include "kernels/gemm/simd.h"
 #include "runtime/cpu.h"
 #include "runtime/rounding.h"
@@ -17,23 +18,14 @@
 
 namespace flambeau {
 
-namespace {
+using namespace words;
 
-enum Slot { packed_a_slot = 4, packed_b_slot = 5, tile_slot = 6 };
+namespace {
 
 /// Bytes of a panel of B that stay in the first-level cache beside the rows of A.
 constexpr int64_t panel_bytes = 24 << 10;
 /// Rows of a task.
 constexpr int64_t task_rows = 128;
-
-const IntegerKernels& integer_kernels() {
-  return for_cpu(gemm_base::integer_kernels, gemm_avx2::integer_kernels,
-                 gemm_avx512::integer_kernels);
-}
-
-const Bfloat16Loops& bfloat16_loops() {
-  return for_cpu(gemm_base::bfloat16_loops, gemm_avx2::bfloat16_loops, gemm_avx512::bfloat16_loops);
-}
 
 /// What multiplies T: words of unsigned bits, whose sums hold at least as many.
 template <class T>
@@ -49,45 +41,6 @@ const auto& words_of() {
     return kernels.bits32;
   else
     return kernels.bits64;
-}
-
-template <class T>
-using bits_t = unsigned_of_size<sizeof(T)>;
-
-/// to[j * step] = relu(alpha * sums[j] + bias[j * bias_step] + beta * to[j * step]), wrapped
-/// around.
-template <class T, class Sum>
-  requires std::is_integral_v<T>
-void finish_sums(const Gemm<T>& p, const Sum* sums, int64_t n, const T* bias, int64_t bias_step,
-                 T* to, int64_t step) {
-  const uint64_t alpha = static_cast<uint64_t>(p.alpha), beta = static_cast<uint64_t>(p.beta);
-  if (alpha == 1 && beta == 0 && !bias && !p.epilogue.relu) {
-    for (int64_t j = 0; j < n; ++j) to[j * step] = static_cast<T>(sums[j]);
-    return;
-  }
-  for (int64_t j = 0; j < n; ++j) {
-    uint64_t value = alpha * static_cast<uint64_t>(sums[j]);
-    if (bias) value += static_cast<uint64_t>(bias[j * bias_step]);
-    if (beta) value += beta * static_cast<uint64_t>(to[j * step]);
-    const T wrapped = static_cast<T>(value);
-    to[j * step] = p.epilogue.relu && wrapped < T(0) ? T(0) : wrapped;
-  }
-}
-
-/// The same in float32, rounded once. What sums hold is lost.
-void finish_sums(const Gemm<bfloat16>& p, float* sums, int64_t n, const bfloat16* bias,
-                 int64_t bias_step, bfloat16* to, int64_t step) {
-  const float alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
-  if (alpha != 1)
-    for (int64_t j = 0; j < n; ++j) sums[j] *= alpha;
-  if (bias)
-    for (int64_t j = 0; j < n; ++j) sums[j] += static_cast<float>(bias[j * bias_step]);
-  if (beta != 0)
-    for (int64_t j = 0; j < n; ++j) sums[j] += beta * static_cast<float>(to[j * step]);
-  if (p.epilogue.relu)
-    for (int64_t j = 0; j < n; ++j) sums[j] = sums[j] < 0 ? 0 : sums[j];
-  if (step == 1) return convert(sums, to, n);
-  for (int64_t j = 0; j < n; ++j) to[j * step] = static_cast<bfloat16>(sums[j]);
 }
 
 /// One product of a batch, of words of `group` values of k. A is read where it lies if its rows are
@@ -132,22 +85,25 @@ class Words {
       a = packed;
       a_row = n_words_;
     }
-    Word* b = Workspace::get<Word>(packed_b_slot, round_up(p_.N, kernels_.lanes) * n_words_);
     const int64_t panel_words = kernels_.vectors * kernels_.lanes * n_words_;
-    if (row_tasks_.n_parts == 1) {  // a panel has one user
-      parallel_ranges(panels_.n_parts, ceil_div(task_work, panel_words * p_.M),
-                      [&](int64_t begin, int64_t end) {
-                        for (int64_t panel = begin; panel < end; ++panel) {
-                          if (pack_b) pack_panel(panel, b);
-                          multiply(panel, 0, a, a_row, b);
-                        }
-                      });
-      return;
+    const bool has_one_user = row_tasks_.n_parts == 1;           // a panel
+    if (has_one_user && (p_.batch == 1 || p_.batch_stride_b)) {  // which stays in the cache
+      const int64_t share = runs_serially() ? panels_.n_parts : ceil_div(panels_.n_parts, 4);
+      const int64_t together = std::min(strip(), share);
+      return parallel_ranges(
+          panels_.n_parts, std::max(together, ceil_div(task_work, panel_words * p_.M)),
+          [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; i += together)
+              multiply_strip(i, std::min(end, i + together), strip() > 1, a, a_row);
+          });
     }
+    Word* b = Workspace::get<Word>(packed_b_slot, round_up(p_.N, kernels_.lanes) * n_words_);
+    auto packed = [&](int64_t panel) { return b + first_column(panel) * n_words_; };
     if (pack_b)
       parallel_ranges(panels_.n_parts, ceil_div(panel_task, panel_words),
                       [&](int64_t begin, int64_t end) {
-                        for (int64_t panel = begin; panel < end; ++panel) pack_panel(panel, b);
+                        for (int64_t panel = begin; panel < end; ++panel)
+                          pack_panel(panel, packed(panel));
                       });
     // A panel of B stays in the second-level cache while the rows of a task pass by.
     const int64_t element_words = kernels_.vectors * kernels_.lanes * finish_words;
@@ -156,7 +112,8 @@ class Words {
                        ceil_div(task_work, (panel_words + element_words) * task_rows));
     parallel_for(tasks.n_parts, [&](int64_t task) {
       for (int64_t i = tasks.begin(task); i < tasks.begin(task + 1); ++i)
-        multiply(i / row_tasks_.n_parts, i % row_tasks_.n_parts, a, a_row, b);
+        multiply(i / row_tasks_.n_parts, i % row_tasks_.n_parts, a, a_row,
+                 packed(i / row_tasks_.n_parts));
     });
   }
 
@@ -170,6 +127,7 @@ class Words {
   static constexpr int64_t packed_words = 1 << 15, task_work = 1 << 18;
   /// Words of panels that are: the thread which packs them is the first to multiply by them.
   static constexpr int64_t panel_task = 1 << 12;
+  static constexpr int64_t most_strip = 24;
   static constexpr int64_t row_words = 8, finish_words = 8;
 
   /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
@@ -236,52 +194,108 @@ class Words {
     }
   }
 
-  void pack_panel(int64_t panel, Word* b) const {
-    const int64_t lanes = kernels_.lanes, j0 = panels_.begin(panel) * lanes;
-    const int64_t columns = panels_.length(panel) * lanes;
+  int64_t width_of(int64_t panel) const { return panels_.length(panel) * kernels_.lanes; }
+  int64_t first_column(int64_t panel) const { return panels_.begin(panel) * kernels_.lanes; }
+
+  void pack_panel(int64_t panel, Word* to) const {
+    if (!p_.trans_b)
+      return pack_rows_of_b(panel, panel + 1, 0, n_words_, [&](int64_t) { return to; });
+    const int64_t lanes = kernels_.lanes, j0 = first_column(panel), columns = width_of(panel);
     const int64_t width = std::min(columns, p_.N - j0);
-    Word* to = b + j0 * n_words_;
-    if (p_.trans_b) {
-      const int64_t turned = lies_as_words ? p_.K / group / lanes * lanes : 0;
-      for (int64_t j = 0; j < width; j += lanes) {
-        const int64_t n = std::min(lanes, width - j);
-        const int64_t first = n == lanes ? turned : 0;
-        const Bits* from = b_ + (j0 + j) * p_.ldb;
-        if (first > 0)
-          kernels_.turn(first, from, p_.ldb * static_cast<int64_t>(sizeof(Bits)), to + j, columns);
-        // A line of the cache of each column, which fill a few rows of the panel.
-        constexpr int64_t run = 64 / sizeof(Word);
-        for (int64_t w = first; w < n_words_; w += run)
-          for (int64_t l = 0; l < n; ++l)
-            pack_run(from + l * p_.ldb, w, std::min(n_words_, w + run), to + j + l, columns);
-      }
-    } else {
-      for (int64_t w = 0; w < n_words_; ++w)
-        pack_across(b_ + j0, p_.ldb, w, width, to + w * columns);
+    const int64_t turned = lies_as_words ? p_.K / group / lanes * lanes : 0;
+    for (int64_t j = 0; j < width; j += lanes) {
+      const int64_t n = std::min(lanes, width - j);
+      const int64_t first = n == lanes ? turned : 0;
+      const Bits* from = b_ + (j0 + j) * p_.ldb;
+      if (first > 0)
+        kernels_.turn(first, from, p_.ldb * static_cast<int64_t>(sizeof(Bits)), to + j, columns);
+      // A line of the cache of each column, which fill a few rows of the panel.
+      constexpr int64_t run = 64 / sizeof(Word);
+      for (int64_t w = first; w < n_words_; w += run)
+        for (int64_t l = 0; l < n; ++l)
+          pack_run(from + l * p_.ldb, w, std::min(n_words_, w + run), to + j + l, columns);
     }
     for (int64_t w = 0; width < columns && w < n_words_; ++w)
       std::fill(to + w * columns + width, to + (w + 1) * columns, Word(0));
   }
 
+  /// Words [w0, w1) of some panels of B, row by row of B.
+  template <class Place>
+  void pack_rows_of_b(int64_t begin, int64_t end, int64_t w0, int64_t w1, Place&& place) const {
+    struct Part {
+      const Bits* from;
+      Word* to;
+      int64_t width, columns;
+    } parts[most_strip];
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t j0 = first_column(panel), columns = width_of(panel);
+      parts[panel - begin] = {b_ + j0, place(panel), std::min(columns, p_.N - j0), columns};
+    }
+    for (int64_t w = w0; w < w1; ++w)
+      for (Part *part = parts, *last = parts + (end - begin); part < last; ++part) {
+        pack_across(part->from, p_.ldb, w, part->width, part->to);
+        std::fill(part->to + part->width, part->to + part->columns, Word(0));
+        part->to += part->columns;
+      }
+  }
+
+  /// Panels that are packed together. A panel's rows are shorter than two lines of the cache and
+  /// pages apart, so what comes from afar is read in longer ones, whole rows where those are short.
+  int64_t strip() const {
+    constexpr int64_t near = 2 << 20, short_row = 2048, few = 5;
+    const int64_t row = p_.N * static_cast<int64_t>(sizeof(Bits));
+    if (p_.trans_b || p_.K * row <= near) return 1;
+    return row <= short_row ? most_strip : few;
+  }
+
+  /// All rows times a few panels, packed some words at a time, or at once (for one panel).
+  void multiply_strip(int64_t begin, int64_t end, bool by_slices, const void* a,
+                      int64_t a_row) const {
+    const int64_t widest = kernels_.vectors * kernels_.lanes;
+    const int64_t depth = by_slices ? depth_of(widest) : n_words_;
+    Word* b = Workspace::get<Word>(packed_b_slot, (end - begin) * widest * depth);
+    if (!by_slices) {
+      pack_panel(begin, b);
+      return multiply(begin, 0, a, a_row, b);
+    }
+    Sum* sums = Workspace::get<Sum>(tile_slot, (end - begin) * widest * p_.M);
+    auto packed = [&](int64_t panel) { return b + (panel - begin) * widest * depth; };
+    for (int64_t k = 0; k < n_words_; k += depth) {
+      const int64_t n = std::min(depth, n_words_ - k);
+      pack_rows_of_b(begin, end, k, k + n, packed);
+      for (int64_t panel = begin; panel < end; ++panel)
+        multiply(panel, 0, p_.M, k, n, a, a_row, packed(panel),
+                 sums + (panel - begin) * widest * p_.M);
+    }
+  }
+
+  int64_t depth_of(int64_t columns) const {
+    return panel_bytes / (columns * static_cast<int64_t>(sizeof(Word)));
+  }
+
   void multiply(int64_t panel, int64_t row_task, const void* a, int64_t a_row,
                 const Word* b) const {
-    const int64_t m0 = row_tasks_.begin(row_task), n_rows = row_tasks_.length(row_task);
-    const int64_t j0 = panels_.begin(panel) * kernels_.lanes;
-    const int v = static_cast<int>(panels_.length(panel));
-    const int64_t columns = v * kernels_.lanes;
-    const int64_t depth = panel_bytes / (columns * static_cast<int64_t>(sizeof(Word)));
-    const int64_t width = std::min(columns, p_.N - j0);
-    const Spread tiles(n_rows, kernels_.rows);
+    const int64_t columns = width_of(panel), depth = depth_of(columns);
     Sum* sums = Workspace::get<Sum>(tile_slot, task_rows * columns);
     for (int64_t k = 0; k < n_words_; k += depth)
-      for (int64_t part = 0; part < tiles.n_parts; ++part) {
-        const int64_t i = tiles.begin(part), m = tiles.length(part);
-        Sum* tile = sums + i * columns;
-        kernels_.tile(static_cast<int>(m), v, std::min(depth, n_words_ - k),
-                      static_cast<const char*>(a) + ((m0 + i) * a_row + k) * sizeof(Word), a_row,
-                      b + j0 * n_words_ + k * columns, k > 0, tile);
-        if (k + depth >= n_words_) finish(m0 + i, m, j0, width, tile, columns);
-      }
+      multiply(panel, row_tasks_.begin(row_task), row_tasks_.length(row_task), k,
+               std::min(depth, n_words_ - k), a, a_row, b + k * columns, sums);
+  }
+
+  /// Words [k, k + n) of some rows times a panel, added up in `sums`; the last ones finish them.
+  void multiply(int64_t panel, int64_t m0, int64_t n_rows, int64_t k, int64_t n, const void* a,
+                int64_t a_row, const Word* b, Sum* sums) const {
+    const int64_t j0 = first_column(panel), columns = width_of(panel);
+    const int64_t width = std::min(columns, p_.N - j0);
+    const Spread tiles(n_rows, kernels_.rows);
+    for (int64_t part = 0; part < tiles.n_parts; ++part) {
+      const int64_t i = tiles.begin(part), m = tiles.length(part);
+      Sum* tile = sums + i * columns;
+      kernels_.tile(static_cast<int>(m), static_cast<int>(panels_.length(panel)), n,
+                    static_cast<const char*>(a) + ((m0 + i) * a_row + k) * sizeof(Word), a_row, b,
+                    k > 0, tile);
+      if (k + n >= n_words_) finish(m0 + i, m, j0, width, tile, columns);
+    }
   }
 
   /// m rows of C from row i and column j0 on: alpha * sums + bias + beta * C, rounded once.
@@ -323,120 +337,6 @@ void multiply_words(const Gemm<T>& p, const WordKernels<Word, Sum>& kernels, int
 
 /// Fewer products than this are done before operands are packed.
 constexpr int64_t least_work = 1 << 12;
-
-/// A product with every stride free, without a copy of the matrix: by rows of A, for few of them.
-template <class T>
-class FewRows {
- public:
-  FewRows(const Gemm<T>& p, int64_t item)
-      : p_(p),
-        M_(p.M),
-        N_(p.N),
-        a_(reinterpret_cast<const Bits*>(p.a + item * p.batch_stride_a)),
-        b_(reinterpret_cast<const Bits*>(p.b + item * p.batch_stride_b)),
-        c_(p.c + item * p.batch_stride_c),
-        a_row_(p.trans_a ? 1 : p.lda),
-        a_column_(p.trans_a ? p.lda : 1),
-        b_row_(p.trans_b ? 1 : p.ldb),
-        b_column_(p.trans_b ? p.ldb : 1),
-        c_row_(p.ldc),
-        c_column_(1),
-        bias_row_(p.epilogue.bias_per_row),
-        bias_column_(!p.epilogue.bias_per_row) {
-    // C^T = B^T A^T.
-    if (N_ < M_ && N_ <= few) {
-      std::swap(M_, N_);
-      std::swap(a_, b_);
-      std::swap(a_row_, b_column_);
-      std::swap(a_column_, b_row_);
-      std::swap(c_row_, c_column_);
-      std::swap(bias_row_, bias_column_);
-    }
-  }
-
-  static constexpr int64_t few = 3;
-
-  void run() const {
-    Bits* copy = a_column_ == 1 ? nullptr : Workspace::get<Bits>(packed_a_slot, p_.K);
-    for (int64_t i = 0; i < M_; ++i) {
-      const Bits* row = a_ + i * a_row_;
-      for (int64_t k = 0; copy && k < p_.K; ++k) copy[k] = row[k * a_column_];
-      multiply(i, copy ? copy : row);
-    }
-  }
-
- private:
-  using Bits = bits_t<T>;
-  using Sum = std::conditional_t<std::is_integral_v<T>, Bits, float>;
-  /// Sums that stay in the first-level cache, and products of a task.
-  static constexpr int64_t most_sums = 1024, task_work = 1 << 17;
-
-  void multiply(int64_t i, const Bits* row) const {
-    const int64_t n_slices = ceil_div(p_.K, task_work);
-    if (N_ <= 16 && n_slices > 1) return multiply_slices(i, row, n_slices);
-    // Of rows that pass by the longer a part, the better it is fetched; a few parts should be left.
-    const int64_t least = by_dots(N_) ? 64 : std::max<int64_t>(256, round_up(ceil_div(N_, 4), 64));
-    const int64_t grain = std::clamp<int64_t>(task_work / std::max<int64_t>(p_.K, 1),
-                                              std::min(least, most_sums), most_sums);
-    parallel_ranges(N_, grain, [&](int64_t begin, int64_t end) {
-      Sum sums[most_sums];
-      for (int64_t n0 = begin; n0 < end; n0 += most_sums) {
-        const int64_t n = std::min(most_sums, end - n0);
-        sum_products(0, p_.K, n0, n, row, sums);
-        finish(i, n0, n, sums);
-      }
-    });
-  }
-
-  void multiply_slices(int64_t i, const Bits* row, int64_t n_slices) const {
-    Sum* parts = Workspace::get<Sum>(tile_slot, n_slices * N_);
-    parallel_for(n_slices, [&](int64_t slice) {
-      const int64_t k0 = slice * task_work;
-      sum_products(k0, std::min(task_work, p_.K - k0), 0, N_, row, parts + slice * N_);
-    });
-    for (int64_t slice = 1; slice < n_slices; ++slice)
-      for (int64_t j = 0; j < N_; ++j)
-        parts[j] = static_cast<Sum>(parts[j] + parts[slice * N_ + j]);
-    finish(i, 0, N_, parts);
-  }
-
-  void sum_products(int64_t k0, int64_t K, int64_t n0, int64_t N, const Bits* row,
-                    Sum* sums) const {
-    const Bits* b = b_ + k0 * b_row_ + n0 * b_column_;
-    if (by_dots(N))
-      loops().dots(N, K, row + k0, b, b_column_, sums);
-    else
-      loops().sum_of_rows(N, K, row + k0, b, b_row_, sums);
-  }
-
-  /// Whether B's columns lie side by side along k.
-  bool by_dots(int64_t N) const { return b_row_ == 1 && (N == 1 || b_column_ != 1); }
-
-  static const auto& loops() {
-    if constexpr (std::is_same_v<T, bfloat16>)
-      return bfloat16_loops();
-    else if constexpr (sizeof(T) == 1)
-      return integer_kernels().loops8;
-    else if constexpr (sizeof(T) == 2)
-      return integer_kernels().loops16;
-    else if constexpr (sizeof(T) == 4)
-      return integer_kernels().loops32;
-    else
-      return integer_kernels().loops64;
-  }
-
-  void finish(int64_t i, int64_t n0, int64_t n, Sum* sums) const {
-    const auto* bias = static_cast<const T*>(p_.epilogue.bias);
-    finish_sums(p_, sums, n, bias ? bias + i * bias_row_ + n0 * bias_column_ : nullptr,
-                bias_column_, c_ + i * c_row_ + n0 * c_column_, c_column_);
-  }
-
-  const Gemm<T>& p_;
-  int64_t M_, N_;
-  const Bits *a_, *b_;
-  T* c_;
-  int64_t a_row_, a_column_, b_row_, b_column_, c_row_, c_column_, bias_row_, bias_column_;
-};
 
 /// Calls one(item, alone) for each product of a batch: large ones one by one, which share the pool
 /// (alone), small ones several a chunk.
@@ -512,13 +412,16 @@ void multiply_narrow(const Gemm<bfloat16>& p, int64_t item) {
 bool gemm_bfloat16(const Gemm<bfloat16>& p) {
   if (p.step_a != 1 || p.step_b != 1) return false;
   const int64_t work = p.M * p.N * p.K;
-  if (std::min(p.M, p.N) <= FewRows<bfloat16>::few) {
+  // Many dots of few terms cost more than copies in float32.
+  const bool by_dots = p.M > p.N ? !p.trans_a : p.trans_b;
+  const bool short_dots = by_dots && p.K > 1 && p.K <= 16 && std::max(p.M, p.N) >= 32;
+  if (std::min(p.M, p.N) <= FewRows<bfloat16>::few && !short_dots) {
     each_of_batch(p, [&](int64_t item, bool) { FewRows<bfloat16>(p, item).run(); });
     return true;
   }
   // Below, and where the machine has no such instruction, operands are widened.
   constexpr int64_t least_pairs = 1 << 16;
-  if (!bfloat16_pairs().lanes || p.K < 2 || work < least_pairs) return false;
+  if (!bfloat16_pairs().lanes || p.K < 1 || work < least_pairs) return false;
   if (is_narrow(p)) {
     each_of_batch(p, [&](int64_t item, bool) { multiply_narrow(p, item); });
     return true;

@@ -30,6 +30,13 @@ SHAPES = [
     (201, 130, 3),
     (70, 300, 7),
     (1030, 64, 8),
+    (300, 300, 1),
+    # Many rows or columns, few terms.
+    (300, 2, 3),
+    (1, 500, 16),
+    # The right operand comes from afar.
+    (5, 4801, 300),
+    (70, 1000, 1101),
 ]
 
 
@@ -89,6 +96,9 @@ def test_any_number_of_threads_gives_the_same_bits():
         operands(200, 300, 500, False, True),
         operands(1, 2000, 700, False, False),
         operands(3, 2, 300_000, False, True),
+        operands(20, 4800, 300, False, False),
+        operands(5, 150, 8001, False, False),
+        operands(9, 1000, 1200, False, False),
     ]
     results = []
     try:

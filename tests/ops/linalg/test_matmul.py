@@ -428,6 +428,7 @@ def test_many_rows_times_a_few_columns(n, dtype):
                 for right in (b, b.mT.contiguous().mT):
                     results = [
                         (left @ right, plain),
+                        ((right.mT @ left.mT).mT, plain),
                         (flambeau.nn.functional.linear(left, right.mT, row), plain + row.double()),
                         (flambeau.addmm(c, left, right, beta=2, alpha=0.5), 2 * c + plain / 2),
                         (flambeau.addmm(column, left, right), column + plain),
