@@ -361,8 +361,19 @@ def random_with_odd_numbers(rng, *shape):
         lambda lib, a, b: lib.linalg.det(a),
         lambda lib, a, b: lib.linalg.slogdet(a)[0],
         lambda lib, a, b: lib.addmv(a[0, 0], b[0], b[1, 0], beta=0.2, alpha=0.6),
+        lambda lib, a, b: lib.linalg.cross(a[..., :3], b[..., 1:]),
+        lambda lib, a, b: lib.cross(a[:, :3], b[:, 1:], dim=1),
     ],
-    ids=["addbmm", "multi_dot", "matrix_power", "det", "slogdet", "addmv"],
+    ids=[
+        "addbmm",
+        "multi_dot",
+        "matrix_power",
+        "det",
+        "slogdet",
+        "addmv",
+        "cross",
+        "cross of dim 1",
+    ],
 )
 def test_sums_that_are_infinite_or_nan_are_so_in_pytorch(call):
     pytorch = pytest.importorskip("torch")
