@@ -8,15 +8,22 @@ import pytest
 import flambeau as torch
 from flambeau import nn
 
+WIDTH = 40  # so that reductions are joined
 UNARY = ["torch.exp({} * 0.1)", "torch.tanh({})", "{}.sigmoid()", "{}.abs()", "-{}", "{} * {c}", "{c} - {}", "{} / {c}",
          "torch.relu({})", "torch.nn.functional.silu({})", "torch.nn.functional.gelu({})", "{}.clamp(-1, {c})",
          "({} ** 2)", "torch.where({} > 0, {}, {} * {c})", "{}.sin()", "torch.nn.functional.softplus({})",
-         "{}.to(torch.float64).float()", "{} + torch.ones_like({}) * {c}"]  # fmt: skip
+         "{}.to(torch.float64).float()", "{} + torch.ones_like({}) * {c}", "{}.masked_fill({} > 1, {c})",
+         "{}.sign() * {}", "torch.nn.functional.logsigmoid({})", "{}.half().float()", "{}.detach() * {c}"]  # fmt: skip
 BINARY = ["{} + {}", "{} - {}", "{} * {}", "torch.maximum({}, {})", "{} / ({}.abs() + 1)", "torch.add({}, {}, alpha={c})",
-          "torch.where({} < {}, 1.0, 0.5)", "torch.lerp({}, {}, 0.3)"]  # fmt: skip
+          "torch.where({} < {}, 1.0, 0.5)", "torch.lerp({}, {}, 0.3)", "torch.lerp({}, {}, {})",
+          "({}.double() * {}).float()", "torch.hypot({}, {} + 2)", "torch.addcmul({}, {}, {}, value={c})"]  # fmt: skip
 ROWS = ["{} - {}.mean(-1, keepdim=True)", "{} * {}.sum(-1, keepdim=True)", "torch.softmax({}, -1)",
         "{} - {}.amax(-1, keepdim=True)", "torch.nn.functional.layer_norm({}, {}.shape[-1:])",
-        "{} @ {}.mT @ {}"]  # fmt: skip
+        "{} @ {}.mT @ {}", "torch.nn.functional.normalize({}, dim=-1)", "{} - {}.logsumexp(-1, keepdim=True)",
+        "{} + {}.amin(-1, keepdim=True)", "{} * {}.sum() * 0.01", "torch.log_softmax({}, -1) * {}", "{} - {}.mean(0)",
+        "({} - {}.mean(-1, keepdim=True)).exp().sum(-1, keepdim=True).log() + {}", "{} - {}.var(-1, keepdim=True)"]  # fmt: skip
+LOSSES = ["mse_loss({}, {})", "l1_loss({}, {})", "huber_loss({}, {}, reduction='sum')", "soft_margin_loss({}, {}.sign())",
+          "kl_div({}, {}, reduction='batchmean')", "binary_cross_entropy_with_logits({}, {}.sigmoid())"]  # fmt: skip
 VIEWS = ["{}.mT.contiguous().mT", "{}.flip(0)", "{}.reshape(-1).view({}.shape)", "torch.cat([{}, {}])[: {}.shape[0]]",
          "{}.unsqueeze(0)[0]", "{}.mT.exp().mT"]  # fmt: skip
 IN_PLACE = ["{v}.mul_({c})", "{v}.add_({o})", "{v}[0] = {c}", "{v}[:, 0] += 1", "torch.relu_({v})",
@@ -28,8 +35,8 @@ class Nested(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.inner = nn.Sequential(nn.Linear(6, 6), nn.GELU(), nn.LayerNorm(6))
-        self.norm, self.drop = nn.BatchNorm1d(6), nn.Dropout(0.3)
+        self.inner = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.LayerNorm(WIDTH))
+        self.norm, self.drop = nn.BatchNorm1d(WIDTH), nn.Dropout(0.3)
         self.scale, self.noisy = 2.0, False
 
     def forward(self, x):
@@ -49,7 +56,9 @@ def write(seed):
         count = pattern.count("{}")
         name = one or draw.choice(names)
         chosen = (
-            [name] * count if pattern not in BINARY else [draw.choice(names) for _ in range(count)]
+            [name] * count
+            if pattern not in BINARY + LOSSES
+            else [draw.choice(names) for _ in range(count)]
         )
         return pattern.replace("{c}", draw.choice(["0.5", "2", "1.25", "3"])).format(*chosen)
 
@@ -62,9 +71,11 @@ def write(seed):
             text = fill(draw.choice(BINARY))
         elif kind < 0.82:
             text = fill(draw.choice(ROWS))
-        elif kind < 0.9:
+        elif kind < 0.88:
             text = fill(draw.choice(VIEWS))
-        elif kind < 0.95:
+        elif kind < 0.92:
+            text = f"{draw.choice(names)} * torch.nn.functional.{fill(draw.choice(LOSSES))}"
+        elif kind < 0.96:
             text = f"module({draw.choice(names)})"
         else:
             text = f"({fill(draw.choice(UNARY))}) if flag else ({fill(draw.choice(BINARY))})"
@@ -99,11 +110,11 @@ def load(source, seed):
 
 def inputs(rows, requires_grad, layout, seed):
     torch.manual_seed(seed)
-    x, y = torch.rand(rows, 6) * 2 - 1, torch.rand(rows, 6) * 2 - 1
+    x, y = torch.rand(rows, WIDTH) * 2 - 1, torch.rand(rows, WIDTH) * 2 - 1
     if layout == "turned":
-        x = (torch.rand(6, rows) * 2 - 1).mT
+        x = (torch.rand(WIDTH, rows) * 2 - 1).mT
     elif layout == "sliced":
-        x = (torch.rand(rows, 12) * 2 - 1)[:, ::2]
+        x = (torch.rand(rows, 2 * WIDTH) * 2 - 1)[:, ::2]
     return x.requires_grad_(requires_grad), y
 
 
