@@ -28,6 +28,18 @@ void spread_total(const FusedNode& self, TensorRef* grad_outputs) {
   grad_outputs[0] = expand(*grad, self.sizes);
 }
 
+/// Whether elements lie in memory in the order of rows, with gaps and repeats or without. Of others
+/// operators give results in the other order, which reductions then add up in that order.
+bool in_row_order(const Tensor& t) {
+  int64_t before = INT64_MAX;
+  for (int d = 0; d < t.ndim; ++d) {
+    if (t.sizes[d] == 1 || t.strides[d] == 0) continue;
+    if (t.strides[d] > before) return false;
+    before = t.strides[d];
+  }
+  return true;
+}
+
 /// The gradients by one kernel; false where operators have to do it.
 bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   const FusedHistory& how = *self.history;
@@ -36,6 +48,7 @@ bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) 
     const Tensor* g = grad_outputs[k].get();
     if ((g != nullptr) != (k < how.n_shown)) return false;
     if (g && (g->batched || Py_TYPE(g) != tensor_type)) return false;
+    if (g && !g->contiguous && !in_row_order(*g)) return false;
   }
   Fusion& kernel = *how.derivative;
   FusedInputs inputs;

@@ -206,6 +206,12 @@ def _prepared(group, values):
     return _recorded(group, values, _forward(group, values), derivative)
 
 
+def _is_turned(gradient):
+    """Whether operators would give results in another order than that of rows."""
+    strides = [s for s, n in zip(gradient.stride(), gradient.shape) if n > 1 and s]
+    return strides != sorted(strides, reverse=True)
+
+
 def _forward(group, values):
     fused = forward_of(group, values).fused()
     if group.total is not None:
@@ -221,7 +227,7 @@ def _recorded(group, values, fused, derivative):
     variants = {tuple(k for k in recorded if k < group.n_shown): (derivative, kernel)}
 
     def otherwise(gradients, inputs, outputs, sizes, sequence):
-        # With a gradient of the gradient, for many gradients at once, or where not all have come.
+        # With a gradient of the gradient, for many gradients at once, where not all have come, or one in another layout.
         arrived = tuple(k for k in recorded if gradients[k] is not None)
         if arrived not in variants:
             some = backward_of(group, values, arrived)
@@ -232,7 +238,7 @@ def _recorded(group, values, fused, derivative):
         known.update(zip((chosen.OUTPUT + k for k in saved_outputs), outputs))
         known.update((chosen.GRAD + k, gradients[k]) for k in arrived)
         by_operators = flambeau.is_grad_enabled() or any(
-            _core._is_batched(gradients[k]) for k in arrived
+            _core._is_batched(gradients[k]) or _is_turned(gradients[k]) for k in arrived
         )
         if run is None or by_operators:
             known[chosen.SIZES] = flambeau.empty(()).expand(sizes)

@@ -233,3 +233,32 @@ def test_a_wider_result_that_backward_keeps_does_not_hide_that_rows_are_wider():
         torch.manual_seed(seed)
         x, shift = torch.rand(9, 32), torch.rand(9, 1, dtype=torch.float64, requires_grad=True)
         assert torch.equal(compiled(x, shift), program(x, shift))
+
+
+@pytest.mark.parametrize("program", [
+    lambda x, y: (x - x.mean(-1, keepdim=True)) * y.sum(-1, keepdim=True),
+    lambda x, y: ((x * y.sum(0) + 1).exp() * y[:1], x.sin() + y.sum()),
+    lambda x, y: x * x.sum() * 0.01 + F.huber_loss(x, y, reduction="sum"),
+])  # fmt: skip
+@pytest.mark.parametrize("layout", ["turned", "cut and turned", "sliced", "one value", "one row"])
+def test_gradients_of_other_layouts(program, layout):
+    make = {
+        "turned": lambda: torch.rand(40, 5).mT,
+        "cut and turned": lambda: torch.rand(80, 5)[:40].mT,
+        "sliced": lambda: torch.rand(5, 80)[:, ::2],
+        "one value": lambda: torch.rand(()).expand(5, 40),
+        "one row": lambda: torch.rand(40).expand(5, 40),
+    }[layout]
+
+    def run(function, seed):
+        torch.manual_seed(seed)
+        x, y = torch.rand(5, 40, requires_grad=True), torch.rand(5, 40, requires_grad=True)
+        outputs = function(x, y)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.autograd.backward(outputs, [make() for _ in outputs])
+        return x.grad, y.grad
+
+    compiled = torch.compile(program)
+    for seed in range(4):
+        for expected, got in zip(run(program, seed), run(compiled, seed)):
+            assert torch.equal(expected, got) and expected.stride() == got.stride()
