@@ -64,6 +64,12 @@ _DTYPES = (_core.float32, _core.float64)
 _DTYPES_ON_GPU = (*_DTYPES, _core.float16, _core.bfloat16)
 
 
+def _spreads_over(sizes, batch):
+    """Whether expand() makes `batch` of sizes."""
+    behind = zip(reversed(sizes), reversed(batch))
+    return len(sizes) <= len(batch) and all(size in (1, wanted) for size, wanted in behind)
+
+
 def attend(query, key, value, mask, causal, scale, p=0.0, draw=(0, 0)):
     """dropout(softmax(scale * query @ key.mT + mask)) @ value, in memory linear in the numbers of queries and of keys.
 
@@ -88,7 +94,7 @@ def attend(query, key, value, mask, causal, scale, p=0.0, draw=(0, 0)):
     if mask is not None and (mask.requires_grad or mask.dtype not in (fl.bool, query.dtype)):
         return None
     batches = [query.shape[:-2], key.shape[:-2], value.shape[:-2]]
-    if mask is not None:
+    if mask is not None and not _spreads_over(mask.shape[:-2], batches[0]):
         batches.append(mask.shape[:-2])
     if any(batch != batches[0] for batch in batches):
         batch = common_shape("scaled_dot_product_attention", *batches, what="batch")

@@ -84,7 +84,9 @@ def roll(input, shifts, dims=None):
         raise IndexError(f"roll: a 0-dim tensor has no dim {dims[0]}.")
     if input.numel() == 0:
         return input.clone()
-    for shift, dim in zip(shifts, dims):  # one after the other: a dim may come twice
+    if len({dim % input.dim() for dim in dims}) == len(dims):
+        return _roll(input, shifts, dims)
+    for shift, dim in zip(shifts, dims):  # one after the other
         input = _roll(input, (shift,), (dim,))
     return input
 

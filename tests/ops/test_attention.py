@@ -267,3 +267,19 @@ def test_gradients_of_rows_that_a_large_number_hides(hidden):
     expected = torch.autograd.grad(attention_weights(q, k, mask, False, 0.3) @ v, (q, k, v), given)
     for g, e in zip(got, expected, strict=True):
         torch.testing.assert_close(g, e)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(5, 7), (1, 7), (3, 1, 1), (2, 1, 5, 7), (2, 3, 5, 1), (4, 1, 1, 5, 7)]
+)
+def test_masks_spread_over_heads_and_batches_or_make_more_of_them(sizes):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, n, 4) for n in (5, 7, 7))
+    for mask in (torch.randn(sizes), torch.rand(sizes) > 0.3):
+        full = mask.expand(*torch.broadcast_shapes(mask.shape, (2, 3, 5, 7)))
+        batch = full.shape[:-2]
+        q_, k_, v_ = (x.expand(*batch, *x.shape[-2:]) for x in (q, k, v))
+        got = scaled_dot_product_attention(q, k, v, mask)
+        assert torch.equal(got, scaled_dot_product_attention(q_, k_, v_, full))
+        plain = attention_weights(q_, k_, full, False, 0.5) @ v_
+        assert torch.allclose(got, plain, atol=1e-6)

@@ -298,3 +298,18 @@ def test_the_gradient_of_cumprod_past_zeros_is_quick_and_that_of_the_definition(
     long = fl.ones(100_000).index_fill(0, fl.tensor([7]), 0).requires_grad_()
     long.cumprod(0).sum().backward()
     assert long.grad[:9].tolist() == [7, 6, 5, 4, 3, 2, 1, 99_993, 0]
+
+
+def test_roll_along_several_dims_and_one_twice():
+    array = np.arange(2 * 5 * 7, dtype=np.float32).reshape(2, 5, 7)
+    x = fl.tensor(array, requires_grad=True)
+    for shifts, dims in (
+        ((1, 2, 3), (0, 1, 2)),
+        ((-4, 9), (-1, -2)),
+        ((2, 1), (1, 1)),
+        ((2, 1, 3), (1, 0, -2)),
+    ):
+        rolled = x.roll(shifts, dims)
+        np.testing.assert_array_equal(rolled.detach().numpy(), np.roll(array, shifts, dims))
+        (grad,) = fl.autograd.grad(rolled, x, fl.tensor(np.roll(array, shifts, dims)))
+        np.testing.assert_array_equal(grad.numpy(), array)
