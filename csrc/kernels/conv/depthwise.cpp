@@ -41,15 +41,15 @@ void find_ranges(const CorrelationAxis& axis, DepthwiseTaps& taps) {
   }
 }
 
-/// Whether the kernel is square, without gaps and steps.
-bool is_dense(const Correlation& c) {
+/// Whether the kernel is square, without gaps, and goes `pixels` a step.
+bool is_dense(const Correlation& c, int64_t pixels) {
   const CorrelationAxis &rows = c.axis[1], &columns = c.axis[2];
   const size_t n = rows.tap.size();
   if ((n != 3 && n != 5 && n != 7) || columns.tap.size() != n) return false;
   for (const CorrelationAxis* axis : {&rows, &columns}) {
-    if (axis->source_step != 1 || axis->target_step != 1) return false;
+    if (axis->source_step != pixels || axis->target_step != 1) return false;
     const int64_t step = axis->offset[1] - axis->offset[0];
-    if (step != 1 && step != -1) return false;
+    if (step != 1 && (step != -1 || pixels != 1)) return false;
     for (size_t k = 1; k < n; ++k)
       if (axis->offset[k] - axis->offset[k - 1] != step) return false;
   }
@@ -112,7 +112,8 @@ void correlate_depthwise(const std::vector<Correlation>& phases, const T* source
     const int64_t products = std::max<int64_t>(
         1, rows.count * c.axis[2].count * task.rows.n_taps * static_cast<int64_t>(n_phases) * 2);
     const int64_t lanes = conv_kernels<T>().lanes, columns = c.axis[2].count;
-    const bool dense = n_phases == 1 && is_dense(c);
+    const bool dense = n_phases == 1 && is_dense(c, 1),
+               halved = n_phases == 1 && task.rows.n_taps >= 5 && is_dense(c, 2);
     const bool across = dense && columns <= most_across(task.rows.n_taps) && n_planes >= lanes;
     const int64_t at_once = std::max<int64_t>(1, least_products / products);
     parallel_ranges(
@@ -132,6 +133,9 @@ void correlate_depthwise(const std::vector<Correlation>& phases, const T* source
           else if (dense)
             part.bordered = Workspace::get<T>(
                 bordered_slot, dense_depthwise_size(rows.count, columns + taps - 1, taps, lanes));
+          else if (halved)
+            part.bordered = Workspace::get<T>(
+                bordered_slot, halved_depthwise_size(rows.count, columns, taps, lanes));
           conv_kernels<T>().depthwise(part);
         });
   }

@@ -319,8 +319,57 @@ void across_planes(const DepthwiseTask<T>& task) {
   }
 }
 
+/// Square kernels without gaps, two pixels a step: the even columns of a plane and its border
+/// become a plane, the odd ones another, so that taps read vectors without masks.
+template <class T, int taps>
+void halved_planes(const DepthwiseTask<T>& task) {
+  constexpr int lanes = Vec<T>::lanes, at_once = 4;
+  const int64_t n_rows = task.rows.count, n_columns = task.columns[0].count;
+  const int64_t in_rows = task.source_plane / task.source_row, in_columns = task.source_row;
+  const int64_t top = task.rows.offset[0], left = task.columns[0].offset[0];
+  const int64_t half = halved_row(n_columns, lanes), rows = 2 * (n_rows - 1) + taps;
+  const int64_t first = top < 0 ? -top : 0, last = rows < in_rows - top ? rows : in_rows - top;
+  T* bordered = task.bordered;
+  for (int64_t i = 0; i < 2 * rows * half; ++i) bordered[i] = T(0);
+  DepthwiseTask<T> halves = task;
+  halves.source_row = half;
+  for (int k = 0; k < taps; ++k) {
+    halves.rows.offset[k] = k;
+    halves.columns[0].offset[k] = k % 2 * rows * half + k / 2;
+  }
+  DepthwiseStrip<T, 1> strip = {};
+  for (int64_t p = 0; p < task.n_planes; ++p) {
+    const int64_t channel = (task.first_plane + p) % task.n_channels;
+    for (int k = 0; k < taps * taps; ++k)
+      strip.weight[0][k] = task.weight[channel * task.weight_channel + task.tap[0][k]];
+    strip.start = splat(task.bias ? task.bias[channel] : T(0));
+    const T* source = task.source + p * task.source_plane + (first + top) * in_columns;
+    for (int odd = 0; odd < 2; ++odd) {
+      const int64_t at = left + odd, begin = at < 0 ? (1 - at) / 2 : 0;
+      const int64_t room = (in_columns - at + 1) / 2, end = room < half ? room : half;
+      if (first < last && begin < end)
+        pack_short_rows<T, 2>(source + at + 2 * begin, in_columns, last - first, begin, end, half,
+                              bordered + (odd * rows + first) * half);
+    }
+    for (int64_t j0 = 0; j0 < n_columns; j0 += lanes) {
+      const int64_t width = n_columns - j0;
+      strip.first_out = span_of<T>(0, static_cast<int>(width < lanes ? width : lanes));
+      strip.source = bordered + j0;
+      strip.target = task.target + p * task.target_plane + j0;
+      int64_t i = 0;
+      for (; i + at_once <= n_rows; i += at_once)
+        depthwise_rows<T, 1, 1, taps, at_once, true, true>(halves, strip, i);
+      for (; i < n_rows; ++i) depthwise_rows<T, 1, 1, taps, 1, true, true>(halves, strip, i);
+    }
+  }
+}
+
 template <class T>
 void depthwise(const DepthwiseTask<T>& task) {
+  if (task.bordered && task.column_step == 2) {
+    if (task.rows.n_taps == 5) return halved_planes<T, 5>(task);
+    return halved_planes<T, 7>(task);
+  }
   if (task.across) {
     switch (task.rows.n_taps) {
       case 3: return across_planes<T, 3>(task);

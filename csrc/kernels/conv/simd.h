@@ -86,6 +86,16 @@ constexpr int64_t dense_depthwise_size(int64_t rows, int64_t columns, int64_t ta
          dense_depthwise_row(columns, lanes);
 }
 
+/// The same where the kernel goes two pixels a step: even and odd columns apart, in rows of whole
+/// vectors and one more for its taps.
+constexpr int64_t halved_row(int64_t columns, int64_t lanes) {
+  return (columns + lanes - 1) / lanes * lanes + lanes;
+}
+constexpr int64_t halved_depthwise_size(int64_t rows, int64_t columns, int64_t taps,
+                                        int64_t lanes) {
+  return 2 * (2 * (rows - 1) + taps) * halved_row(columns, lanes);
+}
+
 /// What DepthwiseTask::across needs: rows of the source in whole tiles and their borders, the
 /// kernel and the results, in a lane for each plane.
 constexpr int64_t across_columns = 8;
