@@ -27,7 +27,8 @@ Object arguments_of(FunctionNode& self, TensorRef* grad_outputs) {
   });
 }
 
-/// Raises unless backward returned a gradient for each argument, and None beyond.
+/// Raises unless backward returned a gradient for each argument, and None beyond. A primitive may
+/// return that of its first argument alone.
 void check_count(const FunctionNode& self, const char* name, PyObject* gradients) {
   const Py_ssize_t given = PyTuple_GET_SIZE(gradients),
                    wanted = static_cast<Py_ssize_t>(self.edges_of.size());
@@ -36,7 +37,7 @@ void check_count(const FunctionNode& self, const char* name, PyObject* gradients
       return message(name, ": backward returned ", given, " gradients for ", wanted,
                      " inputs of forward; those beyond must be None.");
     });
-  check(given >= wanted || given == 1, [&] {
+  check(given >= wanted || (given == 1 && self.argument_names), [&] {
     return message(name, ": backward returned ", given, " gradients for ", wanted,
                    " inputs of forward. Return one for each, None where there is none.");
   });

@@ -172,6 +172,20 @@ def test_errors_name_the_function():
         def backward(ctx, grad_output):
             return grad_output, grad_output
 
+    class OneOfTwo(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    class NoneOfTwo(OneOfTwo):
+        @staticmethod
+        def backward(ctx, grad_output):
+            return None
+
     class NoBackward(Function):
         @staticmethod
         def forward(ctx, x):
@@ -180,6 +194,10 @@ def test_errors_name_the_function():
     x = doubles(1.0)
     with pytest.raises(RuntimeError, match="WrongCount.*gradients"):
         WrongCount.apply(x).backward()
+    for function in OneOfTwo, NoneOfTwo:
+        for y in x, doubles(1.0).detach(), 2.0:
+            with pytest.raises(RuntimeError, match=f"{function.__name__}.*1 gradients for 2"):
+                function.apply(x, y).backward()
     with pytest.raises(NotImplementedError, match="backward"):
         NoBackward.apply(x).backward()
     with pytest.raises(RuntimeError, match="static"):
