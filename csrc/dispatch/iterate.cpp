@@ -158,14 +158,6 @@ void Loop::run_rows(MapKernel kernel, int64_t first, int64_t last) const {
   }
 }
 
-/// Longer chunks where there are many of them: of bytes one lasts 0.3 us, of which claiming it
-/// takes a twentieth.
-static int64_t longer(int64_t chunk, int64_t numel) {
-  const int64_t least_chunks = 24 * get_num_threads();
-  for (int i = 0; i < 2 && numel / (2 * chunk) >= least_chunks; ++i) chunk *= 2;
-  return chunk;
-}
-
 void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int64_t* strides, int n,
                   int64_t grain) {
   static constexpr int64_t none[max_operands] = {};
@@ -174,11 +166,13 @@ void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int6
     kernel(numel, 1, 0, data, strides, none);
     return;
   }
-  parallel_ranges(numel, longer(grain, numel), [&](int64_t begin, int64_t end) {
+  auto run = [&](int64_t begin, int64_t end) {
     char* at[max_operands];
     for (int k = 0; k < n; ++k) at[k] = data[k] + begin * strides[k];
     kernel(end - begin, 1, begin, at, strides, none);
-  });
+  };
+  constexpr int64_t unit = 256;  // whole lines, of bytes too
+  parallel_shares(numel, grain, run, unit);
 }
 
 int64_t Loop::bytes_of(int operand) const {
@@ -210,14 +204,16 @@ void Loop::run_pieces(MapKernel kernel, int64_t chunk) const {
   static constexpr int64_t none[max_operands] = {};
   const int64_t inner = sizes_[0], n_pieces = (inner + chunk - 1) / chunk;
   const int64_t length = ((inner + n_pieces - 1) / n_pieces + 63) / 64 * 64;  // whole lines
-  parallel_for(numel_ / inner * n_pieces, [&](int64_t unit) {
-    const int64_t row = unit / n_pieces, begin = unit % n_pieces * length;
-    const int64_t n = std::min(length, inner - begin);
-    if (n <= 0) return;
-    char* at[max_operands];
-    find_row(row, at);
-    for (int k = 0; k < n_; ++k) at[k] += begin * strides_[0][k];
-    kernel(n, 1, row * inner + begin, at, strides_[0], none);
+  parallel_shares(numel_ / inner * n_pieces, 1, [&](int64_t first, int64_t last) {
+    for (int64_t unit = first; unit < last; ++unit) {
+      const int64_t row = unit / n_pieces, begin = unit % n_pieces * length;
+      const int64_t n = std::min(length, inner - begin);
+      if (n <= 0) continue;
+      char* at[max_operands];
+      find_row(row, at);
+      for (int k = 0; k < n_; ++k) at[k] += begin * strides_[0][k];
+      kernel(n, 1, row * inner + begin, at, strides_[0], none);
+    }
   });
 }
 
@@ -234,9 +230,10 @@ void Loop::run(MapKernel kernel, int64_t chunk) const {
     return;
   }
   if (sizes_[0] > chunk && !turned_) return run_pieces(kernel, chunk);
-  int64_t rows_per_chunk = std::max(turned_ ? turned_rows : 1, chunk / sizes_[0]);
-  parallel_ranges(rows, rows_per_chunk,
-                  [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); });
+  const int64_t unit = turned_ ? turned_rows : 1;
+  parallel_shares(
+      rows, std::max(unit, chunk / sizes_[0]),
+      [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); }, unit);
 }
 
 }  // namespace flambeau

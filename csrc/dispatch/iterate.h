@@ -1,6 +1,6 @@
 // Runs a map kernel over broadcast, strided operands: orders and merges dimensions, picks the
-// layout variant, splits the work for threads. Work is split by size alone. Needs the GIL, which it
-// gives up for long runs.
+// layout variant, shares the work out to threads: where it was cut does not show. Needs the GIL,
+// which it gives up for long runs.
 #pragma once
 #include "tensor/gil.h"
 #include "tensor/tensor.h"

@@ -172,7 +172,7 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
   int64_t outer = plan.outputs / inner.size;
   std::vector<char*> result_of(plan.outputs * plan.n_out);
   LongWork unlocked(true);
-  parallel_for(chunks, [&](int64_t chunk) {
+  auto reduce_chunk = [&](int64_t chunk) {
     int64_t begin = chunk * step, end = std::min(split.size, begin + step);
     int64_t at = 0;
     over_kept(plan, base, 0, outer, [&](char** ptrs) {
@@ -197,6 +197,9 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
             result_of[at * plan.n_out + s] = ptrs[s] + i * inner.strides[s];
       }
     });
+  };
+  parallel_shares(chunks, 1, [&](int64_t first, int64_t last) {
+    for (int64_t chunk = first; chunk < last; ++chunk) reduce_chunk(chunk);
   });
   int n_inputs = plan.n - plan.n_out - plan.n_params;
   for (int64_t at = 0; at < plan.outputs; ++at) {

@@ -120,11 +120,13 @@ void run_flat(const Group& group, MapKernel kernel, const Operands& operands, bo
     return run_elements(kernel, group.numel, operands.data, strides, n,
                         streamed ? streamed_grain : grain);
   LongWork unlocked(group.numel > 2 * grain);
-  parallel_ranges(group.numel, streamed ? streamed_grain : grain, [&](int64_t begin, int64_t end) {
+  auto run = [&](int64_t begin, int64_t end) {
     char* at[most_operands];
     for (int k = 0; k < n; ++k) at[k] = operands.data[k] + begin * strides[k];
     kernel(end - begin, 1, begin, at, strides, none);
-  });
+  };
+  constexpr int64_t unit = 256;
+  parallel_shares(group.numel, streamed ? streamed_grain : grain, run, unit);
 }
 
 void run(const Group& group, MapKernel kernel, const Operands& operands, bool streamed) {

@@ -348,6 +348,19 @@ void threads_detail::run(int64_t n_chunks, Body body, void* context) {
   for (int64_t chunk = 0; chunk < n_chunks; ++chunk) body(context, chunk);
 }
 
+int64_t share_length(int64_t n, int64_t grain, int64_t unit) {
+  // Of three ranges each two threads end together as often as of one, and of ten less often.
+  constexpr int64_t most_each = 3, longest_grains = 32;
+  auto quotient = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const int64_t threads = get_num_threads();
+  int64_t ranges = quotient(n, grain);
+  if (ranges > threads) {
+    const int64_t most = std::max(most_each, quotient(ranges, threads * longest_grains));
+    ranges = std::min(ranges / threads, most) * threads;
+  }
+  return quotient(quotient(n, ranges), unit) * unit;
+}
+
 void request_threads(int64_t n) {
   check(n > 0, [&] { return message("set_num_threads: n is ", n, "; it must be 1 or more."); });
   set_num_threads(static_cast<int>(std::min<int64_t>(n, std::numeric_limits<int>::max())));

@@ -3,9 +3,10 @@
 //
 // Each thread begins with its share of the chunks and then helps the others, so which thread runs
 // which chunk varies, but what a chunk is must depend on the size of the work alone, never on the
-// number of threads: then results do not either. A nested parallel_for, and one that finds the pool
-// busy, runs on the calling thread. The pool starts with its first use and after fork() a child
-// starts a fresh one.
+// number of threads: then results do not either. Only work whose result does not show where it was
+// cut may be cut by the number of threads (parallel_shares). A nested parallel_for, and one that
+// finds the pool busy, runs on the calling thread. The pool starts with its first use and after
+// fork() a child starts a fresh one.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -65,6 +66,18 @@ void parallel_ranges(int64_t n, int64_t grain, F&& fn) {
     int64_t begin = chunk * grain;
     fn(begin, std::min(n, begin + grain));
   });
+}
+
+/// How long the ranges of parallel_shares are.
+int64_t share_length(int64_t n, int64_t grain, int64_t unit);
+
+/// Calls fn(begin, end) over consecutive ranges of [0, n), equally long and equally many for each
+/// thread: a few each, so that all are done at once and one that is kept from work is helped. They
+/// are about as long as `grain` or longer, and begin with whole units. For results that do not show
+/// where they were cut.
+template <class F>
+void parallel_shares(int64_t n, int64_t grain, F&& fn, int64_t unit = 1) {
+  parallel_ranges(n, n <= grain || runs_serially() ? n : share_length(n, grain, unit), fn);
 }
 
 }  // namespace flambeau

@@ -41,6 +41,30 @@ void test_ranges_cover_all_elements() {
   expect(std::count(seen.begin(), seen.end(), 1) == 1000, "ranges cover all elements once");
 }
 
+void test_shares_are_equal_and_cover_all_elements() {
+  for (int threads : {1, 2, 3, 16}) {
+    flambeau::set_num_threads(threads);
+    for (int64_t n : {0, 1, 63, 1000, 33333, 100000, 4000000})
+      for (int64_t grain : {1, 100, 16384})
+        for (int64_t unit : {1, 64}) {
+          std::vector<uint8_t> seen(static_cast<size_t>(n), 0);
+          std::atomic<int64_t> ranges{0}, longest{0};
+          flambeau::parallel_shares(
+              n, grain,
+              [&](int64_t begin, int64_t end) {
+                expect(begin % unit == 0, "shares begin with whole units");
+                for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
+                ++ranges;
+                for (int64_t l = longest; end - begin > l;)
+                  if (longest.compare_exchange_weak(l, end - begin)) break;
+              },
+              unit);
+          expect(std::count(seen.begin(), seen.end(), 1) == n, "shares cover all elements once");
+          if (n > grain * threads) expect(longest <= n / threads + unit, "no thread has more");
+        }
+  }
+}
+
 void test_nested_loops_run_inline() {
   std::atomic<int64_t> sum{0};
   flambeau::parallel_for(8, [&](int64_t) {
@@ -92,6 +116,7 @@ void test_forked_children_have_a_pool() {
 int main() {
   test_every_chunk_runs_once();
   test_ranges_cover_all_elements();
+  test_shares_are_equal_and_cover_all_elements();
   test_nested_loops_run_inline();
   test_exceptions_reach_the_caller();
   test_callers_may_be_concurrent();

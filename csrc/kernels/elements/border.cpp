@@ -19,7 +19,7 @@ void each_plane(const Border& b, F&& fn) {
       static_cast<int64_t>(b.source[0].size() * b.source[1].size() * b.source[2].size());
   // Rows are short, and their ends are put together one by one: twice the work of a copy.
   const int64_t grain = std::max<int64_t>(1, walk_grain / 2 / std::max<int64_t>(1, outer));
-  parallel_ranges(b.planes, grain, [&](int64_t begin, int64_t end) {
+  parallel_shares(b.planes, grain, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) fn(p * inner, p * outer);
   });
 }
@@ -57,7 +57,7 @@ void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* 
       std::fill_n(to, n, item);
       to += n;
     };
-    parallel_ranges(b.planes, std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, outer)),
+    parallel_shares(b.planes, std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, outer)),
                     [&](int64_t begin, int64_t end) {
                       const Item* from = static_cast<const Item*>(in) + begin * inner;
                       Item* to = static_cast<Item*>(out) + begin * outer;

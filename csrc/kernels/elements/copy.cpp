@@ -202,7 +202,7 @@ void run_turned(Item* to, const Item* from, const Axes& axes, const Axis& row, c
   const int64_t n_cuts = (row.size + length - 1) / length;
   const int64_t grain =
       std::max<int64_t>(1, chunk_bytes / (column_bytes * std::min(length, row.size)));
-  parallel_ranges(axes.numel() * n_cuts, grain, [&](int64_t begin, int64_t end) {
+  parallel_shares(axes.numel() * n_cuts, grain, [&](int64_t begin, int64_t end) {
     for (int64_t unit = begin; unit < end; ++unit) {
       const int64_t j = unit % n_cuts * length, at = unit / n_cuts;
       const Axis part{std::min(length, row.size - j), row.to, 1};
@@ -237,7 +237,7 @@ bool copy_runs(const Strided& out, const Strided& self) {
   const Axis run = axes.take(axes.count() - 1);
   const int64_t n_bytes = run.size * size;
   if (run.to != 1 || run.from != 1 || n_bytes < 32 || n_bytes > 2048) return false;
-  parallel_ranges(axes.numel(), chunk_bytes / n_bytes, [&](int64_t begin, int64_t end) {
+  parallel_shares(axes.numel(), chunk_bytes / n_bytes, [&](int64_t begin, int64_t end) {
     char* to = static_cast<char*>(out.data);
     const char* from = static_cast<const char*>(self.data);
     auto copy = [&](auto length) {
@@ -261,8 +261,7 @@ template <class F>
 void shared_out(int64_t n_bytes, F&& fn) {
   if (n_bytes < chunk_bytes || runs_serially()) return fn(int64_t{0}, n_bytes);
   constexpr int64_t page = 4096;
-  const int64_t part = std::max(chunk_bytes / 4, n_bytes / (4 * get_num_threads()));
-  parallel_ranges(n_bytes, (part + page - 1) / page * page, fn);
+  parallel_shares(n_bytes, chunk_bytes / 4, fn, page);
 }
 
 #if defined(__x86_64__)

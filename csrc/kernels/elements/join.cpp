@@ -95,7 +95,7 @@ void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows) 
   if (width == 0) return;
   const int64_t grain = std::max<int64_t>(1, chunk_bytes / width);
   const double share = width <= short_bytes ? cached_share(rows * width, rows * width) : 1;
-  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+  parallel_shares(rows, grain, [&](int64_t begin, int64_t end) {
     char* to = static_cast<char*>(out) + begin * width;
     const int64_t cached = begin + static_cast<int64_t>(share * (end - begin));
     write_rows(to, parts, n_parts, begin, cached);

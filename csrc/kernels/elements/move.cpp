@@ -49,7 +49,7 @@ void copy_block(Item* out, const int64_t* out_strides, const Item* self,
                 const int64_t* self_strides, int ndim, const int64_t* sizes) {
   Walk<2> walk(ndim, sizes, {out_strides, self_strides});
   int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1);
-  walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
+  walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
     Item* to = out + at[0];
     const Item* from = self + at[1];
     if (out_step == 1 && self_step == 1 && n * sizeof(Item) <= 512)
@@ -101,6 +101,55 @@ bool roll_rows(const Strided& out, const Strided& self, int dim, int64_t shift) 
   return true;
 }
 
+struct Shift {
+  int dim;
+  int64_t by;  // in [0, size)
+};
+
+/// The dims from `first` on of contiguous memory, in one pass: each but the last of shifts, whose
+/// dims ascend, exchanges two blocks, in which the others are rolled. `length` is the size of
+/// dims[first], of which a block has fewer than self.
+void roll_nested(char* out, const char* in, const Strided& self, int first, int64_t length,
+                 const Shift* shifts, int n) {
+  const auto [dim, by] = *shifts;
+  int64_t rows = 1, inner = itemsize(self.dtype);
+  for (int d = first; d < dim; ++d) rows *= d == first ? length : self.sizes[d];
+  for (int d = dim + 1; d < self.ndim; ++d) inner *= self.sizes[d];
+  const int64_t size = dim == first ? length : self.sizes[dim], width = size * inner;
+  if (n == 1) {
+    const int64_t seam = by * inner;
+    const JoinPart parts[] = {{in + width - seam, seam, width}, {in, width - seam, width}};
+    return join_rows(out, parts, 2, rows);
+  }
+  parallel_shares(rows, std::max<int64_t>(1, walk_grain * 4 / width), [&](int64_t r, int64_t end) {
+    for (; r < end; ++r) {
+      char* to = out + r * width;
+      const char* from = in + r * width;
+      roll_nested(to + by * inner, from, self, dim, size - by, shifts + 1, n - 1);
+      if (by) roll_nested(to, from + (size - by) * inner, self, dim, by, shifts + 1, n - 1);
+    }
+  });
+}
+
+/// The same for all of several dims. False, and nothing is done, as of roll_rows.
+bool roll_several(const Strided& out, const Strided& self, int n, const int* dims,
+                  const int64_t* by) {
+  constexpr int64_t most_bytes = 1 << 18;
+  if (self.numel() == 0 || !is_contiguous(out) || !is_contiguous(self)) return false;
+  Shift shifts[max_ndim];
+  for (int i = 0; i < n; ++i) {
+    const int64_t size = self.sizes[dims[i]];
+    int at = i;
+    for (; at > 0 && shifts[at - 1].dim > dims[i]; --at) shifts[at] = shifts[at - 1];
+    shifts[at] = {dims[i], (by[i] % size + size) % size};
+  }
+  int64_t width = itemsize(self.dtype);
+  for (int d = shifts[n - 1].dim; d < self.ndim; ++d) width *= self.sizes[d];
+  if (width > most_bytes) return false;
+  roll_nested(out.as<char>(), self.as<const char>(), self, 0, self.sizes[0], shifts, n);
+  return true;
+}
+
 }  // namespace
 
 void flip(const Strided& out, const Strided& self, int n_dims, const int* dims) {
@@ -120,6 +169,7 @@ void flip(const Strided& out, const Strided& self, int n_dims, const int* dims) 
 void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
           const int64_t* shifts) {
   if (n_dims == 1 && roll_rows(out, self, dims[0], shifts[0])) return;
+  if (n_dims > 1 && roll_several(out, self, n_dims, dims, shifts)) return;
   int64_t sizes[max_ndim];
   std::copy(self.sizes, self.sizes + self.ndim, sizes);
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
@@ -143,7 +193,7 @@ void triangle(const Strided& out, const Strided& self, bool upper, int64_t diago
     auto clear = [&](Item* to, int64_t begin, int64_t end) {
       std::memset(static_cast<void*>(to + begin), 0, (end - begin) * sizeof(Item));
     };
-    parallel_ranges(self.numel() / columns, std::max<int64_t>(1, walk_grain / columns),
+    parallel_shares(self.numel() / columns, std::max<int64_t>(1, walk_grain / columns),
                     [&](int64_t first, int64_t end) {
                       for (int64_t unit = first; unit < end; ++unit) {
                         const int64_t row = unit % rows;
@@ -175,7 +225,7 @@ void embed_diagonal(const Strided& out, const Strided& self, int64_t diagonal) {
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     // As many rows at a time as the first-level cache holds: cleared, then visited again.
     const int64_t some = std::max<int64_t>(1, 16384 / (n * static_cast<int64_t>(sizeof(Item))));
-    parallel_ranges(out.numel() / n, std::max<int64_t>(1, walk_grain / n),
+    parallel_shares(out.numel() / n, std::max<int64_t>(1, walk_grain / n),
                     [&](int64_t first, int64_t end) {
                       int64_t row = first % n;
                       const Item* from = self.as<Item>() + first / n * length;

@@ -41,7 +41,7 @@ void unfold(const Unfolding& u, int64_t itemsize, const void* images, void* colu
   const int64_t plane = u.size[0] * u.size[1];
   with_item_type(itemsize, [&]<class Item>() {
     const auto grain = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, windows));
-    parallel_ranges(u.planes * taps, grain, [&](int64_t begin, int64_t end) {
+    parallel_shares(u.planes * taps, grain, [&](int64_t begin, int64_t end) {
       for (int64_t column = begin; column < end; ++column) {
         const int64_t tap = column % taps;
         const Reach y(u, 0, tap / u.kernel[1]), x(u, 1, tap % u.kernel[1]);
@@ -69,7 +69,7 @@ void fold(const Unfolding& u, DType dtype, const void* columns, void* images) {
     if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, complex64> ||
                   std::is_same_v<T, complex128>) {
       const auto grain = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, windows * taps));
-      parallel_ranges(u.planes, grain, [&](int64_t begin, int64_t end) {
+      parallel_shares(u.planes, grain, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {
           T* __restrict to = static_cast<T*>(images) + p * plane;
           std::fill_n(to, plane, T(0));

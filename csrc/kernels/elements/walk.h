@@ -90,6 +90,13 @@ class Walk {
   void parallel_rows(int64_t grain, Row&& row) const {
     parallel_ranges(numel_, grain, [&](int64_t begin, int64_t end) { rows(begin, end, row); });
   }
+  /// The same in equal shares for all threads, where it does not show what a range is.
+  template <class Row>
+  void shared_rows(int64_t grain, Row&& row) const {
+    constexpr int64_t unit = 64;
+    parallel_shares(
+        numel_, grain, [&](int64_t begin, int64_t end) { rows(begin, end, row); }, unit);
+  }
 
  private:
   void append(int64_t size, const std::array<const int64_t*, K>& strides, int d) {

@@ -87,7 +87,7 @@ bool sum_bags(const Bags& bags, DType dtype, const void* weight, int64_t rows, i
   std::atomic<bool> ok{true};
   const int64_t work = width * std::max<int64_t>(1, bags.n / std::max<int64_t>(1, bags.count));
   const int64_t grain = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, work));
-  parallel_ranges(bags.count, grain, [&](int64_t first, int64_t last) {
+  auto sum = [&](int64_t first, int64_t last) {
     const int64_t begin = bags.begin(first), end = bags.begin(last);
     if (any_outside(bags.index + begin, end - begin, rows))
       return ok.store(false, std::memory_order_relaxed);
@@ -97,6 +97,9 @@ bool sum_bags(const Bags& bags, DType dtype, const void* weight, int64_t rows, i
     else
       sum_of(bags, first, last, static_cast<const double*>(weight), width, mean,
              static_cast<double*>(out));
+  };
+  parallel_shares(bags.count, grain, [&](int64_t first, int64_t last) {
+    for (; first < last; first += grain) sum(first, std::min(last, first + grain));
   });
   return ok;
 }

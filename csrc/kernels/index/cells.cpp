@@ -53,7 +53,7 @@ bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t siz
   }
   Walk<2> walk(index.ndim, index.sizes, {contiguous, index.strides});
   std::atomic<bool> ok{true};
-  walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
+  walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
     int64_t* out = offsets + at[0];
     const int64_t* in = index.as<int64_t>() + at[1];
     int64_t in_step = walk.inner_stride(1);
@@ -101,7 +101,7 @@ void check_indices(const char* op, const Strided& index, int64_t size, bool allo
   int64_t low = allow_negative ? -size : 0;
   Walk<1> walk(index.ndim, index.sizes, {index.strides});
   std::atomic<bool> ok{true};
-  walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
+  walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
     const int64_t* p = index.as<int64_t>() + at[0];
     if (outside(p, n, walk.inner_stride(0), low, size)) ok.store(false, std::memory_order_relaxed);
   });
@@ -154,7 +154,7 @@ static bool stay_in_place(const Strided& index, int64_t size) {
   const int64_t n = index.numel();
   if (n <= walk_grain || !is_contiguous(index)) return false;
   std::atomic<bool> ok{true};
-  parallel_ranges(n, walk_grain, [&](int64_t first, int64_t end) {
+  parallel_shares(n, walk_grain, [&](int64_t first, int64_t end) {
     if (any_outside(index.as<int64_t>() + first, end - first, size))
       ok.store(false, std::memory_order_relaxed);
   });

@@ -30,7 +30,7 @@ void copy_rows(const Strided& out, const Strided& self, const Cells& cells, cons
                Length nbytes) {
   int64_t out_step = walk.stride(0, 0), self_step = walk.stride(0, 1),
           index_step = walk.stride(0, 2), step = cells.step;
-  parallel_ranges(walk.size(0), std::max<int64_t>(1, walk_grain / walk.size(1)),
+  parallel_shares(walk.size(0), std::max<int64_t>(1, walk_grain / walk.size(1)),
                   [&](int64_t begin, int64_t end) {
                     Item* to = out.as<Item>();
                     const Item* from = self.as<Item>();
@@ -86,7 +86,7 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
             index_step = walk.inner_stride(2);
     if (walk.ndim() == 2 && index_step == 0 && out_step == 1 && self_step == 1)
       return copy_rows<Item>(out, self, cells, walk);
-    walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
+    walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
       Item* to = out.as<Item>() + at[0];
       const Item* from = self.as<Item>() + at[1];
       const int64_t* index = cells.index + at[2];
@@ -133,7 +133,7 @@ static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64
   const bool fetches = numel * int64_t{sizeof(Item)} > near_bytes && step == 1 && row_bytes > 64 &&
                        self_step == size && size <= 2 * length;
   const int64_t ahead = fetches ? ceil_div(fetched_bytes, row_bytes) : 0;
-  parallel_ranges(
+  parallel_shares(
       rows, std::max<int64_t>(1, walk_grain / 4 / length), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end;) {
           const int64_t stop = std::min(end, r + some);
@@ -212,7 +212,7 @@ template <class Item>
 static bool take_numbers(Item* out, const Item* self, const int64_t* index, int64_t n,
                          int64_t size) {
   std::atomic<bool> ok{true};
-  parallel_ranges(n, walk_grain / 4, [&](int64_t begin, int64_t end) {
+  parallel_shares(n, walk_grain / 4, [&](int64_t begin, int64_t end) {
     constexpr int64_t at_once = 512;
     int64_t places[at_once];
     for (; begin < end; begin += at_once) {

@@ -274,7 +274,7 @@ void convert_elements(const From* from, To* to, int ndim, const int64_t* sizes,
   for (int d = 0; d < ndim; ++d) apart[d] = strides[d] == 0 ? 1 : sizes[d];
   const Walk<1> walk(ndim, apart, {strides});
   const int64_t step = walk.inner_stride(0);
-  walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
+  walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
     if (step == 1) return convert(from + at[0], to + at[0], n);
     for (int64_t i = 0; i < n; ++i) convert(from + at[0] + i * step, to + at[0] + i * step, 1);
   });
@@ -479,9 +479,9 @@ void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
     return scatter(op, out, dim, index, source, combine);
   }
   std::atomic<bool> ok{true};
-  const bool rows = slices.lead == dim && dim == out.ndim - 1 && source.strides[dim] == 1 &&
-                    (combine == Combine::assign ||
-                     (combine == Combine::sum && !is_half(out.dtype)));
+  const bool rows =
+      slices.lead == dim && dim == out.ndim - 1 && source.strides[dim] == 1 &&
+      (combine == Combine::assign || (combine == Combine::sum && !is_half(out.dtype)));
   parallel_ranges(slices.count, grain, [&](int64_t begin, int64_t end) {
     if (rows) {
       // A few rows at a time, so that all streams are on their way from memory at once.

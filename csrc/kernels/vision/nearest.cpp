@@ -25,7 +25,7 @@ int64_t repeats_of(const NearestPlaces& p) {
 template <class Body>
 void each_plane(const NearestPlaces& p, Body&& body) {
   const int64_t work = std::max<int64_t>({1, p.old_plane(), p.new_plane()});
-  parallel_ranges(p.planes, std::max<int64_t>(1, walk_grain / work),
+  parallel_shares(p.planes, std::max<int64_t>(1, walk_grain / work),
                   [&](int64_t begin, int64_t end) {
                     for (int64_t plane = begin; plane < end; ++plane) body(plane);
                   });
