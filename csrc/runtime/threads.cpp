@@ -352,13 +352,15 @@ int64_t share_length(int64_t n, int64_t grain, int64_t unit) {
   // Of three ranges each two threads end together as often as of one, and of ten less often.
   constexpr int64_t most_each = 3, longest_grains = 32;
   auto quotient = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  const int64_t threads = get_num_threads();
-  int64_t ranges = quotient(n, grain);
-  if (ranges > threads) {
-    const int64_t most = std::max(most_each, quotient(ranges, threads * longest_grains));
-    ranges = std::min(ranges / threads, most) * threads;
-  }
-  return quotient(quotient(n, ranges), unit) * unit;
+  const int64_t threads = get_num_threads(), units = quotient(n, unit), ranges = quotient(n, grain);
+  if (ranges <= threads) return quotient(units, ranges) * unit;
+  int64_t each =
+      std::min(ranges / threads, std::max(most_each, quotient(ranges, threads * longest_grains)));
+  // As few units as the thread with most can have: of five in ranges of two it had four.
+  const int64_t least = quotient(units, threads);
+  auto most = [&](int64_t length) { return quotient(quotient(units, length), threads) * length; };
+  while (each > 1 && most(quotient(units, threads * each)) > least + least / 32) --each;
+  return quotient(units, threads * each) * unit;
 }
 
 void request_threads(int64_t n) {

@@ -98,8 +98,19 @@ bool sum_bags(const Bags& bags, DType dtype, const void* weight, int64_t rows, i
       sum_of(bags, first, last, static_cast<const double*>(weight), width, mean,
              static_cast<double*>(out));
   };
+  // Indices are looked at some bags before they are used, and come from memory meanwhile.
+  auto ask_for = [&](int64_t first, int64_t last) {
+    constexpr int64_t line = 64 / sizeof(int64_t), most = 64 * line;
+    const int64_t begin = bags.begin(first), end = bags.begin(last);
+    for (int64_t i = begin; i < std::min(end, begin + most); i += line)
+      __builtin_prefetch(bags.index + i);
+  };
   parallel_shares(bags.count, grain, [&](int64_t first, int64_t last) {
-    for (; first < last; first += grain) sum(first, std::min(last, first + grain));
+    for (int64_t next; first < last; first = next) {
+      next = std::min(last, first + grain);
+      if (next < last) ask_for(next, std::min(last, next + grain));
+      sum(first, next);
+    }
   });
   return ok;
 }

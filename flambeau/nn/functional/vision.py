@@ -19,7 +19,10 @@ def _check_factor(operator, input, name, factor, layout="(..., C, H, W)"):
 
 def _copied(input, sizes):
     """input in other sizes and memory of its own, also where reshape() would give a view."""
-    return input.clone(memory_format=flambeau.contiguous_format).reshape(sizes)
+    copied = input.contiguous()
+    if copied is input:
+        copied = input.clone(memory_format=flambeau.contiguous_format)
+    return copied.reshape(sizes)
 
 
 def pixel_shuffle(input, upscale_factor):
