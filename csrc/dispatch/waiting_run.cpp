@@ -125,8 +125,7 @@ void run_flat(const Group& group, MapKernel kernel, const Operands& operands, bo
     for (int k = 0; k < n; ++k) at[k] = operands.data[k] + begin * strides[k];
     kernel(end - begin, 1, begin, at, strides, none);
   };
-  constexpr int64_t unit = 256;
-  parallel_shares(group.numel, streamed ? streamed_grain : grain, run, unit);
+  parallel_shares(group.numel, streamed ? streamed_grain : grain, run, /*unit=*/256);
 }
 
 void run(const Group& group, MapKernel kernel, const Operands& operands, bool streamed) {
