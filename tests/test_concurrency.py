@@ -251,3 +251,72 @@ def test_interrupted_programs_go_on_with_right_results():
         print("sound")
     """)
     assert out == "sound\n"
+
+
+# Indices, masks, counts and pointers that are read more than once: what was checked, or counted, is not
+# what is there a moment later.
+CHANGED_WHILE_READ = """
+    import threading, time
+    import flambeau as torch
+    torch.set_num_threads(2)
+    F = torch.nn.functional
+    n, far = 40_000, 2**40
+    x, rows, wide, v = torch.randn(1000), torch.randn(1000, 16), torch.randn(n // 50, 64), torch.randn(n)
+    i = torch.randint(0, 1000, (n,))
+    short = torch.randint(0, 64, (n // 50, 50))
+    rising, halves = torch.arange(0, n + 1, 50), torch.rand(n) > 0.5
+    columns = short.flatten()
+    placed = torch.stack([torch.arange(n) // 50, columns])
+    pooled, maxima = F.max_pool2d(torch.randn(4, 4, 60, 60), 2, return_indices=True)
+    unchecked = {"size": (n // 50, 64), "check_invariants": False}
+    cases = {
+        "read": (i, far, lambda i: (x[i], rows[i], x.take(i), x.gather(0, i), rows.T[:, i])),
+        "write": (i, far, lambda i: x.index_put_((i,), v)),
+        "add": (i, far, lambda i: rows.index_add_(0, i, v[:, None].expand(n, 16))),
+        "scatter": (i, far, lambda i: x.scatter(0, i, v)),
+        "scatter_add_": (i, far, lambda i: x.scatter_add_(0, i, v)),
+        "gather_rows": (short, far, lambda i: wide.gather(1, i)),
+        "scatter_rows": (short, far, lambda i: wide.scatter(1, i, v.view(-1, 50))),
+        "bags": (i, far, lambda i: F.embedding_bag(i.view(-1, 10), rows, mode="sum")),
+        "bags_by_offsets": (rising[:-1].clone(), far, lambda o: F.embedding_bag(i, rows, o, mode="sum")),
+        "nll": (short[:, 0].contiguous(), far, lambda t: F.nll_loss(wide, t)),
+        "unpool": (maxima, far, lambda i: F.max_unpool2d(pooled, i, 2)),
+        "mask": (halves, None, lambda m: (v[m], m.nonzero(), m.view(-1, 10).nonzero())),
+        "masked_scatter": (halves, None, lambda m: torch.zeros(n, 2)[:, 0].masked_scatter_(m, v[: n // 2 + 999])),
+        "bincount": (i, 2**20, lambda i: (torch.bincount(i), torch.bincount(i, v))),
+        "sort": (i, far, lambda i: torch.sort(i)),
+        "unique": (i, far, lambda i: torch.unique(i, return_inverse=True, return_counts=True)),
+        "consecutive": (torch.zeros_like(i), 1, lambda i: torch.unique_consecutive(i)),
+        "unique_rows": (i, far, lambda i: torch.unique(i.view(-1, 4), dim=0)),
+        "sorter": (torch.argsort(x), far, lambda o: torch.searchsorted(x, v, sorter=o)),
+        "pointers": (rising, far, lambda p: torch.sparse_csr_tensor(p, columns, v, **unchecked) @ wide.T[:, :8]),
+        "columns": (columns, far, lambda c: torch.sparse_csr_tensor(rising, c, v, **unchecked) @ wide.T[:, 0]),
+        "entries": (placed, far, lambda i: torch.sparse_coo_tensor(i, v, **unchecked).to_sparse_csr()),
+    }
+    for name, (index, bad, call) in cases.items():
+        good, worse, over = index.clone(), index.clone(), False
+        if bad is None:
+            worse.fill_(True)
+        else:
+            worse.view(-1)[worse.numel() // 3 :: 7] = bad
+
+        def write():
+            while not over:
+                index.copy_(worse)
+                index.copy_(good)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        end = time.monotonic() + 0.15
+        while time.monotonic() < end:
+            try:
+                call(index)
+            except (IndexError, RuntimeError):
+                pass
+        over = True
+        writer.join()
+"""
+
+
+def test_indices_that_another_thread_writes_to_lead_nowhere_else():
+    program(CHANGED_WHILE_READ)

@@ -77,7 +77,8 @@ TensorRef solve_transposed(Tensor& LU, Tensor& pivots, Tensor& B) {
   return with_matrix_type(LU, [&]<class T>() {
     int64_t n = rows(LU), k = columns(B), count = matrices_in(LU);
     const bool few = has_few_sides<T>(n, k);
-    TensorRef places = contiguous(pivots), X = few ? copy_by_columns<T>(B) : copy_by_rows(B);
+    TensorRef places = contiguous(*clone(pivots)),
+              X = few ? copy_by_columns<T>(B) : copy_by_rows(B);
     if (X->numel == 0) return X;
     TensorRef turned = few ? nullptr : transpose(LU, -1, -2);
     TensorRef factors = few ? contiguous(LU) : contiguous(*turned);

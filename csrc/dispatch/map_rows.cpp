@@ -36,7 +36,7 @@ bool find_rows(const Tensor& sparse, NamedRows& rows) {
       parts.values->dtype == DType::float32 || parts.values->dtype == DType::float64;
   if (!floating || !parts.values->on_cpu() || !parts.indices->on_cpu() || parts.values->batched)
     return false;
-  rows.indices = contiguous(*parts.indices);
+  rows.indices = contiguous(*clone(*parts.indices));  // other threads may write to those
   rows.values = contiguous(*parts.values);
   const int64_t n = rows.indices->numel;
   rows.keys = rows.indices->as<int64_t>();

@@ -74,12 +74,12 @@ TensorRef lengths_and_labels(Tensor& given, const std::vector<int64_t>& input_le
   const int64_t* from = targets->as<int64_t>();
   for (int64_t i = 0; i < n; ++i) {
     const int64_t* row = in_rows ? from + i * targets->sizes[1] : from;
-    for (int64_t k = 0; k < target_lengths[i]; ++k)
-      check(row[k] >= 0 && row[k] < classes, [&] {
-        return message(op, ": targets hold the label ", row[k], ", which is outside of 0 to ",
+    to = std::copy(row, row + target_lengths[i], to);
+    for (const int64_t* label = to - target_lengths[i]; label < to; ++label)
+      check(*label >= 0 && *label < classes, [&] {
+        return message(op, ": targets hold the label ", *label, ", which is outside of 0 to ",
                        classes - 1, ", those that log_probs have.");
       });
-    to = std::copy(row, row + target_lengths[i], to);
     if (!in_rows) from += target_lengths[i];
   }
   return made;

@@ -81,7 +81,8 @@ TensorRef bag_sums(Tensor& weight, Tensor& index, Tensor* begins, bool mean) {
                          " are no bags of rows.");
         });
   TensorRef from = contiguous(weight), at = contiguous(index), starts;
-  if (begins) starts = contiguous(*begins);
+  if (begins)
+    starts = contiguous(*clone(*begins));  // nobody writes to it between the checks and the sums
   const int64_t count = begins ? begins->sizes[0] : index.sizes[0], width = weight.sizes[1];
   TensorRef out = empty({count, width}, weight.dtype);
   if (out->is_meta() || count == 0) return out;

@@ -176,7 +176,7 @@ TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins) {
   const auto [least, greatest] = extremes_of(in);
   // One by one only where one of them is refused.
   const bool all_good = least >= 0 && greatest < std::numeric_limits<int64_t>::max();
-  if (all_good && input.numel) bins = std::max(bins, greatest + 1);
+  if (input.numel) bins = std::max(bins, all_good ? greatest + 1 : 1);
   for (int64_t i = 0; !all_good && i < input.numel; ++i) {
     int64_t value = in.as<int64_t>()[i * in.strides[0]];
     check(value >= 0, [&] {

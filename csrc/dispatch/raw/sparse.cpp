@@ -16,6 +16,11 @@ static TensorRef indices(Tensor& given, const char* op, const char* name) {
   return contiguous(*places(given, op, name));
 }
 
+/// The same in memory that no other thread knows of, so that what was checked of them stays true.
+static TensorRef own_indices(Tensor& given, const char* op, const char* name) {
+  return contiguous(*clone(*places(given, op, name)));
+}
+
 Pair order(Tensor& given) {
   TensorRef keys = indices(given, "order", "keys");
   const int64_t n = keys->numel;
@@ -52,7 +57,7 @@ bool is_order(Tensor& given_rows, Tensor& given_order, Tensor& given_pointers) {
 }
 
 TensorRef expand(Tensor& given, int64_t n) {
-  TensorRef pointers = indices(given, "expand", "pointers");
+  TensorRef pointers = own_indices(given, "expand", "pointers");
   check(pointers->ndim >= 1 && pointers->sizes[pointers->ndim - 1] >= 1 && n >= 0, [&] {
     return message("sparse: compressed indices are ", shape(*pointers), " for ", n, " entries.");
   });
@@ -67,7 +72,7 @@ TensorRef expand(Tensor& given, int64_t n) {
 }
 
 TensorRef coordinates(Tensor& given_pointers, Tensor& given_columns) {
-  TensorRef pointers = indices(given_pointers, "coordinates", "pointers"),
+  TensorRef pointers = own_indices(given_pointers, "coordinates", "pointers"),
             columns = indices(given_columns, "coordinates", "columns");
   const int64_t n = columns->numel;
   check(pointers->ndim == 1 && pointers->numel >= 1,
@@ -169,9 +174,10 @@ namespace {
 struct RowsOf {
   TensorRef pointers, at, values, order;
   sparse::Rows rows;
-  RowsOf(const char* op, Compressed given, int64_t columns, bool looks_at_columns = true)
-      : pointers(indices(given.pointers, op, "pointers")),
-        at(indices(given.columns, op, "columns")),
+  RowsOf(const char* op, Compressed given, int64_t columns, bool looks_at_columns = true,
+         bool owns_columns = false)
+      : pointers(own_indices(given.pointers, op, "pointers")),
+        at((owns_columns ? own_indices : indices)(given.columns, op, "columns")),
         values(contiguous(given.values)) {
     if (given.order) order = indices(*given.order, op, "order");
     check(
@@ -233,8 +239,9 @@ TensorRef sampled(Tensor& given_rows, Tensor& given_columns, Tensor& given_x, Te
 
 std::tuple<TensorRef, TensorRef, TensorRef> times_rows(Compressed left, Compressed right,
                                                        int64_t columns_of_right) {
-  RowsOf b("times_rows", right, columns_of_right);
-  RowsOf a("times_rows", left, b.rows.rows);
+  // Their work is counted before it is done, so columns must stay as they are.
+  RowsOf b("times_rows", right, columns_of_right, true, true);
+  RowsOf a("times_rows", left, b.rows.rows, true, true);
   check_same(*a.values, *b.values, "times_rows");
   TensorRef pointers = empty({a.rows.rows + 1}, DType::int64);
   const DType dtype = a.values->dtype;

@@ -68,7 +68,7 @@ TensorRef nms(Tensor& given_boxes, Tensor& given_order, double threshold) {
 
 TensorRef roi_mean(Tensor& given, Tensor& boxes, const RoiBins& bins) {
   const char* op = "roi_mean";
-  TensorRef input = contiguous(given), regions = contiguous(boxes);
+  TensorRef input = contiguous(given), regions = contiguous(*clone(boxes));
   check_alike(op, *input, *regions);
   const RoiShape shape = roi_shape(op, bins, *regions);
   TensorRef output =
@@ -86,7 +86,7 @@ TensorRef roi_mean(Tensor& given, Tensor& boxes, const RoiBins& bins) {
 
 TensorRef roi_mean_backward(Tensor& grad_output, Tensor& boxes, const RoiBins& bins) {
   const char* op = "roi_mean_backward";
-  TensorRef grad = contiguous(grad_output), regions = contiguous(boxes);
+  TensorRef grad = contiguous(grad_output), regions = contiguous(*clone(boxes));
   check_alike(op, *grad, *regions);
   const RoiShape shape = roi_shape(op, bins, *regions);
   TensorRef result = empty({shape.n, shape.channels, shape.height, shape.width}, grad->dtype);
@@ -105,7 +105,7 @@ TensorRef roi_mean_backward(Tensor& grad_output, Tensor& boxes, const RoiBins& b
 
 std::tuple<TensorRef, TensorRef> roi_max(Tensor& given, Tensor& boxes, const RoiBins& bins) {
   const char* op = "roi_max";
-  TensorRef input = contiguous(given), regions = contiguous(boxes);
+  TensorRef input = contiguous(given), regions = contiguous(*clone(boxes));
   check_alike(op, *input, *regions);
   const RoiShape shape = roi_shape(op, bins, *regions);
   TensorRef output =

@@ -8,13 +8,15 @@
 namespace flambeau {
 
 /// Bag b holds index[begins[b]] up to index[begins[b + 1]], or `length` indices where begins is
-/// null; the last one ends at `n`.
+/// null; the last one ends at `n`. Nobody else may write to `begins` meanwhile.
 struct Bags {
   const int64_t* index;
   int64_t n;
   const int64_t* begins;
   int64_t count, length;
+  int64_t skipped = 0;  // indices in front of those that `index` points to
 
+  int64_t row(int64_t i) const { return index[i - skipped]; }
   int64_t begin(int64_t b) const { return b == count ? n : begins ? begins[b] : b * length; }
 };
 

@@ -83,6 +83,16 @@ FLAMBEAU_CLONES bool any_outside(const int64_t* p, int64_t n, uint64_t least, ui
   return signs >> 63;
 }
 
+FLAMBEAU_CLONES bool copy_indices(const int64_t* index, int64_t n, uint64_t last, int64_t* to) {
+  uint64_t signs = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto at = static_cast<uint64_t>(index[i]);
+    to[i] = static_cast<int64_t>(at);
+    signs |= at | (last - at);
+  }
+  return !(signs >> 63);
+}
+
 bool outside(const int64_t* p, int64_t n, int64_t step, int64_t low, int64_t size) {
   const auto least = static_cast<uint64_t>(low), last = static_cast<uint64_t>(size - 1);
   if (step == 1) return any_outside(p, n, least, last);
@@ -110,6 +120,10 @@ void check_indices(const char* op, const Strided& index, int64_t size, bool allo
                     place ? place : message("dim ", dim, " of size ", size).c_str());
 }
 
+bool take_over(const int64_t* index, int64_t n, int64_t size, int64_t* to) {
+  return copy_indices(index, n, static_cast<uint64_t>(size - 1), to);
+}
+
 bool any_outside(const int64_t* index, int64_t n, int64_t size) {
   return outside(index, n, 1, 0, size);
 }
@@ -130,6 +144,7 @@ Cells Cells::along_unchecked(const Strided& self, int dim, const Strided& index)
   }
   cells.index = index.as<int64_t>();
   cells.step = self.strides[dim];
+  cells.last = self.sizes[dim] - 1;
   return cells;
 }
 
@@ -145,6 +160,7 @@ Cells Cells::slices(const char* op, const Strided& self, int dim, const Strided&
   }
   cells.index = index.as<int64_t>();
   cells.step = self.strides[dim];
+  cells.last = self.sizes[dim] - 1;
   return cells;
 }
 
@@ -169,6 +185,7 @@ Cells Cells::selected(const char* op, const Strided& self, const Selection& sele
   if (in_place) {
     cells.index = shape.as<int64_t>();
     cells.step = self.strides[first_dim];
+    cells.last = self.sizes[first_dim] - 1;
   } else {
     cells.owned = std::make_unique_for_overwrite<int64_t[]>(std::max<int64_t>(1, shape.numel()));
     cells.index = cells.owned.get();

@@ -3,6 +3,8 @@
 // x[i, j] = v write them. Every index is checked when the Cells are made, so nothing is written
 // before a bad index is found.
 #pragma once
+#include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "tensor/strided.h"
@@ -19,6 +21,18 @@ struct Selection {
   int position;
 };
 
+/// An index as it is used: not beyond `last`, nor negative, whatever another thread has written
+/// there since it was checked.
+// A branch that is never taken costs less than a minimum, which the address waits for; the empty
+// statement keeps the compiler from making one of it.
+[[gnu::always_inline]] inline int64_t limited(int64_t index, int64_t last) {
+  if (static_cast<uint64_t>(index) > static_cast<uint64_t>(last)) [[unlikely]] {
+    asm volatile("");
+    return last;
+  }
+  return index;
+}
+
 /// The cell of coordinate c is self[sum(c * cell_strides) + index[sum(c * index_strides)] * step],
 /// in elements.
 struct Cells {
@@ -29,7 +43,11 @@ struct Cells {
   bool indexed[max_ndim];  // two coordinates along this dim may name the same cell
   const int64_t* index = nullptr;
   int64_t step = 1;
+  int64_t last = std::numeric_limits<int64_t>::max();  // the greatest index of those of the caller
   std::unique_ptr<int64_t[]> owned;
+
+  /// What index[i] adds to the place of a cell.
+  int64_t offset(int64_t i) const { return limited(index[i], last) * step; }
 
   /// cell(c) = self[c with c[dim] replaced by index[c]]; index has the ndim of self, no negatives.
   static Cells along(const char* op, const Strided& self, int dim, const Strided& index);
@@ -48,6 +66,10 @@ struct Cells {
 /// size.
 void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
                    const char* place, int dim = -1);
+
+/// Copies n contiguous indices; false where one is outside of [0, size). What was copied then stays
+/// inside, whatever another thread writes to the indices.
+bool take_over(const int64_t* index, int64_t n, int64_t size, int64_t* to);
 
 /// Whether one of n contiguous indices is outside of [0, size).
 bool any_outside(const int64_t* index, int64_t n, int64_t size);

@@ -29,14 +29,13 @@ template <class Item, class Length>
 void copy_rows(const Strided& out, const Strided& self, const Cells& cells, const Walk<3>& walk,
                Length nbytes) {
   int64_t out_step = walk.stride(0, 0), self_step = walk.stride(0, 1),
-          index_step = walk.stride(0, 2), step = cells.step;
+          index_step = walk.stride(0, 2);
   parallel_shares(walk.size(0), std::max<int64_t>(1, walk_grain / walk.size(1)),
                   [&](int64_t begin, int64_t end) {
                     Item* to = out.as<Item>();
                     const Item* from = self.as<Item>();
-                    const int64_t* index = cells.index;
                     auto row = [&](int64_t r) {
-                      return from + r * self_step + index[r * index_step] * step;
+                      return from + r * self_step + cells.offset(r * index_step);
                     };
                     constexpr int64_t ahead = 8, most_fetched = 256;
                     const int64_t fetched = std::min<int64_t>(nbytes, most_fetched);
@@ -76,6 +75,19 @@ void pick(Item* to, const Item* from, const int64_t* index, Length n, Step step)
   for (; i < n; ++i) to[i] = from[index[i] * step];
 }
 
+/// The same of indices that another thread may write to.
+template <class Item, class Step>
+void pick_limited(Item* to, const Item* from, const int64_t* index, int64_t n, Step step,
+                  int64_t last) {
+  int64_t i = 0;
+  auto item = [&](int64_t k) { return from[limited(index[k], last) * step]; };
+  for (; i + 4 <= n; i += 4) {
+    Item a = item(i), b = item(i + 1), c = item(i + 2), d = item(i + 3);
+    to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;
+  }
+  for (; i < n; ++i) to[i] = item(i);
+}
+
 }  // namespace
 
 void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
@@ -91,19 +103,22 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
       const Item* from = self.as<Item>() + at[1];
       const int64_t* index = cells.index + at[2];
       if (index_step == 0) {
-        from += *index * cells.step;
+        from += limited(*index, cells.last) * cells.step;
         if (out_step == 1 && self_step == 1)
           std::memcpy(to, from, n * sizeof(Item));
         else
           for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
       } else if (out_step == 1 && self_step == 0 && index_step == 1) {
-        if (cells.step == 1)
+        if (cells.owned)
           pick(to, from, index, n, Constant<1>());
+        else if (cells.step == 1)
+          pick_limited(to, from, index, n, Constant<1>(), cells.last);
         else
-          pick(to, from, index, n, cells.step);
+          pick_limited(to, from, index, n, cells.step, cells.last);
       } else {
         for (int64_t i = 0; i < n; ++i)
-          to[i * out_step] = from[i * self_step + index[i * index_step] * cells.step];
+          to[i * out_step] =
+              from[i * self_step + limited(index[i * index_step], cells.last) * cells.step];
       }
     });
   });
@@ -135,30 +150,44 @@ static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64
   const int64_t ahead = fetches ? ceil_div(fetched_bytes, row_bytes) : 0;
   parallel_shares(
       rows, std::max<int64_t>(1, walk_grain / 4 / length), [&](int64_t begin, int64_t end) {
+        int64_t places[at_once];
         for (int64_t r = begin; r < end;) {
-          const int64_t stop = std::min(end, r + some);
-          const int64_t last = std::min<int64_t>(numel, stop * length);
-          int64_t at = r * length;
-          if (any_outside(index + at, last - at, size))
+          const int64_t stop = std::min(end, r + some), first = r * length;
+          const int64_t behind = std::min<int64_t>(numel, stop * length);
+          if (behind - first > at_once) {  // one long row
+            const Item* from = self + r * self_step;
+            if (fetches && r + ahead < rows) fetch(from + ahead * self_step, row_bytes);
+            for (int64_t at = first, n; at < behind; at += n) {
+              n = std::min(at_once, behind - at);
+              if (!take_over(index + at, n, size, places))
+                return ok.store(false, std::memory_order_relaxed);
+              pick(out + at, from, places, n, step);
+            }
+            ++r;
+            continue;
+          }
+          if (!take_over(index + first, behind - first, size, places))
             return ok.store(false, std::memory_order_relaxed);
+          int64_t at = first;
           if (!fetches) {
-            const int64_t whole = (last - at) / length;
+            const int64_t whole = (behind - at) / length;
             if (step == 1)
-              pick_rows(out + at, self + r * self_step, index + at, whole, length, self_step,
+              pick_rows(out + at, self + r * self_step, places, whole, length, self_step,
                         Constant<1>());
             else
-              pick_rows(out + at, self + r * self_step, index + at, whole, length, self_step, step);
+              pick_rows(out + at, self + r * self_step, places, whole, length, self_step, step);
             r += whole, at += whole * length;
           }
           for (; r < stop; ++r, at += length) {
             const Item* from = self + r * self_step;
+            const int64_t* own = places + (at - first);
             if (fetches && r + ahead < rows) fetch(from + ahead * self_step, row_bytes);
             if (step != 1)
-              pick(out + at, from, index + at, std::min<int64_t>(length, last - at), step);
-            else if (last - at >= length)
-              pick(out + at, from, index + at, length, Constant<1>());
+              pick(out + at, from, own, std::min<int64_t>(length, behind - at), step);
+            else if (behind - at >= length)
+              pick(out + at, from, own, length, Constant<1>());
             else
-              pick(out + at, from, index + at, last - at, Constant<1>());
+              pick(out + at, from, own, behind - at, Constant<1>());
           }
         }
       });

@@ -65,7 +65,7 @@ NllTotal plain_total(const T* from, int64_t step, const NllShape& shape, const i
   NllTotal total;
   total.loss = (loss[0] + loss[1]) + (loss[2] + loss[3]);
   total.weight = static_cast<double>(counted[0] + counted[1] + counted[2] + counted[3]);
-  for (i = 0; wrong[0] + wrong[1] + wrong[2] + wrong[3] && total.wrong < 0; ++i)
+  for (i = 0; wrong[0] + wrong[1] + wrong[2] + wrong[3] && total.wrong < 0 && i < n; ++i)
     if (target[i] != ignored && !is_class(target[i])) total.wrong = i;
   return total;
 }

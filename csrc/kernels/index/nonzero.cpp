@@ -6,7 +6,7 @@ namespace flambeau {
 namespace {
 
 /// Calls stretch(begin, end, first, last) for each counted stretch, in parallel: its results are
-/// [first, last).
+/// [first, last), and no more, though another thread may have written more since they were counted.
 template <class Stretch>
 void each_stretch(int64_t numel, const NonzeroCounts& counts, Stretch&& stretch) {
   parallel_ranges(numel, walk_grain, [&](int64_t begin, int64_t end) {
@@ -78,7 +78,7 @@ void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& count
                        linear += n;
                        return;
                      }
-                     for (int64_t i = 0; i < n; ++i) {
+                     for (int64_t i = 0; i < n && row != stop; ++i) {
                        if (p[i * step] == T(0)) continue;
                        int64_t rest = linear + i;
                        for (int d = self.ndim - 1; d > 0; --d) {
@@ -90,6 +90,8 @@ void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& count
                      }
                      linear += n;
                    });
+                   for (; row != stop; row += row_step)  // what another thread has taken away
+                     for (int d = 0; d < self.ndim; ++d) row[d * dim_step] = 0;
                  });
   });
 }
@@ -113,6 +115,7 @@ void masked_select(const Strided& out, const Strided& self, const Strided& mask,
               to += -static_cast<int64_t>(keep[i * mask_step]) & out_step;
             }
           });
+          for (; to != stop; to += out_step) *to = Item{};
         });
   });
 }
@@ -124,8 +127,7 @@ void masked_scatter(const Strided& self, const Strided& mask, const Strided& sou
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     each_stretch(
         walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
-          const Item* from = source.as<Item>() + first * source_step;
-          const Item* stop = source.as<Item>() + last * source_step;
+          int64_t taken = first;
           int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
           walk.rows(begin, end, [&](const auto& at, int64_t n) {
             Item* to = self.as<Item>() + at[0];
@@ -133,17 +135,18 @@ void masked_scatter(const Strided& self, const Strided& mask, const Strided& sou
             if constexpr (std::is_integral_v<Item>)
               if (self_step == 1 && mask_step == 1 && source_step == 1) {
                 // Without a branch: masks can't be foreseen.
-                for (int64_t i = 0; i < n && from < stop; ++i) {
-                  to[i] =
-                      static_cast<Item>(to[i] ^ ((to[i] ^ *from) & -static_cast<Item>(write[i])));
-                  from += write[i];
+                const Item* from = source.as<Item>();
+                for (int64_t i = 0; i < n && taken < last; ++i) {
+                  to[i] = static_cast<Item>(to[i] ^
+                                            ((to[i] ^ from[taken]) & -static_cast<Item>(write[i])));
+                  taken += write[i];
                 }
                 return;
               }
-            for (int64_t i = 0; i < n; ++i) {
+            for (int64_t i = 0; i < n && taken < last; ++i) {
               if (!write[i * mask_step]) continue;
-              to[i * self_step] = *from;
-              from += source_step;
+              to[i * self_step] = source.as<Item>()[taken * source_step];
+              ++taken;
             }
           });
         });

@@ -81,13 +81,13 @@ template <class T, class Op, class Own>
 void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk,
                 int64_t self_base, int64_t source_base, int64_t index_base, Own own) {
   int64_t source_step = walk.inner_stride(0), self_step = walk.inner_stride(1),
-          index_step = walk.inner_stride(2);
+          index_step = walk.inner_stride(2), last = cells.last;
   walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
     const T* from = source.as<T>() + source_base + at[0];
     T* to = self.as<T>() + self_base + at[1];
     const int64_t* index = cells.index + index_base + at[2];
     if (index_step == 0) {
-      to += *index * cells.step;
+      to += limited(*index, last) * cells.step;
       if (source_step == 1 && self_step == 1)
         for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], from[i]);
       else if (source_step == 0 && self_step == 1)
@@ -106,23 +106,27 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
         }
         for (int64_t k = 0; k < count; ++k) {
           const int64_t i = mine[k];
-          T& cell = to[i * self_step + index[i * index_step] * cells.step];
+          T& cell = to[i * self_step + limited(index[i * index_step], last) * cells.step];
           cell = Op::apply(cell, from[i * source_step]);
         }
       }
     } else if (index_step == 1 && self_step == 0 && source_step == 1 && cells.step == 1) {
       int64_t i = 0;
+      auto write = [&](int64_t i) {  // limited(), whose branch would cost more than a minimum here
+        T& cell = to[std::min(static_cast<uint64_t>(index[i]), static_cast<uint64_t>(last))];
+        cell = Op::apply(cell, from[i]);
+      };
       // Cells in memory are asked for ahead: writes leave in their order, so one that misses the
       // caches holds up those behind it.
       if (self.numel() * int64_t{sizeof(T)} > 8 * far_bytes)
         for (constexpr int64_t ahead = 32; i < n - ahead; ++i) {
           __builtin_prefetch(to + index[i + ahead], 1);
-          to[index[i]] = Op::apply(to[index[i]], from[i]);
+          write(i);
         }
-      for (; i < n; ++i) to[index[i]] = Op::apply(to[index[i]], from[i]);
+      for (; i < n; ++i) write(i);
     } else {
       for (int64_t i = 0; i < n; ++i) {
-        T& cell = to[i * self_step + index[i * index_step] * cells.step];
+        T& cell = to[i * self_step + limited(index[i * index_step], last) * cells.step];
         cell = Op::apply(cell, from[i * source_step]);
       }
     }
@@ -155,7 +159,7 @@ void write_own_rows(T* rows, int64_t step, const Cells& cells, const Strided& so
     count = 0;
   };
   walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
-    const int64_t index = cells.index[at[2]];
+    const int64_t index = limited(cells.index[at[2]], cells.last);
     from[count] = source.as<T>() + at[0];
     to[count] = rows + at[1] + index * step;
     length = n;

@@ -135,14 +135,21 @@ void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
   });
 }
 
-/// emit(position, i) for each of n digits below `values`, digit(i), in their order.
+/// emit(position, i) for each of n digits below `values` (65,536 at most), digit(i), in their
+/// order. Each is asked for once: another thread may write to what they are made of.
 template <class Digit, class Emit>
 void counting_sort(int64_t n, int64_t values, Digit&& digit, Emit&& emit) {
   const Chunks chunks(n);
   std::vector<int64_t> counts(chunks.count * values);
+  const auto digits = std::make_unique_for_overwrite<uint16_t[]>(n);
   chunks.each([&](int64_t chunk, int64_t begin, int64_t end) {
     int64_t* own = &counts[chunk * values];
-    for (int64_t i = begin; i < end; ++i) ++own[digit(i)];
+    for (int64_t i = begin; i < end; ++i) {
+      const auto found =
+          std::min(static_cast<uint64_t>(digit(i)), static_cast<uint64_t>(values - 1));
+      digits[i] = static_cast<uint16_t>(found);
+      ++own[found];
+    }
   });
   int64_t start = 0;
   for (int64_t value = 0; value < values; ++value)
@@ -150,7 +157,7 @@ void counting_sort(int64_t n, int64_t values, Digit&& digit, Emit&& emit) {
       start += std::exchange(counts[chunk * values + value], start);
   chunks.each([&](int64_t chunk, int64_t begin, int64_t end) {
     int64_t* next = &counts[chunk * values];
-    for (int64_t i = begin; i < end; ++i) emit(next[digit(i)]++, i);
+    for (int64_t i = begin; i < end; ++i) emit(next[digits[i]]++, i);
   });
 }
 

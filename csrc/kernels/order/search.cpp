@@ -22,7 +22,9 @@ struct Row {
   const int64_t* sorter;
   int64_t sorter_step;
 
-  T operator[](int64_t i) const { return entries[(sorter ? sorter[i * sorter_step] : i) * step]; }
+  T operator[](int64_t i) const {
+    return entries[(sorter ? limited(sorter[i * sorter_step], n - 1) : i) * step];
+  }
 };
 
 // Written with negations so that a NaN value goes to the end, as PyTorch has it.
@@ -205,23 +207,24 @@ std::pair<int64_t, int64_t> extremes_of(const Strided& values) {
   return all;
 }
 
-/// counts[v] += 1 for n values, `step` apart.
+/// counts[v] += 1 for n values, `step` apart, which were below `bins` when these were counted.
 static void count_values(const int64_t* values, int64_t n, int64_t step, int64_t* counts,
                          int64_t bins) {
   int64_t i = 0;
+  auto value = [&](int64_t k) { return limited(values[k * step], bins - 1); };
   if (bins <= 1024 && n >= 4 * bins) {
     // Four tables in turn: a count that was just written is not waited for.
     std::vector<int64_t> more(static_cast<size_t>(3 * bins));
     int64_t *second = more.data(), *third = second + bins, *fourth = third + bins;
     for (; i + 4 <= n; i += 4) {
-      ++counts[values[i * step]];
-      ++second[values[(i + 1) * step]];
-      ++third[values[(i + 2) * step]];
-      ++fourth[values[(i + 3) * step]];
+      ++counts[value(i)];
+      ++second[value(i + 1)];
+      ++third[value(i + 2)];
+      ++fourth[value(i + 3)];
     }
     for (int64_t b = 0; b < bins; ++b) counts[b] += second[b] + third[b] + fourth[b];
   }
-  for (; i < n; ++i) ++counts[values[i * step]];
+  for (; i < n; ++i) ++counts[value(i)];
 }
 
 void bincount(const Strided& out, const Strided& input, const Strided* weights) {
@@ -243,7 +246,7 @@ void bincount(const Strided& out, const Strided& input, const Strided* weights) 
   }
   with_ordered_type(out.dtype, [&]<class T>() {
     for (int64_t i = 0; i < n; ++i) {
-      T& bin = out.as<T>()[values[i * step] * out_step];
+      T& bin = out.as<T>()[limited(values[i * step], out.sizes[0] - 1) * out_step];
       bin = sum(bin, weights->as<T>()[i * weights->strides[0]]);
     }
   });

@@ -302,16 +302,22 @@ bool sort_by_halves(Packed* pairs, Packed* scratch, int64_t n, Key&& key) {
   for (int64_t i = 1; i < n; ++i) shared += pairs[i].key() == pairs[i - 1].key();
   if (shared * 4 > n) return false;
   if (shared == 0) return true;
+  std::vector<Wide> run;  // keys are read once: another thread may write there
   for (int64_t begin = 0, end; begin < n; begin = end) {
     end = begin + 1;
     while (end < n && pairs[end].key() == pairs[begin].key()) ++end;
     if (end - begin == 1) continue;
-    auto earlier = [&](const Packed& a, const Packed& b) {
-      return key(a.place()) < key(b.place());
-    };
-    if (end - begin == 2 && earlier(pairs[begin + 1], pairs[begin]))
-      std::swap(pairs[begin], pairs[begin + 1]);
-    if (end - begin > 2) std::stable_sort(pairs + begin, pairs + end, earlier);
+    if (end - begin == 2) {
+      if (key(pairs[begin + 1].place()) < key(pairs[begin].place()))
+        std::swap(pairs[begin], pairs[begin + 1]);
+      continue;
+    }
+    run.clear();
+    for (int64_t i = begin; i < end; ++i)
+      run.push_back(Wide::make(key(pairs[i].place()), pairs[i].place()));
+    std::sort(run.begin(), run.end());
+    for (int64_t i = begin; i < end; ++i)
+      pairs[i] = Packed::make(pairs[begin].key(), run[static_cast<size_t>(i - begin)].place());
   }
   return true;
 }

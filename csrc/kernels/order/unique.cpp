@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <numeric>
 #include <type_traits>
 
 #include "kernels/elements/walk.h"
+#include "kernels/index/cells.h"
 #include "kernels/order/order.h"
 #include "kernels/order/sort.h"
 #include "runtime/cpu.h"
@@ -52,8 +54,10 @@ bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_c
   }
   const uint64_t range = static_cast<uint64_t>(greatest) - static_cast<uint64_t>(least);
   if (range > static_cast<uint64_t>(n) + 1024) return false;
-  auto at = [&](int64_t i) {
-    return static_cast<uint64_t>(values[i]) - static_cast<uint64_t>(least);
+  auto at = [&](int64_t i) {  // no further than the table: another thread may have written there
+    return limited(
+        static_cast<int64_t>(static_cast<uint64_t>(values[i]) - static_cast<uint64_t>(least)),
+        static_cast<int64_t>(range));
   };
   std::vector<int64_t> first(range + 1, n), rank;
   for (int64_t i = n - 1; i >= 0; --i) first[at(i)] = i;
@@ -92,11 +96,12 @@ bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_c
 /// Whole vectors of values[begin:end] of those that differ; moves both ends on. Nothing is written
 /// behind the last one: there another thread may have written already.
 template <class T>
-[[gnu::target("avx512f,popcnt")]] void write_vectors(T*& to, const T* values, int64_t& begin,
-                                                     int64_t end) {
+[[gnu::target("avx512f,popcnt")]] void write_vectors(T*& to, const T* stop, const T* values,
+                                                     int64_t& begin, int64_t end) {
   constexpr int64_t lanes = 64 / sizeof(T);
   for (; begin + lanes <= end; begin += lanes) {
     const uint32_t differs = differing(values + begin), count = __builtin_popcount(differs);
+    if (count > static_cast<uint64_t>(stop - to)) return;
     const __m512i all = _mm512_loadu_si512(values + begin);
     const auto first = static_cast<__mmask16>((1u << count) - 1);
     if constexpr (lanes == 8)
@@ -112,17 +117,19 @@ template <class T>
 constexpr bool has_vectors = std::is_same_v<T, int64_t> || std::is_same_v<T, int32_t> ||
                              std::is_same_v<T, float> || std::is_same_v<T, double>;
 
-/// Writes those of values[begin:end] that differ from the one before them, and returns how many.
+/// Writes those of values[begin:end] that differ from the one before them, and returns how many:
+/// `most`, if another thread makes more of them meanwhile.
 template <class T>
-int64_t write_changes(T* out, const T* values, int64_t begin, int64_t end) {
+int64_t write_changes(T* out, int64_t most, const T* values, int64_t begin, int64_t end) {
   constexpr int64_t block = 256;
   T kept[block + 1];
   uint8_t differs[block];
   T* to = out;
-  if (begin == 0 && end > 0) *to++ = values[begin++];
+  const T* const stop = out + most;
+  if (begin == 0 && end > 0 && most > 0) *to++ = values[begin++];
 #if defined(__x86_64__)
   if constexpr (has_vectors<T>)
-    if (cpu_level() == CpuLevel::avx512) write_vectors(to, values, begin, end);
+    if (cpu_level() == CpuLevel::avx512) write_vectors(to, stop, values, begin, end);
 #endif
   for (; begin < end; begin += block) {
     const int64_t n = std::min(block, end - begin);
@@ -134,6 +141,7 @@ int64_t write_changes(T* out, const T* values, int64_t begin, int64_t end) {
       kept[count] = from[i];
       count += differs[i];
     }
+    count = std::min<int64_t>(count, stop - to);
     std::memcpy(to, kept, count * sizeof(T));
     to += count;
   }
@@ -161,7 +169,11 @@ Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool cons
     const T* rows = static_cast<const T*>(data);
     std::vector<int64_t> order(n);
     std::iota(order.begin(), order.end(), 0);
-    if (!consecutive)
+    std::unique_ptr<T[]> own;
+    if (!consecutive) {
+      // What changes while it is sorted has no order, and leads the algorithm outside.
+      own = std::make_unique_for_overwrite<T[]>(static_cast<size_t>(n * width));
+      rows = std::copy_n(rows, n * width, own.get()) - n * width;
       std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
         for (int64_t i = 0; i < width; ++i) {
           auto x = Order<T>::key(rows[a * width + i]), y = Order<T>::key(rows[b * width + i]);
@@ -169,6 +181,7 @@ Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool cons
         }
         return false;
       });
+    }
     for (int64_t i = 0; i < n; ++i) {
       const T* row = rows + order[i] * width;
       collector.add(order[i], i == 0 || !std::equal(row, row + width, rows + order[i - 1] * width));
@@ -195,7 +208,7 @@ std::vector<int64_t> count_changes(const void* data, DType dtype, int64_t n) {
 int64_t without_repeats(void* out, const void* data, DType dtype, int64_t n) {
   int64_t count = 0;
   with_ordered_type(dtype, [&]<class T>() {
-    count = write_changes(static_cast<T*>(out), static_cast<const T*>(data), 0, n);
+    count = write_changes(static_cast<T*>(out), n, static_cast<const T*>(data), 0, n);
   });
   return count;
 }
@@ -204,8 +217,9 @@ void without_repeats(void* out, const void* data, DType dtype, int64_t n,
                      const std::vector<int64_t>& before) {
   with_ordered_type(dtype, [&]<class T>() {
     parallel_ranges(n, walk_grain, [&](int64_t begin, int64_t end) {
-      write_changes(static_cast<T*>(out) + before[begin / walk_grain], static_cast<const T*>(data),
-                    begin, end);
+      const int64_t first = before[begin / walk_grain], last = before[begin / walk_grain + 1];
+      write_changes(static_cast<T*>(out) + first, last - first, static_cast<const T*>(data), begin,
+                    end);
     });
   });
 }

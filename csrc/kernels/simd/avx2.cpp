@@ -45,13 +45,15 @@ inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>
                                          _mm256_extracti128_si256((__m256i)value, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(pairs, pairs));
 }
-constexpr bool has_eight_within = true;
-/// Whether eight numbers are all from 0 to end - 1: the sign of one below 0, and of the room left
-/// above one.
-inline __attribute__((always_inline)) bool eight_within(const int64_t* x, int64_t end) {
+/// Copies eight numbers; whether they are all from 0 to end - 1: the sign of one below 0, and of
+/// the room left above one.
+inline __attribute__((always_inline)) bool eight_within(const int64_t* x, int64_t end,
+                                                        int64_t* to) {
   const __m256i last = _mm256_set1_epi64x(end - 1);
   const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)),
                 b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + 4));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 4), b);
   const __m256i bad = _mm256_or_si256(_mm256_or_si256(a, _mm256_sub_epi64(last, a)),
                                       _mm256_or_si256(b, _mm256_sub_epi64(last, b)));
   return !_mm256_movemask_pd(_mm256_castsi256_pd(bad));

@@ -38,10 +38,12 @@ inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)value));
 }
-constexpr bool has_eight_within = true;
-/// Whether eight numbers are all from 0 to end - 1.
-inline __attribute__((always_inline)) bool eight_within(const int64_t* x, int64_t end) {
-  return !_mm512_cmpge_epu64_mask(_mm512_loadu_si512(x), _mm512_set1_epi64(end));
+/// Copies eight numbers; whether they are all from 0 to end - 1.
+inline __attribute__((always_inline)) bool eight_within(const int64_t* x, int64_t end,
+                                                        int64_t* to) {
+  const __m512i all = _mm512_loadu_si512(x);
+  _mm512_storeu_si512(to, all);
+  return !_mm512_cmpge_epu64_mask(all, _mm512_set1_epi64(end));
 }
 /// Whole numbers, of two as near the even one; NaN stays. (By the masked form: GCC 12 warns of the
 /// other, which begins with an undefined vector.)

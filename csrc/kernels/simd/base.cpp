@@ -26,8 +26,16 @@ inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_
 inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>::type value) {
   for (int l = 0; l < Vec<int32_t>::lanes; ++l) to[l] = static_cast<uint8_t>(value[l]);
 }
-constexpr bool has_eight_within = false;
-inline bool eight_within(const int64_t*, int64_t) { return true; }
+/// Copies eight numbers; whether they are all from 0 to end - 1.
+inline bool eight_within(const int64_t* x, int64_t end, int64_t* to) {
+  uint64_t signs = 0;
+  for (int i = 0; i < 8; ++i) {
+    to[i] = x[i];
+    signs |= static_cast<uint64_t>(to[i]) |
+             (static_cast<uint64_t>(end - 1) - static_cast<uint64_t>(to[i]));
+  }
+  return !(signs >> 63);
+}
 /// Whole numbers, of two as near the even one; NaN stays.
 template <class V>
 inline __attribute__((always_inline)) V nearest_whole(V x) {

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "kernels/index/cells.h"
 #include "kernels/sparse/simd.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
@@ -30,7 +31,9 @@ bool sort_keys(const int64_t* keys, int64_t n, int64_t* order) {
   std::iota(order, order + n, int64_t{0});
   if (std::is_sorted(keys, keys + n)) return true;
   if (n < few) {
-    std::stable_sort(order, order + n, [&](int64_t a, int64_t b) { return keys[a] < keys[b]; });
+    int64_t own[few];  // another thread may write to the keys
+    std::copy(keys, keys + n, own);
+    std::stable_sort(order, order + n, [&](int64_t a, int64_t b) { return own[a] < own[b]; });
     return false;
   }
   // Least significant digit first, over the bits in which the keys differ.
@@ -117,17 +120,18 @@ void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointer
       while (begin < end && in_row(begin)) ++begin;
       if (begin == end) return;
       while (in_row(end)) ++end;
-      for (int64_t i = begin; i < end; ++i) pointers[rows[i] + 1] = i + 1;
+      for (int64_t i = begin; i < end; ++i) pointers[limited(rows[i], extent - 1) + 1] = i + 1;
     });
     for (int64_t r = 0; r < extent; ++r) pointers[r + 1] = std::max(pointers[r], pointers[r + 1]);
     return;
   }
   for (int64_t i = 0; i < n; ++i) {
-    check<IndexError>(rows[i] >= 0 && rows[i] < extent, [&] {
-      return message("sparse: index ", rows[i], " of entry ", i, " lies outside of the ", extent,
+    const int64_t row = rows[i];
+    check<IndexError>(row >= 0 && row < extent, [&] {
+      return message("sparse: index ", row, " of entry ", i, " lies outside of the ", extent,
                      " rows.");
     });
-    ++pointers[rows[i] + 1];
+    ++pointers[row + 1];
   }
   for (int64_t r = 0; r < extent; ++r) pointers[r + 1] += pointers[r];
 }

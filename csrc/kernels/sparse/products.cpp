@@ -41,7 +41,7 @@ void plain_row(const Rows& a, int64_t r, const T* values, const T* dense, int64_
   sums.assign(static_cast<size_t>(width), Sum<T>{});
   for (int64_t e = a.pointers[r]; e < a.pointers[r + 1]; ++e) {
     const int64_t place = a.place(e);
-    const T* row = dense + a.at[place] * width;
+    const T* row = dense + a.column(place) * width;
     const T value = values[place];
     for (int64_t j = 0; j < width; ++j)
       sums[static_cast<size_t>(j)] = multiplied<T>(sums[static_cast<size_t>(j)], value, row[j]);
@@ -154,11 +154,12 @@ void sampled_product(DType dtype, int64_t entries, const int64_t* rows, const in
     const int64_t step = std::max<int64_t>(1, grain / std::max<int64_t>(1, depth));
     parallel_ranges(entries, step, [&](int64_t begin, int64_t end) {
       if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
-        sparse_kernels<T>().dots(begin, end, rows, columns, px, py, depth, to);
+        sparse_kernels<T>().dots(begin, end, {rows, n_x}, {columns, n_y}, px, py, depth, to);
       } else {
         for (int64_t e = begin; e < end; ++e) {
           Sum<T> sum{};
-          const T *a = px + rows[e] * depth, *b = py + columns[e] * depth;
+          const T *a = px + limited(rows[e], n_x - 1) * depth,
+                  *b = py + limited(columns[e], n_y - 1) * depth;
           for (int64_t k = 0; k < depth; ++k) sum = multiplied<T>(sum, a[k], b[k]);
           to[e] = static_cast<T>(sum);
         }

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "tensor/dtype.h"
+#include "kernels/index/cells.h"
 
 namespace flambeau::sparse {
 
@@ -15,6 +15,17 @@ struct Rows {
   const int64_t* at;        // the column of each entry
   const int64_t* order;     // where the entry stands in at and values; null: they are in order
   int64_t place(int64_t e) const { return order ? order[e] : e; }
+  /// The column of what stands there, whatever another thread has written since it was checked.
+  [[gnu::always_inline]] int64_t column(int64_t place) const {
+    return limited(at[place], columns - 1);
+  }
+};
+
+/// Indices that were checked to be below n, as they are used.
+struct Places {
+  const int64_t* index;
+  int64_t n;
+  [[gnu::always_inline]] int64_t operator[](int64_t i) const { return limited(index[i], n - 1); }
 };
 
 /// Raise IndexError where pointers, or columns, lead outside.

@@ -15,7 +15,7 @@ struct SparseKernels {
   bool (*times_vector)(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
                        const T* vector, T* out);
   /// out[e] for e in [begin, end): rows of x and y multiplied and summed.
-  void (*dots)(int64_t begin, int64_t end, const int64_t* rows, const int64_t* columns, const T* x,
+  void (*dots)(int64_t begin, int64_t end, sparse::Places rows, sparse::Places columns, const T* x,
                const T* y, int64_t depth, T* out);
   /// Whether no number is below the one before it.
   bool (*ascending)(const int64_t* x, int64_t n);

@@ -10,7 +10,7 @@ inline __attribute__((always_inline)) void sparse_span(const sparse::Rows& a, in
   const int64_t end = a.pointers[r + 1];
   for (int64_t e = a.pointers[r]; e < end; ++e) {
     const int64_t place = a.place(e);
-    const T* row = dense + a.at[place] * width;
+    const T* row = dense + a.column(place) * width;
     const auto value = splat(values[place]);
 #pragma GCC unroll 8
     for (int i = 0; i < n; ++i)
@@ -27,7 +27,7 @@ inline void sparse_tail(const sparse::Rows& a, int64_t r, const T* values, const
   T sums[Vec<T>::lanes] = {};
   for (int64_t e = a.pointers[r]; e < a.pointers[r + 1]; ++e) {
     const int64_t place = a.place(e);
-    const T* row = dense + a.at[place] * width;
+    const T* row = dense + a.column(place) * width;
     for (int64_t j = 0; j < count; ++j) sums[j] += values[place] * row[j];
   }
   for (int64_t j = 0; j < count; ++j) out[j] = sums[j];
@@ -129,21 +129,24 @@ inline bool sparse_ascending(const int64_t* x, int64_t n) {
 template <class T>
 inline bool sparse_products(const int64_t* at, const T* values, int64_t n, int64_t columns,
                             const T* vector, T* to) {
-  if (!has_eight_within && !within(at, n, columns)) return false;
   using Four = Run<T, 4>;
-  auto four = [&](int64_t e) __attribute__((always_inline)) {
-    *reinterpret_cast<Four*>(to + e) =
-        Four{vector[at[e]], vector[at[e + 1]], vector[at[e + 2]], vector[at[e + 3]]} *
-        *reinterpret_cast<const Four*>(values + e);
+  auto number = [&](int64_t e)
+                    __attribute__((always_inline)) { return vector[limited(at[e], columns - 1)]; };
+  // What was looked at is used, not what another thread has written since.
+  int64_t own[8];
+  auto four = [&](int64_t e, int k) __attribute__((always_inline)) {
+    *reinterpret_cast<Four*>(to + e + k) =
+        Four{vector[own[k]], vector[own[k + 1]], vector[own[k + 2]], vector[own[k + 3]]} *
+        *reinterpret_cast<const Four*>(values + e + k);
   };
   int64_t e = 0;
   for (; e + 8 <= n; e += 8) {
-    if (has_eight_within && !eight_within(at + e, columns)) return false;
-    four(e);
-    four(e + 4);
+    if (!eight_within(at + e, columns, own)) return false;
+    four(e, 0);
+    four(e, 4);
   }
-  if (has_eight_within && !within(at + e, n - e, columns)) return false;
-  for (; e < n; ++e) to[e] = values[e] * vector[at[e]];
+  if (!within(at + e, n - e, columns)) return false;
+  for (; e < n; ++e) to[e] = values[e] * number(e);
   return true;
 }
 
@@ -180,7 +183,7 @@ bool sparse_times_vector(const sparse::Rows& a, int64_t begin, int64_t end, cons
 }
 
 template <class T>
-void sparse_dots(int64_t begin, int64_t end, const int64_t* rows, const int64_t* columns,
+void sparse_dots(int64_t begin, int64_t end, sparse::Places rows, sparse::Places columns,
                  const T* x, const T* y, int64_t depth, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes;
   for (int64_t e = begin; e < end; ++e) {

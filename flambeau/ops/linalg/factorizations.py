@@ -557,6 +557,7 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     lapack.check_matrices("linalg.ldl_solve", LD, square=True)
     lapack.check_matrices("linalg.ldl_solve", B)
     lapack.check_same_dtype("linalg.ldl_solve", LD=LD, B=B)
+    pivots = pivots.clone()  # no other thread writes to these after the check
     lapack.check_pivots("linalg.ldl_solve", pivots, LD, LD.size(-1), smallest=-LD.size(-1))
     if LD.size(-1) != B.size(-2):
         raise RuntimeError(
