@@ -131,7 +131,6 @@ Tensor& detach_(Tensor& t) {
   if (t.autograd) {
     t.autograd->grad_fn = nullptr;
     t.autograd->output_nr = 0;
-    t.autograd->hooks = nullptr;
     t.autograd->retains_grad = false;
   }
   t.requires_grad_leaf = false;

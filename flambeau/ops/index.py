@@ -195,6 +195,10 @@ def take_along_dim(input, indices, dim=None):
             f"take_along_dim: input has {input.dim()} dims but indices have {indices.dim()}. They "
             "must be equal."
         )
+    if input.dim() == 0:
+        raise IndexError(
+            "take_along_dim: input is 0-dim, so there is no dim to take along. Leave dim out."
+        )
     dim = wrap_dim(dim, input.dim(), "take_along_dim")
     of_input, of_indices = input.shape, indices.shape
     before, behind = slice(None, dim), slice(dim + 1, None)
@@ -207,8 +211,6 @@ def take_along_dim(input, indices, dim=None):
         input, indices = (
             t.expand(*shape[before], t.size(dim), *shape[behind]) for t in (input, indices)
         )
-    if not of_input:
-        return gather(input, 0, indices)
     if indices.is_meta or indices.numel() and some(indices.amin() < 0):
         indices = fl.where(indices < 0, indices + input.size(dim), indices)
     return gather(input, dim, indices)

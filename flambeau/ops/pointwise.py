@@ -253,7 +253,13 @@ def trunc(input):
     return k.trunc(input)
 
 
-@pointwise(smooth=False)
+def _no_whole_numbers(dtypes):
+    if any(not dtype.startswith(("float", "bfloat", "complex")) for dtype in dtypes):
+        return "takes no integers, which have no fraction."
+    return None
+
+
+@pointwise(smooth=False, refuses=_no_whole_numbers)
 def frac(input):
     """The fraction of input, with its sign."""
     return input - k.trunc(input)

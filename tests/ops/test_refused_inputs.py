@@ -359,3 +359,18 @@ def test_float_power_keeps_float64_and_complex128(dtype):
     wide = x.to(torch.complex128 if x.is_complex() else torch.float64)
     assert wide.float_power_(2) is wide and wide.tolist() == pytest.approx([9, 9])
     assert torch.float_power(x, 2, out=torch.empty_like(wide)).tolist() == pytest.approx([9, 9])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", "complex64"])
+def test_frac_takes_floating_numbers(dtype):
+    x = torch.ones(2, dtype=getattr(torch, dtype))
+    for call in (x.frac, x.frac_):
+        with pytest.raises(NotImplementedError, match="frac"):
+            call()
+
+
+def test_take_along_dim_has_no_dim_of_a_number():
+    number, index = torch.tensor(1.0), torch.tensor(0)
+    with pytest.raises(IndexError, match="no dim"):
+        torch.take_along_dim(number, index, 0)
+    assert torch.take_along_dim(number, index).tolist() == [1.0]
