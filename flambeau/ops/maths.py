@@ -398,7 +398,8 @@ def logit(input, eps=None):
                 [nan, nan]])
     """
     # A NaN holds nothing: no number is below it or above it.
-    return _logit(input) if eps is None or eps != eps else _logit_eps(input, eps=eps)
+    nothing = eps is None or isinstance(eps, float) and math.isnan(eps)
+    return _logit(input) if nothing else _logit_eps(input, eps=eps)
 
 
 @composite(inplace=True)

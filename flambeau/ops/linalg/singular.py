@@ -23,9 +23,9 @@ _SvdResult = lazy_result_type("linalg_svd", "U S Vh")
 _OldSvdResult = lazy_result_type("svd", "U S V")
 _LstsqResult = lazy_result_type("linalg_lstsq", "solution residuals rank singular_values")
 _MOST_WIDE = 640  # rows or columns; beyond it the time of double precision counts
-# The sides for which LAPACK divides and conquers, in float32 with ten times and more of the rounding there need
-# be; up to here double precision takes a tenth to a third longer.
-_DIVIDED = range(26, 101)
+# From so many rows and columns on LAPACK divides and conquers, whose rounding is that of ten times the largest value.
+_DIVIDED = 26
+_LOPSIDED = 16  # where half of the values are so many times less than the largest, the others' digits suffer
 
 
 def _widened(A, *others):
@@ -34,14 +34,25 @@ def _widened(A, *others):
     return (A, *others) if wide is None else [t.to(wide) for t in (A, *others)]
 
 
+def _is_lopsided(S):
+    """Whether most singular values of a matrix are small beside its largest."""
+    return some(S[..., S.size(-1) // 2] * _LOPSIDED < S[..., 0])
+
+
 def _decomposed(operator, A, full=False, vectors=True):
     """(U, S, Vh), without history. An infinity makes its matrix' parts NaN; a NaN is an error, as in PyTorch."""
     finite = A.isfinite()
     if every(finite):
-        widens = vectors and A.dtype is fl.float32 and all(n in _DIVIDED for n in A.shape[-2:])
-        U, S, Vh, info = _core._svd(A.double() if widens else A, full, vectors)
+        U, S, Vh, info = _core._svd(A, full, vectors)
+        if (
+            A.dtype is fl.float32
+            and _DIVIDED <= min(A.shape[-2:]) <= _MOST_WIDE
+            and _is_lopsided(S)
+        ):
+            U, S, Vh, info = _core._svd(A.double(), full, vectors)
+            U, S, Vh = (part if part is None else part.float() for part in (U, S, Vh))
         lapack.raise_where(operator, info, _NO_CONVERGENCE)
-        return (U.float(), S.float(), Vh.float()) if widens else (U, S, Vh)
+        return U, S, Vh
     if some(A.isnan()):
         failed = A.isnan().any(-1).any(-1).to(fl.int32)
         lapack.raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
