@@ -461,3 +461,24 @@ def test_values_that_map_themselves():
     assert mixed[0].first.shape == (3, 2) and mixed[1].shape == (3,)
     chunks = torch.vmap(lambda p: p.first.sum(), chunk_size=2)(pair)
     torch.testing.assert_close(chunks, pair.first.sum(1))
+
+
+@pytest.mark.parametrize(
+    "function", (torch.var, torch.std, torch.var_mean, torch.std_mean), ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("options", ({}, {"dim": -1}, {"dim": ()}, {"correction": 0}))
+def test_moments_of_numbers(function, options):
+    x = torch.tensor([1.0, 2.0, 3.0])
+    want = function(x.unsqueeze(1), **{**options, "dim": 1})
+    torch.testing.assert_close(
+        torch.vmap(lambda x: function(x, **options))(x), want, equal_nan=True
+    )
+    grid = x.expand(2, 3)
+    twice = torch.vmap(torch.vmap(lambda x: function(x, **options)))(grid)
+    for got, wanted in zip(twice, want) if isinstance(want, tuple) else ((twice, want),):
+        torch.testing.assert_close(got, wanted.expand(2, 3), equal_nan=True)
+    taken = isinstance(want, tuple)
+    of = (
+        (lambda x: function(x, correction=0)[1]) if taken else (lambda x: function(x, correction=0))
+    )
+    torch.testing.assert_close(torch.vmap(func.grad(of))(x), torch.full((3,), float(taken)))

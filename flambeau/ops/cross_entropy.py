@@ -101,6 +101,7 @@ def _differentiable(grad_output, input, target, ignored, smoothing):
     wanted = fl.full_like(input, smoothing / max(input.shape[1], 1))
     wanted = wanted.scatter_add(1, place, wanted.new_full((len(target), 1), 1 - smoothing))
     rows = grad_output.unsqueeze(1) if grad_output.dim() else grad_output
+    rows = fl.where(kept.unsqueeze(1), rows, 0)  # NaN, a mean of none, would go on to the logits
     return fl.where(kept.unsqueeze(1), (input.softmax(1) - wanted) * rows, 0)
 
 

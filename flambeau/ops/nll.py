@@ -59,9 +59,9 @@ def _differentiable(grad, input, target, weight, ignored):
     dim = 1 if input.dim() > 1 else 0
     kept = target != ignored
     place = fl.where(kept, target, 0)
-    share = kept.to(input.dtype) if weight is None else weight[place] * kept
-    zeros = fl.zeros_like(input)
-    return zeros.scatter(dim, place.unsqueeze(dim), (-grad * share).unsqueeze(dim))
+    parts = -grad if weight is None else -grad * weight[place]
+    parts = fl.where(kept, parts, 0)  # where grad is NaN, too, as a mean of none is
+    return fl.zeros_like(input).scatter(dim, place.unsqueeze(dim), parts.unsqueeze(dim))
 
 
 def nll_loss(input, target, weight, ignored, reduction):

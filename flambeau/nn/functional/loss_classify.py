@@ -56,7 +56,7 @@ def cross_entropy(
     else:
         spread = -(log_probabilities * _along(weight, dim, input.dim())).sum(dim)
     kept = target != ignore_index
-    spread = spread * kept
+    spread = spread.where(kept, 0.0)  # neither NaN nor an infinity of what is left out counts
     if reduction == "mean":
         weighted = weight is not None and weight.numel()
         count = weight[_safe(target, kept)] * kept if weighted else kept

@@ -41,10 +41,10 @@ def _(operator, input, dims, keepdim):
 @same_for(stats._moments)
 def _(operator, input, kind, dims, correction, keepdim):
     levels = joint_levels(input)
-    made = operator(
-        front(input, levels), kind, shifted(list(dims), len(levels)), correction, keepdim
-    )
-    return batched(made, levels)
+    value, dims = front(input, levels), shifted(list(dims), len(levels))
+    if not input.dim():  # a dim of one element; without any it would be all
+        value, dims, keepdim = value.unsqueeze(-1), [-1], False
+    return batched(operator(value, kind, dims, correction, keepdim), levels)
 
 
 @same_for(reduce.amax, reduce.amin)

@@ -67,3 +67,31 @@ def test_a_single_number_is_no_scores():
     with pytest.raises(ValueError, match="nll_loss: input is a single number"):
         F.nll_loss(flambeau.tensor(1.0), flambeau.tensor(0))
     assert F.multilabel_margin_loss(flambeau.tensor(1.0), flambeau.tensor([0])).shape == ()
+
+
+@pytest.mark.parametrize("smoothing", (0.0, 0.1))
+@pytest.mark.parametrize("shape", ((3, 4), (2, 4, 3), (4,)))
+def test_a_mean_of_ignored_classes_has_no_gradient(shape, smoothing):
+    x = flambeau.from_numpy(rng.normal(size=shape)).requires_grad_()
+    target = flambeau.zeros(shape[:1] + shape[2:] if len(shape) > 1 else (), dtype=flambeau.int64)
+    for weight in (None, flambeau.tensor([1.0, 2, 0.5, 3], dtype=flambeau.float64)):
+        losses = [
+            F.cross_entropy(x, target, weight, ignore_index=0, label_smoothing=smoothing),
+            F.nll_loss(x, target, weight, ignore_index=0),
+        ]
+        for loss in losses:
+            assert loss.isnan()
+            for recorded in (False, True):
+                (grad,) = flambeau.autograd.grad(loss, x, create_graph=recorded, retain_graph=True)
+                assert not grad.any()
+            if grad.requires_grad:
+                (second,) = flambeau.autograd.grad(grad.sum(), x, materialize_grads=True)
+                assert not second.any()
+
+
+def test_infinite_scores_of_ignored_classes_are_left_out():
+    scores = flambeau.tensor([[-np.inf, 1.0, 2.0], [1.0, 2.0, 3.0]])
+    target = flambeau.tensor([0, 1])
+    want = F.cross_entropy(scores[1:], target[1:], label_smoothing=0.1)
+    got = F.cross_entropy(scores[..., None], target[:, None], ignore_index=0, label_smoothing=0.1)
+    flambeau.testing.assert_close(got, want)
