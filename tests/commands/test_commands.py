@@ -108,3 +108,19 @@ def test_words_that_are_no_command():
     assert done.stderr == (
         "flambeau: 'sumary' is neither a file nor one of info, warmup, summary, trace, stand-in.\n"
     )
+
+
+def test_tracebacks_begin_in_the_program(tmp_path):
+    program = tmp_path / "program.py"
+    for text, lines in {
+        "def f():\n    raise ValueError('x')\n\nf()\n": ["line 4, in <module>", "line 2, in f"],
+        "x = (\n": ["line 1"],
+        "import sys\nsys.excepthook = lambda *_: print('own', file=sys.stderr)\n1 / 0\n": [],
+    }.items():
+        program.write_text(text)
+        command = [sys.executable, "-m", "flambeau", str(program)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert [
+            line.split(", ", 1)[1] for line in done.stderr.splitlines() if "File" in line
+        ] == lines
