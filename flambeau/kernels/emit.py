@@ -18,6 +18,7 @@ x86 gives, shifts and integer divisions are guarded (lower.py).
 import struct
 
 from . import narrow
+from .targets.cpu import EVEN_STEPS
 from .types import DTYPES, NARROW, compute_dtype, real_dtype, weak_dtype
 
 
@@ -56,6 +57,7 @@ class Module:
         self.helpers = {}
         self.functions = []
         self.shared = {}  # what helpers were already written for
+        self.even = False  # inner loops step by sizes of elements, not by strides
 
     def declare(self, name, result, parameters):
         """Declares an outside function once."""
@@ -71,6 +73,8 @@ class Module:
                 f' "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
                 ' "no-builtins" "no-trapping-math"="true"'
             )
+            if self.even:
+                attributes += f' "{EVEN_STEPS}"'
         parts = [f'target triple = "{self.target.triple}"', *self.declarations.values()]
         parts += [*self.helpers.values(), *self.functions]
         return "\n".join(parts) + (

@@ -29,6 +29,19 @@ def test_both_make_the_same_code():
     assert process._channel is not None
 
 
+def test_strength_reduction_is_chosen_for_each_kernel():
+    square = Map(lambda x: x * x, "square")
+    kernels = {
+        modes: square.ir(["float32"], ["float32"], ["float32"], modes)
+        for modes in ("cc", "cg", "gc", "cs")
+    }
+    assert [cpu.EVEN_STEPS in ir for ir in kernels.values()] == [True, False, False, True]
+    made = {modes: process.compile_ir(ir, cpu.host()) for modes, ir in kernels.items()}
+    for modes in reversed(kernels):  # whatever came before
+        assert process.compile_ir(kernels[modes], cpu.host()) == made[modes]
+    assert made["cg"] == cpu.compile_ir(kernels["cg"], cpu.host())
+
+
 def test_errors_of_llvm_arrive_and_the_next_kernel_is_made():
     with pytest.raises(RuntimeError, match="(?s)LLVM refuses one.*expected"):
         process.compile_ir(IR.format("nothing"), cpu.host())

@@ -59,7 +59,7 @@ def main():
         while True:
             level, ir = receive(connection)
             try:
-                answer = tuple(cpu.compile_ir(ir, cpu.level(level))), ""
+                answer = tuple(cpu.compile_ir(ir, cpu.level(level), alone=True)), ""
             except Exception as error:
                 answer = None, str(error)
             send(connection, answer)
