@@ -35,6 +35,7 @@ def test_strength_reduction_is_chosen_for_each_kernel():
         modes: square.ir(["float32"], ["float32"], ["float32"], modes)
         for modes in ("cc", "cg", "gc", "cs")
     }
+    assert cpu.EVEN_STEPS not in square.ir(["float32"], ["float64"], ["float64"], "cc")
     assert [cpu.EVEN_STEPS in ir for ir in kernels.values()] == [True, False, False, True]
     made = {modes: process.compile_ir(ir, cpu.host()) for modes, ir in kernels.items()}
     for modes in reversed(kernels):  # whatever came before

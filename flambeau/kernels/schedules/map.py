@@ -175,7 +175,9 @@ class _Schedule:
         self.unroll = 4 if heavy <= 6 or 12 < heavy <= 30 else 2 if heavy <= 40 else 1
         self.uses_index = any(n.op == "index" for n in topological(self.roots))
         self.staged = [k for k, mode in enumerate(modes) if mode == "g"]
-        self.module.even = not self.staged
+        sizes = {DTYPES[d].itemsize for d in self.dtypes}
+        complexes = any(DTYPES[d].kind == "c" for d in self.dtypes)
+        self.module.even = len(sizes) == 1 and not self.staged and not complexes
 
     def text(self):
         f, operands = self.f, range(len(self.dtypes))
