@@ -49,3 +49,21 @@ def test_a_cell_takes_tensors():
         flambeau.rnn_tanh_cell(x, [1], w, w)
     with pytest.raises(TypeError, match="gru_cell: w_hh must be a Tensor, not list"):
         flambeau.gru_cell(x, x, w, [0, 0])
+
+
+@pytest.mark.parametrize("far", (-90.0, -1e3, 1e3, -1e38, float("-inf"), float("inf")))
+@pytest.mark.parametrize("make, gates", ((nn.LSTM, (0, 1, 3)), (nn.GRU, (0, 1))))
+def test_gates_far_out_have_their_limits_for_gradients(make, gates, far):
+    module = make(2, 3)
+    for gate in gates:
+        grads = []
+        for bias in (far, 80.0 if far > 0 else -80.0):
+            with flambeau.no_grad():
+                module.bias_ih_l0.zero_()[3 * gate] = bias
+            x = flambeau.linspace(-1, 1, 8).reshape(2, 2, 2).requires_grad_()
+            inputs = (x, *module.parameters())
+            first = flambeau.autograd.grad(module(x)[0].sum(), inputs, create_graph=True)
+            second = flambeau.autograd.grad(first[0].square().sum(), inputs)
+            grads.append((*first, *second))
+        for got, want in zip(*grads, strict=True):
+            flambeau.testing.assert_close(got, want)

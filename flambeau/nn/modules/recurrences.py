@@ -6,20 +6,19 @@ from ...kernels import language as k
 from ...ops.core.declare import make_pointwise
 from .. import functional as F
 
-
-def _sigmoid(x):
-    return 1 / (1 + k.exp(-x))
-
-
 # The gates of a step in one pass each. Written with operators, a step of an LSTM is 9 of them.
 _lstm_c = make_pointwise(
-    lambda i, f, g, c: _sigmoid(f) * c + _sigmoid(i) * k.tanh(g), name="lstm_c", compute="floating"
+    lambda i, f, g, c: k.sigmoid(f) * c + k.sigmoid(i) * k.tanh(g),
+    name="lstm_c",
+    compute="floating",
 )
-_lstm_h = make_pointwise(lambda o, c: _sigmoid(o) * k.tanh(c), name="lstm_h", compute="floating")
+_lstm_h = make_pointwise(lambda o, c: k.sigmoid(o) * k.tanh(c), name="lstm_h", compute="floating")
 _gru_n = make_pointwise(
-    lambda x, r, h: k.tanh(x + _sigmoid(r) * h), name="gru_n", compute="floating"
+    lambda x, r, h: k.tanh(x + k.sigmoid(r) * h), name="gru_n", compute="floating"
 )
-_gru_h = make_pointwise(lambda z, n, h: n + _sigmoid(z) * (h - n), name="gru_h", compute="floating")
+_gru_h = make_pointwise(
+    lambda z, n, h: n + k.sigmoid(z) * (h - n), name="gru_h", compute="floating"
+)
 
 
 def _projected(h, weights):
