@@ -85,7 +85,10 @@ class ExceptionWrapper:
             error = self.exc_type(text)
         except Exception:
             error = RuntimeError(text)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback has this frame: together they would keep the callers' locals, workers too
 
 
 def _get_device_index(device, optional=False, allow_cpu=False):

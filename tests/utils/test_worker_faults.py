@@ -1,5 +1,6 @@
 """Workers killed at random moments, few file descriptors, and names by which libraries read the loader."""
 
+import gc
 import itertools
 import os
 import random
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -126,3 +128,28 @@ class Stopping(Dataset):
 def test_an_end_raised_by_an_item_ends_the_epoch(workers):
     """No batch is skipped: those after it would seem to follow it."""
     assert [b.tolist() for b in DataLoader(Stopping(), 2, num_workers=workers)] == [[0, 1]]
+
+
+class Failing(Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, i):
+        raise ValueError(f"no item {i}")
+
+
+@pytest.mark.parametrize("persistent", (False, True))
+def test_workers_end_with_the_error_of_an_item(persistent):
+    """At once, not when garbage is collected: the error holds no cycle with the frames it came through."""
+    gc.collect()
+    gc.disable()
+    try:
+        batches = iter(DataLoader(Failing(), num_workers=2, persistent_workers=persistent))
+        kept, pids = weakref.ref(batches), [process.pid for process in batches._workers]
+        with pytest.raises(ValueError, match="no item"):
+            next(batches)
+        del batches
+        assert kept() is None
+        assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    finally:
+        gc.enable()
