@@ -164,6 +164,16 @@ Cells Cells::slices(const char* op, const Strided& self, int dim, const Strided&
   return cells;
 }
 
+void Cells::own(const char* op, const Strided& self, int dim, const Strided& given) {
+  owned = std::make_unique_for_overwrite<int64_t[]>(std::max<int64_t>(1, given.numel()));
+  if (!add_offsets(owned.get(), true, given, self.sizes[dim], self.strides[dim]))
+    throw_first_bad(op, given, 0, self.sizes[dim], dim_place(self, dim).c_str());
+  index = owned.get();
+  index_strides[dim] = 1;
+  step = 1;
+  last = std::numeric_limits<int64_t>::max();
+}
+
 /// Whether so many indices can stay where they are that the memory of a copy would be fresh, which
 /// costs more than looking at them: in order, and none negative. They are never in what is written.
 static bool stay_in_place(const Strided& index, int64_t size) {

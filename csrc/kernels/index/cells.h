@@ -46,6 +46,10 @@ struct Cells {
   int64_t last = std::numeric_limits<int64_t>::max();  // the greatest index of those of the caller
   std::unique_ptr<int64_t[]> owned;
 
+  /// Of slices whose indices are read for many rows each: their offsets, which nobody else writes
+  /// to.
+  void own(const char* op, const Strided& self, int dim, const Strided& given);
+
   /// What index[i] adds to the place of a cell.
   int64_t offset(int64_t i) const { return limited(index[i], last) * step; }
 

@@ -228,7 +228,11 @@ void gather(const Strided& out, const Strided& self, int dim, const Strided& ind
 
 void index_select(const char* op, const Strided& out, const Strided& self, int dim,
                   const Strided& index) {
-  read_cells(out, self, Cells::slices(op, self, dim, index));
+  Cells cells = Cells::slices(op, self, dim, index);
+  constexpr int64_t many_rows = 8;
+  if (index.numel() <= out.numel() / many_rows && dim == self.ndim - 1)
+    cells.own(op, self, dim, index);
+  read_cells(out, self, cells);
 }
 
 void index(const Strided& out, const Strided& self, const Selection& selection) {
