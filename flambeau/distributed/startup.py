@@ -29,9 +29,17 @@ def mpi_of_launcher():
     return _mpi4py() if any(name in os.environ for name in names) else None
 
 
-def _mpi4py():
+def _mpi4py(initialize=None):
+    """mpi4py's MPI, which starts when it is loaded or, with initialize=False, when it is told to."""
     try:
-        from mpi4py import MPI
+        import mpi4py
+
+        before = mpi4py.rc.initialize
+        mpi4py.rc.initialize = before if initialize is None else initialize
+        try:
+            from mpi4py import MPI
+        finally:
+            mpi4py.rc.initialize = before
     except ImportError as error:
         raise ImportError(
             "distributed: several processes need mpi4py: pip install flambeau[distributed]"
@@ -65,13 +73,7 @@ def start_mpi(store, rank, world_size):
         # UCX unlinks its segments at once, but not soon enough for a process killed in between: the launcher does it.
         os.makedirs(_folder(job), exist_ok=True)
         os.environ.setdefault("UCX_POSIX_DIR", _folder(job))
-    import mpi4py
-
-    before, mpi4py.rc.initialize = mpi4py.rc.initialize, False
-    try:
-        mpi = _mpi4py()
-    finally:
-        mpi4py.rc.initialize = before
+    mpi = _mpi4py(initialize=False)
     if "MPICH" not in mpi.Get_library_version():
         raise DistBackendError(
             "init_process_group: processes that mpiexec did not start are joined through MPICH, and mpi4py uses "
