@@ -52,7 +52,10 @@ Object list_of_numbers(DType dtype, Py_ssize_t n, const char* at, int64_t step) 
 
 Object to_list(const Tensor& t, int dim, const char* at) {
   if (dim == t.ndim) return owned(load_number(at, t.dtype));
-  const int64_t n = t.sizes[dim], step = t.strides[dim] * itemsize(t.dtype);
+  // A stride too long for its bytes leads to no second element.
+  const auto step = static_cast<int64_t>(static_cast<uint64_t>(t.strides[dim]) *
+                                         static_cast<uint64_t>(itemsize(t.dtype)));
+  const int64_t n = t.sizes[dim];
   check_room(n < INT64_MAX / 64 ? 64 * n : INT64_MAX);  // a list each, or more
   if (dim == t.ndim - 1) return list_of_numbers(t.dtype, n, at, step);
   return list_of(n, [&](Py_ssize_t i) { return to_list(t, dim + 1, at + i * step); });
