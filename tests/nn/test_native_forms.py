@@ -68,6 +68,17 @@ def test_embedding_bag_gives_what_it_counted(mode, word):
         torch.embedding_bag(weight, indices, offsets, False, 3)
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 5, 5)])
+def test_embedding_bag_takes_a_weight_of_rows(shape):
+    with pytest.raises(ValueError, match="embedding_bag: weight is .* but takes rows"):
+        F.embedding_bag(torch.tensor([[0, 1]]), torch.ones(shape))
+
+
+def test_interpolate_takes_what_is_false_for_false():
+    x = torch.ones(1, 1, 2, 2)
+    assert F.interpolate(x, scale_factor=1.5, recompute_scale_factor=()).shape == (1, 1, 3, 3)
+
+
 def test_embedding_renorm_shortens_rows_that_are_named():
     weight = torch.full((3, 4), 2.0)
     assert torch.embedding_renorm_(weight, torch.tensor([0, 2]), 1.0, 2.0) is weight

@@ -40,7 +40,8 @@ def interpolate(
         recompute_scale_factor (bool): use the ratio of the sizes, not the given scale_factor.
         antialias (bool): widen the kernel when shrinking; "bilinear" and "bicubic" only.
     """
-    given = size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    recompute = None if recompute_scale_factor is None else bool(recompute_scale_factor)
+    given = size, scale_factor, mode, align_corners, recompute, antialias
     if _is_plain(size) and _is_plain(scale_factor) and _is_plain(tuple(input.shape)):
         given = (_as_key(size), _as_key(scale_factor), *given[2:])
         plan = _plan(input.shape, input.dtype, *given)

@@ -88,6 +88,8 @@ def embedding_bag(
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         _core._warn("embedding_bag: the indices come first, then weight.")
         input, weight = weight, input
+    if weight.dim() != 2:
+        raise ValueError(f"embedding_bag: weight is {tuple(weight.shape)}, but takes rows: (N, D).")
     _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights)
     if max_norm is not None:  # every row that input names, those of padding_idx and of no bag too
         _shorten_rows(weight, input, max_norm, norm_type)
