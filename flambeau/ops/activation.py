@@ -299,9 +299,9 @@ def hardswish(input):
 
 @hardswish.derivative
 def _(grad_output, input, result):
-    # A NaN lets the gradient through, as PyTorch's comparisons do.
-    inner = k.where(input < 3, grad_output * (input / 3 + 0.5), grad_output)
-    return k.where(input <= -3, 0, inner)
+    return k.where(
+        input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5))
+    )
 
 
 @pointwise(
