@@ -146,7 +146,7 @@ constexpr int32_t early_minor = 128;
 /// `failed`.
 template <class T>
 void leave_blocks(int64_t n, int64_t failed, const T* A, T* L) {
-  if (n <= 128) return;
+  if (n <= early_minor) return;
   const int64_t block = n <= 512 ? 24 : 32, first = failed / block * block,
                 last = std::min(n, first + block);
   for (int64_t i = failed + 1; i < last; ++i)
