@@ -1,6 +1,7 @@
 // Promotion of dtypes, the default dtype, threads and memory, and the names the core knows.
 #include "dispatch/bound.h"
 #include "dispatch/promotion.h"
+#include "kernels/attention/attention.h"
 #include "kernels/elements/dropout.h"
 #include "python/bind.h"
 #include "runtime/program.h"
@@ -42,6 +43,8 @@ const NativeEntry entries[] = {
     bind<check_room>("_check_room", "nbytes"),
     bind<dropout_kernel>("_dropout_kernel", " -> int",
                          "The address of this machine's kernel of dropout."),
+    fact(bind<attends_bfloat16>("_attends_bfloat16", " -> bool",
+                                "Whether attention of bfloat16 has loops of its own here.")),
     fact(function(
         bind<request_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
     fact(function(bind<get_num_threads>("get_num_threads", " -> int", "The number of threads."))),

@@ -51,17 +51,23 @@ def _(ctx, grad_output):
         gradients = _core._attend_backward(*problem, result, norms, grad_output)
         return *gradients, *[None] * 6
     # To be differentiated again: the same in operators that have derivatives.
+    dtype = query.dtype
+    if dtype == fl.bfloat16:
+        # Scores, weights and slopes are float32 there too.
+        query, key, value, grad_output = (x.float() for x in (query, key, value, grad_output))
+        mask = mask.float() if mask is not None and mask.dtype == dtype else mask
     weights = attention_weights(query, key, mask, ctx.causal, ctx.scale)
     p, *draw = ctx.dropout
     dropped = lambda x: dropout_of(x, p, draw) if p else x
     slopes = dropped(grad_output @ value.transpose(-2, -1))
     slopes = weights * (slopes - (slopes * weights).sum(-1, keepdim=True)) * ctx.scale
     grad_query, grad_key = slopes @ key, slopes.transpose(-2, -1) @ query
-    return grad_query, grad_key, dropped(weights).transpose(-2, -1) @ grad_output, *[None] * 6
+    grad_value = dropped(weights).transpose(-2, -1) @ grad_output
+    return *(x.to(dtype) for x in (grad_query, grad_key, grad_value)), *[None] * 6
 
 
-_DTYPES = (_core.float32, _core.float64)
-_DTYPES_ON_GPU = (*_DTYPES, _core.float16, _core.bfloat16)
+_DTYPES_ON_GPU = (_core.float32, _core.float64, _core.float16, _core.bfloat16)
+_DTYPES = (*_DTYPES_ON_GPU[:2], *[_core.bfloat16] * _core._attends_bfloat16())
 
 
 def _spreads_over(sizes, batch):
@@ -74,11 +80,11 @@ def attend(query, key, value, mask, causal, scale, p=0.0, draw=(0, 0)):
     """dropout(softmax(scale * query @ key.mT + mask)) @ value, in memory linear in the numbers of queries and of keys.
 
     Shape: query (*B, T, E), key (*B, S, E), value (*B, S, V), mask (*B, T, S), broadcast. p < 1; `draw`
-    is what next_draw() gives. None where this way does not lead: other devices and dtypes (dropout: of float32
-    on the CPU alone), no elements, a mask with a gradient, scores that are not finite, and while a mode wants
+    is what next_draw() gives. None where this way does not lead: other devices and dtypes (bfloat16: where the
+    machine multiplies its pairs; dropout: on the CPU, not of float64), no elements, a mask with a gradient, scores that are not finite, and while a mode wants
     to see the operators that attention is made of.
     """
-    if p and (query.dtype is not _core.float32 or not query.is_cpu or _core._in_vmap()):
+    if p and (query.dtype is _core.float64 or not query.is_cpu or _core._in_vmap()):
         return None
     if query.dtype not in (_DTYPES if query.is_cpu else _DTYPES_ON_GPU):
         return None

@@ -57,6 +57,79 @@ def test_results_and_gradients(sizes, kind):
     compare(*sizes, kind, torch.float64, 1e-13)
 
 
+def compare_bfloat16(T, S, E, V, batch, kind, p=0.0, scale=None):
+    """Against float64, with the errors of weights and of their slopes rounded to 8 bits."""
+    *operands, causal, usual = problem(T, S, E, V, batch, kind, torch.float32)
+    scale = usual if scale is None else scale
+    q, k, v, mask = (
+        x.bfloat16() if x is not None and x.dtype != torch.bool else x for x in operands
+    )
+    draw = (7, 3)
+    inputs = [x.clone().requires_grad_() for x in (q, k, v)]
+    torch.manual_seed(0)
+    given = torch.randn(*batch, T, V).bfloat16()
+    result = scaled_dot_product_attention(*inputs, mask, 0.0, causal, scale)
+    if p:
+        result = _Dropout(p, q, draw).attend(*inputs, mask, causal, scale)
+    assert result.dtype == torch.bfloat16
+    ours = [result, *torch.autograd.grad(result, inputs, given)]
+    exact = [x.double().requires_grad_() for x in (q, k, v)]
+    seen = mask.double() if mask is not None and mask.dtype == torch.bfloat16 else mask
+    weights = attention_weights(exact[0], exact[1], seen, causal, scale)
+    factors = dropout_of(torch.ones(weights.shape), p, draw).double() if p else 1.0
+    plain = (weights * factors) @ exact[2]
+    wanted = [plain, *torch.autograd.grad(plain, exact, given.double())]
+    least = (
+        1 if T == 1 else 0.1
+    )  # a causal row of one key has slopes of 0: what its rounded result leaves
+    for x, y in zip(ours, wanted, strict=True):
+        assert (x.double() - y).abs().max() <= 0.015 * max(y.abs().max(), least)
+
+
+class _Dropout:
+    """bfloat16 with dropout, or float32 where the machine does not multiply pairs."""
+
+    def __init__(self, p, query, draw):
+        self.rest = p, draw
+
+    def attend(self, q, k, v, mask, causal, scale):
+        result = attend(q, k, v, mask, causal, scale, *self.rest)
+        if result is not None:
+            return result
+        wide = (x.float() for x in (q, k, v))
+        mask = mask.float() if mask is not None and mask.dtype == q.dtype else mask
+        return attend(*wide, mask, causal, scale, *self.rest).to(q.dtype)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sizes", [*SIZES, (1, 300, 64, 64, (5,)), (129, 700, 40, 24, (1, 2))])
+def test_bfloat16(sizes, kind):
+    compare_bfloat16(*sizes, kind)
+    compare_bfloat16(*sizes, kind, p=0.3)
+
+
+@pytest.mark.parametrize("scale", [-0.5, 0.0, 3.0])
+def test_bfloat16_with_any_scale(scale):
+    compare_bfloat16(33, 50, 16, 8, (2,), "visible", scale=scale)
+
+
+def test_bfloat16_of_views_and_its_second_derivatives():
+    x = torch.randn(2, 70, 3, 4, 16).bfloat16()
+    q, k, v = (x[:, :, i].transpose(1, 2).detach().requires_grad_() for i in range(3))
+    result = scaled_dot_product_attention(q, k, v, is_causal=True)
+    copies = [x.detach().contiguous().requires_grad_() for x in (q, k, v)]
+    again = scaled_dot_product_attention(*copies, is_causal=True)
+    assert torch.equal(result, again)
+    wide = [x.detach().float().requires_grad_() for x in (q, k, v)]
+    seconds = []
+    for inputs in ([q, k, v], wide):
+        out = scaled_dot_product_attention(*inputs, is_causal=True)
+        (grad,) = torch.autograd.grad(out.float().square().sum(), inputs[:1], create_graph=True)
+        seconds.append(torch.autograd.grad(grad.float().square().sum(), inputs))
+    for half, full in zip(*seconds, strict=True):
+        assert (half.float() - full).abs().max() <= 0.05 * full.abs().max()
+
+
 @at_lower_levels
 def test_lower_instruction_sets(level):
     program = """
@@ -66,6 +139,7 @@ for sizes in SIZES:
         compare(*sizes, kind, torch.float32, 2e-5)
         compare(*sizes, kind, torch.float64, 1e-13)
         test_dropout_draws_the_numbers_of_the_written_out_way(sizes, kind)
+    compare_bfloat16(*sizes, "added")
 """
     run_at_level(level, program)
 
@@ -190,30 +264,35 @@ def test_rows_that_see_nothing_give_zero_and_no_gradient():
 def test_any_number_of_threads_gives_the_same_bits():
     before = torch.get_num_threads()
     problems = [
-        problem(300, 300, 32, 32, batch, "causal", torch.float32) for batch in ((1,), (2, 5))
+        problem(300, 300, 32, 32, batch, "causal", dtype)
+        for batch in ((1,), (2, 5))
+        for dtype in (torch.float32, torch.bfloat16)
     ]
     results = []
     try:
         for threads in (1, 2, 3, 16):
             torch.set_num_threads(threads)
+            torch.manual_seed(3)
             bits = []
             for q, k, v, *rest in problems:
                 inputs = [x.detach().requires_grad_() for x in (q, k, v)]
-                result = attend(*inputs, *rest)
+                mask, causal, scale = rest
+                result = scaled_dot_product_attention(*inputs, mask, 0.2, causal, scale)
                 grads = torch.autograd.grad(result.square().sum(), inputs)
-                bits += [x.detach().numpy().tobytes() for x in (result, *grads)]
+                bits += [x.detach().float().numpy().tobytes() for x in (result, *grads)]
             results.append(bits)
     finally:
         torch.set_num_threads(before)
     assert all(bits == results[0] for bits in results)
 
 
-def test_memory_is_linear_in_the_length():
-    program = """
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_memory_is_linear_in_the_length(dtype):
+    program = f"""
 import resource, flambeau as torch
-x = torch.randn(1, 2, 12_000, 8)
+x = torch.randn(1, 2, 12_000, 8).to(torch.{dtype}).requires_grad_()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-torch.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+torch.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).sum().backward()
 # The matrix of weights alone would take 1.1 GB.
 assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 """

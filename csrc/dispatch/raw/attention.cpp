@@ -30,8 +30,9 @@ struct Operands {
     const Tensor &q = *query, &k = *key, &v = *value;
     const int n = q.ndim;
     bool fits = n >= 2 && k.ndim == n && v.ndim == n && q.numel && k.numel && v.numel;
-    fits = fits && (q.dtype == DType::float32 || q.dtype == DType::float64) && k.dtype == q.dtype &&
-           v.dtype == q.dtype && (a.p == 0 || q.dtype == DType::float32);
+    const bool pairs = q.dtype == DType::bfloat16 && attends_bfloat16();
+    fits = fits && (pairs || q.dtype == DType::float32 || q.dtype == DType::float64) &&
+           k.dtype == q.dtype && v.dtype == q.dtype && (a.p == 0 || q.dtype != DType::float64);
     for (int d = 0; fits && d < n - 2; ++d)
       fits = q.sizes[d] == k.sizes[d] && q.sizes[d] == v.sizes[d];
     fits = fits && q.sizes[n - 1] == k.sizes[n - 1] && k.sizes[n - 2] == v.sizes[n - 2];
@@ -71,7 +72,7 @@ struct Operands {
     a.n_heads = static_cast<int64_t>(a.query.at.size());
     a.n_queries = query->sizes[n - 2], a.n_keys = key->sizes[n - 2];
     a.E = query->sizes[n - 1], a.V = value->sizes[n - 1];
-    a.scale = static_cast<T>(scale);
+    a.scale = static_cast<computed_t<T>>(scale);
     a.causal = causal;
     a.dropout = dropout;
     if (mask) {
@@ -84,6 +85,15 @@ struct Operands {
   }
 };
 
+/// Of the norms of rows.
+DType computed(DType dtype) { return dtype == DType::bfloat16 ? DType::float32 : dtype; }
+
+/// fn(an element of the dtype)
+template <class F>
+auto in_any_dtype(DType dtype, F&& fn) {
+  return dtype == DType::bfloat16 ? fn(bfloat16{}) : in_dtype(dtype, fn);
+}
+
 }  // namespace
 
 std::optional<std::tuple<TensorRef, TensorRef>> attend(const AttentionOf& given) {
@@ -93,12 +103,12 @@ std::optional<std::tuple<TensorRef, TensorRef>> attend(const AttentionOf& given)
   sizes[n - 1] = operands.value->sizes[n - 1];
   TensorRef out = empty(sizes, operands.query->dtype);
   sizes[n - 1] = 2;
-  TensorRef norms = empty(sizes, operands.query->dtype);
-  const bool all = in_dtype(out->dtype, [&](auto element) {
+  TensorRef norms = empty(sizes, computed(operands.query->dtype));
+  const bool all = in_any_dtype(out->dtype, [&](auto element) {
     using T = decltype(element);
     Attention<T> problem = operands.problem<T>();
     LongWork unlocked(problem.n_heads * problem.n_queries * problem.n_keys > 4096);
-    return flambeau::attend(problem, out->as<T>(), norms->as<T>());
+    return flambeau::attend(problem, out->as<T>(), norms->as<computed_t<T>>());
   });
   if (!all) return std::nullopt;
   return std::tuple(out, norms);
@@ -111,7 +121,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> attend_backward(const AttentionOf& o
   Dims sizes = sizes_of(q), rows = sizes_of(q);
   sizes[sizes.n - 1] = operands.value->sizes[sizes.n - 1];
   rows[rows.n - 1] = 2;
-  check(out.dtype == q.dtype && given.dtype == q.dtype && norms.dtype == q.dtype &&
+  check(out.dtype == q.dtype && given.dtype == q.dtype && norms.dtype == computed(q.dtype) &&
             out.contiguous && norms.contiguous && sizes_of(out) == sizes &&
             sizes_of(given) == sizes && sizes_of(norms) == rows,
         [&] {
@@ -122,11 +132,11 @@ std::tuple<TensorRef, TensorRef, TensorRef> attend_backward(const AttentionOf& o
   TensorRef grad_query = empty(sizes_of(q), q.dtype);
   TensorRef grad_key = empty(sizes_of(*operands.key), q.dtype);
   TensorRef grad_value = empty(sizes_of(*operands.value), q.dtype);
-  in_dtype(q.dtype, [&](auto element) {
+  in_any_dtype(q.dtype, [&](auto element) {
     using T = decltype(element);
     Attention<T> problem = operands.problem<T>();
     LongWork unlocked(problem.n_heads * problem.n_queries * problem.n_keys > 4096);
-    flambeau::attend_backward(problem, out.as<T>(), norms.as<T>(), grad->as<T>(),
+    flambeau::attend_backward(problem, out.as<T>(), norms.as<computed_t<T>>(), grad->as<T>(),
                               grad_query->as<T>(), grad_key->as<T>(), grad_value->as<T>());
   });
   return {grad_query, grad_key, grad_value};

@@ -189,7 +189,7 @@ class Heads {
 }  // namespace
 
 template <class T>
-bool attend(const Attention<T>& a, T* out, T* norms) {
+bool attend(const Attention<T>& a, T* out, computed_t<T>* norms) {
   const Heads<T> heads(a);
   std::atomic<bool> all{true};
   auto head = [&](int64_t b) {
@@ -210,7 +210,7 @@ bool attend(const Attention<T>& a, T* out, T* norms) {
 }
 
 template <class T>
-void attend_backward(const Attention<T>& a, const T* out, const T* norms, const T* grad,
+void attend_backward(const Attention<T>& a, const T* out, const computed_t<T>* norms, const T* grad,
                      T* grad_query, T* grad_key, T* grad_value) {
   const Heads<T> heads(a);
   parallel_for(a.n_heads, [&](int64_t b) {

@@ -6,6 +6,7 @@
 
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
+#include "kernels/elements/sums.h"
 #include "kernels/gemm/words.h"
 #include "runtime/cpu.h"
 #include "runtime/rounding.h"

@@ -293,7 +293,7 @@ class Words {
       Sum* tile = sums + i * columns;
       kernels_.tile(static_cast<int>(m), static_cast<int>(panels_.length(panel)), n,
                     static_cast<const char*>(a) + ((m0 + i) * a_row + k) * sizeof(Word), a_row, b,
-                    k > 0, tile);
+                    k > 0, tile, columns);
       if (k + n >= n_words_) finish(m0 + i, m, j0, width, tile, columns);
     }
   }

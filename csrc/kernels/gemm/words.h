@@ -24,11 +24,11 @@ template <class Word, class Sum>
 struct WordKernels {
   int lanes, vectors, rows, group;
 
-  /// to (m, v vectors without gaps) = A B over n_words words of k, added to what it holds if `add`;
-  /// m <= rows, v <= vectors. A has a_row words from row to row, aligned as values are; B v vectors
-  /// of words for each word of k.
+  /// to (m rows of v vectors, to_row apart) = A B over n_words words of k, added to what it holds
+  /// if `add`; m <= rows, v <= vectors. A has a_row words from row to row, aligned as values are; B
+  /// v vectors of words for each word of k.
   void (*tile)(int m, int v, int64_t n_words, const void* a, int64_t a_row, const Word* b, bool add,
-               Sum* to);
+               Sum* to, int64_t to_row);
 
   /// to[w * to_row + j] = word w of row j < lanes, n_words of them, a multiple of lanes.
   void (*turn)(int64_t n_words, const void* from, int64_t row_bytes, Word* to, int64_t to_row);

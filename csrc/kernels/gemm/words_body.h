@@ -12,7 +12,7 @@ struct LooseWord {
 /// word of A in all lanes, and the sums so far.
 template <class Multiply, class Word, class Sum, int M, int V>
 void word_tile(int64_t n_words, const void* a_words, int64_t a_row, const Word* b, bool add,
-               Sum* to) {
+               Sum* to, int64_t to_row) {
   constexpr int lanes = vector_bytes / sizeof(Word);
   const auto* a = static_cast<const typename LooseWord<Word>::type*>(a_words);
   typename Vec<Sum>::type sums[M][V] = {};
@@ -20,7 +20,7 @@ void word_tile(int64_t n_words, const void* a_words, int64_t a_row, const Word* 
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i)
 #pragma GCC unroll 3
-      for (int v = 0; v < V; ++v) sums[i][v] = load(to + (i * V + v) * lanes);
+      for (int v = 0; v < V; ++v) sums[i][v] = load(to + i * to_row + v * lanes);
   for (int64_t k = 0; k < n_words; ++k, b += V * lanes) {
     typename Vec<Word>::type columns[V];
 #pragma GCC unroll 3
@@ -35,11 +35,11 @@ void word_tile(int64_t n_words, const void* a_words, int64_t a_row, const Word* 
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 3
-    for (int v = 0; v < V; ++v) store(to + (i * V + v) * lanes, sums[i][v]);
+    for (int v = 0; v < V; ++v) store(to + i * to_row + v * lanes, sums[i][v]);
 }
 
 template <class Word, class Sum>
-using WordTile = void (*)(int64_t, const void*, int64_t, const Word*, bool, Sum*);
+using WordTile = void (*)(int64_t, const void*, int64_t, const Word*, bool, Sum*, int64_t);
 
 template <class Multiply, class Word, class Sum, int V, int... I>
 constexpr WordTile<Word, Sum> word_tile_of(std::integer_sequence<int, I...>, int m) {
@@ -49,7 +49,7 @@ constexpr WordTile<Word, Sum> word_tile_of(std::integer_sequence<int, I...>, int
 
 template <class Multiply, class Word, class Sum>
 void any_word_tile(int m, int v, int64_t n_words, const void* a, int64_t a_row, const Word* b,
-                   bool add, Sum* to) {
+                   bool add, Sum* to, int64_t to_row) {
   constexpr auto rows = std::make_integer_sequence<int, word_rows>{};
   WordTile<Word, Sum> tile;
   if (v == 1)
@@ -58,7 +58,7 @@ void any_word_tile(int m, int v, int64_t n_words, const void* a, int64_t a_row, 
     tile = word_tile_of<Multiply, Word, Sum, 2>(rows, m);
   else
     tile = word_tile_of<Multiply, Word, Sum, word_vectors>(rows, m);
-  tile(n_words, a, a_row, b, add, to);
+  tile(n_words, a, a_row, b, add, to, to_row);
 }
 
 /// A square of words at a time, in registers.
