@@ -314,7 +314,7 @@ void rebase_history(Tensor& t, Node* node, uint32_t nr) {
   node->results[0].set(t);
   Ref<CopySlices> slices = make_node<CopySlices>(type, &copy_slices_kind);
   slices->base_sizes = sizes_of(base);
-  slices->base_strides = is_dense(base) ? strides_of(base) : contiguous_strides(sizes_of(base));
+  slices->base_strides = strides_of(base);  // as the view's offset and strides count
   slices->view_sizes = sizes_of(t);
   slices->view_strides = strides_of(t);
   slices->real_view = is_complex(base.dtype) && !is_complex(t.dtype);

@@ -278,8 +278,8 @@ def _mean(cells, input, source, include_self):
 def _combined(ctx, input, source, cells, combine, include_self):
     """A copy of input with what source writes into its cells; all that backward needs is kept."""
     result = cells.write(input.clone(), source, combine, include_self)
-    ctx.save_for_backward(input, source, result)
-    ctx.cells, ctx.include_self = cells, include_self
+    ctx.save_for_backward(input, source, result, cells.index)
+    ctx.cells, ctx.dim, ctx.include_self = type(cells), cells.dim, include_self
     return result
 
 
@@ -290,8 +290,8 @@ def _product(ctx, input, source, cells, include_self):
 
 @_product.derivative
 def _(ctx, grad_output):
-    input, source, result = ctx.saved
-    cells, include_self = ctx.cells, ctx.include_self
+    input, source, result, index = ctx.saved
+    cells, include_self = ctx.cells(ctx.dim, index), ctx.include_self
     grad_input = grad_source = None
     if ctx.needs_input_grad[0]:
         one_for_zero = input.masked_fill(input == 0, 1)
@@ -328,8 +328,8 @@ def _extreme(ctx, input, source, cells, reduce, include_self):
 
 @_extreme.derivative
 def _(ctx, grad_output):
-    input, source, result = ctx.saved
-    cells = ctx.cells
+    input, source, result, index = ctx.saved
+    cells = ctx.cells(ctx.dim, index)
     # All that reach the extreme share its gradient evenly.
     from_input = (input == result).to(grad_output.dtype)
     if not ctx.include_self:

@@ -314,3 +314,37 @@ def test_the_last_view_of_what_an_operator_made_can_be_detached_in_place():
         assert made.is_leaf and not made.requires_grad and torch.equal(made, before)
     with pytest.raises(RuntimeError, match="detach_"):
         x[0].detach_()
+
+
+@pytest.mark.parametrize("expanded", [False, True])
+@pytest.mark.parametrize("part", ["row", "column", "turned", "step"])
+def test_writes_through_views_of_a_result_with_gaps_in_its_memory(part, expanded):
+    views = {
+        "row": lambda t: t[:1],
+        "column": lambda t: t[:, :1],
+        "turned": lambda t: t.t()[1:],
+        "step": lambda t: t[::2, ::2],
+    }
+    gradients = []
+    for copied in (False, True):
+        x = torch.arange(12.0, dtype=torch.float64).reshape(3, 4).requires_grad_()
+        y = x[:, :1].expand(3, 4) if expanded else x * 1
+        halves = [half.clone() if copied else half for half in y.unsafe_chunk(2, 1)]
+        views[part](halves[0]).mul_(3)
+        views[part](halves[1]).mul_(halves[0][:1, :1].detach())
+        (halves[0] ** 2 + 5 * halves[1]).sum().backward()
+        gradients.append(x.grad.tolist())
+    assert gradients[0] == gradients[1]
+
+
+@pytest.mark.parametrize("operator", ["scatter_reduce", "index_reduce"])
+@pytest.mark.parametrize("reduce", ["sum", "prod", "mean", "amax", "amin"])
+def test_an_index_that_was_written_is_not_taken_for_what_it_was(operator, reduce):
+    if operator == "index_reduce" and reduce == "sum":
+        pytest.skip("no sum")
+    x, source = leaf(1, 2, 3), leaf(4, 5)
+    index = torch.tensor([0, 2])
+    y = getattr(x * 1, operator)(0, index, source * 1, reduce)
+    index.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation: zero_"):
+        y.sum().backward()
