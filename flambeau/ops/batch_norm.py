@@ -124,6 +124,7 @@ def differentiable(grad_output, input, mean, rstd, weight, from_batch=True, has_
     """The same gradients, of input, weight and bias, out of differentiable operators."""
     dims, ndim, wide = _others(input), input.dim(), mean.dtype
     x, grad = input.to(wide), grad_output.to(wide)
+    from_batch = from_batch and input.numel() > 0  # the mean of nothing is NaN
     if from_batch:
         # rstd as a function of the input; eps is what is left of the given one.
         mean = x.mean(dims, keepdim=True)

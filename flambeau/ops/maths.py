@@ -350,7 +350,8 @@ register("polygamma", polygamma, namespaces=("special",))
 
 def _polygamma_(input, n: int):
     """polygamma(n, input), in place."""
-    return input.copy_(polygamma(n, input))
+    kept = input.clone() if input.requires_grad else input  # for the slope
+    return input.copy_(polygamma(n, kept))
 
 
 def _polygamma_method(input, n: int):

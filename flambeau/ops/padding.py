@@ -40,7 +40,7 @@ def constant_pad_nd(input, pad, value=0):
         before, after = pad[2 * i], pad[2 * i + 1]
         size = input.shape[dim]
         out_shape[dim] = size + before + after
-        if out_shape[dim] < 0:
+        if size + min(before, 0) + min(after, 0) < 0 or out_shape[dim] < 0:
             raise RuntimeError(
                 f"pad: {before} and {after} take more from dim {dim} than its size {size}."
             )

@@ -348,3 +348,19 @@ def test_an_index_that_was_written_is_not_taken_for_what_it_was(operator, reduce
     index.zero_()
     with pytest.raises(RuntimeError, match="modified by an inplace operation: zero_"):
         y.sum().backward()
+
+
+def test_what_a_backward_does_not_read_may_be_written():
+    A = torch.randn(2, 3, dtype=torch.float64)
+    expected, got = A.clone().requires_grad_(), A.clone().requires_grad_()
+    written = got * 1
+    Q, R = torch.linalg.qr(written)
+    written.tril_()
+    (Q.sum() + (R * R).sum()).backward()
+    Q, R = torch.linalg.qr(expected)
+    (Q.sum() + (R * R).sum()).backward()
+    assert torch.allclose(got.grad, expected.grad)
+
+    x = leaf(1, 2)
+    (x * 2).polygamma_(1).sum().backward()
+    assert torch.allclose(x.grad, 2 * torch.polygamma(2, x.detach() * 2))

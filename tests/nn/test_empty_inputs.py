@@ -119,3 +119,34 @@ def test_nothing_keeps_the_shape_that_pytorch_gives_it():
     assert F.scaled_dot_product_attention(query[..., :0], narrow, narrow).shape == (4, 3, 0)
     wide = F.scaled_dot_product_attention(query[..., :0], narrow, torch.ones(4, 4, 6, 8))
     assert wide.shape == (4, 4, 3, 8)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (2, 3, 0), (2, 3, 4, 0), (0, 3, 0)])
+@pytest.mark.parametrize("name", ["batch", "instance", "group", "layer", "rms"])
+def test_derivatives_of_norms_of_nothing_are_zero(name, shape):
+    if name == "instance" and len(shape) == 2:
+        pytest.skip("has no places")
+    per_channel = name in ("batch", "instance", "group")
+    x = torch.ones(shape, requires_grad=True)
+    weight, bias = (
+        torch.ones(3 if per_channel else shape[-1], requires_grad=True) for _ in range(2)
+    )
+    y = {
+        "batch": lambda: F.batch_norm(x, None, None, weight, bias, training=True),
+        "instance": lambda: F.instance_norm(x, None, None, weight, bias),
+        "group": lambda: F.group_norm(x, 3, weight, bias),
+        "layer": lambda: F.layer_norm(x, shape[-1:], weight, bias),
+        "rms": lambda: F.rms_norm(x, shape[-1:], weight) + bias,
+    }[name]()
+    inputs = [x, weight, bias]
+    found = [y]
+    for _ in range(3):
+        total = sum((g * g).sum() for g in found)
+        if not total.requires_grad:
+            break
+        found = torch.autograd.grad(
+            total, inputs, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        for gradient, input in zip(found, inputs, strict=True):
+            assert gradient.shape == input.shape
+            assert not gradient.any()

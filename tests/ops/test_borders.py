@@ -1,5 +1,7 @@
 """Borders of what is inside against numpy.pad, and their adjoint."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,54 @@ def test_any_number_of_threads_gives_the_same_bits():
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(a, b) for one in results for a, b in zip(one, results[0], strict=True))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_borders_on_one_side_and_cuts_on_the_other(mode):
+    x = torch.arange(20.0, dtype=torch.float64).reshape(1, 5, 4).requires_grad_()
+    size = x.shape[-1]
+    for before, after in itertools.product(range(-5, 4), repeat=2):
+        wide = size + before + after
+        left = size + min(before, 0) + min(after, 0)
+        pad = lambda: torch.nn.functional.pad(x, (before, after), mode=mode)
+        if wide < 0 or (wide == 0 and mode != "circular"):
+            with pytest.raises(RuntimeError, match="pad: "):
+                pad()
+            continue
+        if mode == "circular" and wide and left <= 0:  # there is nothing to go round
+            with pytest.raises(RuntimeError, match="take all from dim 2"):
+                pad()
+            continue
+        places = np.arange(-before, size + after)
+        if mode == "replicate":
+            places = places.clip(0, size - 1)
+        elif mode == "reflect":
+            places = size - 1 - abs(size - 1 - abs(places))
+        elif wide:
+            places = max(-before, 0) + (places - max(-before, 0)) % left
+        result = pad()
+        assert result.tolist() == x.detach().numpy()[..., places].tolist()
+        weights = torch.arange(1.0, 1 + result.numel(), dtype=torch.float64).reshape(result.shape)
+        (gradient,) = torch.autograd.grad(result, x, weights)
+        expected = np.zeros(x.shape)
+        for k, place in enumerate(places):
+            expected[..., place] += weights[..., k].numpy()
+        assert gradient.tolist() == expected.tolist()
+
+
+def test_constant_borders_take_no_more_than_there_is():
+    for pad in ((-5, 0), (-5, 2), (3, -5), (-3, -2)):
+        with pytest.raises(RuntimeError, match="take more from dim 1 than its size 4"):
+            torch.nn.functional.pad(torch.ones(3, 4), pad)
+    assert torch.nn.functional.pad(torch.ones(3, 4), (-4, 2)).tolist() == [[0, 0]] * 3
+
+
+def test_a_dim_that_is_cut_away():
+    x = torch.ones(1, 2, 3, 4, requires_grad=True)
+    for mode in MODES:
+        result = torch.nn.functional.pad(x, (1, 1, -3, 0), mode=mode)
+        assert result.shape == (1, 2, 0, 6)
+        result.sum().backward()
+    assert not x.grad.any()
+    with pytest.raises(RuntimeError, match="leaves nothing of input"):
+        torch.nn.functional.pad(x, (-4, 0, -3, 0), mode="reflect")

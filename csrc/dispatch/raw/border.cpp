@@ -51,17 +51,21 @@ struct Padding {
       const int64_t given = is_there ? t.sizes[own] : 1;
       const int64_t size = has_border ? given - before - after : given,
                     wide = size + before + after;
-      check(size >= 1 && wide >= 1, [&] {
+      const std::pair<int64_t, int64_t> kept{std::max<int64_t>(0, -before),
+                                             size - std::max<int64_t>(0, -after)};
+      const bool has_source =
+          mode == "replicate" ||
+          (mode == "reflect" ? before < size && after < size : kept.first < kept.second);
+      check(size >= 1 && wide >= 1 && has_source, [&] {
         return message(op, ": ", before, " and ", after, " do not fit dim ", own, " of ",
                        describe(t), ".");
       });
-      const std::pair<int64_t, int64_t> kept{std::max<int64_t>(0, -before),
-                                             size - std::max<int64_t>(0, -after)};
       border.size[d] = size;
       border.source[d].resize(wide);
       for (int64_t i = 0; i < wide; ++i)
         border.source[d][i] = source_of(mode, i - before, size, kept);
-      border.inside[d] = {std::max<int64_t>(0, before),
+      // Where one side takes all of the middle away, the other's places may be cut too.
+      border.inside[d] = {std::clamp<int64_t>(before, 0, wide),
                           std::max<int64_t>(0, kept.second - kept.first)};
       if (is_there) sizes[own] = has_border ? size : wide;
     }

@@ -10,6 +10,7 @@ from ...ops import batch_norm as batch_norm_loops
 from ...ops import group_norm as group_norm_loops
 from ...ops import rows
 from ...ops.core.arguments import check_parameters
+from ...ops.core.attach import attached
 from ...ops.core.ways import native_way
 
 
@@ -82,7 +83,7 @@ def instance_norm(
                 "variance. Give larger sizes, or call eval() for the running statistics."
             )
         if sizes[0] * sizes[1] == 0:
-            return input.clone()
+            return attached(input.clone(), weight, bias, anyway=True)
     n, c = sizes[:2]
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)

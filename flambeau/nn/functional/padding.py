@@ -7,7 +7,7 @@ import flambeau
 
 from ..._core import _keep_format
 from ...ops.core.arguments import check_room
-from ...ops.core.attach import of_constant_slope
+from ...ops.core.attach import attached, of_constant_slope
 from ...ops.core.autocast import full_precision
 from ...ops.padding import add_border, check_widths
 
@@ -49,8 +49,8 @@ def _pad_from_inside(input, pad, mode):
         n = len(pad) // 2
         room = 8 * sum(shape[-n:]) + numel * input.element_size()
         check_room(room, input)
-    if is_empty:  # circular: nothing goes round
-        return flambeau.constant_pad_nd(input, pad)
+    if is_empty:
+        return attached(input.new_zeros(shape), input)
     padded = add_border(input, mode, pad)
     # Circular padding gives the usual order, as in PyTorch.
     return padded if mode == "circular" else _keep_format(padded, input)
@@ -78,7 +78,11 @@ def _padded_shape(given, pad, mode):
         if before or after:
             _check_border(mode, given, dim, before, after)
             shape[dim] += before + after
-    return tuple(shape), max(math.prod(shape), *shape), 0 in given[-n:]
+    if mode != "circular" and 0 not in given[-n:] and max(shape[-n:]) < 1:
+        raise RuntimeError(
+            f"pad: mode {mode!r} with {pad} leaves nothing of input {given} in any padded dim."
+        )
+    return tuple(shape), max(math.prod(shape), *shape), 0 in given[-n:] or 0 in shape[-n:]
 
 
 _pad_in_full_precision = full_precision(_pad_from_inside)
@@ -91,10 +95,11 @@ def _check_border(mode, shape, dim, before, after):
             raise RuntimeError(
                 f"pad: mode='circular' pads by {max(before, after)}, more than the size {size} of dim {dim}."
             )
-        if size + before + after < 0 or size + min(before, 0) + min(after, 0) <= 0:
+        left = size + min(before, 0) + min(after, 0)
+        if size + before + after < 0 or (left <= 0 and size + before + after > 0):
             raise RuntimeError(f"pad: {before} and {after} take all from dim {dim} of size {size}.")
         return
-    if size == 0 or size + before + after < 1:
+    if size + before + after < 0:
         raise RuntimeError(f"pad: {before} and {after} leave nothing of dim {dim} of size {size}.")
     if mode == "reflect" and (before >= size or after >= size):
         raise RuntimeError(

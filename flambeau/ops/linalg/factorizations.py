@@ -63,19 +63,19 @@ def _(ctx, grad_output):
 def _qr(ctx, A):
     """A = Q R with as many columns in Q as the smaller side of A has."""
     Q, R = _core._qr(A, False)
-    ctx.save_for_backward(A, Q, R)
+    ctx.save_for_backward(Q, R)
     return Q, R
 
 
 @_qr.derivative
 def _(ctx, grad_Q, grad_R):
-    A, Q, R = ctx.saved
-    rows, columns = A.size(-2), A.size(-1)
+    Q, R = ctx.saved
+    rows, columns = Q.size(-2), R.size(-1)
     if rows >= columns:
         return _qr_backward(Q, R, grad_Q, grad_R)
     # A = [X | Y] = Q [R1 | R2]: X is square, and Y = Q R2 gives grad_Y and one more part of grad_Q.
     left, right = R[..., :rows], grad_R[..., rows:]
-    grad_Q = grad_Q + A[..., rows:] @ right.mH
+    grad_Q = grad_Q + Q @ (R[..., rows:] @ right.mH)
     grad_X = _qr_backward(Q, left, grad_Q, grad_R[..., :rows])
     return fl.cat([grad_X, Q @ right], -1)
 
