@@ -364,6 +364,22 @@ def test_bags_refuse_what_lies_outside():
         )
 
 
+@pytest.mark.parametrize("width", [0, 3, 16, 40, 64, 150])
+def test_bags_refuse_what_lies_outside_in_any_bag_and_column(width):
+    weight, begins = torch.rand(6, width), torch.arange(0, 30_000, 3)
+    for place, wrong in ((0, -1), (1, 6), (17_000, 2**62), (29_999, -(2**40))):
+        index = torch.arange(30_000) % 6
+        index[place] = wrong
+        for args in ((index.view(-1, 3), weight), (index, weight, begins)):
+            with pytest.raises(IndexError, match=f"{wrong}.*, but weight has 6 rows"):
+                torch.nn.functional.embedding_bag(*args, mode="sum")
+    for place, wrong in ((1, 7), (5000, -(2**62)), (9998, 30_000)):
+        moved = begins.clone()
+        moved[place] = wrong
+        with pytest.raises(IndexError, match="offsets must ascend"):
+            torch.nn.functional.embedding_bag(torch.arange(30_000) % 6, weight, moved, mode="sum")
+
+
 def test_numbers_are_written_where_a_mask_is_true():
     for dtype, value in (("float32", 2.5), ("int64", 2), ("int64", 2.5), ("bool", 1)):
         x = numbers(40, 5, dtype=dtype)

@@ -81,24 +81,22 @@ TensorRef bag_sums(Tensor& weight, Tensor& index, Tensor* begins, bool mean) {
                          " are no bags of rows.");
         });
   TensorRef from = contiguous(weight), at = contiguous(index), starts;
-  if (begins)
-    starts = contiguous(*clone(*begins));  // nobody writes to it between the checks and the sums
+  if (begins) starts = contiguous(*begins);
   const int64_t count = begins ? begins->sizes[0] : index.sizes[0], width = weight.sizes[1];
   TensorRef out = empty({count, width}, weight.dtype);
   if (out->is_meta() || count == 0) return out;
   Bags bags{at->as<int64_t>(), index.numel, begins ? starts->as<int64_t>() : nullptr, count,
             begins ? 0 : index.sizes[1]};
-  for (int64_t b = 0; begins && b < count; ++b)
-    check<IndexError>(0 <= bags.begin(b) && bags.begin(b) <= bags.begin(b + 1), [&] {
-      return message("embedding_bag: offsets must ascend from 0 to the ", bags.n,
-                     " elements of input: a bag ends before it begins.");
-    });
   bool ok;
   {
     LongWork unlocked(bags.n * width > grain);
     ok = sum_bags(bags, weight.dtype, from->data(), weight.sizes[0], width, mean, out->data());
   }
   if (!ok) {
+    check<IndexError>(bags.ascend(), [&] {
+      return message("embedding_bag: offsets must ascend from 0 to the ", bags.n,
+                     " elements of input: a bag ends before it begins.");
+    });
     const auto [low, high] = std::minmax_element(bags.index, bags.index + bags.n);
     throw IndexError(message("embedding_bag: indices go from ", *low, " to ", *high,
                              ", but weight has ", weight.sizes[0], " rows."));

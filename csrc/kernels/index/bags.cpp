@@ -7,117 +7,150 @@
 #include "kernels/elements/walk.h"
 #include "kernels/gemm/dots.h"
 #include "kernels/index/cells.h"
-#include "runtime/workspace.h"
+#include "runtime/threads.h"
 
 namespace flambeau {
 namespace {
 
 /// How many rows ahead memory is asked for: they lie anywhere, so the machine cannot guess them.
 constexpr int64_t ahead = 16;
-constexpr int indices_slot = 0;
 
-/// Columns [j, width) of some bags, n_vectors vectors at a time, whose sums stay in registers while
-/// the rows of a bag pass by; gives the first column that is left.
+/// Some columns of a weight. Another thread may write to the indices of its rows: each is looked at
+/// whenever it is used, and one outside stands for row 0 and is told.
+template <class T>
+struct Columns {
+  const T* data;  // of row 0
+  int64_t rows, width;
+  bool outside = false;
+
+  [[gnu::always_inline]] const T* row(int64_t index) {
+    if (static_cast<uint64_t>(index) >= static_cast<uint64_t>(rows)) [[unlikely]] {
+      outside = true;
+      return data;
+    }
+    return data + index * width;
+  }
+};
+
+/// Calls body(b, begin, end) for each bag in [first, last). Where another thread wrote what makes
+/// no bag, that one is empty, and it gives false.
+template <class Body>
+[[gnu::always_inline]] inline bool each_bag(const Bags& bags, int64_t first, int64_t last,
+                                            Body body) {
+  bool ascending = true;
+  for (int64_t b = first, begin = bags.begin(first), end; b < last; ++b, begin = end) {
+    end = bags.begin(b + 1);
+    if (begin < 0 || begin > end || end > bags.n) [[unlikely]] {
+      ascending = false;
+      body(b, int64_t{0}, int64_t{0});
+    } else {
+      body(b, begin, end);
+    }
+  }
+  return ascending;
+}
+
+/// `n_vectors` vectors of some bags, whose sums stay in registers while the rows of a bag pass by;
+/// false where an index or a bag lies outside.
 template <int n_vectors, class T>
-[[gnu::always_inline]] inline int64_t sum_columns(const Bags& bags, int64_t first, int64_t last,
-                                                  const T* weight, int64_t width, bool mean, T* out,
-                                                  int64_t j) {
+[[gnu::always_inline]] inline bool sum_columns(const Bags& bags, int64_t first, int64_t last,
+                                               Columns<T> from, bool mean, T* out) {
   using V = typename Lanes<T>::V;
-  constexpr int64_t lanes = Lanes<T>::count, block = n_vectors * lanes, line = 64 / sizeof(T);
-  const int64_t stop = bags.begin(last);
-  for (; j + block <= width; j += block)
-    for (int64_t b = first; b < last; ++b) {
-      const int64_t begin = bags.begin(b), end = bags.begin(b + 1);
-      auto ask = [&](int64_t i) __attribute__((always_inline)) {
-        if (i + ahead >= stop) return;
-        const T* row = weight + bags.row(i + ahead) * width + j;
+  constexpr int64_t block = n_vectors * Lanes<T>::count, line = 64 / sizeof(T);
+  const int64_t* index = bags.index;
+  const uint64_t row_bytes = from.width * sizeof(T);
+  const int64_t asked = std::min(bags.begin(last), bags.n) - ahead;
+  const bool ascending = each_bag(bags, first, last, [&](int64_t b, int64_t i, int64_t end) {
+    V sums[n_vectors] = {};
+    const int64_t count = end - i;
+    auto next = [&]() __attribute__((always_inline)) {
+      if (i < asked) {
+        // Of a wrong index it may be any address; none is read.
+        const uint64_t away = static_cast<uint64_t>(index[i + ahead]) * row_bytes;
+        const auto* row = reinterpret_cast<const T*>(reinterpret_cast<uintptr_t>(from.data) + away);
 #pragma GCC unroll 8
         for (int64_t k = 0; k < block; k += line) __builtin_prefetch(row + k);
-      };
-      auto part = [&](int64_t i) __attribute__((always_inline)) {
-        return reinterpret_cast<const V*>(weight + bags.row(i) * width + j);
-      };
-      V sums[n_vectors] = {};
-      if (begin < end) {
-        ask(begin);
-#pragma GCC unroll 8
-        for (int v = 0; v < n_vectors; ++v) sums[v] = part(begin)[v];
       }
-      for (int64_t i = begin + 1; i < end; ++i) {
-        ask(i);
+      return reinterpret_cast<const V*>(from.row(index[i++]));
+    };
+    if (i < end) {
+      const V* row = next();
 #pragma GCC unroll 8
-        for (int v = 0; v < n_vectors; ++v) sums[v] += part(i)[v];
-      }
-      T* to = out + b * width + j;
-#pragma GCC unroll 8
-      for (int v = 0; v < n_vectors; ++v) {
-        if (mean && end > begin) sums[v] /= static_cast<T>(end - begin);
-        reinterpret_cast<V*>(to)[v] = sums[v];
-      }
+      for (int v = 0; v < n_vectors; ++v) sums[v] = row[v];
     }
-  return j;
+    while (i < end) {
+      const V* row = next();
+#pragma GCC unroll 8
+      for (int v = 0; v < n_vectors; ++v) sums[v] += row[v];
+    }
+    V* to = reinterpret_cast<V*>(out + b * from.width);
+#pragma GCC unroll 8
+    for (int v = 0; v < n_vectors; ++v) {
+      if (mean && count > 0) sums[v] /= static_cast<T>(count);
+      to[v] = sums[v];
+    }
+  });
+  return ascending && !from.outside;
 }
 
 template <class T>
-[[gnu::always_inline]] inline void sum_some(const Bags& bags, int64_t first, int64_t last,
-                                            const T* weight, int64_t width, bool mean, T* out) {
-  int64_t j = sum_columns<8>(bags, first, last, weight, width, mean, out, 0);
-  j = sum_columns<2>(bags, first, last, weight, width, mean, out, j);
-  for (int64_t b = first; b < last && j < width; ++b) {
-    const int64_t begin = bags.begin(b), end = bags.begin(b + 1);
-    for (int64_t c = j; c < width; ++c) {
-      T sum = begin < end ? weight[bags.row(begin) * width + c] : T(0);
-      for (int64_t i = begin + 1; i < end; ++i) sum += weight[bags.row(i) * width + c];
-      out[b * width + c] = mean && end > begin ? sum / static_cast<T>(end - begin) : sum;
+[[gnu::always_inline]] inline bool sum_some(const Bags& bags, int64_t first, int64_t last,
+                                            const Columns<T>& weight, bool mean, T* out) {
+  constexpr int64_t lanes = Lanes<T>::count;
+  bool ok = true;
+  int64_t j = 0;
+  auto from = [&] { return Columns<T>{weight.data + j, weight.rows, weight.width}; };
+  for (; j + 8 * lanes <= weight.width; j += 8 * lanes)
+    ok &= sum_columns<8>(bags, first, last, from(), mean, out + j);
+  for (; j + 2 * lanes <= weight.width; j += 2 * lanes)
+    ok &= sum_columns<2>(bags, first, last, from(), mean, out + j);
+  if (j == weight.width) return ok;
+  Columns<T> rest = from();
+  ok &= each_bag(bags, first, last, [&](int64_t b, int64_t begin, int64_t end) {
+    for (int64_t c = 0; c < rest.width - j; ++c) {
+      T sum = begin < end ? rest.row(bags.index[begin])[c] : T(0);
+      for (int64_t i = begin + 1; i < end; ++i) sum += rest.row(bags.index[i])[c];
+      out[b * rest.width + j + c] = mean && end > begin ? sum / static_cast<T>(end - begin) : sum;
     }
-  }
+  });
+  return ok && !rest.outside;
 }
 
-FLAMBEAU_CLONES void sum_of(const Bags& bags, int64_t first, int64_t last, const float* weight,
-                            int64_t width, bool mean, float* out) {
-  sum_some(bags, first, last, weight, width, mean, out);
+FLAMBEAU_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
+                            const Columns<float>& weight, bool mean, float* out) {
+  return sum_some(bags, first, last, weight, mean, out);
 }
-FLAMBEAU_CLONES void sum_of(const Bags& bags, int64_t first, int64_t last, const double* weight,
-                            int64_t width, bool mean, double* out) {
-  sum_some(bags, first, last, weight, width, mean, out);
+FLAMBEAU_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
+                            const Columns<double>& weight, bool mean, double* out) {
+  return sum_some(bags, first, last, weight, mean, out);
 }
 
 }  // namespace
 
-bool sum_bags(const Bags& given, DType dtype, const void* weight, int64_t rows, int64_t width,
+bool Bags::ascend() const {
+  for (int64_t b = 0; b < count; ++b)
+    if (begin(b) < 0 || begin(b) > begin(b + 1)) return false;
+  return true;
+}
+
+bool sum_bags(const Bags& bags, DType dtype, const void* weight, int64_t rows, int64_t width,
               bool mean, void* out) {
+  if (rows == 0 || width == 0) {
+    std::fill_n(static_cast<char*>(out), bags.count * width * itemsize(dtype), 0);
+    return bags.ascend() && !any_outside(bags.index, bags.n, rows);
+  }
   std::atomic<bool> ok{true};
-  const int64_t work = width * std::max<int64_t>(1, given.n / std::max<int64_t>(1, given.count));
+  const int64_t work = width * std::max<int64_t>(1, bags.n / std::max<int64_t>(1, bags.count));
   const int64_t grain = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, work));
-  auto sum = [&](int64_t first, int64_t last) {
-    // Each index is read for some columns at a time; nobody may change it meanwhile.
-    Bags bags = given;
-    bags.skipped = bags.begin(first);
-    const int64_t n = bags.begin(last) - bags.skipped;
-    auto* own = Workspace::get<int64_t>(indices_slot, static_cast<size_t>(n));
-    if (!take_over(given.index + bags.skipped, n, rows, own))
-      return ok.store(false, std::memory_order_relaxed);
-    bags.index = own;
+  auto sum = [&]<class T>(int64_t first, int64_t last, T* to) {
+    const Columns<T> columns{static_cast<const T*>(weight), rows, width};
+    if (!sum_of(bags, first, last, columns, mean, to)) ok.store(false, std::memory_order_relaxed);
+  };
+  parallel_shares(bags.count, grain, [&](int64_t first, int64_t last) {
     if (dtype == DType::float32)
-      sum_of(bags, first, last, static_cast<const float*>(weight), width, mean,
-             static_cast<float*>(out));
+      sum(first, last, static_cast<float*>(out));
     else
-      sum_of(bags, first, last, static_cast<const double*>(weight), width, mean,
-             static_cast<double*>(out));
-  };
-  // Indices are looked at some bags before they are used, and come from memory meanwhile.
-  auto ask_for = [&](int64_t first, int64_t last) {
-    constexpr int64_t line = 64 / sizeof(int64_t), most = 64 * line;
-    const int64_t begin = given.begin(first), end = given.begin(last);
-    for (int64_t i = begin; i < std::min(end, begin + most); i += line)
-      __builtin_prefetch(given.index + i);
-  };
-  parallel_shares(given.count, grain, [&](int64_t first, int64_t last) {
-    for (int64_t next; first < last; first = next) {
-      next = std::min(last, first + grain);
-      if (next < last) ask_for(next, std::min(last, next + grain));
-      sum(first, next);
-    }
+      sum(first, last, static_cast<double*>(out));
   });
   return ok;
 }
