@@ -290,3 +290,20 @@ def test_windows_that_touch_have_the_maxima_that_indices_name(kernel, dtype):
         for got in (pool(t, kernel), values):
             np.testing.assert_array_equal(got.numpy(), found.numpy())
             np.testing.assert_array_equal(np.signbit(got.numpy()), np.signbit(found.numpy()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 2), (3, 1), (2, 5)])
+def test_rows_of_any_length_end_in_vectors(kernel, stride, dtype):
+    """A row's last vector may begin in the one before."""
+    for n in range(1, 36):
+        x = np.round(RNG.standard_normal((2, kernel + stride * (n - 1))) * 4).astype(dtype)
+        taps = np.stack([x[:, k : k + stride * n : stride][:, :n] for k in range(kernel)])
+        values, indices = torch.max_pool1d_with_indices(torch.from_numpy(x), kernel, stride)
+        plain = torch.max_pool1d(torch.from_numpy(x), kernel, stride)
+        means = torch.avg_pool1d(torch.from_numpy(x), kernel, stride)
+        np.testing.assert_array_equal(values.numpy(), taps.max(0))
+        np.testing.assert_array_equal(plain.numpy(), taps.max(0))
+        first = np.arange(n) * stride + taps.argmax(0)
+        np.testing.assert_array_equal(indices.numpy(), first)
+        np.testing.assert_allclose(means.numpy(), taps.mean(0), rtol=1e-6, atol=1e-6)

@@ -94,17 +94,20 @@ inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row,
         __builtin_convertvector(at, typename L::indices);
 }
 
-/// Calls block.operator()<n>(j) over [0, count) with n the vector's lanes, then halves of it,
-/// then 1.
+/// Calls block.operator()<n>(j) until [0, count) is covered, with n the vector's lanes, then halves
+/// of it, then 1. The last block may begin in the one before: its results are the same.
 template <class T, class Block>
 inline __attribute__((always_inline)) void in_blocks(int64_t count, Block&& block) {
   constexpr int most = vector_bytes / sizeof(T);
   int64_t j = 0;
   for (; j + most <= count; j += most) block.template operator()<most>(j);
-  if constexpr (most >= 16)
-    for (; j + 8 <= count; j += 8) block.template operator()<8>(j);
-  if constexpr (most >= 8)
-    for (; j + 4 <= count; j += 4) block.template operator()<4>(j);
+  auto end_with = [&]<int n>() __attribute__((always_inline)) {
+    if (j + n <= count) block.template operator()<n>(j), j += n;
+    if (j < count && n <= count && (n <= 4 || count - j > n / 2))
+      block.template operator()<n>(count - n), j = count;
+  };
+  if constexpr (most >= 16) end_with.template operator()<8>();
+  if constexpr (most >= 8) end_with.template operator()<4>();
   for (; j < count; ++j) block.template operator()<1>(j);
 }
 
