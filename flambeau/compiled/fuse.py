@@ -279,6 +279,7 @@ class Derivative:
             (from `first_number` on), the gradient of an output (from GRAD on) or an output (from OUTPUT on).
         grads, saved_inputs, saved_outputs, numbers (list of int): the same as positions among outputs, inputs, outputs,
             and the group's numbers.
+        operands (list of int): the numbers of the values that the kernel reads, or whose gradients.
         wanted (list of int): positions among inputs.
         SIZES (int): the number of the symbol for a tensor that has the sizes of a row's operands.
         eager (dict): id of an expression -> (it, function, operands) of the operator that gives its value, in the order
@@ -330,7 +331,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     in_values = [outs[k] for k in made.grads] + [group.inputs[k] for k in made.saved_inputs]
     in_values += [outs[k] for k in made.saved_outputs]
     in_dtypes = [built.dtype(i) for i in in_values] + [group.numbers[k].dtype for k in numbers]
-    made.kernel = None
+    made.kernel, made.operands = None, in_values
     if not made.grads or len(order) + len(roots) > MOST_OPERANDS:
         return made
     moved = substitute(roots, {id(symbol(i)): symbol(k) for k, i in enumerate(order)})

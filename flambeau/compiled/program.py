@@ -5,6 +5,7 @@ import keyword
 import flambeau
 from flambeau import _core
 
+from .foretell import foretell_joined
 from .fuse import NoKernel, backward_of, evaluate, forward_of, is_costly, keep_more, spread_inputs
 from .graph import Differs, Ref, each_ref
 from .groups import Group
@@ -26,7 +27,10 @@ class Program:
         differed (int): how often a bool was not what the program expects.
     """
 
-    def __init__(self, order, values, inputs, outside, result, rebuild, rewinds=False):
+    def __init__(
+        self, order, values, inputs, outside, result, rebuild, rewinds=False, foretells=False
+    ):
+        self._foretells = foretells
         self.constants, self._names = {}, {}
         self.kernels = self.operators = self.joined = 0
         self.values, self.differed = values, 0
@@ -131,7 +135,7 @@ class Program:
 
     def _group(self, group):
         try:
-            callable_ = _prepared(group, self.values)
+            callable_ = _prepared(group, self.values, self._foretells)
         except NoKernel:
             return [self._call(n) for n in (*group.nodes, *filter(None, [group.total]))]
         self.kernels += 1
@@ -196,14 +200,18 @@ def _last_uses(order, result):
     return last
 
 
-def _prepared(group, values):
-    """The callable of a group: of its inputs and numbers."""
+def _prepared(group, values, foretells):
+    """The callable of a group: of its inputs and numbers. foretells: whether its kernels are compiled from now on."""
     if not any(values[i].requires_grad for i in group.outputs):
-        return _forward(group, values)
+        return _forward(group, values, foretells)
     spread_inputs(group, values)
     keep_more(group, values)
     derivative = backward_of(group, values)
-    return _recorded(group, values, _forward(group, values), derivative)
+    fused = _forward(group, values, foretells)
+    if foretells:
+        operands = [values[i] for i in derivative.operands]
+        foretell_joined(derivative.kernel, operands, group.key[0], len(derivative.numbers))
+    return _recorded(group, values, fused, derivative)
 
 
 def _is_turned(gradient):
@@ -212,8 +220,12 @@ def _is_turned(gradient):
     return strides != sorted(strides, reverse=True)
 
 
-def _forward(group, values):
-    fused = forward_of(group, values).fused()
+def _forward(group, values, foretells):
+    kernel = forward_of(group, values)
+    if foretells:
+        operands = [values[i] for i in group.inputs]
+        foretell_joined(kernel, operands, group.key[0], len(group.numbers))
+    fused = kernel.fused()
     if group.total is not None:
         _core._reduce_fused(fused, group.total.total == "rmean")
     return fused

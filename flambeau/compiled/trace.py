@@ -18,6 +18,7 @@ from flambeau import _core
 from ..ops.core.arguments import tensors_in
 from ..overrides import TorchFunctionMode
 from . import stance
+from .foretell import Foretold
 from .graph import Break, Node, Ref, Value
 from .state import is_ours, writes_outside
 
@@ -143,6 +144,7 @@ class Tracer(TorchFunctionMode):
         self._counted = False  # whether sizes say how many results an operator gives
         self._drew = False  # whether a generator of the program's own was used
         self.draws = flambeau.default_generator._calls
+        self.foretold = Foretold()
         for tensor in inputs:
             self.number(tensor)
         self._n_inputs = len(self.values)
@@ -301,6 +303,8 @@ class Tracer(TorchFunctionMode):
         if func in _REDUCTIONS():
             _as_reduction(node, func, args, kwargs, result, self)
             _as_total(node, func, args, kwargs, result, self)
+            if args:
+                self.foretold.reduced(func, _REDUCTIONS()[func], args[0], result)
         elif name in _CASTS:
             _as_cast(node, args, kwargs, result, self)
         self.nodes.append(node)
@@ -364,7 +368,12 @@ class Tracer(TorchFunctionMode):
             slots[k] = node.kwargs[name] if name in node.kwargs else spec.defaults[k]
         if len(slots) == len(spec.args) and all(type(s) in (Ref, bool, int, float) for s in slots):
             node.operator, node.operands = operator, slots
+            self.foretold.pointwise(operator, self._given(slots), result)
         return result
+
+    def _given(self, slots):
+        """The values of operands: tensors for Refs."""
+        return [self._alive[s.index] if type(s) is Ref else s for s in slots]
 
     def check(self):
         """After the run: whether all writes were seen, and modes are as they were."""

@@ -261,7 +261,9 @@ class Compiled:
             inputs = [i if inputs.index(i) == k else f"_{k}" for k, i in enumerate(inputs)]
         reads = any(n.expects is not None for n in tracer.nodes)
         rewinds = reads and flambeau.default_generator._calls != tracer.draws
-        program = Program(order, tracer.values, inputs, tracer.outside, structure, rebuild, rewinds)
+        program = Program(
+            order, tracer.values, inputs, tracer.outside, structure, rebuild, rewinds, tracer.foretold.active
+        )  # fmt: skip
         program.lasting = tracer.lasting
         program.nodes = tracer.nodes
         state.seal()

@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 
+from . import ahead
 from .targets import cpu, elf, process
 
 MAGIC = b"flambeau kernel 1\n"
@@ -30,6 +31,7 @@ TRIM_EVERY = 64
 
 _lock = threading.RLock()
 _addresses = {}
+made = 0  # how many kernels this process has waited for
 _gpu_forms = {}  # address: (name, key, function that writes the GPU's form)
 # Every TRIM_EVERYth write looks at all files, which takes a second for 90000. A process begins to count anywhere,
 # so that programs of few kernels share this among them.
@@ -41,6 +43,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
+    os.register_at_fork(after_in_child=ahead.reset)
+
+
+def expect_more():
+    """Has a second process ready: kernels will be foretold."""
+    with _lock:
+        ahead.start()
 
 
 def gpu_form(address):
@@ -51,23 +60,33 @@ def gpu_form(address):
 def compiled(name, signature, key, ir, gpu=None):
     """The address of the kernel of `key`; `ir(target)` makes its LLVM IR if it is nowhere yet.
 
-    `gpu(letters)` writes the IR of its form for a GPU (see gpu/).
+    `gpu(letters)` writes the IR of its form for a GPU (see gpu/). Where the thread only foretells (`ahead.foretelling`) the
+    kernel is asked for, and 0 the answer.
     """
+    global made
     target = cpu.host()
     digest = hashlib.blake2b(
         f"{fingerprint()}\n{target.name}\n{key}".encode(), digest_size=20
     ).hexdigest()
     with _lock:
         address = _addresses.get(digest)
+        if address is None and ahead.foretells():
+            if not _is_on_disk(digest):
+                ahead.ask(digest, lambda: ir(target), target, write)
+            return 0
         if address is None:
             start = time.perf_counter()
-            blob = read(digest)
-            source = "from disk"
+            blob = ahead.take(digest)
+            source = "compiled ahead, waited for"
+            if blob is None:
+                blob = read(digest)
+                source = "from disk"
             if blob is None:
                 process.start()  # which takes as long as to write the IR
                 blob = process.compile_ir(ir(target), target)
                 write(digest, blob)
                 source = "compiled"
+                made += 1
             address = _addresses[digest] = elf.load(blob)
             if gpu is not None:
                 _gpu_forms[address] = name, key, gpu
@@ -179,6 +198,11 @@ def read(digest):
     finally:
         os.close(file)
     return unpack(data)
+
+
+def _is_on_disk(digest):
+    where = folder()
+    return where is not None and os.path.exists(os.path.join(where, digest))
 
 
 def write(digest, blob):

@@ -48,6 +48,43 @@ def compile_ir(ir, target):
     raise RuntimeError("kernels: the process that compiles ended twice over the same kernel.")
 
 
+def twin():
+    """A socket to a second process, which the first one has started; None where that is not there or cannot.
+
+    For one thread, whichever, at a time: see `compile_by`.
+    """
+    import socket
+
+    from .serve import TWIN, send
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if _channel is None or not _ready or (cores or 1) < 2 or os.environ.get("FLAMBEAU_VERIFY"):
+        return None
+    try:
+        ours, its = socket.socketpair()
+        with its:
+            send(_channel, (TWIN, ""))
+            socket.send_fds(_channel, [b"t"], [its.fileno()])
+    except (OSError, AttributeError):
+        return None
+    ours.settimeout(START_S)
+    return ours
+
+
+def compile_by(channel, ir, target, first):
+    """The blob of a kernel by a twin, which before its `first` one says that it is there; raises where it is not.
+
+    None: LLVM refuses it.
+    """
+    from .serve import receive, send
+
+    if first:
+        receive(channel)
+    send(channel, (target.name, ir))
+    blob, _ = receive(channel)
+    return blob and Blob(*blob)
+
+
 def _spawned():
     """(socket of a new process, its starter)."""
     import socket

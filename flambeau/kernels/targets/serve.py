@@ -1,7 +1,8 @@
 """The process that compiles kernels for another one: `python serve.py FOLDER_OF_KERNELS FOLDER_OF_LLVMLITE`.
 
 It reads (level, IR) from its standard input, a socket, answers (blob, text of an error), and ends when the socket
-closes or nothing was asked for IDLE_S. See process.py for the other end.
+closes or nothing was asked for IDLE_S. For the level TWIN it starts another one of its kind, with LLVM loaded, which
+answers at the socket that is sent behind. See process.py for the other end.
 """
 
 import marshal
@@ -12,6 +13,7 @@ import struct
 import sys
 
 IDLE_S = 4.0
+TWIN = "twin"
 LENGTH = struct.Struct("<q")
 
 
@@ -50,21 +52,36 @@ def main():
     # Behind the standard library: names of our modules are those of some of its own.
     sys.path += sys.argv[1:]
     import llvmlite.binding  # noqa: F401  (the long part, before it is needed)
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a twin that ends leaves nothing behind
+    connection = socket.socket(fileno=0)
+    while connection is not None:
+        connection = _serve(connection)
+
+
+def _serve(connection):
+    """Answers at a socket; in a twin, the socket where that is to answer."""
     from targets import cpu
 
-    connection = socket.socket(fileno=0)
     connection.settimeout(IDLE_S)
     try:
         send(connection, True)
         while True:
             level, ir = receive(connection)
+            if level == TWIN:
+                _, (its, *_), _, _ = socket.recv_fds(connection, 1, 1)
+                if not os.fork():
+                    connection.close()
+                    return socket.socket(fileno=its)
+                os.close(its)
+                continue
             try:
                 answer = tuple(cpu.compile_ir(ir, cpu.level(level), alone=True)), ""
             except Exception as error:
                 answer = None, str(error)
             send(connection, answer)
-    except (EOFError, OSError):
-        pass
+    except (EOFError, OSError, ValueError):
+        return None
 
 
 if __name__ == "__main__":
