@@ -15,6 +15,7 @@ Tensor* accumulated_variable(Node* node);
 inline constexpr std::tuple saved_functions{
     declare<push_saved_hooks>("_push_saved_tensors_hooks", "pack, unpack"),
     declare<pop_saved_hooks>("_pop_saved_tensors_hooks", ""),
+    fact(declare<has_saved_hooks>("_has_saved_tensors_hooks", "")),
     declare<accumulated_variable>("_accumulated_variable", "node")};
 
 }  // namespace flambeau

@@ -49,7 +49,11 @@ def mark_dynamic(t, index, **_):
     """Nothing: every size may change."""
 
 
-maybe_mark_dynamic = mark_static = mark_dynamic
+maybe_mark_dynamic = mark_dynamic
+
+
+def mark_static(t, index=None):
+    """Nothing: one program serves all sizes."""
 
 
 def optimize(backend=None, *, nopython=False, disable=False, dynamic=None):

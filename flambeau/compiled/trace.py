@@ -199,6 +199,8 @@ class Tracer(TorchFunctionMode):
             raise
 
     def _see(self, func, args, kwargs):
+        if self.broken is None:
+            self._check_modes()
         if self.broken is not None:
             return func(*args, **kwargs)
         name = _name(func)
@@ -234,6 +236,13 @@ class Tracer(TorchFunctionMode):
         ):
             return self._take_apart(func, name, args, kwargs)
         return self._record(func, name, args, kwargs)
+
+    def _check_modes(self):
+        """Modes that no step tells of, as no program runs while they are on, are entered by the function itself."""
+        if flambeau.is_autocast_enabled("cpu"):
+            self.fail("autocast is entered")
+        elif _core._has_saved_tensors_hooks():
+            self.fail("saved_tensors_hooks is entered")
 
     def _take_apart(self, func, name, args, kwargs):
         """An operator made of others: those, if it called pointwise ones and summed all they gave; else itself."""

@@ -41,6 +41,8 @@ def _settings():
     """Modes that a program depends on, or None where calls are to run eagerly."""
     if _core._is_overridden() or flambeau.is_autocast_enabled("cpu") or is_tracing():
         return None
+    if _core._has_saved_tensors_hooks():
+        return None  # they see what an eager call saves
     batching = sys.modules.get("flambeau.ops.batching")  # loaded by the first vmap
     if batching is not None and batching.active():
         return None

@@ -276,3 +276,46 @@ def test_a_list_that_is_given_back_is_the_callers():
     for _ in range(3):
         to = [torch.rand(3)]
         assert compiled(torch.rand(3), to)[1] is to
+
+
+def test_modes_that_the_function_enters_hold_in_each_call():
+    layer = torch.nn.Linear(4, 4)
+
+    def halves(x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = layer(x)
+        return y, layer(x)
+
+    def doubled(x):
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: t * 2, lambda t: t):
+            y = x * x
+        return y + x.sin()
+
+    for function in (halves, doubled):
+        compiled = torch.compile(function)
+        for _ in range(3):
+            results = []
+            for f in (function, compiled):
+                x = torch.linspace(-1, 1, 4, requires_grad=True)
+                y = f(x)
+                parts = y if isinstance(y, tuple) else (y,)
+                sum(part.float().sum() for part in parts).backward()
+                results.append([part.detach() for part in parts] + [x.grad])
+            for a, b in zip(*results, strict=True):
+                assert a.dtype == b.dtype and torch.equal(a, b)
+
+
+def test_hooks_of_saved_tensors_see_what_an_eager_call_saves():
+    function = lambda x: (x.sin() * x).exp() + 1
+    compiled = torch.compile(function)
+    x = torch.linspace(-1, 1, 5, requires_grad=True)
+    compiled(x), compiled(x)
+    seen = {}
+    for f in (function, compiled):
+        saved = seen[f] = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, saved=saved: saved.append(t) or t, lambda t: t
+        ):
+            f(x)
+    assert len(seen[function]) == len(seen[compiled]) > 0
+    assert all(torch.equal(a, b) for a, b in zip(*seen.values()))
