@@ -58,6 +58,9 @@ BoolTensor = _old_type("BoolTensor", _core.bool)
 
 def set_default_tensor_type(t):
     """Sets the default dtype by an old type or its name ("torch.DoubleTensor")."""
+    _core._warn(
+        "set_default_tensor_type: is deprecated. Use set_default_dtype and set_default_device."
+    )
     if isinstance(t, str):
         t = globals().get(t.rpartition(".")[2])
     if getattr(t, "dtype", None) is None:
@@ -164,17 +167,21 @@ def set_default_device(device):
     _core._set_default_device("cpu" if device is None else device)
 
 
+_interop_threads = [1]
+
+
 def get_num_interop_threads():
-    """1: operators run one after the other."""
-    return 1
+    """What set_num_interop_threads() was last told, at first 1: operators run one after the other."""
+    return _interop_threads[0]
 
 
 def set_num_interop_threads(n):
-    """Accepts 1."""
-    if n != 1:
-        raise NotImplementedError(
-            f"set_num_interop_threads({n}): flambeau runs operators one after the other."
-        )
+    """Notes an upper bound, which is kept whatever it is: operators run one after the other."""
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"set_num_interop_threads: takes an int, not {type(n).__name__}.")
+    if n <= 0:
+        raise RuntimeError(f"set_num_interop_threads: takes 1 or more, not {n}.")
+    _interop_threads[0] = n
 
 
 def set_flush_denormal(mode):

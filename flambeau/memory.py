@@ -12,14 +12,17 @@ def untyped_storage(self):
 
 def storage(self):
     """The memory of the tensor, all of it, as elements of its dtype: a TypedStorage."""
-    from .storage import TypedStorage, UntypedStorage
-
-    return TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)
+    _core._warn(
+        "storage: TypedStorage is deprecated. Use untyped_storage(), which counts bytes, or the tensor itself."
+    )
+    return _typed_storage(self)
 
 
 def _typed_storage(self):
     """storage()."""
-    return self.storage()
+    from .storage import TypedStorage, UntypedStorage
+
+    return TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)
 
 
 def storage_type(self):

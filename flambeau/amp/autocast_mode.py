@@ -140,33 +140,43 @@ def restore(states):
     return [_core._set_autocast(*s, cuda) for s, cuda in zip(states, _KINDS.values(), strict=True)]
 
 
+def _deprecated(old, new):
+    _core._warn(f"{old}: is deprecated. Use {new}.", DeprecationWarning)
+
+
 def is_autocast_cpu_enabled():
     """Whether autocast is on for the CPU in this thread."""
+    _deprecated("is_autocast_cpu_enabled", "is_autocast_enabled('cpu')")
     return is_autocast_enabled("cpu")
 
 
 def set_autocast_cpu_enabled(enabled):
     """Turns autocast on or off for the CPU in this thread."""
+    _deprecated("set_autocast_cpu_enabled", "set_autocast_enabled('cpu', enabled)")
     set_autocast_enabled("cpu", enabled)
 
 
 def get_autocast_cpu_dtype():
     """What autocast lowers to on the CPU."""
+    _deprecated("get_autocast_cpu_dtype", "get_autocast_dtype('cpu')")
     return get_autocast_dtype("cpu")
 
 
 def set_autocast_cpu_dtype(dtype):
     """Sets what autocast lowers to on the CPU when it is not told."""
+    _deprecated("set_autocast_cpu_dtype", "set_autocast_dtype('cpu', dtype)")
     set_autocast_dtype("cpu", dtype)
 
 
 def get_autocast_gpu_dtype():
     """What autocast lowers to on a GPU."""
+    _deprecated("get_autocast_gpu_dtype", "get_autocast_dtype('cuda')")
     return get_autocast_dtype("cuda")
 
 
 def set_autocast_gpu_dtype(dtype):
     """Sets what autocast lowers to on a GPU when it is not told."""
+    _deprecated("set_autocast_gpu_dtype", "set_autocast_dtype('cuda', dtype)")
     set_autocast_dtype("cuda", dtype)
 
 

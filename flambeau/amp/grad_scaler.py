@@ -4,7 +4,7 @@ import enum
 
 import flambeau
 
-from .. import _core
+from .. import _core, cuda
 
 __all__ = ["GradScaler", "OptState"]
 
@@ -40,6 +40,11 @@ class GradScaler:
             raise ValueError(f"GradScaler: growth_factor is {growth_factor}; it must be above 1.")
         if enabled and backoff_factor >= 1.0:
             raise ValueError(f"GradScaler: backoff_factor is {backoff_factor}; it must be below 1.")
+        if enabled and device == "cuda" and not cuda.is_available():
+            _core._warn(
+                "GradScaler: there is no CUDA device, so it is off. For the CPU pass 'cpu'."
+            )
+            enabled = False
         self._device, self._enabled, self._scale = device, enabled, float(init_scale)
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval, self._good_steps = growth_interval, 0

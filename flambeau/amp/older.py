@@ -1,8 +1,14 @@
 """What torch.cpu.amp and torch.cuda.amp share: classes that name their device."""
 
+from .. import _core
 from .grad_scaler import GradScaler
 
 __all__ = ["DeviceScaler"]
+
+
+def advise(name, kind):
+    """A warning that torch.amp has the same for every device."""
+    _core._warn(f"{kind}.amp.{name}: is deprecated. Use amp.{name}({kind!r}, ...).", FutureWarning)
 
 
 class DeviceScaler(GradScaler):
@@ -14,6 +20,7 @@ class DeviceScaler(GradScaler):
         self, init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000,
         enabled=True,
     ):  # fmt: skip
+        advise("GradScaler", self._of_device)
         super().__init__(
             self._of_device,
             init_scale,

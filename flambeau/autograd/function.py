@@ -66,7 +66,10 @@ class Function:
         cls._backward_cls = _core._function_type(cls.__name__ + "Backward")
 
     def __init__(self, *args, **kwargs):
-        pass
+        _core._warn(
+            f"{type(self).__name__}: functions have no instances. Call {type(self).__name__}.apply(...).",
+            DeprecationWarning,
+        )
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError(

@@ -1,5 +1,6 @@
 """PyTorch's older interface to the profiler. flambeau.profiler is today's."""
 
+from .. import _core
 from ..profiler.collect import Collector, kineto_available, record_function
 from ..profiler.events import EventList, FunctionEvent, FunctionEventAvg
 from ..profiler.events import _format_time as format_time
@@ -40,9 +41,19 @@ class profile:
                  profile_memory=False, with_stack=False, with_modules=False, use_kineto=False, use_cpu=True,
                  experimental_config=None, acc_events=False, custom_trace_id_callback=None,
                  post_processing_timeout_s=None, activity_filters=None):  # fmt: skip
-        if use_cuda or use_device not in (None, "cpu") or not use_cpu:
+        if use_cuda:
+            _core._warn(
+                "autograd.profiler.profile: use_cuda is an old name. Write use_device='cuda'.",
+                FutureWarning,
+            )
+            use_device = "cuda"
+        if use_device == "cuda" and use_cpu:
+            _core._warn(
+                "autograd.profiler.profile: events of a GPU are not recorded, those of the CPU are."
+            )
+        elif use_device not in (None, "cpu") or not use_cpu:
             raise NotImplementedError(
-                "autograd.profiler.profile: there is no GPU to profile; leave use_cuda away."
+                "autograd.profiler.profile: only the CPU is profiled; leave use_device and use_cpu away."
             )
         self.enabled = enabled
         self._made = lambda: Collector(

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from .. import _core
 from ..ops.core import float32
 
 
@@ -77,13 +78,20 @@ def preferred_linalg_library(backend=None):
     return _linalg_library
 
 
-@contextlib.contextmanager
 def sdp_kernel(enable_flash=True, enable_math=True, enable_mem_efficient=True, enable_cudnn=True):
     """Other values of the attention switches, until the end of the block."""
-    before = dict(_attention)
-    _attention.update(
+    _core._warn(
+        "backends.cuda.sdp_kernel: is deprecated. Use nn.attention.sdpa_kernel.", FutureWarning
+    )
+    return _switched(
         flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn
     )
+
+
+@contextlib.contextmanager
+def _switched(**values):
+    before = dict(_attention)
+    _attention.update(values)
     try:
         yield {}
     finally:

@@ -2,7 +2,7 @@
 
 from .. import _core
 from .. import amp as _amp
-from ..amp.older import DeviceScaler
+from ..amp.older import DeviceScaler, advise
 
 __all__ = ["GradScaler", "autocast"]
 
@@ -18,6 +18,7 @@ class autocast(_amp.autocast):
     """
 
     def __init__(self, enabled=True, dtype=_core.bfloat16, cache_enabled=True):
+        advise("autocast", "cpu")
         super().__init__("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
 
 

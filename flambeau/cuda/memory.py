@@ -41,7 +41,20 @@ def max_memory_reserved(device=None):
     return _stats(device, "max_memory_reserved").get("peak_reserved", 0)
 
 
-memory_cached, max_memory_cached = memory_reserved, max_memory_reserved
+def _renamed(old, new, function):
+    """`function` under an old name, which warns."""
+
+    def older(device=None):
+        _core._warn(f"cuda.{old}: is an old name. Use cuda.{new}.", FutureWarning)
+        return function(device)
+
+    older.__name__ = older.__qualname__ = old
+    older.__doc__ = function.__doc__
+    return older
+
+
+memory_cached = _renamed("memory_cached", "memory_reserved", memory_reserved)
+max_memory_cached = _renamed("max_memory_cached", "max_memory_reserved", max_memory_reserved)
 
 
 def memory_stats(device=None):
@@ -133,7 +146,10 @@ def reset_peak_memory_stats(device=None):
 
 
 reset_accumulated_memory_stats = reset_peak_memory_stats
-reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
+reset_max_memory_allocated, reset_max_memory_cached = (
+    _renamed(name, "reset_peak_memory_stats, which resets all peaks", reset_peak_memory_stats)
+    for name in ("reset_max_memory_allocated", "reset_max_memory_cached")
+)
 
 
 def empty_cache():

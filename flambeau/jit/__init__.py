@@ -12,6 +12,7 @@ import importlib
 import typing
 from typing import Final
 
+from .. import _core
 from ..futures import Future
 from ..nn import Module
 from ..nn.parameter import is_lazy
@@ -77,12 +78,19 @@ def is_tracing():
     return False
 
 
+def _deprecated(name):
+    _core._warn(
+        f"jit.{name}: is deprecated. Use torch.compile or torch.export.", DeprecationWarning
+    )
+
+
 def script(obj=None, optimize=None, _frames_up=0, _rcb=None, example_inputs=None):
     """`obj` itself, which runs as the Python that it is.
 
     Raises:
         RuntimeError: obj is a module whose parameters have no shape yet.
     """
+    _deprecated("script")
     if builtins.isinstance(obj, Module):
         for name, held in [*obj.named_parameters(), *obj.named_buffers()]:
             if is_lazy(held):
@@ -99,6 +107,7 @@ def trace(
     _store_inputs=True,
 ):  # fmt: skip
     """`func` itself, called once with the example inputs; its branches stay branches, so there is nothing to check."""
+    _deprecated("trace")
     if example_inputs is not None or example_kwarg_inputs is not None:
         args = () if example_inputs is None else example_inputs
         args = args if builtins.isinstance(args, (tuple, list)) else (args,)

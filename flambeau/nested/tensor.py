@@ -139,6 +139,7 @@ def nested_tensor(
     """
     if pin_memory:
         raise NotImplementedError("nested_tensor: pin_memory=True is not offered.")
+    _advise_layout("nested_tensor", layout)
     tensors = [flambeau.as_tensor(t, dtype=dtype, device=device).detach() for t in tensor_list]
     return _made(tensors, layout, "nested_tensor").detach().requires_grad_(requires_grad)
 
@@ -151,8 +152,16 @@ def as_nested_tensor(ts, dtype=None, device=None, layout=None):
     """
     if isinstance(ts, NestedTensor):
         return ts.to(dtype=dtype, device=device)
+    _advise_layout("as_nested_tensor", layout)
     tensors = [flambeau.as_tensor(t, dtype=dtype, device=device) for t in ts]
     return _made(tensors, layout, "as_nested_tensor")
+
+
+def _advise_layout(name, layout):
+    if layout is not types.jagged:
+        _core._warn(
+            f"{name}: PyTorch may still change nested tensors, the strided ones above all. Pass layout=torch.jagged."
+        )
 
 
 def _made(tensors, layout, name):

@@ -242,6 +242,8 @@ def _line_bounds(name, start, end, steps, dtype, out, device):
     if complex_valued and not dtype.is_complex:
         raise RuntimeError(f"{name}: start and end are complex, which {dtype} does not hold.")
     _needs_numbers(name, dtype, complex_too=True)
+    if out is not None and out.numel() != steps:
+        out.resize_(0)  # without a word, as in PyTorch
     return start, end, steps, dtype
 
 

@@ -327,6 +327,18 @@ def _split_plain(input, index):
     return input[tuple(basic)] if cut else input, rest
 
 
+def _index_items(index):
+    if isinstance(index, tuple):
+        return index
+    if not _acts_as_tuple(index):
+        return (index,)
+    _core._warn(
+        "indexing: a list of indices, x[[i, j]], is taken for x[i, j], which is deprecated. Write x[tuple(index)] "
+        "for that, and x[torch.tensor(index)] for the rows that it names."
+    )
+    return tuple(index)
+
+
 def split_index(input, index):
     """(the view of input by the basic part of the index, what is left of it: a tensor or None a dim of the view)."""
     if type(index) is fl.Tensor:
@@ -337,9 +349,7 @@ def split_index(input, index):
         split = _split_plain(input, index)
         if split:
             return split
-    items = (
-        index if isinstance(index, tuple) else tuple(index) if _acts_as_tuple(index) else (index,)
-    )
+    items = _index_items(index)
     items = [
         item
         if item is None or item is Ellipsis or isinstance(item, (slice, bool)) or type(item) is int

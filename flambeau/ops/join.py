@@ -3,6 +3,7 @@
 import itertools
 import math
 
+from .. import _core
 from .core import operators as fl
 from .core.arguments import broadcast_together, check_room, common_shape, sequence
 from .core.declare import composite
@@ -209,20 +210,23 @@ def block_diag(*tensors):
 
 
 @composite(method=False, out=False)
-def meshgrid(*tensors, indexing="ij") -> tuple:
+def meshgrid(*tensors, indexing=None) -> tuple:
     """A grid for each vector, in which only the coordinate of that vector changes.
 
     Vectors (N1), (N2), ... give as many views of shape (N1, N2, ...). indexing="xy" swaps the first two
     dimensions, as in plots.
 
     Example:
-        >>> torch.meshgrid(torch.tensor([3.0, 1.0, 2.0]))
+        >>> torch.meshgrid(torch.tensor([3.0, 1.0, 2.0]), indexing="ij")
         (tensor([3., 1., 2.]),)
     """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     if not tensors:
         raise RuntimeError("meshgrid: needs at least one tensor.")
     if indexing is None:
+        _core._warn(
+            "meshgrid: pass indexing; it is 'ij' unless given, and will have to be given in PyTorch."
+        )
         indexing = "ij"
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f"meshgrid: indexing is {indexing!r}; it must be 'ij' or 'xy'.")
@@ -273,7 +277,7 @@ def cartesian_prod(*tensors):
             )
     if len(tensors) == 1:
         return tensors[0]
-    return fl.stack([grid.reshape(-1) for grid in meshgrid(*tensors)], 1)
+    return fl.stack([grid.reshape(-1) for grid in meshgrid(*tensors, indexing="ij")], 1)
 
 
 @composite(out=False)

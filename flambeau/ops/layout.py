@@ -341,10 +341,18 @@ METHODS["names"] = property(
     lambda self: (None,) * self.dim(), doc="None for each dimension: dimensions have no names."
 )
 METHODS["H"] = property(
-    lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else self,
+    lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else _conjugate(self, "H"),
     doc="The conjugate transpose of a matrix.",
 )
-METHODS["mH"] = property(lambda self: self.mT.conj(), doc="The conjugate transpose of each matrix.")
+METHODS["mH"] = property(
+    lambda self: self.mT.conj() if self.dim() else _conjugate(self, "mH"),
+    doc="The conjugate transpose of each matrix.",
+)
+
+
+def _conjugate(number, name):
+    _core._warn(f"Tensor.{name}: a number has no dims to swap. Write x.conj().")
+    return number.conj()
 
 
 def _matrix(tensor, name):

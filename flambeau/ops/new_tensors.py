@@ -66,6 +66,10 @@ def new_tensor(
     """A copy of data in this tensor's dtype."""
     check_options("new_tensor", layout, device, pin_memory)
     if isinstance(data, _core.Tensor):
+        _core._warn(
+            "To copy construct from a tensor, write data.detach().clone(), with requires_grad_() where "
+            "needed: new_tensor() drops its history without a word."
+        )
         copy = data.detach().clone().to(device or data.device, dtype or data.dtype)
         copy = copy.pin_memory() if pin_memory else copy
         return copy.requires_grad_(requires_grad)

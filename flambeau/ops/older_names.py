@@ -86,12 +86,14 @@ def _(self, reward):
 @only_method("resize")
 def _(self, *sizes):
     """A view of other sizes, as reshape; the older name that does not change the tensor."""
+    _core._warn("resize: is an old name. Use reshape, or resize_ in place.")
     return self.reshape(*sizes)
 
 
 @only_method("resize_as")
 def _(self, tensor):
     """A view of the sizes of another tensor."""
+    _core._warn("resize_as: is an old name. Use reshape(other.shape), or resize_as_ in place.")
     return self.reshape(tensor.shape)
 
 

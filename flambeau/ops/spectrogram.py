@@ -66,6 +66,7 @@ def stft(
             f"stft: input is {input.dtype} {tuple(input.shape)}; it must be floating or complex, a "
             "signal or a batch of them."
         )
+    _advise_window("stft", window)
     hop_length, win_length = _framing("stft", n_fft, hop_length, win_length, window)
     if center and align_to_window is not None:
         raise RuntimeError("stft: align_to_window is for center=False only.")
@@ -98,7 +99,20 @@ def stft(
     transform = fl.fft.rfft if onesided else fl.fft.fft
     result = transform(frames, norm=norm).transpose(1, 2)  # (B, N, T)
     result = result if batch else result.squeeze(0)
-    return result if return_complex else fl.view_as_real(result)
+    if return_complex:
+        return result
+    _core._warn(
+        "stft: return_complex=False is deprecated. Write view_as_real(stft(..., return_complex=True))."
+    )
+    return fl.view_as_real(result)
+
+
+def _advise_window(name, window):
+    if window is None:
+        _core._warn(
+            f"{name}: without a window every frame is cut off at its ends, which leaks into all frequencies. "
+            "Pass one, e.g. hann_window(n_fft), the same to stft and istft; ones(n_fft) for what is done now."
+        )
 
 
 def _padded(signal, count, mode):
@@ -149,6 +163,7 @@ def istft(
             f"istft: input {tuple(input.shape)} must not be empty and have 2 or 3 dims, (..., "
             "frequencies, frames)."
         )
+    _advise_window("istft", window)
     hop_length, win_length = _framing("istft", n_fft, hop_length, win_length, window)
     have = input.size(-2)
     onesided = have != n_fft if onesided is None else onesided

@@ -78,7 +78,16 @@ def _std_backward(grad_output, input, result, dims, keepdim):
 def _spread(operator, input, dim, correction, keepdim):
     require_floating(input, operator)
     dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), operator)
-    results = _moments(input, operator, dims if input.dim() else [], float(correction), keepdim)
+    dims = dims if input.dim() else []
+    count = math.prod(input.size(d) for d in dims)
+    if count <= correction or not math.prod(
+        input.size(d) for d in range(input.dim()) if d not in dims
+    ):
+        _core._warn(
+            f"{operator}: no degrees of freedom are left, as correction={correction} is not below the "
+            f"{count} elements of each result. Pass a smaller correction."
+        )
+    results = _moments(input, operator, dims, float(correction), keepdim)
     return results if operator.endswith("mean") else results[0]
 
 

@@ -16,9 +16,14 @@ def swapdims(input, dim0, dim1):
     return _core.transpose(input, dim0, dim1)
 
 
+def _warn_of_number(name):
+    _core._warn(f"Tensor.{name}: a number has no dims to swap, and is given back as it is.")
+
+
 def _last_two_swapped(input):
     """The last two dims swapped; a number as it is."""
     if input.dim() == 0:
+        _warn_of_number("mT")
         return input
     if input.dim() == 1:
         raise RuntimeError(
@@ -29,6 +34,13 @@ def _last_two_swapped(input):
 
 def _all_reversed(input):
     """The dims in reverse order."""
+    if input.dim() == 0:
+        _warn_of_number("T")
+    elif input.dim() != 2:
+        _core._warn(
+            f"Tensor.T: input {tuple(input.shape)} is no matrix, and for others it is deprecated. Write "
+            "x.mT for stacks of matrices, or x.permute(*range(x.ndim - 1, -1, -1)) for all dims reversed."
+        )
     return _core.permute(input, tuple(range(input.dim() - 1, -1, -1)))
 
 

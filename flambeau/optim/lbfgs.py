@@ -10,6 +10,10 @@ from .options import number, options
 __all__ = ["LBFGS"]
 
 
+def _value(loss):
+    return loss.item() if isinstance(loss, flambeau.Tensor) else float(loss)
+
+
 class LBFGS(Optimizer):
     """Quasi-Newton steps from the last `history_size` changes of the gradient.
 
@@ -84,7 +88,7 @@ class LBFGS(Optimizer):
     def _evaluate_at(self, closure, places, length, direction):
         """(loss, gradient) at `places` + length * direction; the parameters end where they were."""
         self._move(length, direction)
-        loss = float(closure())
+        loss = _value(closure())
         grad = self._flat_grad()
         for parameter, place in zip(self._params, places, strict=True):
             parameter.copy_(place)
@@ -112,7 +116,7 @@ class LBFGS(Optimizer):
         state.setdefault("n_iter", 0)
 
         original_loss = closure()
-        loss = float(original_loss)
+        loss = _value(original_loss)
         evaluations = 1
         state["func_evals"] += 1
         grad = self._flat_grad()
@@ -154,7 +158,7 @@ class LBFGS(Optimizer):
             else:
                 self._move(t, direction)
                 if iteration != group["max_iter"]:
-                    loss = float(closure())
+                    loss = _value(closure())
                     grad = self._flat_grad()
                     optimal = grad.abs().max() <= group["tolerance_grad"]
                     taken = 1

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 
+from .. import _core
 from . import chrome
 from .collect import Collector, record_function
 from .events import ProfilerActivity
@@ -109,6 +110,13 @@ class profile:
                 "profile: execution_trace_observer is not offered; export_chrome_trace is."
             )
         self.activities = supported_activities() if activities is None else set(activities)
+        if ProfilerActivity.CUDA in self.activities:
+            _core._warn("profile: CUDA is not profiled, and is left out.")
+            self.activities.discard(ProfilerActivity.CUDA)
+        if not self.activities:
+            raise AssertionError(
+                "profile: there is no activity to record. Pass ProfilerActivity.CPU."
+            )
         self.schedule = schedule or (lambda step: ProfilerAction.RECORD)
         self.record_steps = schedule is not None
         self.on_trace_ready = on_trace_ready

@@ -32,7 +32,7 @@ def load(
             storage or None.
         pickle_module (module, optional): with weights_only=False, whose Unpickler reads the structure.
         weights_only (bool, optional): True (the default) builds tensors and plain data only; False
-            runs the whole pickle, which can run any code: for files one trusts. A warning says so.
+            runs the whole pickle, which can run any code: for files one trusts.
         mmap (bool, optional): map the file instead of reading it; needs a path. Pages are read when
             they are looked at; writes stay in this process, see set_default_mmap_options.
 
@@ -46,12 +46,6 @@ def load(
         raise RuntimeError(
             f"load: pickle_module={pickle_module.__name__} can't be used with weights_only=True, which reads by "
             "rules of its own."
-        )
-    if not weights_only:
-        _core._warn(
-            "load: weights_only=False runs whatever program the file holds, with all rights of this one. Do it "
-            "only with files from where you would take a program too; weights_only=True reads tensors and plain "
-            "data, and classes that add_safe_globals allows."
         )
     unpickler = SafeUnpickler if weights_only else full_unpickler(pickle_module or pickle)
     if hasattr(f, "read"):

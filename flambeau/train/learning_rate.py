@@ -46,7 +46,7 @@ def find_learning_rate(trainer, data, lowest=1e-6, highest=1.0, steps=100):
                 group["lr"] = rate
             trainer.optimizer.zero_grad()
             loss = trainer._values(trainer.model, batch)["loss"]
-            average = 0.9 * average + 0.1 * float(loss)
+            average = 0.9 * average + 0.1 * float(loss.detach())
             smooth = average / (1 - 0.9 ** (i + 1))
             if not math.isfinite(smooth) or (losses and smooth > 4 * min(losses)):
                 break

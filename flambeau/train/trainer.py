@@ -165,7 +165,10 @@ class Trainer:
             values = self._values(self._learner, batch)
             self._backward(values["loss"])
             self.batches, pending = self.batches + 1, pending + 1
-            numbers, count = {name: float(value) for name, value in values.items()}, _samples(batch)
+            numbers, count = (
+                {name: _number(value) for name, value in values.items()},
+                _samples(batch),
+            )
             samples += count
             for name, number in numbers.items():
                 sums = self._sums.setdefault(name, [0.0, 0])
@@ -218,7 +221,7 @@ class Trainer:
                     count = _samples(batch)
                     for name, value in self._values(model, batch).items():
                         total = sums.setdefault(name, [0.0, 0])
-                        total[0] += float(value) * count
+                        total[0] += _number(value) * count
                         total[1] += count
         finally:
             model.train(was)
@@ -324,6 +327,10 @@ class Trainer:
     def load(self, path, data=None):
         """Read what save() has written; `data` is moved to where it stood."""
         return checkpoint.restore(self, torch.load(path), data)
+
+
+def _number(value):
+    return float(value.detach() if isinstance(value, torch.Tensor) else value)
 
 
 def _samples(batch):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from .. import _core
 from .structures import (
     is_namedtuple_instance,
     is_structseq_class,
@@ -133,6 +134,7 @@ def _register_pytree_node(
     cls, flatten_fn, unflatten_fn, to_str_fn=None, maybe_from_str_fn=None, **options
 ):
     """register_pytree_node by its older name; the two functions for strings are no longer used."""
+    _core._warn("_register_pytree_node: is deprecated. Use register_pytree_node.", FutureWarning)
     for name, value in (("to_str_fn", to_str_fn), ("maybe_from_str_fn", maybe_from_str_fn)):
         if value is not None:
             raise NotImplementedError(f"_register_pytree_node: {name} is not offered.")

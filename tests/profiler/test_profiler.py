@@ -330,7 +330,7 @@ def test_what_is_not_offered_says_so(tmp_path):
         lambda: itt.range_push("x"),
         lambda: older.emit_nvtx(),
         lambda: older.emit_itt(),
-        lambda: older.profile(use_cuda=True),
+        lambda: older.profile(use_cpu=False),
         lambda: profile(execution_trace_observer=object()),
         lambda: prof.export_memory_timeline(tmp_path),
         lambda: prof.toggle_collection_dynamic(True, []),

@@ -110,12 +110,6 @@ def test_pytorch_reads_the_first_format_the_same_way(tmp_path):
     assert pytorch.load(path, weights_only=False)["x"].tolist() == [[1, 2], [3, 4]]
 
 
-def test_untrusted_files_come_with_a_warning(tmp_path):
-    torch.save(torch.ones(1), tmp_path / "a.pt")
-    with pytest.warns(UserWarning, match="load: weights_only=False runs whatever program"):
-        torch.load(tmp_path / "a.pt", weights_only=False)
-
-
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_unsafe_globals_are_listed_without_running_them(tmp_path, protocol):
     path = tmp_path / "a.pt"
@@ -214,7 +208,6 @@ def test_packages_say_where_storages_lie(monkeypatch):
     assert serialization.location_tag(torch.ones(1).untyped_storage()) == "moon"
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 def test_another_pickle_reads_the_structure(tmp_path):
     path = tmp_path / "a.pt"
     torch.save([torch.ones(2), Point(3)], path)

@@ -179,7 +179,6 @@ def test_state_dict_of_a_model(tmp_path):
     assert torch.equal(first(x), second(x))
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 def test_whole_module_needs_trust(tmp_path):
     module = torch.nn.Linear(3, 4)
     torch.save(module, tmp_path / "m.pt")
@@ -323,7 +322,6 @@ class Friendly:
         self.x = x
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 def test_code_does_not_run():
     marks.clear()
     with pytest.raises(pickle.UnpicklingError, match="touch"):

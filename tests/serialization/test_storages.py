@@ -16,7 +16,6 @@ def roundtrip(obj, older=False, **options):
     return torch.load(file, **options)
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("weights_only", [False, True])
 def test_storages_and_tensors_stay_one_memory(older, weights_only):
@@ -41,7 +40,6 @@ def test_bytes_of_a_storage(older):
         roundtrip([x, torch.TypedStorage(wrap_storage=x.untyped_storage(), dtype=torch.int32)])
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 def test_modules_and_attributes_in_the_older_format():
     model = torch.nn.Linear(3, 2)
     loaded = roundtrip(model.state_dict(), older=True)
@@ -101,7 +99,6 @@ class OnlyReads:
         )
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 def test_file_objects_that_can_do_little(tmp_path):
     file = io.BytesIO()
     torch.save({"x": torch.ones(2)}, file)

@@ -38,7 +38,6 @@ def test_pytorch_reads_what_was_written(tmp_path):
         ]
 
 
-@pytest.mark.filterwarnings("ignore:load. weights_only=False")
 def test_what_pytorch_wrote_is_read(tmp_path):
     pytorch = pytest.importorskip("torch")
     state = collections.OrderedDict(

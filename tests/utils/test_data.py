@@ -278,7 +278,10 @@ def test_iterable():
         UserWarning,
         match="DataLoader: Count says that its length is 2, but it gave 4 samples by now",
     ):
-        list(DataLoader(Count(5, 2), batch_size=2))
+        loader = DataLoader(Count(5, 2), batch_size=2)
+        assert len(loader) == 1
+        list(loader)
+    list(DataLoader(Count(5, 2), batch_size=2))  # nobody asked for its length
 
 
 @pytest.mark.parametrize(

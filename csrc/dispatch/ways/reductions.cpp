@@ -52,6 +52,14 @@ bool Reduce::fits(const Tensor& input) const {
          (!can('n') || input.dtype != DType::bool_) && (!can('u') || input.dtype != DType::uint8);
 }
 
+/// Whether a moment has elements enough; where it has not, Python's way says so.
+bool Reduce::has_degrees(const Tensor& input, const Dims& dims) const {
+  if (!parameter_) return true;
+  double count = 1;
+  for (int i = 0; i < dims.n; ++i) count *= static_cast<double>(input.sizes[dims[i]]);
+  return count > *parameter_;
+}
+
 bool Reduce::take_dims(const Tensor& input, const DimOrDims& given, Dims& dims) const {
   if (!given.given) {
     dims = all_dims(input.ndim);
@@ -68,6 +76,7 @@ bool Reduce::take_dims(const Tensor& input, const DimOrDims& given, Dims& dims) 
 Pair Reduce::take(Tensor& input, const DimOrDims& dim, bool keepdim, TwoOrFro, Two) {
   Dims dims;
   if (!fits(input) || !take_dims(input, dim, dims)) return {};
+  if (!has_degrees(input, dims)) return {};
   const bool is_whole = !dim.given && whole_;
   if (is_whole && keepdim) return {};
   Run& run = is_whole ? *whole_ : run_;

@@ -31,6 +31,7 @@ class Reduce {
  private:
   bool can(char letter) const { return accepts_.find(letter) != std::string::npos; }
   bool fits(const Tensor& input) const;
+  bool has_degrees(const Tensor& input, const Dims& dims) const;
   bool take_dims(const Tensor& input, const DimOrDims& given, Dims& dims) const;
   Run run_;
   std::optional<Run> whole_;

@@ -2,6 +2,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "python/tensor/type.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -39,7 +40,12 @@ template <Name what, Name method, auto convert>
 PyObject* number(PyObject* o) {
   if (is_overridden(o)) return call_method_override(method.text, &o, 1);
   return guarded([&]() -> PyObject* {
-    Object value = owned(item_of(self_of(o), what.text));
+    Tensor& t = self_of(o);
+    if (convert == PyNumber_Float && requires_grad(t))
+      warn(
+          "float: the tensor requires a gradient, and the number has no part in it. Write "
+          "x.item() or x.detach().");
+    Object value = owned(item_of(t, what.text));
     if (PyComplex_Check(value.get())) {
       Py_complex c = PyComplex_AsCComplex(value.get());
       check(c.imag == 0, [] {

@@ -66,6 +66,13 @@ TensorRef from_array(PyObject* array) {
 TensorRef from_data_on(std::optional<Device> named, PyObject* data, std::optional<DType> dtype,
                        bool copy, const char* function) {
   DeviceScope scope(function, on_cpu);  // where the elements are read
+  if (PyList_Check(data) && PyList_GET_SIZE(data) &&
+      std::string_view(Py_TYPE(PyList_GET_ITEM(data, 0))->tp_name) == "numpy.ndarray") {
+    std::string text = message(function,
+                               ": a list of NumPy arrays is read number by number, which is slow. "
+                               "Pass numpy.array(list), or stack() what from_numpy() gives.");
+    warn(text);
+  }
   TensorRef made = from_data(data, dtype, copy, function);
   const Device device = named.value_or(Options().device);
   return !named && is_tensor(data) && device == on_cpu ? made : to_device(*made, device);

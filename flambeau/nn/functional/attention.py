@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ... import _core
 from ...ops.attention import attend, attention_weights
 from ...ops.core.attach import attached
 from ...ops.core.autocast import lower_precision
@@ -129,6 +130,15 @@ def multi_head_attention_forward(
         raise RuntimeError(
             "multi_head_attention: is_causal=True is a hint about attn_mask and sets none. Give "
             "attn_mask too."
+        )
+    if (
+        key_padding_mask is not None
+        and attn_mask is not None
+        and key_padding_mask.dtype != attn_mask.dtype
+    ):
+        _core._warn(
+            f"multi_head_attention: key_padding_mask is {key_padding_mask.dtype} and attn_mask {attn_mask.dtype}, "
+            "which is deprecated. Give both one dtype, bool for example."
         )
     key_padding_mask = _additive(key_padding_mask, query.dtype)
     attn_mask = _checked_mask(_additive(attn_mask, query.dtype), B * num_heads, T, S)

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ... import _core
 from ..._core import _keep_format
 from ...ops.core.arguments import is_plain
 from ...ops.core.autocast import full_precision
@@ -71,6 +72,12 @@ def channel_shuffle(input, groups):
 native_channel_shuffle = channel_shuffle
 
 
+def _warn_of_default(name):
+    _core._warn(
+        f"{name}: align_corners is False unless given, as it was not before PyTorch 1.3. Say which is meant."
+    )
+
+
 def affine_grid(theta, size, align_corners=None):
     """The points, in [-1, 1], that an affine map takes the points of an output of `size` to.
 
@@ -78,7 +85,9 @@ def affine_grid(theta, size, align_corners=None):
     gives (N, D, H, W, 3). With align_corners -1 and 1 are the centres of the corner pixels,
     without it their outer edges.
     """
-    align_corners = bool(align_corners)
+    if align_corners is None:
+        _warn_of_default("affine_grid")
+        align_corners = False
     if not theta.is_floating_point():
         raise ValueError(
             f"affine_grid: theta is {theta.dtype}, but it must be floating. Convert it with "
@@ -96,6 +105,11 @@ def affine_grid(theta, size, align_corners=None):
     if min(size) <= 0:
         raise ValueError(f"affine_grid: size {size} must be 1 or more everywhere.")
     spatial = list(size[2:])
+    if align_corners and 1 in spatial:
+        _core._warn(
+            f"affine_grid: with align_corners=True a dim of one point, in size {tuple(size)}, has no corners "
+            "to align; the point stands in the middle. Pass align_corners=False."
+        )
     if theta.dtype in (flambeau.float32, flambeau.float64) and is_plain(theta):
         return affine_points(theta, spatial, align_corners)
     made = {"dtype": theta.dtype, "device": theta.device}
@@ -152,6 +166,9 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         raise RuntimeError("grid_sample: mode='bicubic' takes input of 4 dims only.")
     if input.numel() == 0 and min(input.shape[2:]) == 0:
         raise RuntimeError(f"grid_sample: input {tuple(input.shape)} has no pixels.")
+    if align_corners is None:
+        _warn_of_default("grid_sample")
+        align_corners = False
     return sampled(input, grid, mode, padding_mode, bool(align_corners))
 
 

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ... import _core
 from .. import functional as F
 from ..parameter import Parameter
 from .homes import elsewhere
@@ -134,7 +135,10 @@ class Hardtanh(Module):
 
     def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
         super().__init__()
-        # min_value and max_value are the names of early versions.
+        for old, value in (("min_value", min_value), ("max_value", max_value)):
+            if value is not None:
+                new = old.replace("value", "val")
+                _core._warn(f"Hardtanh: {old} is an old name. Write {new}.", FutureWarning)
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace

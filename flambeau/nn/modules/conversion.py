@@ -2,6 +2,8 @@
 
 import flambeau
 
+from ... import _core
+
 switches = {"overwrite": False, "swap": False}  # of flambeau.__future__
 
 
@@ -55,6 +57,11 @@ class Conversion:
         device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(f"Module.to: dtype is {dtype}; parameters are floating or complex.")
+        if dtype is not None and dtype.is_complex:
+            _core._warn(
+                f"Module.to: with {dtype} parameters some modules have no meaning (those that compare or sort, for "
+                "example). See that the model is one for complex numbers."
+            )
 
         def convert(tensor):
             floating = tensor.is_floating_point() or tensor.is_complex()

@@ -212,6 +212,11 @@ class _Boundary:
         if not self.entered:
             # No input needs a gradient, so backward will never come out at that end.
             nothing = (None,) * self.n_inputs
+            if self.full:
+                _core._warn(
+                    f"{type(self.module).__name__}: no input of the module requires a gradient, so a full backward "
+                    "hook is called with the gradients of the outputs alone."
+                )
             for hook in self.full:
                 replacement = hook(self.module, nothing, grad_outputs)
                 if replacement is not None and any(g is not None for g in _as_tuple(replacement)):
@@ -316,7 +321,7 @@ def _warn_unless_simple(args, result, node):
             v.grad_fn for v in args if isinstance(v, flambeau.Tensor) and v.grad_fn is not None
         }
         fed_by = {entry[0] for entry in node.next_functions}
-        several = "are not" if not inputs <= fed_by else None
+        several = "are not" if inputs != fed_by else None
     if several is not None:
         _core._warn(
             "Module: a non-full backward hook sees the gradients of one operator only, and this "

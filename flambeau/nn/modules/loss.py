@@ -1,5 +1,6 @@
 """Losses as modules; what each computes is told in nn.functional."""
 
+from ... import _core
 from .. import functional as F
 from ..functional.reduction import reduction_of
 from .homes import elsewhere
@@ -252,9 +253,15 @@ class NLLLoss2d(NLLLoss):
 
     Example:
         >>> log_probs = torch.full((1, 2, 3, 3), 0.5).log()  # two classes at each of 3 x 3 places
-        >>> nn.NLLLoss2d()(log_probs, torch.zeros(1, 3, 3, dtype=torch.int64))
+        >>> nn.NLLLoss()(log_probs, torch.zeros(1, 3, 3, dtype=torch.int64))
         tensor(0.6931)
     """
+
+    def __init__(self, *args, **options):
+        _core._warn(
+            "NLLLoss2d: is an old name. Use NLLLoss, which takes images too.", FutureWarning
+        )
+        super().__init__(*args, **options)
 
 
 class BCELoss(_WeightedLoss):

@@ -23,7 +23,7 @@ class Container(Module):
 
     def __init__(self, **kwargs):
         super().__init__()
-        _core._warn("Container: derive from Module, and assign the modules.")
+        _core._warn("Container: derive from Module, and assign the modules.", FutureWarning)
         for name, module in kwargs.items():
             self.add_module(name, module)
 

@@ -218,6 +218,11 @@ class State:
             given = given[0]  # files from before tensors of no dimension existed
         if current.shape != given.shape:
             return f"size mismatch for {key}: the checkpoint has {tuple(given.shape)}, the model {tuple(current.shape)}."
+        if current.is_meta and not (given.is_meta or assign):
+            _core._warn(
+                f"load_state_dict: {key} lies on meta, where nothing can be copied to. Pass assign=True "
+                "to take the checkpoint's tensors, or materialize the module with to_empty() first."
+            )
         try:
             with flambeau.no_grad():
                 if not assign:

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ... import _core
 from ..parameter import Parameter, is_lazy
 from . import normalizations
 
@@ -139,10 +140,13 @@ def weight_norm(module, name="weight", dim=0):
     Source: Salimans, Kingma, 2016, arXiv:1602.07868.
 
     Example:
-        >>> layer = nn.utils.weight_norm(nn.Linear(2, 3))
+        >>> layer = nn.utils.weight_norm(nn.Linear(2, 3))  # warns: parametrizations.weight_norm is today's
         >>> sorted(name for name, _ in layer.named_parameters())
         ['bias', 'weight_g', 'weight_v']
     """
+    _core._warn(
+        "weight_norm: is an old form. Use nn.utils.parametrizations.weight_norm.", FutureWarning
+    )
     WeightNorm.apply(module, name, dim)
     return module
 

@@ -394,6 +394,10 @@ def cross(input, other, dim=None):
         dim = next((d for d, size in enumerate(shape) if size == 3), None)
         if dim is None:
             raise RuntimeError(f"cross: input {tuple(input.shape)} has no dim of size 3.")
+        _core._warn(
+            f"cross: without dim it takes the first of size 3, here {dim}, where linalg.cross takes the last "
+            "dim. Say which is meant."
+        )
     return _cross("cross", input, other, dim)
 
 
@@ -483,6 +487,7 @@ def chain_matmul(*matrices):
         >>> torch.chain_matmul(torch.ones(1, 9), torch.ones(9, 2), torch.ones(2, 1))
         tensor([[18.]])
     """
+    _core._warn("chain_matmul: is an old name. Use linalg.multi_dot, which takes a list.")
     if len(matrices) == 1:
         return matrices[0].clone()
     for matrix in matrices:

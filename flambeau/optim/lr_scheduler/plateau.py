@@ -1,7 +1,8 @@
 """ReduceLROnPlateau."""
 
+from ... import _core
 from ..optimizer import Optimizer
-from .scheduler import LRScheduler, plain, set_option
+from .scheduler import EPOCH_DEPRECATION_WARNING, LRScheduler, plain, set_option
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -86,6 +87,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics, epoch=None):
         """Look at the metric of one epoch and reduce the rate if it is time."""
         current = float(metrics)
+        if epoch is not None:
+            _core._warn(EPOCH_DEPRECATION_WARNING)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self.is_better(current, self.best):
             self.best = current

@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 
 import flambeau
 
+from ... import _core
+
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -170,6 +172,12 @@ class ConcatDataset(Dataset[T_co]):
             )
         self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
 
+    @property
+    def cummulative_sizes(self):
+        """cumulative_sizes as it was spelled once."""
+        _core._warn("ConcatDataset: the name is cumulative_sizes, with one m.", FutureWarning)
+        return self.cumulative_sizes
+
     def __len__(self):
         return self.cumulative_sizes[-1]
 
@@ -281,6 +289,9 @@ def random_split(dataset, lengths, generator=None):
             f"random_split: the lengths sum to {sum(lengths)}, but the data set has {len(dataset)} "
             "samples. Give lengths or fractions that sum to all."
         )
+    for i, length in enumerate(lengths):
+        if length == 0:
+            _core._warn(f"random_split: length {i} is 0, so that subset has no samples.")
     order = flambeau.randperm(sum(lengths), generator=generator).tolist()
     ends = accumulate(lengths)
     return [Subset(dataset, order[end - size : end]) for end, size in zip(ends, lengths)]

@@ -87,6 +87,9 @@ class _BaseDataLoaderIter:
     def __init__(self, loader, resume=None):
         self.loader = loader
         self.progress = _Progress()
+        self._told = getattr(
+            loader, "_told_length", None
+        )  # by len(loader), before this epoch began
         self._pins = loader.pin_memory and flambeau.cuda.is_available()
         if resume and "sampler" in resume:
             loader._generated_sampler.load_state_dict(resume["sampler"])
@@ -179,6 +182,8 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     def _count(self, n):
         """Warn once where the data set gives more samples than its __len__ told."""
         self._given += n
+        if self._told is None:
+            return  # nobody relies on it
         if self._expected is None:
             try:
                 self._expected = len(self.loader.dataset)
@@ -279,7 +284,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
 
     def _count(self):
         """Warn where more batches come than len(loader), if it was asked, told."""
-        told = getattr(self.loader, "_told_length", None)
+        told = self._told
         if told is not None and self.progress.batches >= told:
             _core._warn(
                 f"DataLoader: the length of {type(self.loader.dataset).__name__} means {told} batches, but this is "
