@@ -140,10 +140,106 @@ void narrow(int64_t M, int64_t N, int64_t n_words, const uint32_t* a, const uint
   (relu ? narrow_rows<true> : narrow_rows<false>)(M, N, n_words, a, b, b_row, bias, to, to_row);
 }
 
+/// Words of two rows, columns 0-3, 8-11, ... in the first vector and the others in the second; as
+/// floats back in order.
+inline __attribute__((always_inline)) __m512i words_of_rows(__m512i first, __m512i second,
+                                                            bool others) {
+  return others ? _mm512_maskz_unpackhi_epi16(~0u, first, second)
+                : _mm512_maskz_unpacklo_epi16(~0u, first, second);
+}
+inline __attribute__((always_inline)) __m512 in_order(__m512 these, __m512 others, int half) {
+  const __m512i low = _mm512_set_epi32(23, 22, 21, 20, 7, 6, 5, 4, 19, 18, 17, 16, 3, 2, 1, 0);
+  const __m512i places = half ? _mm512_add_epi32(low, _mm512_set1_epi32(8)) : low;
+  return _mm512_maskz_permutex2var_ps(0xffff, these, places, others);
+}
+
+/// M rows of `halves` times 32 columns, or less. What is fetched lies behind these in B's rows.
+template <int M, int halves, bool whole, bool fetch>
+inline __attribute__((always_inline)) void rows_tile(const RowsTask& t, int64_t i, int64_t j) {
+  constexpr int vectors = 2 * halves;
+  using Word = LooseWord<uint32_t>::type;
+  const auto* a = static_cast<const Word*>(t.a) + i * t.a_row;
+  const int64_t left = t.N - j - 32 * (halves - 1);
+  const __mmask32 last_lanes = left >= 32 ? ~0u : (1u << left) - 1u;
+  auto half_row = [&](const uint16_t* from, int half) __attribute__((always_inline)) {
+    return whole || half < halves - 1 ? _mm512_loadu_epi16(from + 32 * half)
+                                      : _mm512_maskz_loadu_epi16(last_lanes, from + 32 * half);
+  };
+  float* to = t.sums + i * t.sums_row + j;
+  __m512 sums[M][vectors] = {};
+  if (!t.first)
+#pragma GCC unroll 8
+    for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sums[r][v] = _mm512_loadu_ps(to + r * t.sums_row + 16 * v);
+  for (int64_t w = 0; w < t.n_words; ++w) {
+    const uint16_t *one = t.b + 2 * w * t.b_row + j, *two = one + t.b_row;
+    const bool has_two = !(t.odd && w + 1 == t.n_words);
+    __m512i words[vectors];
+#pragma GCC unroll 2
+    for (int half = 0; half < halves; ++half) {
+      const __m512i first = half_row(one, half), second = has_two ? half_row(two, half) : __m512i{};
+      words[2 * half] = words_of_rows(first, second, false);
+      words[2 * half + 1] = words_of_rows(first, second, true);
+    }
+    if constexpr (fetch) {
+#pragma GCC unroll 2
+      for (int line = 0; line < 2; ++line) {
+        __builtin_prefetch(one + rows_columns + 32 * line);
+        __builtin_prefetch(two + rows_columns + 32 * line);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < M; ++r) {
+      const auto word = splat<uint32_t>(a[r * t.a_row + w]);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v)
+        sums[r][v] = Pairs()(sums[r][v], (Vec<uint32_t>::type)words[v], word);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v)
+      _mm512_storeu_ps(to + r * t.sums_row + 16 * v,
+                       t.last ? in_order(sums[r][v & ~1], sums[r][v | 1], v & 1) : sums[r][v]);
+}
+
+template <int halves, bool whole, bool fetch>
+void rows_tile_of(int m, const RowsTask& task, int64_t i, int64_t j) {
+  switch (m) {
+    case 1: return rows_tile<1, halves, whole, fetch>(task, i, j);
+    case 2: return rows_tile<2, halves, whole, fetch>(task, i, j);
+    case 3: return rows_tile<3, halves, whole, fetch>(task, i, j);
+    case 4: return rows_tile<4, halves, whole, fetch>(task, i, j);
+    case 5: return rows_tile<5, halves, whole, fetch>(task, i, j);
+    default: return rows_tile<6, halves, whole, fetch>(task, i, j);
+  }
+}
+
+void few_rows(const RowsTask& task) {
+  constexpr int most = 6;
+  const int64_t n_tiles = (task.M + most - 1) / most;
+  for (int64_t j = 0; j < task.N; j += rows_columns)
+    for (int64_t tile = 0; tile < n_tiles; ++tile) {
+      const int64_t i = tile * task.M / n_tiles;
+      const int m = static_cast<int>((tile + 1) * task.M / n_tiles - i);
+      if (task.N - j <= rows_columns / 2)
+        rows_tile_of<1, false, false>(m, task, i, j);
+      else if (task.N - j < rows_columns)
+        rows_tile_of<2, false, false>(m, task, i, j);
+      else if (tile == 0)
+        rows_tile_of<2, true, true>(m, task, i, j);
+      else
+        rows_tile_of<2, true, false>(m, task, i, j);
+    }
+}
+
 constexpr WordKernels<uint32_t, float> pair_kernels() {
   WordKernels<uint32_t, float> kernels = word_kernels<Pairs, uint16_t, uint32_t, float, 2>();
   kernels.round = round_rows;
   kernels.narrow = narrow;
+  kernels.few_rows = few_rows;
   return kernels;
 }
 

@@ -85,6 +85,8 @@ class Words {
       a = packed;
       a_row = n_words_;
     }
+    if (kernels_.few_rows && !p_.trans_b && p_.M <= most_few_rows)
+      return multiply_as_it_lies(a, a_row);
     const int64_t panel_words = kernels_.vectors * kernels_.lanes * n_words_;
     const bool has_one_user = row_tasks_.n_parts == 1;           // a panel
     if (has_one_user && (p_.batch == 1 || p_.batch_stride_b)) {  // which stays in the cache
@@ -127,7 +129,7 @@ class Words {
   static constexpr int64_t packed_words = 1 << 15, task_work = 1 << 18;
   /// Words of panels that are: the thread which packs them is the first to multiply by them.
   static constexpr int64_t panel_task = 1 << 12;
-  static constexpr int64_t most_strip = 24;
+  static constexpr int64_t most_strip = 24, most_few_rows = 40;
   static constexpr int64_t row_words = 8, finish_words = 8;
 
   /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
@@ -266,6 +268,39 @@ class Words {
       for (int64_t panel = begin; panel < end; ++panel)
         multiply(panel, 0, p_.M, k, n, a, a_row, packed(panel),
                  sums + (panel - begin) * widest * p_.M);
+    }
+  }
+
+  /// A few rows times B, whose rows are not packed but paired in registers, some at a time.
+  void multiply_as_it_lies(const void* a, int64_t a_row) const {
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      // Sums stay in the first-level cache, or near it; lines of as many rows as are read at once
+      // are fetched.
+      constexpr int64_t most_sums = 1 << 14, depth = 16;
+      const int64_t most = std::max<int64_t>(256, most_sums / p_.M / rows_columns * rows_columns);
+      const int64_t least = round_up(ceil_div(task_work, p_.M * n_words_), rows_columns);
+      const int64_t share = runs_serially() ? p_.N : round_up(ceil_div(p_.N, 4), rows_columns);
+      parallel_ranges(p_.N, std::min(most, std::max(least, share)), [&](int64_t j0, int64_t end) {
+        const int64_t width = end - j0, columns = round_up(width, rows_columns);
+        Sum* sums = Workspace::get<Sum>(tile_slot, p_.M * columns);
+        for (int64_t w = 0; w < n_words_; w += depth) {
+          const int64_t n = std::min(depth, n_words_ - w);
+          const bool last = w + n == n_words_;
+          kernels_.few_rows({.M = p_.M,
+                             .N = width,
+                             .n_words = n,
+                             .a = static_cast<const char*>(a) + w * sizeof(Word),
+                             .a_row = a_row,
+                             .b = b_ + 2 * w * p_.ldb + j0,
+                             .b_row = p_.ldb,
+                             .odd = last && p_.K % 2 == 1,
+                             .first = w == 0,
+                             .last = last,
+                             .sums = sums,
+                             .sums_row = columns});
+        }
+        finish(0, p_.M, j0, width, sums, columns);
+      });
     }
   }
 

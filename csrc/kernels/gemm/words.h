@@ -18,6 +18,23 @@ bool gemm_bfloat16(const Gemm<bfloat16>& problem);
 template <class T>
 void gemm_integers(const Gemm<T>& problem);
 
+/// sums (M, N) of A (M, n_words) times pairs of rows of B, b_row values apart; of the last pair the
+/// second row is missing if `odd`. Between the first part of a sum over k and the last one the sums
+/// of 32 columns lie as they fall. sums_row is N or more, a multiple of rows_columns.
+struct RowsTask {
+  int64_t M, N, n_words;
+  const void* a;
+  int64_t a_row;  // words
+  const uint16_t* b;
+  int64_t b_row;
+  bool odd, first, last;
+  float* sums;
+  int64_t sums_row;
+};
+
+/// Columns that `few_rows` takes at a time.
+constexpr int rows_columns = 64;
+
 /// One level's loops over words. A tile is at most `rows` rows by `vectors` vectors of `lanes`
 /// sums; a word holds `group` values of k, each in as many of its bits.
 template <class Word, class Sum>
@@ -45,6 +62,9 @@ struct WordKernels {
   /// multiple of narrow_columns.
   void (*narrow)(int64_t M, int64_t N, int64_t n_words, const Word* a, const Word* b, int64_t b_row,
                  const Sum* bias, bool relu, uint16_t* to, int64_t to_row) = nullptr;
+
+  /// The same of a few rows with B as it lies, which is read once: see RowsTask.
+  void (*few_rows)(const RowsTask& task) = nullptr;
 };
 
 /// Columns of a result that `narrow` keeps in registers.

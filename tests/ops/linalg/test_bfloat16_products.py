@@ -34,6 +34,8 @@ SHAPES = [
     # Many rows or columns, few terms.
     (300, 2, 3),
     (1, 500, 16),
+    # A right operand whose rows are paired in registers.
+    *((4, 64, 300), (7, 97, 501), (17, 31, 333), (40, 129, 65), (41, 160, 65), (13, 1030, 100)),
     # The right operand comes from afar.
     (5, 4801, 300),
     (70, 1000, 1101),
