@@ -242,4 +242,6 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_PACKAGES, *_LAZY})
+    from .lazy_modules import without_inner
+
+    return without_inner(globals(), {*_PACKAGES, *_LAZY})

@@ -271,7 +271,7 @@ def lookup(name):
     found = NAMESPACES["torch"].get(name) or METHODS.get(name)
     if found is None and isinstance(getattr(_core, name, None), _core.Operator):
         found = getattr(_core, name)
-    if found is None and name in flambeau.nn.functional.__all__:
+    if found is None and name in flambeau.nn.functional._NAMES:
         found = getattr(flambeau.nn.functional, name)
     if found is None:
         found = getattr(_core.Tensor, name, None)

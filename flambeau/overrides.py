@@ -293,7 +293,7 @@ def _spaces():
     yield "torch", flambeau, set(NAMESPACES["torch"])
     yield "torch.Tensor", _core.Tensor, set(dir(_core.Tensor))
     functional = flambeau.nn.functional
-    yield "torch.nn.functional", functional, set(functional.__all__)
+    yield "torch.nn.functional", functional, set(functional._NAMES)
     for name in ("linalg", "fft", "special"):
         module = getattr(flambeau, name)
         yield f"torch.{name}", module, set(NAMESPACES[name])

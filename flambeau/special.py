@@ -1,6 +1,6 @@
 """Special functions: torch.special. Declared in ops/ (maths.py, polynomials.py and others)."""
 
-from .ops.core.declare import NAMESPACES
+from .ops.core.declare import NAMESPACES as _NAMESPACES
 
-globals().update(NAMESPACES["special"])
-__all__ = sorted(NAMESPACES["special"])
+globals().update(_NAMESPACES["special"])
+__all__ = sorted(_NAMESPACES["special"])

@@ -7,6 +7,7 @@ May import: _core, ops.
 
 import importlib
 
+from ..lazy_modules import without_inner as _without_inner
 from . import forward_ad, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .differentiate import backward, grad
@@ -112,3 +113,10 @@ def __getattr__(name):
     if name == "kineto_available":
         return importlib.import_module("flambeau.profiler.collect").kineto_available
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return _without_inner(
+        globals(),
+        "anomaly_mode forward_ad function functional grad_mode gradcheck graph profiler profiler_legacy profiler_util variable".split(),
+    )

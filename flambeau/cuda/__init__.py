@@ -251,6 +251,7 @@ def __getattr__(name):
 def __dir__():
     from importlib import import_module
 
+    from ..lazy_modules import without_inner
     from .older_types import TYPES
 
     names = {
@@ -258,4 +259,9 @@ def __dir__():
         for m in ("memory", "random", "streams", "others")
         for n in import_module("." + m, __name__).__all__
     }
-    return sorted({*globals(), *_MODULES, *TYPES, *names, "default_generators"})
+    listed = {*_MODULES, *TYPES, *names, "default_generators"}
+    return [
+        name
+        for name in without_inner(globals(), listed)
+        if name not in ("index_of", "needs_device")
+    ]

@@ -4,6 +4,7 @@ Everything runs on the same autograd as `.backward()`. vmap calls a function onc
 for all slices (flambeau/ops/batching); derivatives and vmap nest in any order.
 """
 
+from ..lazy_modules import without_inner as _without_inner
 from ..rearranging import rearrange
 from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
 from .mapping import debug_unwrap, vmap
@@ -19,3 +20,7 @@ __all__ = [
     "jacfwd", "jacrev", "jvp", "linearize", "rearrange", "replace_all_batch_norm_modules_",
     "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip
+
+
+def __dir__():
+    return _without_inner(globals())

@@ -14,6 +14,7 @@ from typing import Final
 
 from .. import _core
 from ..futures import Future
+from ..lazy_modules import without_inner as _without_inner
 from ..nn import Module
 from ..nn.parameter import is_lazy
 
@@ -296,3 +297,7 @@ def __getattr__(name):
     if name in ("annotations", "frontend"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return _without_inner(globals(), "annotations frontend".split())

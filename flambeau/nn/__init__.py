@@ -4,10 +4,10 @@ Read: modules/module.py, modules/linear.py, functional/, init.py.
 May import: floors 1 to 4. Must not import: optim, utils, vision.
 """
 
-from .lazy_names import table_of_contents
+from .lazy_names import table_of_contents, without_all
 from .modules import CONTENTS
 
-__getattr__, __dir__, __all__ = table_of_contents(
+_find, __dir__, _NAMES = table_of_contents(
     __name__,
     {
         ".parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
@@ -31,4 +31,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "quantized",
         "utils",
     ),
+)
+__getattr__ = without_all(__name__, _find, _NAMES)
+__doc__ += "\nModules, by file in modules/:\n\n" + "\n".join(
+    f"    {module[1:]:21}{' '.join(names.split())}" for module, names in CONTENTS.items()
 )

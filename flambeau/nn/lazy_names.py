@@ -32,6 +32,22 @@ def table_of_contents(package, contents, submodules=(), prepare=lambda name, val
     return __getattr__, __dir__, [*home]
 
 
+def without_all(package, find, names):
+    """The __getattr__ of a package without `__all__`, as PyTorch's nn is: help() then tells its contents, not every class in full.
+
+    `find` is its __getattr__ of before. A star import asks for `__all__` and then takes what is there, so all `names` are loaded.
+    """
+
+    def __getattr__(name):
+        if name == "__all__":
+            for one in names:
+                getattr(sys.modules[package], one)
+            raise AttributeError(f"module '{package}' has no attribute '__all__'")
+        return find(name)
+
+    return __getattr__
+
+
 class Listed(types.ModuleType):
     """A module whose `__dict__` holds every name of the table, which programs go through."""
 

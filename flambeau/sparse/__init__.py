@@ -4,6 +4,7 @@ Read: functions.py, invariants.py, older_types.py.
 May import: floors 1 to 3.
 """
 
+from ..lazy_modules import without_inner as _without_inner
 from ..ops.sparse.construct import (  # noqa: F401
     sparse_bsc_tensor,
     sparse_bsr_tensor,
@@ -28,12 +29,16 @@ from .functions import (
 )
 from .gradients import as_sparse_gradcheck
 from .invariants import check_sparse_tensor_invariants
-from .older_types import TYPES
+from .older_types import TYPES as _TYPES
 
-globals().update(TYPES)
+globals().update(_TYPES)
 
 __all__ = [
     "SparseSemiStructuredTensor", "SparseSemiStructuredTensorCUSPARSELT", "SparseSemiStructuredTensorCUTLASS",
     "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax",
     "spdiags", "spsolve", "sum", "to_sparse_semi_structured",
 ]  # fmt: skip
+
+
+def __dir__():
+    return _without_inner(globals())

@@ -4,7 +4,7 @@ May import: flambeau, flambeau.ops. Must not import: flambeau.nn.modules.
 """
 
 from ...ops.core.declare import as_operator, settle
-from ..lazy_names import table_of_contents
+from ..lazy_names import table_of_contents, without_all
 
 # Of which no argument takes over, though they are called.
 _INNER = (
@@ -16,7 +16,7 @@ _PLAIN = frozenset(
     f"""{_INNER} assert_int_or_pair has_torch_function has_torch_function_unary has_torch_function_variadic""".split()
 )
 
-__getattr__, __dir__, __all__ = table_of_contents(
+_find, __dir__, _NAMES = table_of_contents(
     __name__,
     {
         ".affine": "linear bilinear",
@@ -67,4 +67,5 @@ __getattr__, __dir__, __all__ = table_of_contents(
     ),
 )
 for _name in ("_threshold", *_INNER.split()):
-    __all__.remove(_name)
+    _NAMES.remove(_name)
+__getattr__ = without_all(__name__, _find, _NAMES)

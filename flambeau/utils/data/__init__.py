@@ -4,6 +4,7 @@ Read: dataset.py, sampler.py, collate.py, fetch.py, dataloader.py, iterators.py;
 workers.py, transport.py.
 """
 
+from ...lazy_modules import without_inner as _without_inner
 from . import _utils
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
@@ -69,4 +70,14 @@ def __getattr__(name):
         from .datapipes import checks
 
         return getattr(checks, name)
+    if name in ("datapipes", "distributed"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return _without_inner(
+        globals(), "_utils dataloader dataset sampler datapipes distributed".split()
+    )
