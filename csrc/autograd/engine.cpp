@@ -565,6 +565,7 @@ void queue_callback(PyObject* callback) {
 }
 Node* running_node() { return running; }
 int64_t current_backward() { return current ? current->number() : -1; }
+bool is_only_backward() { return runs_active == 1 && current; }
 int backward_depth() { return current ? current->depth() : 0; }
 bool will_reach(Node* node) {
   check(current,

@@ -22,6 +22,7 @@ std::vector<TensorRef> run_backward(Backward& task);
 void queue_callback(PyObject* callback);  // called once it has ended; raises if none runs
 int64_t current_backward();               // its number, -1 if none runs
 Node* running_node();                     // the node whose backward runs, null if none does
+bool is_only_backward();                  // whether no other one runs in any thread
 int backward_depth();                     // how many run inside each other
 bool will_run(Node* node);                // whether it will call node's backward
 bool will_reach(Node* node);              // whether a gradient comes to node

@@ -1,5 +1,8 @@
 #include "dispatch/fused_history.h"
 
+#include <utility>
+
+#include "autograd/engine.h"
 #include "autograd/meta.h"
 #include "autograd/order.h"
 #include "autograd/wanted.h"
@@ -93,9 +96,9 @@ void by_operators(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inpu
   });
   Object first =
       owned(PyLong_FromUnsignedLongLong(self.node.sequence - static_cast<uint64_t>(how.n_joined)));
-  Object made =
-      owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
-                                         outputs.get(), sizes.get(), first.get(), nullptr));
+  Object made = owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
+                                                   outputs.get(), sizes.get(), first.get(),
+                                                   self.node.py(), nullptr));
   for (size_t i = 0; i < how.wanted.size(); ++i) {
     PyObject* g = PyTuple_GetItem(made.get(), static_cast<Py_ssize_t>(i));
     if (!g) throw PythonError();
@@ -124,7 +127,55 @@ void visit(Node* node, Visitor& visitor) {
 
 const NodeKind kind = {backward, release, destroy_as<FusedNode>, visit};
 
+/// Of a node that leads to the operators it stood for.
+void hand_on(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto& self = *reinterpret_cast<FusedNode*>(node);
+  spread_total(self, grad_outputs);
+  for (size_t i = 0; i < self.history->recorded.size(); ++i)
+    grad_inputs[i] = grad_outputs[self.history->recorded[i]];
+}
+
+const NodeKind leading = {hand_on, release, destroy_as<FusedNode>, visit};
+
+FusedNode& fused_node(Node& node) {
+  check<TypeError>(node.kind == &kind || node.kind == &leading,
+                   [&] { return message(node.name(), " is no node of a joined kernel."); });
+  return reinterpret_cast<FusedNode&>(node);
+}
+
 }  // namespace
+
+void lead_to(Node& node, const std::vector<Tensor*>& outputs) {
+  FusedNode& self = fused_node(node);
+  const auto n = static_cast<uint32_t>(self.history->recorded.size());
+  check<ValueError>(outputs.size() == n, [&] {
+    return message("_lead_to(): takes ", n, " outputs, not ", outputs.size(), ".");
+  });
+  if (node.kind == &leading || node.released || !is_only_backward()) return;
+  std::vector<Ref<Node>> before;  // what dies with them finds the node as it is to be
+  for (uint32_t i = 0; i < node.n_edges; ++i)
+    if (node.edges[i].node) before.push_back(Ref<Node>::steal(node.edges[i].node));
+  if (node.edges != node.inline_edges) PyMem_Free(node.edges);
+  node.edges = node.inline_edges;
+  node.set_edges(n);
+  node.kind = &leading;
+  for (uint32_t i = 0; i < n; ++i)
+    if (outputs[i] && requires_grad(*outputs[i])) set_edge(&node, i, outputs[i]);
+  std::vector<Saved> saved = std::exchange(self.saved, {});
+}
+
+TensorRef stand_in(Node& node, int64_t i) {
+  fused_node(node);
+  check<ValueError>(i >= 0 && i < node.n_edges && node.edges[i].node,
+                    [&] { return message("_stand_in(): no gradient goes to input ", i, "."); });
+  const Edge edge = node.edges[i];
+  const ResultMeta& want = edge.node->results[edge.nr];
+  GradModeGuard off(false);
+  TensorRef one = full_like(*empty({}, want.dtype, other_devices ? want.device : on_cpu), 0);
+  TensorRef result = expand(*one, want.dims());
+  set_history(*result, edge.node, edge.nr);
+  return result;
+}
 
 void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs& inputs,
                   TensorRef* outputs) {

@@ -11,9 +11,10 @@ struct FusedHistory {
   PyObject* owner = nullptr;     // the callable that this is part of; not owned
   Object kernel;                 // the callable that owns `derivative`
   Fusion* derivative = nullptr;  // of the gradients `read`, what is saved and `numbers`; or null
-  /// otherwise(gradients, saved inputs, saved outputs, sizes, sequence), three tuples with None for
-  /// gradients that have not come, gives those of `wanted` by operators, a tuple. `sizes` are those
-  /// that were computed; `sequence` is the first place kept for the nodes of the joined operators.
+  /// otherwise(gradients, saved inputs, saved outputs, sizes, sequence, node), three tuples with
+  /// None for gradients that have not come, gives those of `wanted` by operators, a tuple. `sizes`
+  /// are those that were computed; `sequence` is the first place kept for the nodes of the joined
+  /// operators.
   Object otherwise;
   std::vector<int64_t> read, saved_inputs, saved_outputs, wanted, recorded;
   /// Outputs from this one on are there for backward alone: a gradient of theirs is one of a
@@ -26,5 +27,15 @@ struct FusedHistory {
 /// Makes outputs the results of one node, where an input requires a gradient.
 void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs& inputs,
                   TensorRef* outputs);
+
+/// The node of a joined kernel from now on hands gradients on to `outputs`, which the joined
+/// operators gave when they were computed again: one tensor, or null, for each output recorded.
+/// Nothing is done while other passes are under way, which have counted the edges there were.
+void lead_to(Node& node, const std::vector<Tensor*>& outputs);
+/// Zeros in place of input i of such a node, whose gradient goes where that of the input goes.
+TensorRef stand_in(Node& node, int64_t i);
+
+inline constexpr std::tuple fused_history_functions{declare<lead_to>("_lead_to", "node, outputs"),
+                                                    declare<stand_in>("_stand_in", "node, i")};
 
 }  // namespace flambeau

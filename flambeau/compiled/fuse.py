@@ -11,7 +11,7 @@ from flambeau import _core
 
 from ..kernels import Map, Rows
 from ..kernels.analysis import infer
-from ..kernels.expression import const, inputs_of, node, substitute, topological
+from ..kernels.expression import const, inputs_of, node, substitute, topological, twin
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast, exp
 from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
@@ -26,7 +26,6 @@ __all__ = [
     "NoDerivative",
     "NoKernel",
     "backward_of",
-    "evaluate",
     "forward_of",
     "keep_more",
     "spread_inputs",
@@ -141,29 +140,35 @@ class _Built:
         self.of = {index: symbol(group.inputs.index(index)) for index in group.inputs}
         self.n_inputs = len(group.inputs)
         self.eager = {}  # id of an expression -> (function, operands): the operator that gives its value
+        self.computed = {}  # as `of`, but for what is stored
         for n in group.nodes:
             if n.operator is None:
                 (read,) = [r.index for r in operands_of(n)]
                 x = self.of[read]
                 made = cast(_REDUCTIONS[n.reduces](x), self.dtype(n.results))
-                self.note(made, _EAGER[n.reduces], x)
+                made = self.note(made, _EAGER[n.reduces], x)
             else:
                 spec, compute = n.operator.spec, group.computes[n.results]
                 operands = [self.operand(o, spec, i, compute) for i, o in enumerate(n.operands)]
                 made = group.apply(spec, operands, compute, self.dtype(n.results))
                 dtype = self.dtype(n.results)
-                self.note(
+                made = self.note(
                     made,
                     _to(dtype) if spec.name == "copy" else n.operator,
                     *[e for e, _ in operands],
                 )
+            self.computed[n.results] = made
             if n.results in stored:
                 made = symbol(self.OUTPUT + group.outputs.index(n.results))
             self.of[n.results] = made
 
     def note(self, expression, function, *operands):
-        """Tells which operator an expression stands for; gives the expression."""
-        self.eager.setdefault(id(expression), (expression, function, operands))
+        """Tells which operator an expression stands for; gives the expression, of which each operator has one of its own."""
+        if any(expression is operand for operand in operands):
+            return expression
+        if id(expression) in self.eager:
+            expression = twin(expression)
+        self.eager[id(expression)] = expression, function, operands
         return expression
 
     def cast(self, expression, dtype):
@@ -281,6 +286,7 @@ class Derivative:
             and the group's numbers.
         operands (list of int): the numbers of the values that the kernel reads, or whose gradients.
         wanted (list of int): positions among inputs.
+        results (list of Expression): what the outputs are computed as.
         SIZES (int): the number of the symbol for a tensor that has the sizes of a row's operands.
         eager (dict): id of an expression -> (it, function, operands) of the operator that gives its value, in the order
             of eager mode; the first `n_forward` are those of the group.
@@ -332,6 +338,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     in_values += [outs[k] for k in made.saved_outputs]
     in_dtypes = [built.dtype(i) for i in in_values] + [group.numbers[k].dtype for k in numbers]
     made.kernel, made.operands = None, in_values
+    made.results = [built.computed[i] for i in outs]
     if not made.grads or len(order) + len(roots) > MOST_OPERANDS:
         return made
     moved = substitute(roots, {id(symbol(i)): symbol(k) for k, i in enumerate(order)})
@@ -535,41 +542,3 @@ def _log_softmax_rows(g, y):
 def _ties_rows(g, x, y):
     ties = (x == y).to(g.dtype)
     return g * (ties / ties.sum(-1, keepdim=True))
-
-
-def evaluate(derivative, leaves, sequence):
-    """The gradients as differentiable operators give them, which run in the order of eager mode.
-
-    Args:
-        leaves (dict): number of a symbol -> the value that it stands for.
-        sequence (int): the first of the places that the engine keeps for the nodes of the group's operators.
-    """
-    done = {id(symbol(k)): value for k, value in leaves.items()}
-    needed = _needed(derivative, done)
-    noted = list(derivative.eager.items())
-    before = _core._set_next_sequence(sequence)
-    try:
-        _run(noted[: derivative.n_forward], needed, done)
-    finally:
-        _core._set_next_sequence(before)
-    _run(noted[derivative.n_forward :], needed, done)
-    return [done[id(root)] for root in derivative.roots]
-
-
-def _needed(derivative, done):
-    """The ids of the expressions that the gradients are made of; constants among them are put into `done`."""
-    needed, stack = set(), list(derivative.roots)
-    while stack:
-        expression = stack.pop()
-        if expression.op == "const":
-            done[id(expression)] = expression.attr
-        elif id(expression) not in done and id(expression) not in needed:
-            needed.add(id(expression))
-            stack += derivative.eager[id(expression)][2]
-    return needed
-
-
-def _run(noted, needed, done):
-    for key, (_, function, operands) in noted:
-        if key in needed:
-            done[key] = function(*[done[id(o)] for o in operands])

@@ -5,8 +5,9 @@ import keyword
 import flambeau
 from flambeau import _core
 
+from .again import evaluate, evaluate_whole
 from .foretell import foretell_joined
-from .fuse import NoKernel, backward_of, evaluate, forward_of, is_costly, keep_more, spread_inputs
+from .fuse import NoKernel, backward_of, forward_of, is_costly, keep_more, spread_inputs
 from .graph import Differs, Ref, each_ref
 from .groups import Group
 
@@ -231,6 +232,15 @@ def _forward(group, values, foretells):
     return fused
 
 
+def _facts(value, sizes, group):
+    """Shape and dtype that may stand for an input at a call that computed `sizes`.
+
+    It is as large as what is computed, or has one value a row where it had.
+    """
+    narrow = group.rows and value.shape != group.key[0]
+    return (*sizes[:-1], 1) if narrow else sizes, getattr(flambeau, value.dtype)
+
+
 def _recorded(group, values, fused, derivative):
     """The forward kernel of a group, whose calls leave one node for backward."""
     saved_inputs, saved_outputs = derivative.saved_inputs, derivative.saved_outputs
@@ -238,7 +248,7 @@ def _recorded(group, values, fused, derivative):
     kernel = derivative.kernel and derivative.kernel.fused()
     variants = {tuple(k for k in recorded if k < group.n_shown): (derivative, kernel)}
 
-    def otherwise(gradients, inputs, outputs, sizes, sequence):
+    def otherwise(gradients, inputs, outputs, sizes, sequence, node):
         # With a gradient of the gradient, for many gradients at once, where not all have come, or one in another layout.
         arrived = tuple(k for k in recorded if gradients[k] is not None)
         if arrived not in variants:
@@ -254,7 +264,14 @@ def _recorded(group, values, fused, derivative):
         )
         if run is None or by_operators:
             known[chosen.SIZES] = flambeau.empty(()).expand(sizes)
-            made = evaluate(chosen, known, sequence)
+            if flambeau.is_grad_enabled():
+                facts = [
+                    (*_facts(values[i], sizes, group), k in derivative.wanted)
+                    for k, i in enumerate(group.inputs)
+                ]
+                made = evaluate_whole(chosen, known, sequence, node, facts, recorded)
+            else:
+                made = evaluate(chosen, known, sequence)
         else:
             made = run(*[known[k] for k in chosen.order])
             made = (made,) if len(chosen.wanted) == 1 else made

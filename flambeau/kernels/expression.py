@@ -181,6 +181,13 @@ def node(op, *args, attr=None):
     return found
 
 
+def twin(expression):
+    """An expression of its own that is written like another; `substitute` makes them one again."""
+    made = object.__new__(Expression)
+    made.op, made.args, made.attr = expression.op, expression.args, expression.attr
+    return made
+
+
 def _attr_key(attr):
     """`attr` such that 0.0, -0.0, 0, False and the NaNs stay apart."""
     if type(attr) is float:

@@ -4,6 +4,7 @@
 #include "autograd/edges.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/autocast.h"
+#include "dispatch/fused_history.h"
 #include "python/bind.h"
 
 namespace flambeau {
@@ -46,7 +47,8 @@ const NativeEntry entries[] = {
 
 const Functions functions(entries),
     declared(entries_of<engine_functions, edge_functions, assign_functions, mode_functions,
-                        node_functions, saved_functions, autocast_functions>.data());
+                        node_functions, saved_functions, autocast_functions,
+                        fused_history_functions>.data());
 
 }  // namespace
 
