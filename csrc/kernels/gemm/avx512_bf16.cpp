@@ -235,11 +235,83 @@ void few_rows(const RowsTask& task) {
     }
 }
 
+/// The sums of four vectors.
+inline __attribute__((always_inline)) __m128 sums_of_four(const __m512* x) {
+  const __m512 a = _mm512_add_ps(_mm512_maskz_unpacklo_ps(0xffff, x[0], x[1]),
+                                 _mm512_maskz_unpackhi_ps(0xffff, x[0], x[1]));
+  const __m512 b = _mm512_add_ps(_mm512_maskz_unpacklo_ps(0xffff, x[2], x[3]),
+                                 _mm512_maskz_unpackhi_ps(0xffff, x[2], x[3]));
+  const __m512 c = _mm512_add_ps(
+      __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+      __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31));
+  return __builtin_shufflevector(c, c, 0, 1, 2, 3) + __builtin_shufflevector(c, c, 4, 5, 6, 7) +
+         (__builtin_shufflevector(c, c, 8, 9, 10, 11) +
+          __builtin_shufflevector(c, c, 12, 13, 14, 15));
+}
+
+/// Dot products of M rows with four, of which `width` are there.
+template <int M>
+void dots_tile(const DotsTask& t, int64_t i, int64_t j, int64_t width) {
+  constexpr int columns = 4;
+  const auto* a = static_cast<const uint16_t*>(t.a) + i * t.a_row;
+  const uint16_t* b[columns];
+  for (int c = 0; c < columns; ++c)
+    b[c] = static_cast<const uint16_t*>(t.b) + (j + (c < width ? c : 0)) * t.b_row;
+  __m512 sums[M][columns] = {};
+  auto add = [&](auto&& vector) __attribute__((always_inline)) {
+    Vec<uint32_t>::type y[columns];
+#pragma GCC unroll 4
+    for (int c = 0; c < columns; ++c) y[c] = (Vec<uint32_t>::type)vector(b[c]);
+#pragma GCC unroll 8
+    for (int r = 0; r < M; ++r) {
+      const auto x = (Vec<uint32_t>::type)vector(a + r * t.a_row);
+#pragma GCC unroll 4
+      for (int c = 0; c < columns; ++c) sums[r][c] = Pairs()(sums[r][c], y[c], x);
+    }
+  };
+  int64_t k = 0;
+  for (; k + 32 <= t.K; k += 32)
+    add([&](const uint16_t* from)
+            __attribute__((always_inline)) { return _mm512_loadu_epi16(from + k); });
+  if (k < t.K) {
+    const __mmask32 rest = (1u << (t.K - k)) - 1u;
+    add([&](const uint16_t* from)
+            __attribute__((always_inline)) { return _mm512_maskz_loadu_epi16(rest, from + k); });
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < M; ++r) {
+    const __m128 found = sums_of_four(sums[r]);
+    float* to = t.sums + (i + r) * t.sums_row + j;
+    if (width == columns)
+      _mm_storeu_ps(to, found);
+    else
+      for (int c = 0; c < width; ++c) to[c] = found[c];
+  }
+}
+
+void few_dots(const DotsTask& task) {
+  constexpr int most = 6;
+  const int64_t n_tiles = (task.M + most - 1) / most;
+  for (int64_t j = 0; j < task.N; j += 4)
+    for (int64_t tile = 0; tile < n_tiles; ++tile) {
+      const int64_t i = tile * task.M / n_tiles, width = task.N - j < 4 ? task.N - j : 4;
+      switch ((tile + 1) * task.M / n_tiles - i) {
+        case 1: dots_tile<1>(task, i, j, width); break;
+        case 2: dots_tile<2>(task, i, j, width); break;
+        case 3: dots_tile<3>(task, i, j, width); break;
+        case 4: dots_tile<4>(task, i, j, width); break;
+        case 5: dots_tile<5>(task, i, j, width); break;
+        default: dots_tile<6>(task, i, j, width); break;
+      }
+    }
+}
+
 constexpr WordKernels<uint32_t, float> pair_kernels() {
   WordKernels<uint32_t, float> kernels = word_kernels<Pairs, uint16_t, uint32_t, float, 2>();
   kernels.round = round_rows;
   kernels.narrow = narrow;
   kernels.few_rows = few_rows;
+  kernels.few_dots = few_dots;
   return kernels;
 }
 

@@ -87,6 +87,7 @@ class Words {
     }
     if (kernels_.few_rows && !p_.trans_b && p_.M <= most_few_rows)
       return multiply_as_it_lies(a, a_row);
+    if (kernels_.few_dots && p_.trans_b && goes_by_dots()) return multiply_by_dots(a, a_row);
     const int64_t panel_words = kernels_.vectors * kernels_.lanes * n_words_;
     const bool has_one_user = row_tasks_.n_parts == 1;           // a panel
     if (has_one_user && (p_.batch == 1 || p_.batch_stride_b)) {  // which stays in the cache
@@ -268,6 +269,33 @@ class Words {
       for (int64_t panel = begin; panel < end; ++panel)
         multiply(panel, 0, p_.M, k, n, a, a_row, packed(panel),
                  sums + (panel - begin) * widest * p_.M);
+    }
+  }
+
+  /// Whether dots are as long as to repay their last steps.
+  bool goes_by_dots() const { return (p_.M <= 6 && p_.K >= 64) || (p_.M <= 32 && p_.K >= 256); }
+
+  /// A few rows times B^T, neither of which is packed.
+  void multiply_by_dots(const void* a, int64_t a_row) const {
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      constexpr int64_t most_sums = 1 << 12;
+      const int64_t least = round_up(ceil_div(task_work, p_.M * n_words_), 16);
+      const int64_t share = runs_serially() ? p_.N : round_up(ceil_div(p_.N, 4), 16);
+      const int64_t most = most_sums / p_.M / 16 * 16;
+      parallel_ranges(p_.N, std::min(most, std::max(least, share)), [&](int64_t j0, int64_t end) {
+        const int64_t width = end - j0;
+        Sum* sums = Workspace::get<Sum>(tile_slot, p_.M * width);
+        kernels_.few_dots({.M = p_.M,
+                           .N = width,
+                           .K = p_.K,
+                           .a = a,
+                           .a_row = a_row * group,
+                           .b = b_ + j0 * p_.ldb,
+                           .b_row = p_.ldb,
+                           .sums = sums,
+                           .sums_row = width});
+        finish(0, p_.M, j0, width, sums, width);
+      });
     }
   }
 

@@ -32,6 +32,17 @@ struct RowsTask {
   int64_t sums_row;
 };
 
+/// sums (M, N) of A (M, K) times B^T, whose rows are the columns, in values.
+struct DotsTask {
+  int64_t M, N, K;
+  const void* a;
+  int64_t a_row;
+  const void* b;
+  int64_t b_row;
+  float* sums;
+  int64_t sums_row;
+};
+
 /// Columns that `few_rows` takes at a time.
 constexpr int rows_columns = 64;
 
@@ -65,6 +76,7 @@ struct WordKernels {
 
   /// The same of a few rows with B as it lies, which is read once: see RowsTask.
   void (*few_rows)(const RowsTask& task) = nullptr;
+  void (*few_dots)(const DotsTask& task) = nullptr;
 };
 
 /// Columns of a result that `narrow` keeps in registers.

@@ -34,7 +34,8 @@ SHAPES = [
     # Many rows or columns, few terms.
     (300, 2, 3),
     (1, 500, 16),
-    # A right operand whose rows are paired in registers.
+    # A right operand whose rows are paired in registers, or columns met by dots.
+    *((32, 7, 259), (6, 6, 64), (4, 13, 95)),
     *((4, 64, 300), (7, 97, 501), (17, 31, 333), (40, 129, 65), (41, 160, 65), (13, 1030, 100)),
     # The right operand comes from afar.
     (5, 4801, 300),
