@@ -348,6 +348,36 @@ def test_gradients_of_rows_that_a_large_number_hides(hidden):
         torch.testing.assert_close(g, e)
 
 
+@pytest.mark.parametrize("hidden", [-1e9, -1e15, -1e30, -1e36, torch.finfo(torch.bfloat16).min])
+@pytest.mark.parametrize("T", [1, 3])
+def test_bfloat16_of_rows_that_a_large_number_hides(T, hidden):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, n, 8).bfloat16().requires_grad_() for n in (T, 40, 40))
+    mask = torch.zeros(2, T, 40).bfloat16()
+    mask[0, -1], mask[1, 0, 7:] = hidden, hidden
+    result = scaled_dot_product_attention(q, k, v, mask)
+    grads = torch.autograd.grad(result, (q, k, v), torch.ones_like(result))
+    exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
+    # Beside the number itself the scores of a row without a key are nothing.
+    seen = mask.masked_fill(mask != 0, -math.inf).double()
+    seen[0, -1] = 0.0
+    exact[0].data[0, -1] = 0.0
+    plain = attention_weights(exact[0], exact[1], seen, False, 1 / math.sqrt(8)) @ exact[2]
+    wanted = torch.autograd.grad(plain, exact, torch.ones_like(plain))
+    assert (result.double() - plain).abs().max() <= 0.01 * plain.abs().max()
+    assert (grads[2].double() - wanted[2]).abs().max() <= 0.01 * wanted[2].abs().max()
+    assert all(torch.isfinite(grad).all() for grad in grads)
+
+
+@pytest.mark.parametrize("T", [1, 3])
+def test_bfloat16_of_scores_far_out(T):
+    q, k, v = (torch.ones(1, n, 16).bfloat16() for n in (T, 40, 40))
+    q[0, -1, 3], k[0, :, 3], v[0, 0] = 1e37, torch.arange(40, 0, -1).bfloat16(), 2.0
+    for scale in (None, 1e-3):
+        result = scaled_dot_product_attention(q, k, v, scale=scale)
+        assert (result[0, -1] == 2.0).all()
+
+
 @pytest.mark.parametrize(
     "sizes", [(5, 7), (1, 7), (3, 1, 1), (2, 1, 5, 7), (2, 3, 5, 1), (4, 1, 1, 5, 7)]
 )

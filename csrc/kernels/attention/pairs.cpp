@@ -62,9 +62,6 @@ class Scores {
 
   /// exp(scale * score) is exp2(factor() * what shape() makes of it).
   float factor() const { return factor_; }
-  float shift(float largest) const { return -largest * log2_e; }
-  /// Of the largest of what shape() made.
-  float scaled(float largest) const { return in_units_ ? largest : a_.scale * largest; }
 
   bool changes(int64_t t, int64_t first, int64_t n, int64_t width) const {
     return in_units_ || a_.mask_kind != MaskKind::none || n < width ||
@@ -203,15 +200,15 @@ class Forward {
       norms[0] = norms[1] = 0;
       return true;
     }
-    norms[0] = scores_.scaled(largest);
-    const float factor = scores_.factor(), shift = scores_.shift(norms[0]);
+    norms[0] = largest;
+    const float factor = scores_.factor();
     float sum;
     if (a_.dropout.p > 0) {
-      sum = pair_passes()->exponentials(row, padded, factor, shift);
+      sum = pair_passes()->exponentials(row, padded, factor, largest);
       scores_.drop(row, b, t, 0, n, row);
       bfloat16_pairs().round(1, padded, row, padded, nullptr, false, weights, padded);
     } else {
-      sum = pair_passes()->weights(row, padded, factor, shift, weights);
+      sum = pair_passes()->weights(row, padded, factor, largest, weights);
     }
     norms[1] = 1 / sum;
     return sum <= std::numeric_limits<float>::max();
@@ -234,7 +231,7 @@ struct GradientMemory {
   float *scores, *slopes, *kept, *ones;  // a panel
   uint32_t *weight_words, *slope_words;
   uint16_t* slope_rows;
-  float *shifts, *shares, *means, *grad_queries;
+  float *largest, *shares, *means, *grad_queries;
 
   GradientMemory(const Attention<bfloat16>& a, int64_t n_rows, Parts& parts) {
     const int64_t lanes = bfloat16_pairs().lanes, all_keys = round_up(a.n_keys, lanes);
@@ -256,7 +253,7 @@ struct GradientMemory {
     weight_words = parts.take<uint32_t>(panel / 2);
     slope_words = parts.take<uint32_t>(panel / 2);
     slope_rows = parts.take<uint16_t>(panel * gradient_panels);
-    shifts = parts.take<float>(n_rows);
+    largest = parts.take<float>(n_rows);
     shares = parts.take<float>(n_rows);
     means = parts.take<float>(n_rows);
     grad_queries = parts.take<float>(n_rows * round_up(a.E, lanes));
@@ -311,7 +308,7 @@ class Backward {
         words::bfloat16_loops().dots(1, a_.V, reinterpret_cast<const uint16_t*>(grad + i * a_.V),
                                      reinterpret_cast<const uint16_t*>(out_ + (first + i) * a_.V),
                                      0, m.means + i);
-      m.shifts[i] = is_row ? scores_.shift(norms_[2 * (first + i)]) : 0;
+      m.largest[i] = is_row ? norms_[2 * (first + i)] : 0;
       m.shares[i] = is_row ? norms_[2 * (first + i) + 1] : 0;
     }
     const int64_t n = a_.causal ? std::min(a_.n_keys, t + n_rows) : a_.n_keys;
@@ -366,7 +363,7 @@ class Backward {
                            .slopes = m.slopes,
                            .factor = scores_.factor(),
                            .scale = a_.scale,
-                           .shifts = m.shifts,
+                           .largest = m.largest,
                            .shares = m.shares,
                            .means = m.means,
                            .kept = drops ? m.kept : nullptr,

@@ -11,9 +11,9 @@ struct SlopeTile {
   int64_t n_pairs;  // of rows
   int vectors;      // a row, without gaps
   const float *scores, *slopes;
-  float factor, scale;                   // weight = exp2(factor * score + shift) * share
-  const float *shifts, *shares, *means;  // one a row
-  const float* kept;                     // factors of slopes before and of weights behind, or none
+  float factor, scale;                    // weight = exp2(factor * (score - largest)) * share
+  const float *largest, *shares, *means;  // one a row
+  const float* kept;                      // factors of slopes before and of weights behind, or none
   /// The weights and weight * (slope - mean) * scale; both rows of a pair in a word.
   uint32_t *weight_words, *slope_words;
   uint16_t* slope_rows;  // the latter row by row, `slope_row` apart
@@ -23,10 +23,10 @@ struct SlopeTile {
 struct PairPasses {
   /// x = scale * x + mask.
   void (*add)(float* x, int64_t n, float scale, const uint16_t* mask);
-  /// exp2(factor * x + shift), rounded, and their sum before that.
-  float (*weights)(const float* x, int64_t n, float factor, float shift, uint16_t* to);
+  /// exp2(factor * (x - largest)), rounded, and their sum before that.
+  float (*weights)(const float* x, int64_t n, float factor, float largest, uint16_t* to);
   /// The same in float32.
-  float (*exponentials)(float* x, int64_t n, float factor, float shift);
+  float (*exponentials)(float* x, int64_t n, float factor, float largest);
   void (*slopes)(const SlopeTile& tile);
 };
 

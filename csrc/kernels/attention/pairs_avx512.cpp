@@ -29,8 +29,10 @@ inline __attribute__((always_inline)) __m512 power_of_two(__m512 x) {
   return _mm512_maskz_scalef_ps(0xffff, p, x);
 }
 
-inline __attribute__((always_inline)) __m512 weight(const float* x, __m512 factor, __m512 shift) {
-  return power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(x), factor, shift));
+/// The difference comes first: of scores of 1e30 the products with the factor differ by their
+/// rounding.
+inline __attribute__((always_inline)) __m512 weight(const float* x, __m512 factor, __m512 largest) {
+  return power_of_two(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x), largest), factor));
 }
 
 void add(float* x, int64_t n, float scale, const uint16_t* mask) {
@@ -53,19 +55,19 @@ void add(float* x, int64_t n, float scale, const uint16_t* mask) {
 /// store(j, numbers j ... j + 15) for all; their sum.
 template <class Store>
 inline __attribute__((always_inline)) float powers(const float* x, int64_t n, float factor,
-                                                   float shift, Store&& store) {
-  const __m512 factors = _mm512_set1_ps(factor), shifts = _mm512_set1_ps(shift);
+                                                   float largest, Store&& store) {
+  const __m512 factors = _mm512_set1_ps(factor), all_largest = _mm512_set1_ps(largest);
   __m512 sums[2] = {};
   int64_t j = 0;
   for (; j + 32 <= n; j += 32)
 #pragma GCC unroll 2
     for (int v = 0; v < 2; ++v) {
-      const __m512 value = weight(x + j + 16 * v, factors, shifts);
+      const __m512 value = weight(x + j + 16 * v, factors, all_largest);
       sums[v] = _mm512_add_ps(sums[v], value);
       store(j + 16 * v, value);
     }
   if (j < n) {
-    const __m512 value = weight(x + j, factors, shifts);
+    const __m512 value = weight(x + j, factors, all_largest);
     sums[0] = _mm512_add_ps(sums[0], value);
     store(j, value);
   }
@@ -76,14 +78,14 @@ inline __attribute__((always_inline)) float powers(const float* x, int64_t n, fl
 }
 
 /// `to` may be x: what is written lies behind what is read.
-float weights(const float* x, int64_t n, float factor, float shift, uint16_t* to) {
-  return powers(x, n, factor, shift, [&](int64_t j, __m512 value) __attribute__((always_inline)) {
+float weights(const float* x, int64_t n, float factor, float largest, uint16_t* to) {
+  return powers(x, n, factor, largest, [&](int64_t j, __m512 value) __attribute__((always_inline)) {
     _mm256_storeu_epi16(to + j, (__m256i)_mm512_cvtneps_pbh(value));
   });
 }
 
-float exponentials(float* x, int64_t n, float factor, float shift) {
-  return powers(x, n, factor, shift, [&](int64_t j, __m512 value) __attribute__((always_inline)) {
+float exponentials(float* x, int64_t n, float factor, float largest) {
+  return powers(x, n, factor, largest, [&](int64_t j, __m512 value) __attribute__((always_inline)) {
     _mm512_storeu_ps(x + j, value);
   });
 }
@@ -105,7 +107,7 @@ void slopes(const SlopeTile& t) {
 #pragma GCC unroll 2
       for (int half = 0; half < 2; ++half) {
         const int64_t row = 2 * pair + half, at = row * columns + j;
-        __m512 w = weight(t.scores + at, factor, _mm512_set1_ps(t.shifts[row]));
+        __m512 w = weight(t.scores + at, factor, _mm512_set1_ps(t.largest[row]));
         w = _mm512_mul_ps(w, _mm512_set1_ps(t.shares[row]));
         const __m512 by = t.kept ? _mm512_loadu_ps(t.kept + at) : _mm512_set1_ps(1.0f);
         const __m512 slope =
