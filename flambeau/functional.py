@@ -8,6 +8,8 @@ __all__ = """atleast_1d atleast_2d atleast_3d block_diag broadcast_shapes broadc
 
 
 def __getattr__(name):
+    if name == "F":  # from a higher floor, when it is asked for
+        return flambeau.nn.functional
     if name in __all__:
         return getattr(flambeau, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,12 @@ HOMES = {
         "get_debug_level set_debug_level set_debug_level_from_env",
     ),
     "_C._distributed_rpc": ("distributed.rpc", "PyRRef RpcAgent RpcBackendOptions WorkerInfo"),
+    "_functorch.deprecated": (
+        "functorch",
+        "combine_state_for_ensemble functionalize grad grad_and_value hessian jacfwd jacrev jvp make_functional "
+        "make_functional_with_buffers vjp vmap",
+    ),
+    "_functorch.python_key": ("fx.experimental.proxy_tensor", "make_fx"),
     "_higher_order_ops": ("", "cond while_loop"),
     "_linalg_utils": ("", "matmul"),
     "_lobpcg": ("", "lobpcg"),

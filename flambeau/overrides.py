@@ -82,6 +82,17 @@ def has_torch_function_variadic(*args):
     return _core._is_overridden(*args)
 
 
+def _get_current_function_mode():
+    """The innermost function mode in force, or None."""
+    modes = _modes()
+    return modes[-1] if modes else None
+
+
+def _get_current_function_mode_stack():
+    """The function modes in force, the innermost last."""
+    return list(_modes())
+
+
 def handle_torch_function(public_api, relevant_args, *args, **kwargs):
     """Lets the innermost mode, then the relevant arguments in turn, compute public_api(*args, **kwargs).
 

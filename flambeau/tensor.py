@@ -175,6 +175,8 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
         )
     if self.is_cuda:
         _hand_over(self.device, stream)
+    elif stream is not None and not isinstance(stream, int):
+        raise TypeError(f"__dlpack__: stream is an int or None, not {type(stream).__name__}.")
     elif stream not in (None, -1):
         raise BufferError(f"__dlpack__: stream is {stream!r}; memory of the CPU has no streams.")
     if dl_device is not None and tuple(map(int, dl_device)) != __dlpack_device__(self):

@@ -319,6 +319,14 @@ TensorRef contiguous(Tensor& t) {
   return clone_with(t, contiguous_strides(sizes_of(t)));
 }
 
+/// Whether an element stands for several: a copy of it means one value, whatever is written
+/// meanwhile.
+static bool is_repeated(const Tensor& t) {
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.strides[d] == 0 && t.sizes[d] > 1) return true;
+  return false;
+}
+
 void copy_(Tensor& dst, Tensor& src) {
   if (any_batched({&dst, &src})) return copy_batched(dst, src);
   bool history = grad_mode_enabled && is_differentiable(dst.dtype) &&
@@ -329,7 +337,7 @@ void copy_(Tensor& dst, Tensor& src) {
   }
   check_written_once(dst, "copy_");
   if (is_complex(src.dtype)) warn_imaginary_lost(src, dst.dtype);
-  TensorRef from = beside(src, dst, "copy_", "source");
+  TensorRef from = is_repeated(src) ? apart(src, dst) : beside(src, dst, "copy_", "source");
   Dims sizes = sizes_of(dst);
   if (!(sizes_of(*from) == sizes)) {
     bool fits = from->ndim <= sizes.n;

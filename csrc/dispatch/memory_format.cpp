@@ -94,8 +94,9 @@ TensorRef in_order(Called op, Tensor& t, Format format) {
   return in_format(t, format == Format::unsaid ? Format::contiguous : order_named(op, format), op);
 }
 
-bool is_in_order(Called op, Tensor& t, Format format) {
-  return format == Format::unsaid ? t.contiguous : is_in_format(t, order_named(op, format));
+bool is_in_order(Called, Tensor& t, Format format) {
+  return format == Format::unsaid || format == Format::preserve ? t.contiguous
+                                                                : is_in_format(t, format);
 }
 
 TensorRef clone_of(Tensor& t, Format format) {

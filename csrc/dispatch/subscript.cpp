@@ -54,6 +54,11 @@ void put_into(Tensor& place, Tensor& value) {
   // Leading dimensions of size 1 beyond the place's own are let go, as in NumPy.
   TensorRef fitted = TensorRef::borrow(&value);
   while (fitted->ndim > place.ndim && fitted->sizes[0] == 1) fitted = select(*fitted, 0, 0);
+  // x[:] = x[1] reads what it writes over, which is refused unless it is plain that one row is
+  // meant.
+  if (fitted->storage == place.storage && fitted->ndim <= place.ndim &&
+      !(sizes_of(*fitted) == sizes_of(place)))
+    fitted = expand(*fitted, sizes_of(place));
   copy_(place, *fitted);
 }
 

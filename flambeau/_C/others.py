@@ -4,6 +4,7 @@ import flambeau
 
 from .. import _core
 from ..backends.cpu import get_cpu_capability
+from ..ops.batching import fallback
 from ..ops.linalg.lapack import LinAlgError
 from ..refusals import refusals
 
@@ -19,6 +20,8 @@ globals().update(
 )
 
 _TensorBase = _core.Tensor
+_debug_only_display_vmap_fallback_warnings = fallback.display_warnings
+_debug_only_are_vmap_fallback_warnings_enabled = fallback.displays_warnings
 _LinAlgError, _OutOfMemoryError = LinAlgError, flambeau.OutOfMemoryError
 _get_cpu_capability = get_cpu_capability
 _set_default_dtype = _core.set_default_dtype

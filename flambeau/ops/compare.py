@@ -282,8 +282,3 @@ for _name in "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_righ
     _core._bind(_name, METHODS[_name])
     _core._bind(_name + "_", METHODS[_name + "_"])
 _core._bind("bitwise_not", bitwise_not)
-for _symbol, _name in {
-    "__lshift__": "bitwise_left_shift",
-    "__rshift__": "bitwise_right_shift",
-}.items():
-    METHODS[_symbol] = METHODS[_name]

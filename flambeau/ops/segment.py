@@ -4,7 +4,7 @@ import math
 
 from .core import operators as fl
 from .core.arguments import every, require_tensors, some, wrap_dim
-from .core.declare import composite
+from .core.declare import NAMESPACES, composite
 
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod")
 _EMPTY = {"sum": 0.0, "mean": math.nan, "max": -math.inf, "min": math.inf, "prod": 1.0}
@@ -134,3 +134,6 @@ def _rows(data, axis, starts, lengths):
     if every(inside):
         return rows, places
     return rows[inside], places[inside]
+
+
+NAMESPACES["torch"]["_segment_reduce"] = segment_reduce  # the name of its first years

@@ -53,6 +53,7 @@ _find, __dir__, _NAMES = table_of_contents(
             adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices lp_pool1d lp_pool2d
             lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
         "...overrides": "has_torch_function has_torch_function_unary has_torch_function_variadic",
+        "..": "grad",
         "..modules.utils": "assert_int_or_pair",
         "...tensor": "Tensor",
         ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle

@@ -3,6 +3,7 @@
 import flambeau
 
 from ... import _core
+from ...calls import IndexRangeError
 from ...ops.core.arguments import some
 from ...ops.index import bag_sums, embedding_way
 
@@ -100,7 +101,7 @@ def embedding_bag(
         per_sample_weights = per_sample_weights.reshape(-1)
     if padding_idx is not None:
         if not -weight.size(0) <= padding_idx < weight.size(0):
-            raise ValueError(
+            raise RuntimeError(
                 f"embedding_bag: padding_idx is {padding_idx}, but weight has {weight.size(0)} "
                 "rows."
             )
@@ -224,7 +225,7 @@ def _check_bags(indices, pointers, weight):
     """Raises IndexError for an index outside of weight, or bags that do not follow each other."""
     if some((indices < 0) | (indices >= weight.size(0))):
         low, high = (int(x) for x in indices.aminmax())
-        raise IndexError(
+        raise IndexRangeError(
             f"embedding_bag: indices go from {low} to {high}, but weight has {weight.size(0)} rows."
         ) from None
     if some(pointers.diff() < 0):

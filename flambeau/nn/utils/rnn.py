@@ -7,6 +7,7 @@ c1  .  .  .
 """
 
 from collections import namedtuple
+from collections.abc import Iterable
 from itertools import pairwise
 from operator import attrgetter
 
@@ -189,6 +190,10 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
     """Tensors (L_i, *) padded to one (T, B, *), or (B, T, *) if batch_first."""
     if isinstance(sequences, flambeau.Tensor):
         sequences = sequences.unbind(0)
+    if not isinstance(sequences, Iterable):
+        raise RuntimeError(
+            f"pad_sequence: takes a sequence of Tensors, not {type(sequences).__name__}."
+        )
     sequences = list(sequences)
     if not sequences:
         raise RuntimeError("pad_sequence: needs at least one sequence; the list is empty.")

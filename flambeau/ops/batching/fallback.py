@@ -7,10 +7,22 @@ from .levels import sizes
 from .values import Tensor, each, is_batched, joint_levels, outward, unbatched
 
 _warned = set()
+_warns = [True]
+
+
+def display_warnings(enabled):
+    """Whether operators without a rule are named from now on, each once."""
+    _warns[0] = bool(enabled)
+    _warned.clear()
+
+
+def displays_warnings():
+    """What display_warnings was last told, at first True."""
+    return _warns[0]
 
 
 def _warn(name):
-    if name not in _warned:
+    if _warns[0] and name not in _warned:
         _warned.add(name)
         _core._warn(
             f"vmap: {name} has no batching rule and is called slice by slice, which is slow. Results are right."

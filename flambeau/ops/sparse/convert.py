@@ -335,7 +335,9 @@ def to_sparse(input, *args, layout=None, sparse_dim=None, blocksize=None, dense_
     else:
         number = frames.NUMBERS[layout]
     if number == frames.STRIDED:
-        raise RuntimeError("to_sparse: strided is no sparse layout. Use to_dense().")
+        if frames.is_sparse(input):
+            raise RuntimeError("to_sparse: strided is no sparse layout. Use to_dense().")
+        return input  # as it is, as in PyTorch
     if number in (frames.BSR, frames.BSC) and blocksize is None and not frames.is_sparse(input):
         raise RuntimeError(f"to_sparse: {frames.NAMES[number]} needs blocksize=(rows, columns).")
     return to_layout(input, number, sparse_dim=sparse_dim, blocksize=blocksize, dense_dim=dense_dim)

@@ -1,0 +1,64 @@
+"""x[index] = value where the value lies in the memory that is written to."""
+
+import pytest
+
+import flambeau as torch
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 65, 257])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool, torch.bfloat16])
+def test_one_row_or_number_of_itself_is_written_everywhere(n, dtype):
+    x = torch.arange(3 * n).reshape(n, 3).to(dtype)
+    row, number = x[n // 2].tolist(), x[n // 2, 1].item()
+    y = x.clone()
+    y[:] = y[n // 2]
+    assert y.tolist() == [row] * n
+    y = x.clone()
+    y[...] = y[n // 2, 1]
+    assert y.tolist() == [[number] * 3] * n
+    y = x.clone()
+    y[:, :2] = y[:, 1:2]
+    assert y.tolist() == [[b, b, c] for _, b, c in x.tolist()]
+    y = x.clone()
+    y.copy_(y[:1].expand(n, 3))
+    assert y.tolist() == [x[0].tolist()] * n
+
+
+def test_gradients_reach_the_row_that_was_written():
+    x = torch.arange(6.0).view(3, 2).requires_grad_()
+    y = x.clone()
+    y[:] = y[1]
+    (y * torch.tensor([[1.0], [2.0], [4.0]])).sum().backward()
+    assert x.grad.tolist() == [[0, 0], [7, 7], [0, 0]]
+
+
+def test_neither_empty_tensors_nor_numbers_are_in_the_way():
+    empty = torch.ones(0, 3)
+    empty[:] = empty[:, :1]
+    number = torch.tensor(2.0)
+    number[...] = number
+    assert number.item() == 2
+
+
+def test_what_would_change_while_it_is_read_is_refused():
+    x = torch.arange(4.0)
+    with pytest.raises(RuntimeError, match="lies in the memory of the tensor written to"):
+        x[1:] = x[:-1]
+
+
+def test_shifts_leave_what_they_do_not_know_to_the_other_operand():
+    class Shifts:
+        def __rlshift__(self, other):
+            return "left"
+
+        def __rrshift__(self, other):
+            return "right"
+
+    x = torch.ones(2, dtype=torch.int64)
+    assert x << Shifts() == "left" and x >> Shifts() == "right"
+    assert (
+        (x << 2).tolist() == [4, 4] and (2 << x).tolist() == [4, 4] and (8 >> x).tolist() == [4, 4]
+    )
+    x <<= 3
+    assert x.tolist() == [8, 8]
+    assert torch.Tensor.__lshift__(x, 1).tolist() == [16, 16]
