@@ -91,3 +91,18 @@ def test_operands_across_that_end_in_one_row_or_column(rows, columns, batch):
     assert np.array_equal(y.mT - x, across - a)
     assert np.array_equal(x.float() * y.float().mT, a.astype("f") * across.astype("f"))
     assert np.array_equal(torch.where(x > 0.5, y.mT, x), np.where(a > 0.5, across, a))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_runs_of_any_length_are_copied_and_nothing_beside_them(dtype):
+    width = 2200 // getattr(torch, dtype).itemsize
+    wide = np.arange(7 * width).reshape(7, width).astype(dtype)
+    given = torch.from_numpy(wide)
+    for n in (*range(1, 40), 63, 64, 65, 100, 127, 128, 129, 200, 255, 256, 257, 300, width - 1):
+        if n >= width:
+            continue
+        assert np.array_equal(given[:, 1 : n + 1].contiguous().numpy(), wide[:, 1 : n + 1])
+        target, want = torch.zeros(7, width, dtype=given.dtype), np.zeros((7, width), dtype)
+        target[:, : n - 1 or 1].copy_(given[:, -(n - 1 or 1) :])
+        want[:, : n - 1 or 1] = wide[:, -(n - 1 or 1) :]
+        assert np.array_equal(target.numpy(), want)

@@ -64,7 +64,15 @@ class Axes {
   /// fn(to, from) at the offsets of each coordinate of [begin, end).
   template <class F>
   void each(int64_t begin, int64_t end, F&& fn) const {
-    if (n_ == 0) return fn(int64_t{0}, int64_t{0});
+    each_row(begin, end, [&](int64_t to, int64_t from, int64_t n, const Axis& last) {
+      for (int64_t k = 0; k < n; ++k) fn(to + k * last.to, from + k * last.from);
+    });
+  }
+
+  /// The same, fn(to, from, n, last) for up to all coordinates along the last axis at once.
+  template <class F>
+  void each_row(int64_t begin, int64_t end, F&& fn) const {
+    if (n_ == 0) return fn(int64_t{0}, int64_t{0}, int64_t{1}, Axis{1, 0, 0});
     const Axis last = axes_[n_ - 1];
     int64_t at[max_long_dims], to = 0, from = 0, rest = begin;
     for (int d = n_ - 1; d >= 0; --d) {
@@ -75,7 +83,7 @@ class Axes {
     }
     for (int64_t i = begin;;) {
       const int64_t run = std::min(last.size - at[n_ - 1], end - i);
-      for (int64_t k = 0; k < run; ++k) fn(to + k * last.to, from + k * last.from);
+      fn(to, from, run, last);
       if ((i += run) >= end) return;
       to -= at[n_ - 1] * last.to;
       from -= at[n_ - 1] * last.from;
@@ -230,6 +238,20 @@ bool copy_turned(const Strided& out, const Strided& self) {
   return true;
 }
 
+/// `count` runs of n_bytes, which are 32 and more.
+FLAMBEAU_CLONES static void copy_each(char* to, int64_t to_step, const char* from,
+                                      int64_t from_step, int64_t count, int64_t n_bytes) {
+  auto copy = [&](auto length) __attribute__((always_inline)) {
+    for (int64_t k = 0; k < count; ++k) copy_run(to + k * to_step, from + k * from_step, length);
+  };
+  switch (n_bytes) {
+    case 64: return copy(std::integral_constant<int64_t, 64>());
+    case 128: return copy(std::integral_constant<int64_t, 128>());
+    case 256: return copy(std::integral_constant<int64_t, 256>());
+    default: return copy(n_bytes);
+  }
+}
+
 bool copy_runs(const Strided& out, const Strided& self) {
   Axes axes(out, self);
   if (axes.numel() == 0) return true;
@@ -240,16 +262,9 @@ bool copy_runs(const Strided& out, const Strided& self) {
   parallel_shares(axes.numel(), chunk_bytes / n_bytes, [&](int64_t begin, int64_t end) {
     char* to = static_cast<char*>(out.data);
     const char* from = static_cast<const char*>(self.data);
-    auto copy = [&](auto length) {
-      axes.each(begin, end,
-                [&](int64_t t, int64_t f) { copy_short(to + t * size, from + f * size, length); });
-    };
-    switch (n_bytes) {
-      case 64: return copy(std::integral_constant<int64_t, 64>());
-      case 128: return copy(std::integral_constant<int64_t, 128>());
-      case 256: return copy(std::integral_constant<int64_t, 256>());
-      default: return copy(n_bytes);
-    }
+    axes.each_row(begin, end, [&](int64_t t, int64_t f, int64_t n, const Axis& row) {
+      copy_each(to + t * size, row.to * size, from + f * size, row.from * size, n, n_bytes);
+    });
   });
   return true;
 }

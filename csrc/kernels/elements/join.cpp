@@ -25,12 +25,10 @@ template <int64_t Size>
 
 /// A short copy without a call.
 [[gnu::always_inline]] inline void copy_piece(char* to, const char* from, int64_t n_bytes) {
-  constexpr int64_t vector = 32;
   if (n_bytes > short_bytes) {
     std::memcpy(to, from, n_bytes);
-  } else if (n_bytes >= vector) {
-    for (int64_t i = 0; i + vector <= n_bytes; i += vector) std::memcpy(to + i, from + i, vector);
-    std::memcpy(to + n_bytes - vector, from + n_bytes - vector, vector);
+  } else if (n_bytes >= 32) {
+    copy_run(to, from, n_bytes);
   } else if (n_bytes >= 16) {
     copy_ends<16>(to, from, n_bytes);
   } else if (n_bytes >= 8) {
