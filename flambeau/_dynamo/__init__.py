@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 
 from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
-from . import config
+from . import config, exc
 from .eval_frame import OptimizedModule, is_dynamo_supported
 
 __all__ = [
     "OptimizedModule",
     "allow_in_graph",
-    "assume_constant_result", "config", "disable", "disallow_in_graph", "explain", "external_utils", "graph_break",
+    "assume_constant_result", "config", "disable", "disallow_in_graph", "exc", "explain", "external_utils", "graph_break",
     "is_compiling", "is_dynamo_supported", "list_backends", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic",
     "optimize", "reset", "run",
 ]  # fmt: skip

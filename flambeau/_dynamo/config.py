@@ -1,5 +1,7 @@
 """torch._dynamo.config: options of a tracer that is not used. They are kept for who set them, and change nothing."""
 
+from ..compiled.options import patch_of
+
 accumulated_cache_size_limit = 256
 allow_unspec_int_on_nn_module = False
 assume_static_by_default = True
@@ -19,3 +21,5 @@ skip_nnmodule_hook_guards = True
 specialize_int = False
 suppress_errors = False
 verbose = False
+
+patch = patch_of(__name__)

@@ -3,6 +3,7 @@
 __all__ = [
     "BackendCompilerFailed",
     "InternalTorchDynamoError",
+    "InvalidBackend",
     "TorchDynamoException",
     "Unsupported",
     "UserError",
@@ -23,6 +24,10 @@ class Unsupported(TorchDynamoException):
 
 class BackendCompilerFailed(TorchDynamoException):
     """A backend that failed."""
+
+
+class InvalidBackend(TorchDynamoException):
+    """A name that no backend has."""
 
 
 class UserError(Unsupported):

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from ..compiled.options import patch_of
+
 OPTIONS = {
     "aggressive_fusion": False, "alignment_asserts": True, "allow_buffer_reuse": True, "autotune_local_cache": True,
     "b2b_gemm_pass": False, "batch_fusion": True, "benchmark_fusion": False, "benchmark_kernel": False,
@@ -46,6 +48,7 @@ globals().update(OPTIONS)
 for _room, _options in _ROOMS.items():
     globals()[_room] = SimpleNamespace(**_options)
     OPTIONS.update({f"{_room}.{name}": value for name, value in _options.items()})
+patch = patch_of(__name__)
 
 
 def check_options(options):

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 
-import flambeau
 from flambeau import _core
 
 from ..kernels.expression import input as symbol
@@ -46,7 +45,7 @@ def evaluate_whole(derivative, leaves, sequence, node, inputs, recorded):
         if wanted:
             done[id(symbol(k))] = _core._stand_in(node, k)
         else:
-            done[id(symbol(k))] = flambeau.zeros((), dtype=dtype).expand(shape)
+            done[id(symbol(k))] = leaves[derivative.SIZES].new_zeros((), dtype=dtype).expand(shape)
     places = {id(result): k for k, result in enumerate(derivative.results)}
     noted = list(derivative.eager.items())
     with _placed(sequence):

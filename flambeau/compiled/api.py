@@ -100,7 +100,9 @@ def _backend(backend):
         raise NotImplementedError(
             "compile: backend is a function, but flambeau hands its graphs to no other compiler. Leave backend out."
         )
-    raise RuntimeError(
+    from .._dynamo.exc import InvalidBackend
+
+    raise InvalidBackend(
         f"compile: there is no backend {backend!r}; those known are {', '.join(BACKENDS)}."
     )
 

@@ -5,6 +5,7 @@ order in which the engine would have added gradients up.
 """
 
 import contextlib
+import functools
 
 import flambeau
 from flambeau import _core
@@ -449,7 +450,7 @@ class _Gradients:
                 continue
             answer = spec.derivative(i)
             if answer == "grad" or answer is None:
-                expression = gradient if answer else _zero(built, gradient)
+                expression = gradient if answer else self._zero(n, g_dtype)
                 self.add(n.results, operand.index, expression, g_dtype)
                 continue
             operator, used = answer
@@ -472,6 +473,12 @@ class _Gradients:
             part = built.group.apply(operator.spec, operands, compute, compute)
             part = built.note(part, operator, *[e for e, _ in operands])
             self.add(n.results, operand.index, part, compute)
+
+    def _zero(self, n, dtype):
+        """A gradient of zeros like that of n, whose own need not be known."""
+        narrow = self.built.group.rows and self.built.kind(n.results) == "x"
+        zeros = functools.partial(_zeros, narrow, getattr(flambeau, dtype))
+        return self.built.note(cast(const(0.0), "float32"), zeros, symbol(self.SIZES))
 
     def _facts(self, operand):
         if type(operand) is Ref:
@@ -519,8 +526,8 @@ class _Gradients:
         self.add(read, read, part, dtype)  # along the row, though the result has one value
 
 
-def _zero(built, gradient):
-    return built.note(cast(const(0.0), "float32"), flambeau.zeros_like, gradient)
+def _zeros(narrow, dtype, x):
+    return x.new_zeros((*x.shape[:-1], 1) if narrow else x.shape, dtype=dtype)
 
 
 def _like_rows(g, x):

@@ -263,7 +263,7 @@ def _recorded(group, values, fused, derivative):
             _core._is_batched(gradients[k]) or _is_turned(gradients[k]) for k in arrived
         )
         if run is None or by_operators:
-            known[chosen.SIZES] = flambeau.empty(()).expand(sizes)
+            known[chosen.SIZES] = gradients[arrived[0]].new_empty(()).expand(sizes)
             if flambeau.is_grad_enabled():
                 facts = [
                     (*_facts(values[i], sizes, group), k in derivative.wanted)

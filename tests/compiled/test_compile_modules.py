@@ -131,3 +131,22 @@ def test_a_compiled_module_trains_when_its_module_does():
     assert not compiled.training
     compiled.train()
     assert module.training and module[1].training
+
+
+def test_options_are_patched_for_a_while():
+    dynamo, inductor = torch._dynamo.config, torch._inductor.config
+    with dynamo.patch(verbose=True, of_no_name=3), inductor.patch({"triton.cudagraphs": True}):
+        assert dynamo.verbose and dynamo.of_no_name == 3 and inductor.triton.cudagraphs
+        with dynamo.patch("verbose", False):
+            assert not dynamo.verbose
+        assert dynamo.verbose
+
+    @inductor.patch(max_autotune=True)
+    def wished(depth):
+        return [inductor.max_autotune, *(wished(depth - 1) if depth else [])]
+
+    assert wished(2) == [True, True, True]
+    assert not (dynamo.verbose or inductor.triton.cudagraphs or inductor.max_autotune)
+    assert not hasattr(dynamo, "of_no_name")
+    with pytest.raises(torch._dynamo.exc.InvalidBackend, match="no backend 'nope'"):
+        torch.compile(lambda x: x, backend="nope")

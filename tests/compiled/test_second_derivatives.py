@@ -208,3 +208,14 @@ def test_threads_that_differentiate_one_graph_agree():
         for other in found[1:]:
             for a, b in zip(found[0], other, strict=True):
                 torch.testing.assert_close(a, b)
+
+
+def test_a_result_whose_gradient_is_zero_needs_nothing_that_was_not_kept():
+    def program(x, y):
+        return x * 2 + 1, F.softplus(-x.sign() * y)
+
+    compiled = torch.compile(program)
+    for _ in range(3):
+        x, y = torch.rand(6, 40, requires_grad=True), torch.rand(6, 40)
+        compiled(x, y)[1].sum().backward()
+        assert torch.equal(x.grad, torch.zeros(6, 40))
