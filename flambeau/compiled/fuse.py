@@ -439,40 +439,39 @@ class _Gradients:
         return type(operand) is Ref and self.built.values[operand.index].requires_grad
 
     def _pointwise(self, n, found):
+        """As an operator's node: all its gradients first, which are added up then."""
+        parts = [
+            (o.index, *self._part(n, i, *found)) for i, o in enumerate(n.operands) if self._wants(o)
+        ]
+        for index, part, dtype in parts:
+            self.add(n.results, index, part, dtype)
+
+    def _part(self, n, i, gradient, g_dtype):
+        """The gradient that operand i gets of an operator, (expression, dtype)."""
         built, spec = self.built, n.operator.spec
-        gradient, g_dtype = found
+        if spec.name == "copy":
+            return gradient, g_dtype
+        answer = spec.derivative(i)
+        if answer == "grad" or answer is None:
+            return gradient if answer else self._zero(n, g_dtype), g_dtype
+        operator, used = answer
+        if not hasattr(operator, "spec"):
+            raise NoDerivative
         ndim = len(built.values[n.results].shape)
-        for i, operand in enumerate(n.operands):
-            if not self._wants(operand):
-                continue
-            if spec.name == "copy":
-                self.add(n.results, operand.index, gradient, g_dtype)
-                continue
-            answer = spec.derivative(i)
-            if answer == "grad" or answer is None:
-                expression = gradient if answer else self._zero(n, g_dtype)
-                self.add(n.results, operand.index, expression, g_dtype)
-                continue
-            operator, used = answer
-            if not hasattr(operator, "spec"):
-                raise NoDerivative
-            facts = [(g_dtype, ndim)]
-            for j in used:
-                facts.append(
-                    (built.dtype(n.results), ndim) if j < 0 else self._facts(n.operands[j])
-                )
-            compute = compute_of(operator.spec, facts)
-            if compute is None:
-                raise NoDerivative
-            operands = [(gradient, g_dtype)]
-            for k, j in enumerate(used, 1):
-                if j < 0:
-                    operands.append((built.of[n.results], built.dtype(n.results)))
-                else:
-                    operands.append(built.operand(n.operands[j], operator.spec, k, compute))
-            part = built.group.apply(operator.spec, operands, compute, compute)
-            part = built.note(part, operator, *[e for e, _ in operands])
-            self.add(n.results, operand.index, part, compute)
+        facts = [(g_dtype, ndim)]
+        for j in used:
+            facts.append((built.dtype(n.results), ndim) if j < 0 else self._facts(n.operands[j]))
+        compute = compute_of(operator.spec, facts)
+        if compute is None:
+            raise NoDerivative
+        operands = [(gradient, g_dtype)]
+        for k, j in enumerate(used, 1):
+            if j < 0:
+                operands.append((built.of[n.results], built.dtype(n.results)))
+            else:
+                operands.append(built.operand(n.operands[j], operator.spec, k, compute))
+        part = built.group.apply(operator.spec, operands, compute, compute)
+        return built.note(part, operator, *[e for e, _ in operands]), compute
 
     def _zero(self, n, dtype):
         """A gradient of zeros like that of n, whose own need not be known."""

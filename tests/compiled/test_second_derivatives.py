@@ -50,6 +50,10 @@ def of_all(x, y):
     return ((x * y).tanh() * x + y).mean(), (x.exp() - y).sum()
 
 
+def of_three(x, y):
+    return torch.addcmul(y, x, x, value=1.25), -y, torch.addcdiv(x, y, y.abs() + 3) * x
+
+
 def twice(function, sizes, which):
     torch.manual_seed(1)
     x = (torch.rand(sizes) * 2 - 1).requires_grad_()
@@ -77,6 +81,7 @@ def twice(function, sizes, which):
         rounded,
         kept_results,
         of_all,
+        of_three,
     ],
     ids=lambda f: f.__name__,
 )
