@@ -12,7 +12,7 @@ from flambeau import _core
 
 from ..kernels import Map, Rows
 from ..kernels.analysis import infer
-from ..kernels.expression import const, inputs_of, node, substitute, topological, twin
+from ..kernels.expression import const, inputs_of, node, substitute, topological, twin, untwinned
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast, exp
 from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
@@ -142,6 +142,7 @@ class _Built:
         self.n_inputs = len(group.inputs)
         self.eager = {}  # id of an expression -> (function, operands): the operator that gives its value
         self.computed = {}  # as `of`, but for what is stored
+        self.twinned = False  # whether operators are written alike
         for n in group.nodes:
             if n.operator is None:
                 (read,) = [r.index for r in operands_of(n)]
@@ -167,10 +168,14 @@ class _Built:
         """Tells which operator an expression stands for; gives the expression, of which each operator has one of its own."""
         if any(expression is operand for operand in operands):
             return expression
-        if id(expression) in self.eager:
-            expression = twin(expression)
+        if id(expression) in self.eager and expression.args:
+            expression, self.twinned = twin(expression), True
         self.eager[id(expression)] = expression, function, operands
         return expression
+
+    def once(self, expressions):
+        """Expressions for a kernel, which computes what is written alike once."""
+        return untwinned(expressions) if self.twinned else expressions
 
     def cast(self, expression, dtype):
         return self.note(cast(expression, dtype), _to(dtype), expression)
@@ -211,7 +216,8 @@ def forward_of(group, values):
     if group.rows:
         kinds = "".join(map(built.kind, (*group.outputs, *group.inputs))) + "x" * len(group.numbers)
     name = "_".join(dict.fromkeys(_name(n) for n in group.nodes))[:60]
-    return Kernel([built.of[i] for i in group.outputs], in_dtypes, out_dtypes, kinds, name)
+    expressions = built.once([built.of[i] for i in group.outputs])
+    return Kernel(expressions, in_dtypes, out_dtypes, kinds, name)
 
 
 def _name(n):
@@ -342,7 +348,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     made.results = [built.computed[i] for i in outs]
     if not made.grads or len(order) + len(roots) > MOST_OPERANDS:
         return made
-    moved = substitute(roots, {id(symbol(i)): symbol(k) for k, i in enumerate(order)})
+    moved = substitute(built.once(roots), {id(symbol(i)): symbol(k) for k, i in enumerate(order)})
     kinds = ""
     if group.rows:
         kinds = out_kinds + "".join(map(built.kind, in_values)) + "x" * len(numbers)

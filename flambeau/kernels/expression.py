@@ -181,8 +181,16 @@ def node(op, *args, attr=None):
     return found
 
 
+def untwinned(roots):
+    """`roots` in which what is written alike is one expression again."""
+    new = {}
+    for n in topological(roots):
+        new[id(n)] = node(n.op, *[new[id(a)] for a in n.args], attr=n.attr) if n.args else n
+    return [new[id(root)] for root in roots]
+
+
 def twin(expression):
-    """An expression of its own that is written like another; `substitute` makes them one again."""
+    """An expression of its own that is written like another; see `untwinned`."""
     made = object.__new__(Expression)
     made.op, made.args, made.attr = expression.op, expression.args, expression.attr
     return made

@@ -224,3 +224,28 @@ def test_a_result_whose_gradient_is_zero_needs_nothing_that_was_not_kept():
         x, y = torch.rand(6, 40, requires_grad=True), torch.rand(6, 40)
         compiled(x, y)[1].sum().backward()
         assert torch.equal(x.grad, torch.zeros(6, 40))
+
+
+def test_what_a_program_writes_twice_is_computed_once():
+    from flambeau.compiled.fuse import Kernel
+    from flambeau.kernels.expression import input, twin, untwinned
+    from flambeau.kernels.language import exp
+
+    made = exp(input(0))
+    other = twin(made)
+    assert untwinned([made * input(1) + other])[0] is made * input(1) + made
+    counts, init = [], Kernel.__init__
+
+    def counting(self, *arguments, **options):
+        init(self, *arguments, **options)
+        counts.append(self.calls)
+
+    Kernel.__init__ = counting
+    try:
+        compiled = torch.compile(lambda x, y: x.exp() * y + x.exp() * 2)
+        for _ in range(2):
+            x = torch.rand(40, requires_grad=True)
+            compiled(x, torch.rand(40)).sum().backward()
+    finally:
+        Kernel.__init__ = init
+    assert counts and max(counts) == 1
