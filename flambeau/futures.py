@@ -24,6 +24,37 @@ class Future(concurrent.futures.Future):
         """Whether the value, or an exception, is set."""
         return super().done()
 
+    def set_result(self, result):
+        """The value is `result`.
+
+        Raises:
+            RuntimeError: a value or an exception is there already.
+        """
+        self._set(super().set_result, result)
+
+    def set_exception(self, result):
+        """wait() raises `result`.
+
+        Raises:
+            AssertionError: it is no Exception.
+            RuntimeError: a value or an exception is there already.
+        """
+        if not isinstance(result, Exception):
+            raise AssertionError(
+                f"Future.set_exception: takes an Exception, not {type(result).__name__}."
+            )
+        self._set(super().set_exception, result)
+
+    @staticmethod
+    def _set(put, result):
+        try:
+            put(result)
+        except concurrent.futures.InvalidStateError:
+            raise RuntimeError("Future: it is done already; a value is set once.") from None
+
+    def __reduce__(self):
+        raise RuntimeError("Future: cannot be pickled. Send what wait() gives.")
+
     def wait(self):
         """The value, once it is there; raises the exception if there is one."""
         return self.result()
@@ -39,14 +70,16 @@ class Future(concurrent.futures.Future):
         return self.result()
 
     def then(self, callback):
-        """A Future of callback(self), called when the value is there."""
+        """A Future of callback(self), called when the value is there; waiting for it raises RuntimeError if that raised."""
         following = self._following()
 
         def run(done):
             try:
                 following.set_result(callback(done))
             except Exception as error:
-                following.set_exception(error)
+                failure = RuntimeError(f"Future.then: the callback raised {error!r}.")
+                failure.__cause__ = error
+                following.set_exception(failure)
 
         self.add_done_callback(run)
         return following

@@ -11,6 +11,7 @@ module.parametrizations.weight.original.
 """
 
 import contextlib
+from collections.abc import Sequence
 
 import flambeau
 
@@ -64,6 +65,14 @@ class ParametrizationList(ModuleList):
                     with contextlib.suppress(NotImplementedError):
                         value = module.right_inverse(value)
         self.is_tensor = isinstance(value, flambeau.Tensor)
+        if not self.is_tensor and not (
+            isinstance(value, Sequence) and all(isinstance(v, flambeau.Tensor) for v in value)
+        ):
+            raise ValueError(
+                f"parametrize: right_inverse returned {type(value).__name__}, but gives a Tensor or a sequence of Tensors."
+            )
+        if self.is_tensor and not unsafe:
+            _check_alike("right_inverse", value, original)
         self.ntensors = 1 if self.is_tensor else len(value)
         for name, part in zip(self._names(), self._parts(value), strict=True):
             if part is not original and isinstance(original, Parameter):
@@ -79,17 +88,7 @@ class ParametrizationList(ModuleList):
         return [value] if self.is_tensor else list(value)
 
     def _check(self, original):
-        result = self()
-        if not isinstance(result, flambeau.Tensor):
-            raise ValueError(
-                f"parametrize: a parametrization returned {type(result).__name__}, not a Tensor."
-            )
-        if result.dtype != original.dtype or result.shape != original.shape:
-            raise ValueError(
-                "A parametrization changes the dtype or the shape of the tensor: "
-                f"{original.dtype} {tuple(original.shape)} becomes {result.dtype} "
-                f"{tuple(result.shape)}. Give unsafe=True if that is meant."
-            )
+        _check_alike("forward", self(), original)
 
     def right_inverse(self, value):
         """Set the originals so that the parametrizations give `value`."""
@@ -167,16 +166,17 @@ def _property(name):
 def register_parametrization(module, tensor_name, parametrization, *, unsafe=False):
     """Let module.<tensor_name> be parametrization(original) from now on; returns the module.
 
-    Called again it adds one more on top. `right_inverse` of the parametrization, if there is one,
-    gives the original (or several) from the present value. `unsafe` allows another shape or dtype.
+    `right_inverse` of the first parametrization, if there is one, gives the original (or several) from the
+    present value. Called again it adds one more on top, from one tensor to one, and the originals stay as they
+    are. `unsafe` allows another shape or dtype.
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         chain = module.parametrizations[tensor_name]
-        if hasattr(parametrization, "right_inverse"):
-            with flambeau.no_grad():
-                chain.right_inverse(parametrization.right_inverse(getattr(module, tensor_name)))
+        if not unsafe:
+            _check_on_top(parametrization, getattr(module, tensor_name))
         chain.append(parametrization)
+        chain.unsafe |= unsafe
         return module
     if tensor_name not in module._parameters and tensor_name not in module._buffers:
         raise ValueError(
@@ -186,6 +186,28 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
     chain = ParametrizationList([parametrization], original, unsafe=unsafe)
     delattr(module, tensor_name)
     return _with_chain(module, tensor_name, chain)
+
+
+def _check_on_top(parametrization, value):
+    """Raises unless the parametrization, and its right_inverse, make a tensor like `value` of such tensors."""
+    with flambeau.no_grad():
+        made = parametrization(value)
+        _check_alike("forward", made, value)
+        if hasattr(parametrization, "right_inverse"):
+            with contextlib.suppress(NotImplementedError):
+                _check_alike("right_inverse", parametrization.right_inverse(made), value)
+
+
+def _check_alike(what, made, value):
+    if not isinstance(made, flambeau.Tensor):
+        raise ValueError(
+            f"parametrize: {what} of a parametrization returned {type(made).__name__}, not a Tensor."
+        )
+    if made.dtype != value.dtype or made.shape != value.shape:
+        raise ValueError(
+            f"parametrize: {what} of a parametrization changes the dtype or the shape of the tensor: {value.dtype} "
+            f"{tuple(value.shape)} becomes {made.dtype} {tuple(made.shape)}. Give unsafe=True if that is meant."
+        )
 
 
 def _with_chain(module, name, chain):
