@@ -21,15 +21,17 @@ void pop_saved_hooks() {
 bool has_saved_hooks() { return hook_stack != nullptr; }
 
 void Saved::pack(Tensor& t, PyObject* pack_hook, Object unpack_hook) {
-  TensorRef plain = alias(t);
-  uint32_t before = plain->version().value;
+  // An input goes in as it is, for hooks that leave parameters where they are know these by type
+  // or identity. A result goes in without history: what keeps it would keep its own node alive.
+  TensorRef given = is_result_ ? alias(t) : TensorRef::borrow(&t);
+  uint32_t before = t.version().value;
   auto packed = std::make_unique<Packed>();
   {
     GradModeGuard off(false);
-    packed->value = Object::steal(PyObject_CallOneArg(pack_hook, plain.py()));
+    packed->value = Object::steal(PyObject_CallOneArg(pack_hook, given.py()));
   }
   if (!packed->value) throw PythonError();
-  check(plain->version().value == before, [&] {
+  check(t.version().value == before, [&] {
     return message(
         "saved_tensors_hooks: the pack hook wrote in place to the tensor that it was given, ",
         describe(t), ". Let it write to a clone().");
@@ -82,6 +84,15 @@ void Saved::set_hooks(Object pack_hook, Object unpack_hook) {
   tensor_ = nullptr;
 }
 
+/// Whether gradients of t go to this place already, so that it needs no other history.
+static bool leads_to(Tensor& t, Node* node, uint32_t nr) {
+  if (t.autograd && t.autograd->grad_fn)
+    return t.autograd->grad_fn.get() == node && t.autograd->output_nr == nr;
+  Edge edge = gradient_edge(t);
+  Ref<Node> own = Ref<Node>::steal(edge.node);
+  return own.get() == node && edge.nr == nr;
+}
+
 TensorRef Saved::unpack(Node* node, const char* what) const {
   if (packed_) {
     Object value = owned(PyObject_CallOneArg(packed_->unpack.get(), packed_->value.get()));
@@ -89,7 +100,10 @@ TensorRef Saved::unpack(Node* node, const char* what) const {
       return message("saved_tensors_hooks: the unpack hook returned ",
                      Py_TYPE(value.get())->tp_name, ", not a Tensor.");
     });
-    TensorRef t = alias(*as_tensor(value.get()));
+    Tensor* unpacked = as_tensor(value.get());
+    if (!is_result_ && leads_to(*unpacked, packed_->owner.get(), nr_))
+      return TensorRef::borrow(unpacked);
+    TensorRef t = alias(*unpacked);
     // Of a leaf it is the accumulator: gradients of what was unpacked are the leaf's.
     if (Node* history = is_result_ ? node : packed_->owner.get()) {
       AutogradMeta& meta = need_meta(*t);

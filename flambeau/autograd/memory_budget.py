@@ -325,7 +325,9 @@ class memory_budget:
         return value
 
     def _keep(self, value, tensor):
-        value.tensor = tensor
+        value.tensor = (
+            tensor.detach()
+        )  # of an input the graph before it, with its values, would stay
         address = _address(tensor)
         if address in self._leaves:
             return

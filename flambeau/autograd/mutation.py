@@ -36,7 +36,10 @@ class _Context:
         handle = self.tid_to_weakhandle.get(key)
         if handle is None:
             handle = self.tid_to_weakhandle[key] = _Handle()
-            self.originals[handle] = tensor, tensor._version
+            self.originals[handle] = (
+                tensor.detach(),
+                tensor._version,
+            )  # its history leads to the handle
         return handle
 
     def unpack(self, handle):

@@ -125,7 +125,7 @@ class _Watch:
 
     def keep(self, tensor):
         """A saved tensor; memory that was saved before, or is a parameter's, counts once."""
-        if self.note(tensor):
+        if self.note(tensor.detach()):
             for row in self.running:
                 row.kept_bytes += tensor.nbytes
         return tensor

@@ -156,3 +156,40 @@ def test_nodes_show_what_they_keep_and_ctx_of_a_function_has_their_type():
     first, second = x.cumprod(0).grad_fn, x.cumprod(0).grad_fn
     assert type(first) is type(second) and type(first).__name__ == "CumprodBackward0"
     assert first._saved_dim == 0 and first._saved_result.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_pack_hooks_are_given_inputs_themselves():
+    # Hooks that move activations elsewhere leave parameters alone, which they know by their type.
+    layer = torch.nn.Linear(3, 2)
+    scale = torch.nn.LayerNorm(2)
+    x = torch.randn(4, 3, requires_grad=True)
+    seen = []
+    with saved_tensors_hooks(lambda t: seen.append(t) or t, lambda t: t):
+        h = layer(x).tanh()
+        y = (scale(h) * h).sum()
+    assert any(t is layer.weight for t in seen) and any(t is scale.weight for t in seen)
+    assert any(t is x for t in seen)
+    y.backward()
+    packed = layer.weight.grad.clone()
+    layer.weight.grad = None
+    h = layer(x).tanh()
+    (scale(h) * h).sum().backward()
+    assert torch.equal(packed, layer.weight.grad)
+
+
+def test_unpacked_inputs_that_hooks_kept_are_the_tensors_themselves():
+    a = leaf(1, 2)
+    with saved_tensors_hooks(lambda t: t, lambda t: t):
+        b = a * 1
+        y, z = a**2, b**2
+    assert y.grad_fn._saved_self is a and z.grad_fn._saved_self is b
+
+
+def test_results_that_pack_hooks_keep_are_freed():
+    import weakref
+
+    with saved_tensors_hooks(lambda t: t, lambda t: t):
+        y = leaf(1, 2).exp()
+    gone = weakref.ref(y)
+    del y
+    assert gone() is None

@@ -53,7 +53,11 @@ def recomputed(function, *args):
     def unpack(i):
         if i not in values:
             again = []
-            with flambeau.enable_grad(), saved_tensors_hooks(again.append, lambda _: None):
+
+            def keep(tensor):
+                again.append(tensor.detach())  # without the graph of this second computation
+
+            with flambeau.enable_grad(), saved_tensors_hooks(keep, lambda _: None):
                 function(*args)
             values.update(enumerate(again))
         return values.pop(i)
