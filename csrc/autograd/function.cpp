@@ -262,7 +262,7 @@ Object record_output(FunctionNode& self, Row outputs, Py_ssize_t i, Row args) {
     return Object::steal(view.release_py());
   }
   // A view of what forward alone had, which is gone: nothing else shows what is written to it.
-  if (t.autograd && t.autograd->base && Py_REFCNT(t.autograd->base->py()) == 1) leave_base(t);
+  leave_lost_base(t);
   if (t.autograd && t.autograd->base) {
     t.autograd->creation = Creation::function;
     t.autograd->view_version = t.version().value;

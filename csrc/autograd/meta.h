@@ -87,6 +87,15 @@ void set_history(Tensor& result, Node* node, uint32_t nr = 0);
 void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
 /// t has been given other memory than its base's, so it is no view of it any more.
 void leave_base(Tensor& t);
+/// Nothing but t shows t's base any more: t is no view, what is written to it nobody else sees.
+inline void leave_lost_base(Tensor& t) {
+  if (t.autograd && t.autograd->base && Py_REFCNT(t.autograd->base->py()) == 1) leave_base(t);
+}
+/// The same of what an operator gives its caller: it may have made it by a view of its own memory.
+inline TensorRef as_result(TensorRef t) {
+  if (t && Py_REFCNT(t.py()) == 1) leave_lost_base(*t);
+  return t;
+}
 
 /// Raises if t was made in inference mode and is to be written outside of it.
 void check_no_inference(const Tensor& t, const char* operator_name);

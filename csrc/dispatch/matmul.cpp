@@ -468,7 +468,7 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
   return out;
 }
 
-TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
+static TensorRef product(Tensor& a, Tensor& b, const char* op) {
   check(a.ndim > 0 && b.ndim > 0, [&] {
     return message(op, ": both operands need 1 dim or more, but they are ", shape(a), " and ",
                    shape(b), ". For a scalar factor write *.");
@@ -516,6 +516,8 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
   }
   return out;
 }
+
+TensorRef matmul(Tensor& a, Tensor& b, const char* op) { return as_result(product(a, b, op)); }
 
 TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, const char* op) {
   check_matrices(a, b, op);

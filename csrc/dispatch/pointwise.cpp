@@ -190,7 +190,12 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   if (history || overwrites || self.autograd || self.inference)
     check_inplace(self, op, history || overwrites);
   DType compute = compute_dtype(record, args);
-  check_castable(result_dtype(record, compute), self.dtype, op);
+  const DType result = result_dtype(record, compute);
+  check_castable(result, self.dtype, op);
+  check(!is_complex(compute) || !is_floating(result), [&] {
+    return message(op, ": its result is ", name(result), ", which self, ", name(self.dtype),
+                   ", would hold as complex numbers. Use the out-of-place form.");
+  });
   Ref<Node> overwritten = overwrites ? overwrite_node(self) : Ref<Node>{};
   bool shares =
       false;  // another operand in the same memory: may overlap without being the same elements

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "autograd/node.h"
+#include "autograd/meta.h"
 #include "dispatch/reduce.h"
 #include "python/args.h"
 #include "tensor/called.h"
@@ -187,7 +187,9 @@ consteval int arguments_of() {
 /// A new reference, which is null where an error is set.
 inline PyObject* give_back(PyObject* o) { return o; }
 inline PyObject* give_back(Object o) { return o.release(); }
-inline PyObject* give_back(TensorRef t) { return t ? t.release_py() : Py_NewRef(Py_None); }
+inline PyObject* give_back(TensorRef t) {
+  return t ? as_result(std::move(t)).release_py() : Py_NewRef(Py_None);
+}
 inline PyObject* give_back(Tensor& t) { return Py_NewRef(t.py()); }
 inline PyObject* give_back(Tensor* t) { return Py_NewRef(t ? t->py() : Py_None); }
 inline PyObject* give_back(PyTypeObject* type) {

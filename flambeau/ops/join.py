@@ -269,7 +269,7 @@ def cartesian_prod(*tensors):
                 [2, 7],
                 [2, 8]])
     """
-    tensors = sequence(*tensors[:1], tensors[1:])
+    tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     for tensor in tensors:
         if tensor.dim() != 1:
             raise RuntimeError(

@@ -5,7 +5,15 @@ import math
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import check_broadcast, few, is_left_out, require_floating, wrap_dim, wrap_dims
+from .core.arguments import (
+    check_broadcast,
+    few,
+    is_left_out,
+    require_floating,
+    require_tensors,
+    wrap_dim,
+    wrap_dims,
+)
 from .core.declare import composite, make_pointwise, primitive
 from .core.ways import reduction_way
 from .reduce import ReductionSpec, kept
@@ -262,7 +270,7 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     if p is None or p == "fro":
         return _vector_norm("norm", input, 2, dim, keepdim)
     if p == "nuc":
-        dims = (0, 1) if dim is None else dim
+        dims = (0, 1) if dim is None else (dim,) if isinstance(dim, int) else dim
         if len(dims) != 2 or input.dim() < 2 or (dim is None and input.dim() != 2):
             raise RuntimeError(
                 f"norm: the nuclear norm is one of matrices, but dim {dim} of {tuple(input.shape)} "
@@ -291,6 +299,7 @@ def dist(input, other, p=2):
         >>> torch.dist(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor(0.)
     """
+    require_tensors("dist", input=input, other=other)
     try:
         difference = input - other
     except RuntimeError:

@@ -47,7 +47,7 @@ def mul(input, other):
     return input * other
 
 
-@pointwise(compute="floating", domain=(0.5, 3))
+@pointwise(compute="floating", domain=(0.5, 3), said="div")
 def true_divide(input, other):
     """input / other, floating even for integers."""
     return input / other

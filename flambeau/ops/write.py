@@ -4,7 +4,7 @@ from .. import _core
 from .._core import indexing
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import wrap_dim
+from .core.arguments import require_tensors, wrap_dim
 from .core.declare import composite, make_pointwise
 from .index import index_cells, is_mask, split_index, warn_of_bytes
 from .scatter import _ASSIGN, _SUM, _filled, in_place, private, recording
@@ -35,6 +35,7 @@ def _(ctx, grad_output):
 
 def _scaled(input, source, alpha):
     """alpha * source, if the dtypes allow it."""
+    require_tensors("index_add", source=source)
     if isinstance(alpha, (int, float, complex)) and alpha == 1:
         return source
     if isinstance(alpha, (float, complex)) and not (

@@ -350,6 +350,42 @@ def test_an_index_that_was_written_is_not_taken_for_what_it_was(operator, reduce
         y.sum().backward()
 
 
+WHOLE = {
+    "repeat": lambda t: t.repeat(2, 1),
+    "kron": lambda t: torch.kron(t, t),
+    "roll": lambda t: t.roll(1),
+    "median": lambda t: t.median(1).values,
+    "indices": lambda t: t.median(1).indices,
+    "kthvalue": lambda t: t.kthvalue(1).values,
+    "mode": lambda t: t.mode(1).values,
+    "dot": lambda t: t[0].dot(t[1]),
+    "mv": lambda t: t.mv(t[0]),
+    "matmul": lambda t: t[0] @ t,
+    "rows": lambda t: t.expand(2, 3, 3) @ t,
+    "solve": lambda t: torch.linalg.solve(t, t[0]),
+    "rot90": lambda t: t.rot90(),
+    "complex": lambda t: torch.complex(t, t),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_an_operator_makes_anew_is_no_view(name):
+    x = (torch.eye(3, dtype=torch.float64) * 2 + 1).requires_grad_()
+    for recorded in (True, False):
+        with torch.set_grad_enabled(recorded):
+            result = WHOLE[name](x)
+        assert not result._is_view() and result._base is None
+    assert x[0]._is_view() and x.reshape(9)._base is x and x.t().contiguous().view(9)._is_view()
+    if result.is_floating_point() and name != "solve":  # which backward reads
+        expected, got = (torch.zeros_like(x, requires_grad=True) + x.detach() for _ in range(2))
+        expected.retain_grad(), got.retain_grad()
+        (WHOLE[name](expected) * 3).sum().backward()
+        written = WHOLE[name](got)
+        written.mul_(3)
+        written.sum().backward()
+        assert torch.equal(got.grad, expected.grad)
+
+
 def test_what_a_backward_does_not_read_may_be_written():
     A = torch.randn(2, 3, dtype=torch.float64)
     expected, got = A.clone().requires_grad_(), A.clone().requires_grad_()

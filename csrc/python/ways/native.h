@@ -125,14 +125,14 @@ class NativeWay : public Way {
     }
   }
 
-  PyObject* give(TensorRef made) { return made.release_py(); }
+  PyObject* give(TensorRef made) { return as_result(std::move(made)).release_py(); }
   PyObject* give(ways::Pair made) {
-    if (!made[1]) return made[0].release_py();
+    if (!made[1]) return give(std::move(made[0]));
     auto* type = reinterpret_cast<PyTypeObject*>(result_type_.get());
     PyObject* pair = type->tp_alloc(type, 2);
     if (!pair) throw PythonError();
     for (int i = 0; i < 2; ++i)
-      PyTuple_SET_ITEM(pair, i, made[static_cast<size_t>(i)].release_py());
+      PyTuple_SET_ITEM(pair, i, give(std::move(made[static_cast<size_t>(i)])));
     return pair;
   }
 

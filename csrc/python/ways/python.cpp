@@ -2,6 +2,9 @@
 // implementation is called, and what is done with its result.
 #include <Python.h>
 
+#include <cstring>
+
+#include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "python/bind.h"
@@ -34,6 +37,37 @@ void name_wrong_type(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
     error.raise();
     return 0;
   });
+}
+
+/// Whether an error says that Python could not lay arguments out: of the implementation, which has
+/// no traceback then, or of what it wraps.
+bool is_misfit() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  bool misfit = !traceback;
+  if (traceback && !reinterpret_cast<PyTracebackObject*>(traceback)->tb_next) {
+    Object text = Object::steal(PyObject_Str(value));
+    const char* told = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+    misfit =
+        told && (std::strstr(told, "positional argument") || std::strstr(told, "keyword argu"));
+    PyErr_Clear();
+  }
+  PyErr_Restore(type, value, traceback);
+  return misfit;
+}
+
+/// TypeError in the operator's own words, if the arguments are not those that it takes.
+void name_wrong_call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  if (!is_misfit()) return;
+  Unraised error;
+  guarded([&] {
+    std::vector<PyObject*> slots(static_cast<size_t>(self.parameters->count()));
+    PyObject* out = nullptr;
+    self.parameters->bind(reinterpret_cast<PyObject*>(&self), args, n, keys, slots.data(),
+                          self.out == Operator::Out::none ? nullptr : &out);
+    return 0;
+  });
+  if (!PyErr_Occurred()) error.raise();
 }
 
 /// A call with keywords that are no parameters: out=, and NumPy's spellings.
@@ -78,10 +112,17 @@ PyObject* call_in_order(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
                              static_cast<size_t>(n) + 1, keys);
 }
 
-/// What was written while it was made counts for nothing once somebody sees it.
+/// What was written while it was made counts for nothing once somebody sees it, nor that it shows
+/// memory of what its implementation alone had.
 void start_version(PyObject* result) {
+  if (PyTuple_Check(result) && Py_REFCNT(result) == 1) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result); ++i)
+      start_version(PyTuple_GET_ITEM(result, i));
+    return;
+  }
   if (!is_tensor(result) || Py_REFCNT(result) != 1) return;
   Tensor& t = *as_tensor(result);
+  leave_lost_base(t);
   if (t.autograd || t.version_override || t.storage->version.references != 1) return;
   t.storage->version.value = 0;
 }
@@ -95,6 +136,8 @@ PyObject* run_checked(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     start_version(result);
   else if (PyErr_ExceptionMatches(PyExc_AttributeError))
     name_wrong_type(self, args, n, keys);
+  else if (PyErr_ExceptionMatches(PyExc_TypeError))
+    name_wrong_call(self, args, n, keys);
   return result;
 }
 

@@ -200,7 +200,7 @@ def make_pointwise(
 @_with_options
 def pointwise(
     fn, *, name=None, method=True, function=True, inplace=True, namespaces=("torch",), aliases=(),
-    domain=None, smooth=True, integers=False, oracle=None, apart=(), **kernel,
+    domain=None, smooth=True, integers=False, oracle=None, apart=(), said=None, **kernel,
 ):  # fmt: skip
     """Declares an operator by its scalar expression.
 
@@ -217,10 +217,11 @@ def pointwise(
         oracle (str): "numpy.NAME" or "scipy.special.NAME", which gives the same in float64; None: that of the same
             name, if there is one; "": none.
         apart: operands at which PyTorch gives another result (docs/differences.md, where ours is not the better one).
+        said: its name in messages and graphs, where programs mostly call it by that; None: its own.
         kernel: the options of `make_pointwise`.
     """
     name = name or fn.__name__
-    operator = make_pointwise(fn, name=name, **kernel)
+    operator = make_pointwise(fn, name=said or name, **kernel)
     operator.domain, operator.smooth, operator.integers = domain, smooth, integers
     operator.oracle, operator.apart = oracle, apart
     POINTWISE[name] = operator
@@ -228,7 +229,7 @@ def pointwise(
         register(public, operator, method=method, namespaces=namespaces if function else ())
         if inplace:
             inplace_operator = _core._pointwise(operator.spec, operator)
-            inplace_operator.__name__ = inplace_operator.__qualname__ = public + "_"
+            inplace_operator.__name__ = inplace_operator.__qualname__ = (said or public) + "_"
             inplace_operator.__doc__ = f"{public}(), in place."
             register(
                 public + "_",

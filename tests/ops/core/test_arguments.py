@@ -1,5 +1,7 @@
 """Where PyTorch refuses a number for a tensor."""
 
+import re
+
 import pytest
 
 import flambeau as torch
@@ -112,3 +114,58 @@ def test_bools_have_no_remainders(operator):
     # Two of them died of a KeyError, one of code that LLVM refused.
     with pytest.raises(NotImplementedError, match="bool"):
         operator(torch.tensor([True]), torch.tensor([True]))
+
+
+def _operators():
+    kind = type(torch.all)
+    for space in (torch, torch.Tensor, torch.nn.functional, torch.linalg, torch.fft, torch.special):
+        for name in sorted(dir(space)):
+            function = getattr(space, name, None)
+            if isinstance(function, kind) and not name.startswith("_"):
+                yield pytest.param(function, id=f"{space.__name__}.{name}")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("operator", list(_operators()))
+def test_calls_that_do_not_fit_are_refused_in_the_words_of_the_operator(operator):
+    one = torch.ones(1)
+    for given, named in (
+        ((), {}),
+        ((one,) * 30, {}),
+        ((one,), {"no_such": 1}),
+        ((), {"no_such": 1}),
+    ):
+        try:
+            operator(*given, **named)
+        except (TypeError, RuntimeError, ValueError, IndexError) as error:
+            told = str(error)
+            # What Python says, with the name of an inner function.
+            assert "required positional argument" not in told
+            assert not re.search(r"takes .*positional arguments? but|unexpected keyword", told), (
+                told
+            )
+            assert "<locals>" not in told
+
+
+def test_a_method_speaks_of_its_operator():
+    with pytest.raises(
+        TypeError, match=r"linspace: argument 'steps' is missing. It takes \(start, end, steps"
+    ):
+        torch.linspace(0, 1)
+    with pytest.raises(TypeError, match="all: has no argument 'no_such'"):
+        X.all(no_such=1)
+    with pytest.raises(TypeError, match="cumsum_?: argument 'dim' is missing"):
+        X.cumsum_()
+    with pytest.raises(RuntimeError, match="^div: shapes"):
+        torch.ones(2) / torch.ones(3)
+    with pytest.raises(RuntimeError, match="^div_: its result is float32"):
+        torch.ones(2, dtype=torch.int64).true_divide_(2)
+
+
+def test_magnitudes_of_complex_numbers_are_not_written_over_them():
+    x = torch.ones(2, dtype=torch.complex64)
+    for write in (x.abs_, x.absolute_, lambda: torch.abs_(x)):
+        with pytest.raises(RuntimeError, match="abs_.*its result is float32"):
+            write()
+    assert torch.abs(x, out=torch.empty(2)).tolist() == [1, 1]
+    assert x.eq_(1).tolist() == [1, 1]
