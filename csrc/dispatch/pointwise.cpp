@@ -117,6 +117,13 @@ void check_castable(DType from, DType to, const char* op) {
   });
 }
 
+/// Whether out= is to hold more digits than the result has: it is rounded all the same.
+static bool widens_halves(const Pointwise& record, const Arg* args, const Tensor* out) {
+  if (!out || !record.casts_out) return false;
+  const DType dtype = result_dtype(record, compute_dtype(record, args));
+  return (dtype == DType::float16 || dtype == DType::bfloat16) && out->dtype != dtype;
+}
+
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out, Tensor* spare) {
   if (any_batched(record, args)) {
     check(!out, [&] {
@@ -126,6 +133,8 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out, Tensor* spare) 
   }
   bool history = wants_history(record, args);
   if (out) check_out_unrecorded(false, history, record.name.c_str());
+  if (widens_halves(record, args, out))
+    return finish_out(apply(record, args, nullptr, nullptr), out, record.name.c_str());
   TensorRef result;
   DType compute = compute_dtype(record, args);
   Tensor* model = out ? nullptr : flat_model(record, args);

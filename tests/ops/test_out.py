@@ -144,3 +144,21 @@ def test_out_is_refused_before_anything_is_written():
     with pytest.raises(RuntimeError, match="out="):
         torch.add(x, 1, out=out)
     assert out.tolist() == [0, 0, 0] and out._version == 0
+
+
+@pytest.mark.parametrize("wide", [torch.float32, torch.float64])
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_a_wider_out_of_halves(half, wide):
+    x = (torch.arange(1.0, 200) / 7).to(half)
+    for call in (
+        lambda out: torch.mul(x, x, out=out),
+        lambda out: torch.exp(x / 8, out=out),
+        lambda out: torch.addcmul(x, x, x, value=0.3, out=out),
+        lambda out: torch.atan2(x, x + 1, out=out),
+    ):
+        # Rounded as without out=.
+        assert torch.equal(call(torch.empty(0, dtype=wide)), call(None).to(wide))
+    for name in ("sum", "mean"):
+        # Added up in the digits that are wanted.
+        function, out = getattr(torch, name), torch.empty(0, dtype=wide)
+        assert torch.equal(function(x, 0, out=out), function(x.to(wide), 0))
