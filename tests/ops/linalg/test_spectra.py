@@ -68,6 +68,18 @@ def test_rank_and_condition(random):
     assert linalg.cond(flambeau.ones(2, 2), 1) == float("inf")
 
 
+@pytest.mark.parametrize("values", ["falling", "cut"])
+def test_pinv_of_large_matrices_of_single_precision(values):
+    # The vectors of small values lack digits that the pseudo-inverse multiplies.
+    generator = numpy.random.default_rng(0)
+    U, V = (numpy.linalg.qr(generator.standard_normal((n, n)))[0][:, :660] for n in (700, 660))
+    S = numpy.logspace(0, -3, 660) if values == "falling" else numpy.repeat([1, 1e-9], 330)
+    A = ((U * S) @ V.T).astype(numpy.float32)
+    expected = numpy.linalg.pinv(A.astype(float), rcond=1e-5)
+    found = linalg.pinv(flambeau.from_numpy(A)).numpy()
+    assert abs(found - expected).max() <= 5e-5 * abs(expected).max()
+
+
 @pytest.mark.parametrize("shape", [(4, 3), (3, 4), (3, 3)])
 @pytest.mark.parametrize("complex", [False, True])
 def test_pinv(agrees, random, shape, complex):
