@@ -364,6 +364,16 @@ def test_bags_refuse_what_lies_outside():
         )
 
 
+@pytest.mark.parametrize("options", [{}, {"padding_idx": 0}, {"include_last_offset": True}])
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("offsets", [[0, 4, 2, 5], [0, -1, 3, 5], [0, 3, 5, 0]])
+def test_offsets_that_do_not_ascend_are_named(options, mode, offsets):
+    for index in (torch.tensor([0, 2, 2, 1, 0]), torch.zeros(5, dtype=torch.int32)):
+        begins = torch.tensor(offsets, dtype=index.dtype)
+        with pytest.raises(IndexError, match="embedding_bag: offsets must ascend"):
+            torch.nn.functional.embedding_bag(index, torch.rand(3, 2), begins, mode=mode, **options)
+
+
 @pytest.mark.parametrize("width", [0, 3, 16, 40, 64, 150])
 def test_bags_refuse_what_lies_outside_in_any_bag_and_column(width):
     weight, begins = torch.rand(6, width), torch.arange(0, 30_000, 3)

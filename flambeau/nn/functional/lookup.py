@@ -245,6 +245,8 @@ def _check_offsets(offsets, input):
             f"embedding_bag: offsets end with {int(offsets[-1])}, beyond the {input.numel()} "
             "elements of input."
         )
+    if some(offsets.diff() < 0):
+        raise IndexError("embedding_bag: offsets must ascend: a bag ends before it begins.")
 
 
 def one_hot(tensor, num_classes=-1):
