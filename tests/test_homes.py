@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +35,13 @@ def test_a_module_with_the_name_of_a_function_is_called_as_that():
 
     layer = torch.nn.utils.weight_norm(torch.nn.Linear(2, 3))
     assert layer.weight_g.shape == (3, 1)
+
+
+def test_modules_that_pytorch_imports_itself_are_attributes_of_their_packages():
+    names = (
+        "export.decomp_utils export.dynamic_shapes export.exported_program export.graph_signature "
+        "nn.modules.linear_cross_entropy_options sparse.semi_structured utils.data.datapipes utils.data.distributed "
+        "utils.data.graph utils.data.graph_settings"
+    )
+    program = f"import flambeau; [eval('flambeau.' + name).__spec__ for name in {names.split()}]"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -23,6 +23,7 @@ _REFUSED = (
     "ShapesCollection", "UnflattenedModule", "default_decompositions", "draft_export", "register_dataclass", "unflatten",
 )  # fmt: skip
 _REASON = "Not offered: a graph has no modules and no decompositions."
+_MODULES = ("decomp_utils", "dynamic_shapes", "exported_program")
 __all__ = [*_HOMES]
 
 
@@ -31,6 +32,8 @@ def __getattr__(name):
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     if name == "graph_signature":
         return importlib.import_module(".signature", __name__)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name in _REFUSED:
         globals()[name] = made = refused(f"export.{name}", _REASON, module=__name__)
         return made

@@ -40,5 +40,13 @@ __all__ = [
 ]  # fmt: skip
 
 
+def __getattr__(name):
+    if name == "semi_structured":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def __dir__():
     return _without_inner(globals())

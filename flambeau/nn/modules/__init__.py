@@ -53,6 +53,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "channelshuffle",
         "container",
         "fold",
+        "linear_cross_entropy_options",
         "pixelshuffle",
         "sparse",
         "upsampling",

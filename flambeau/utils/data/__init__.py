@@ -70,7 +70,7 @@ def __getattr__(name):
         from .datapipes import checks
 
         return getattr(checks, name)
-    if name in ("datapipes", "distributed"):
+    if name in ("datapipes", "distributed", "graph", "graph_settings"):
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
