@@ -11,6 +11,7 @@ import flambeau
 
 from .. import _core
 from ..storage import UntypedStorage
+from . import names
 from .storages import read_into, reference, restore, swap_bytes, typed
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -54,9 +55,47 @@ def read(file, source, map_location, unpickler, options):
     if version != VERSION or not isinstance(machine, dict):
         raise RuntimeError(f"load: {source} is of version {version!r} of PyTorch's old format.")
     storages.swapped = machine.get("little_endian", True) != (sys.byteorder == "little")
-    result = part(storages.load)
+    # First only for what it names: what is made of tensors on the way (conjugates, checks of indices) needs their bytes.
+    structure = file.tell()
+    _Names(file, storages.load, **options).load()
     storages.fill(part())
+    end = file.tell()
+    file.seek(structure)
+    result = part(storages.load)
+    file.seek(end)
     return result
+
+
+class _Nothing:
+    """What any class or function makes where only the storages of a pickle are wanted: it takes everything, does nothing."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __setstate__(self, state):
+        pass
+
+    def __setitem__(self, key, value):
+        pass
+
+    def __call__(self, *args, **kwargs):
+        return self
+
+    def add(self, *values):
+        pass
+
+    append = extend = update = add
+
+
+class _Names(pickle.Unpickler):
+    """Asks for the storages that a pickle names, and makes nothing."""
+
+    def __init__(self, file, load_storage, **options):
+        super().__init__(file, **options)
+        self.persistent_load = load_storage
+
+    def find_class(self, module, name):
+        return names.storage_types().get((module, name), _Nothing)
 
 
 def _view(storage):

@@ -264,3 +264,26 @@ def test_slices_of_storages_share_their_memory():
     assert part.tolist() == [99, 3, 4] and not part.resizable()
     del x, storage
     assert part.tolist() == [99, 3, 4] and len(part[1:1]) == 0
+
+
+def test_older_files_with_tensors_that_are_computed_or_checked_on_the_way():
+    # The bytes stand behind the structure: conjugates were those of memory nobody had written, indices refused.
+    complex_ = torch.tensor([1 + 2j, 3 + 4j])
+    data = {
+        "coo": torch.eye(3).to_sparse(),
+        "csr": torch.eye(3).to_sparse_csr(),
+        "bsr": torch.eye(4).to_sparse_bsr((2, 2)),
+        "plain": torch.arange(4),
+        "list": [torch.ones(2), {"a": (torch.zeros(1), {3})}],
+    }
+    for weights_only in (True, False):
+        file = io.BytesIO()
+        torch.save(data, file, _use_new_zipfile_serialization=False)
+        torch.save(complex_, file, _use_new_zipfile_serialization=False)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=weights_only)
+        for name in ("coo", "csr", "bsr"):
+            assert loaded[name].layout == data[name].layout
+            assert torch.equal(loaded[name].to_dense(), data[name].to_dense())
+        assert loaded["list"][1]["a"][1] == {3} and loaded["plain"].tolist() == [0, 1, 2, 3]
+        assert torch.equal(torch.load(file, weights_only=weights_only), complex_)

@@ -68,3 +68,15 @@ def test_an_optimizer_written_by_pytorch_is_read(tmp_path):
     got = torch.load(tmp_path / "a.pt")
     assert got["o"]["state"][0]["step"].item() == 1
     assert got["m"]["weight"].tolist() == model.weight.tolist()
+
+
+def test_older_files_of_conjugates_and_sparse_tensors(tmp_path):
+    pytorch = pytest.importorskip("torch")
+    z = pytorch.tensor([1 + 2j, 3 + 4j])
+    neg = z.clone().conj().imag
+    data = {"conj": z.conj(), "neg": neg, "sparse": pytorch.eye(3).to_sparse()}
+    pytorch.save(data, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    for options in ({}, {"weights_only": False}):
+        got = torch.load(tmp_path / "a.pt", **options)
+        assert got["conj"].tolist() == [1 - 2j, 3 - 4j] and got["neg"].tolist() == [-2.0, -4.0]
+        assert got["sparse"].to_dense().tolist() == torch.eye(3).tolist()
