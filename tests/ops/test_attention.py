@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import flambeau as torch
+from flambeau import _core
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn.functional import scaled_dot_product_attention
 from flambeau.ops.attention import attend, attention_weights
@@ -111,6 +112,11 @@ def test_bfloat16(sizes, kind):
 @pytest.mark.parametrize("scale", [-0.5, 0.0, 3.0])
 def test_bfloat16_with_any_scale(scale):
     compare_bfloat16(33, 50, 16, 8, (2,), "visible", scale=scale)
+    # Dropout tells whether another way is taken: it would draw other numbers.
+    compare_bfloat16(33, 50, 16, 8, (2,), "visible", p=0.3, scale=scale)
+    q, k, v, mask, *_ = problem(3, 50, 16, 8, (2,), "visible", torch.float32)
+    way = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask, False, scale)
+    assert (way is not None) == _core._attends_bfloat16()
 
 
 def test_bfloat16_of_views_and_its_second_derivatives():

@@ -74,6 +74,8 @@ class Scores {
     const int64_t step = a_.mask_column;
     const int64_t at =
         a_.mask_kind == MaskKind::none ? 0 : a_.mask_at[b] + t * a_.mask_row + first * step;
+    if (in_units_ && a_.mask_kind != MaskKind::added)  // before -infinity comes in
+      for (int64_t j = 0; j < n; ++j) x[j] *= a_.scale;
     if (a_.mask_kind == MaskKind::visible) {
       const bool* mask = static_cast<const bool*>(a_.mask) + at;
       if (step == 1)
@@ -87,8 +89,6 @@ class Scores {
         pair_passes()->add(x, n, a_.scale, reinterpret_cast<const uint16_t*>(mask));
       else
         for (int64_t j = 0; j < n; ++j) x[j] = x[j] * a_.scale + static_cast<float>(mask[j * step]);
-    } else if (in_units_) {
-      for (int64_t j = 0; j < n; ++j) x[j] *= a_.scale;
     }
     const int64_t seen = a_.causal ? std::clamp<int64_t>(t + 1 - first, 0, n) : n;
     std::fill(x + seen, x + width, hidden);
