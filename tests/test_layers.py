@@ -215,7 +215,8 @@ KERNEL_FLOORS = [
     "elements", "gemm", "spectra", "conv", "pool", "fft", "attention", "recurrent", "ctc", "norm", "index", "order", "sparse", "vision", "simd",
 ]  # fmt: skip
 # The vector that all bodies are written in, and what an instruction set adds to it.
-IN_BODIES = {f"kernels/simd/{name}.h" for name in ("vector_body", "avx2_vectors", "avx512_vectors")}
+BODIES = ("vector_body", "avx2_vectors", "avx512_vectors", "powers_avx512")
+IN_BODIES = {f"kernels/simd/{name}.h" for name in BODIES}
 
 
 def core_includes():
