@@ -213,15 +213,26 @@ def _index_list(operator, indices):
     return list(indices)
 
 
+def _as_fill(input, indices, values, accumulate):
+    """One value under one mask fills as masked_fill does, of any dtype that input can hold; others stay as they are."""
+    if accumulate or values.dtype is input.dtype or values.numel() != 1:
+        return values
+    given = [index for index in indices if index is not None]
+    if len(given) != 1 or not is_mask(given[0]) or (values.is_complex() and not input.is_complex()):
+        return values
+    return values.reshape(()).to(input.dtype)
+
+
 @composite(out=False)
 def index_put(input, indices, values, accumulate=False):
     """A copy of input with out[indices] = values, or += with accumulate, where values that meet add up.
 
     Args:
         indices (tuple of Tensor or None): one for each leading dim of input; masks stand for all their dims.
-        values (Tensor): broadcast to the sizes of input[indices]; the dtype of input.
+        values (Tensor): broadcast to the sizes of input[indices]; the dtype of input, or one value under one mask.
     """
     indices = _index_list("index_put", indices)
+    values = _as_fill(input, indices, values, accumulate)
     return _index_put(input, indices, values, accumulate)
 
 
@@ -229,6 +240,7 @@ def index_put(input, indices, values, accumulate=False):
 def index_put_(input, indices, values, accumulate=False):
     """index_put in place."""
     indices = _index_list("index_put_", indices)
+    values = _as_fill(input, indices, values, accumulate)
     if recording(input, values):
         return input.copy_(_index_put(input, indices, values, accumulate))
     return indexing.index_put_(input, indices, values, accumulate)
@@ -271,6 +283,7 @@ def index_set(input, index, value):
         view.masked_fill_(rest[0], value)
         return
     warn_of_bytes(rest)
+    value = _as_fill(view, rest, value, False)
     if recording(view, value):
         view.copy_(_index_put(view, rest, value, False))
     else:

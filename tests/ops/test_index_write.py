@@ -62,3 +62,36 @@ def test_shifts_leave_what_they_do_not_know_to_the_other_operand():
     x <<= 3
     assert x.tolist() == [8, 8]
     assert torch.Tensor.__lshift__(x, 1).tolist() == [16, 16]
+
+
+@pytest.mark.parametrize("value", [5, [5], [[5]]])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.bool, torch.float16])
+def test_one_value_of_another_dtype_fills_under_one_mask(value, dtype):
+    value = torch.tensor(value).to(dtype)
+    number = float(value)
+    rows, columns = torch.tensor([True, False, True]), torch.tensor([False, True])
+    for index, wanted in (
+        (rows, [[number] * 2, [0, 0], [number] * 2]),
+        ((slice(None), columns), [[0, number]] * 3),
+        (torch.zeros(3, dtype=torch.bool), [[0, 0]] * 3),
+    ):
+        x = torch.zeros(3, 2)
+        x[index] = value
+        assert x.tolist() == wanted
+    assert torch.zeros(3).index_put((rows,), value).tolist() == [number, 0, number]
+    assert torch.zeros(3).index_put_((rows,), value).tolist() == [number, 0, number]
+    for indices, accumulate in (((rows,), True), ((torch.tensor([0, 2]),), False)):
+        with pytest.raises(RuntimeError, match="values are"):
+            torch.zeros(3).index_put_(indices, value, accumulate)
+    with pytest.raises(RuntimeError, match="values are"):
+        torch.zeros(3).index_put_((rows,), torch.tensor([1j]))
+
+
+def test_one_value_of_another_dtype_under_a_mask_has_its_gradient():
+    x = torch.zeros(3, 2, requires_grad=True)
+    value = torch.tensor([2.0], dtype=torch.float64, requires_grad=True)
+    y = x * 1
+    y[torch.tensor([True, False, True])] = value
+    (y * y).sum().backward()
+    assert value.grad.tolist() == [16.0] and value.grad.dtype == torch.float64
+    assert not x.grad.any()

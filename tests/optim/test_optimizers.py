@@ -169,7 +169,7 @@ def test_groups_have_their_own_options():
     assert math.isclose(a.item(), 0.9, rel_tol=1e-6) and b.item() == 0.5
     optimizer.add_param_group({"params": [parameter()], "momentum": 0.9})
     assert len(optimizer.param_groups) == 3 and optimizer.param_groups[2]["lr"] == 0.1
-    assert "Parameter Group 2" in repr(optimizer)
+    assert "\n\nParameter Group 2\n" in repr(optimizer)
 
 
 def test_named_parameters():
