@@ -17,6 +17,7 @@ HOMES = {
         "get_debug_level set_debug_level set_debug_level_from_env",
     ),
     "_C._distributed_rpc": ("distributed.rpc", "PyRRef RpcAgent RpcBackendOptions WorkerInfo"),
+    "_functorch.batch_norm_replacement": ("func", "replace_all_batch_norm_modules_"),
     "_functorch.deprecated": (
         "functorch",
         "combine_state_for_ensemble functionalize grad grad_and_value hessian jacfwd jacrev jvp make_functional "

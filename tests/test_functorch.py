@@ -73,3 +73,20 @@ def test_levels_opened_by_hand():
         t.tolist()
     with pytest.raises(RuntimeError, match="no vmap is active"):
         _functorch._vmap_decrement_nesting()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+def test_chunk_vmap_is_vmap_in_parts(n, chunks):
+    from flambeau._functorch.apis import chunk_vmap
+
+    x, y = torch.arange(3.0 * n).view(3, n), torch.ones(3)
+
+    def f(x, y):
+        return x * y, x.sum()
+
+    expected = torch.vmap(f, (1, None), (1, 0))(x, y)
+    for made, right in zip(
+        chunk_vmap(f, (1, None), (1, 0), chunks=chunks)(x, y), expected, strict=True
+    ):
+        assert torch.equal(made, right)
