@@ -191,7 +191,8 @@ def test_borders_come_from_inside():
     }
     for (mode, pad), expected in pads.items():
         assert F.pad(x, pad, mode=mode).flatten().tolist() == expected
-    for mode, pad in (("circular", (-2, -2)), ("circular", (-4, 2)), ("replicate", (-4, 0))):
+    assert F.pad(x, (-2, -2), mode="circular").shape == (1, 1, 0)
+    for mode, pad in (("circular", (-3, -2)), ("circular", (-4, 2)), ("replicate", (-4, 0))):
         with pytest.raises(RuntimeError):
             F.pad(x, pad, mode=mode)
 

@@ -87,7 +87,7 @@ def test_futures():
     second.set_result(2)
     assert both.wait() == 3 and wait_all([first, second]) == [1, 2] and collect_all([]).wait() == []
     failing = first.then(lambda done: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         failing.wait()
 
 

@@ -43,10 +43,17 @@ def foretell(kernel):
 
 
 def test_a_foretold_kernel_is_the_one_that_is_wanted():
-    kernels = [one(k) for k in range(5)]
-    for kernel in kernels:
-        foretell(kernel)
-    ahead.wait()
+    for attempt in range(
+        3
+    ):  # a machine without room for a second process loses it, and what it was asked for
+        kernels = [one(5 * attempt + k) for k in range(5)]
+        for kernel in kernels:
+            foretell(kernel)
+        ahead.wait()
+        if all(job.blob for job in ahead._jobs.values()):
+            break
+        ahead.reset()
+        compile_at_once("define void @kernel() { ret void }")
     made = cache.made
     digests = list(ahead._jobs)
     assert len(digests) == 5

@@ -105,7 +105,7 @@ def test_a_detector_learns_and_finds(name):
     )
     total = sum(losses.values())
     total.backward()
-    assert bool(torch.isfinite(total)) and float(total) > 0
+    assert bool(torch.isfinite(total)) and total.item() > 0
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
     with torch.no_grad():
         found = model.eval()(images())
