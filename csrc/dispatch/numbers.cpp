@@ -247,7 +247,7 @@ void store_number(PyObject* o, DType dtype, void* to, const char* checker, bool 
           PyFloat_CheckExact(o) ? Py_complex{PyFloat_AS_DOUBLE(o), 0} : to_complex_value(o);
       using Real = typename T::value_type;
       value = T(static_cast<Real>(c.real), static_cast<Real>(c.imag));
-    } else if constexpr (std::is_same_v<T, bool>) {
+    } else if constexpr (std::is_same_v<T, Truth>) {
       int truth = PyObject_IsTrue(o);
       if (truth < 0) throw PythonError();
       value = truth != 0;
@@ -270,7 +270,7 @@ PyObject* load_number(const void* p, DType dtype) {
     if constexpr (is_complex_type<T>)
       return PyComplex_FromDoubles(static_cast<double>(value.real()),
                                    static_cast<double>(value.imag()));
-    else if constexpr (std::is_same_v<T, bool>)
+    else if constexpr (std::is_same_v<T, Truth>)
       return PyBool_FromLong(value);
     else if constexpr (std::is_same_v<T, uint64_t>)
       return PyLong_FromUnsignedLongLong(value);

@@ -58,7 +58,7 @@ void add_elements(Tensor& out, Tensor& part) {
     return copy_bytes(*all, *here);
   }
   with_scalar_type(out.dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, bool>) {
+    if constexpr (!std::is_same_v<T, Truth>) {
       int64_t index[max_ndim] = {};
       T* to = out.as<T>();
       const T* from = part.as<T>();

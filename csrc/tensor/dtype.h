@@ -55,6 +55,19 @@ inline bool operator==(complex32 a, complex32 b) {
 inline complex64 operator+(complex32 a, complex32 b) { return complex64(a) + complex64(b); }
 inline complex64 operator*(complex32 a, complex32 b) { return complex64(a) * complex64(b); }
 
+/// An element of a bool tensor: any byte but 0 is true, as tensors of other libraries' memory have
+/// it. Loading such a byte as C++'s bool is undefined, so loops over bool tensors are over these.
+class Truth {
+ public:
+  Truth() = default;
+  constexpr Truth(bool value) : byte_(value) {}
+  constexpr operator bool() const { return byte_ != 0; }
+  Truth& operator+=(Truth other) { return *this = *this || other; }
+
+ private:
+  uint8_t byte_;
+};
+
 template <class T>
 inline constexpr bool is_half_type = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
 template <class T>
@@ -203,7 +216,7 @@ inline constexpr bool is_differentiable(DType d) { return is_floating(d) || is_c
 template <class Body>
 decltype(auto) with_scalar_type(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::bool_: return body.template operator()<bool>();
+    case DType::bool_: return body.template operator()<Truth>();
     case DType::uint8: return body.template operator()<uint8_t>();
     case DType::int8: return body.template operator()<int8_t>();
     case DType::int16: return body.template operator()<int16_t>();

@@ -33,8 +33,7 @@ TensorRef of_integers(const char* op, Tensor& x, Tensor& y, Kernel&& kernel) {
   if (out->is_meta()) return out;
   LongWork unlocked(x.numel > 4096);
   with_scalar_type(x.dtype, [&]<class T>() {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
-      kernel(x.numel, x.as<T>(), y.as<T>(), out->as<T>());
+    if constexpr (std::is_integral_v<T>) kernel(x.numel, x.as<T>(), y.as<T>(), out->as<T>());
   });
   return out;
 }

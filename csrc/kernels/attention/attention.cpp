@@ -58,7 +58,7 @@ class Heads {
     const int64_t at = a_.mask_kind == MaskKind::none ? 0 : a_.mask_at[b] + t * a_.mask_row;
     const int64_t step = a_.mask_column;
     if (a_.mask_kind == MaskKind::visible) {
-      const bool* mask = static_cast<const bool*>(a_.mask) + at;
+      const uint8_t* mask = static_cast<const uint8_t*>(a_.mask) + at;
       if (step == 1)
         attention_kernels<T>().hide(scores, mask, n);
       else

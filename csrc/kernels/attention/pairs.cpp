@@ -77,7 +77,7 @@ class Scores {
     if (in_units_ && a_.mask_kind != MaskKind::added)  // before -infinity comes in
       for (int64_t j = 0; j < n; ++j) x[j] *= a_.scale;
     if (a_.mask_kind == MaskKind::visible) {
-      const bool* mask = static_cast<const bool*>(a_.mask) + at;
+      const uint8_t* mask = static_cast<const uint8_t*>(a_.mask) + at;
       if (step == 1)
         attention_kernels<float>().hide(x, mask, n);
       else

@@ -8,8 +8,8 @@ namespace flambeau {
 template <class T>
 struct AttentionKernels {
   int lanes;
-  /// x = -infinity where it is not visible; n is any number.
-  void (*hide)(T* x, const bool* visible, int64_t n);
+  /// x = -infinity where it is not visible, the byte of a bool tensor being 0; n is any number.
+  void (*hide)(T* x, const uint8_t* visible, int64_t n);
   /// The largest of n numbers; NaN is passed over.
   T (*largest)(const T* x, int64_t n);
   /// x = exp(x - from) where x <= from; the sum of the results, NaN if one is.

@@ -2,10 +2,9 @@
 // include guard: each instruction set compiles its own copy.
 
 template <class T>
-void attention_hide(T* x, const bool* visible, int64_t n) {
+void attention_hide(T* x, const uint8_t* visible, int64_t n) {
   constexpr T hidden = -std::numeric_limits<T>::infinity();
-  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(visible);
-  for (int64_t i = 0; i < n; ++i) x[i] = bytes[i] ? x[i] : hidden;
+  for (int64_t i = 0; i < n; ++i) x[i] = visible[i] ? x[i] : hidden;
 }
 
 template <class T>

@@ -174,7 +174,7 @@ bool is_product(const ConvShape& s) {
 int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
 
 template <class T>
-inline constexpr bool is_refused = std::is_same_v<T, bool> || std::is_same_v<T, complex32>;
+inline constexpr bool is_refused = std::is_same_v<T, Truth> || std::is_same_v<T, complex32>;
 
 [[noreturn]] void refuse(DType dtype) {
   throw NotImplementedError(

@@ -17,13 +17,12 @@ using unsigned_of_size =
 /// T, or of a signed integer the unsigned one of its size: sums and products of both are the same
 /// bits, so one loop serves both, without the overflow of signed ones.
 template <class T>
-using wrapping_t = std::conditional_t<std::is_integral_v<T> && !std::is_same_v<T, bool>,
-                                      unsigned_of_size<sizeof(T)>, T>;
+using wrapping_t = std::conditional_t<std::is_integral_v<T>, unsigned_of_size<sizeof(T)>, T>;
 
 /// What running sums and products of a dtype are kept in.
 template <class T>
 using accumulator_t = std::conditional_t<
-    std::is_integral_v<T>, uint64_t,
+    std::is_integral_v<T> || std::is_same_v<T, Truth>, uint64_t,
     std::conditional_t<std::is_same_v<T, float>, double,
                        std::conditional_t<is_complex_type<T>, complex128, computed_t<T>>>>;
 

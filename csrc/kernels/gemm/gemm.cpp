@@ -126,7 +126,7 @@ template void gemm_loops(const Gemm<complex128>&);
 
 void gemm(const AnyGemm& p) {
   with_scalar_type(p.dtype, [&]<class T>() {
-    if constexpr (std::is_same_v<T, bool>) {
+    if constexpr (std::is_same_v<T, Truth>) {
       check<NotImplementedError>(false, [] {
         return "matmul: bool input is not computed. Convert it with .float() or .int() first.";
       });

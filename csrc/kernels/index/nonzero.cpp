@@ -107,7 +107,7 @@ void masked_select(const Strided& out, const Strided& self, const Strided& mask,
           int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
           walk.rows(begin, end, [&](const auto& at, int64_t n) {
             const Item* from = self.as<Item>() + at[0];
-            const bool* keep = mask.as<bool>() + at[1];
+            const Truth* keep = mask.as<const Truth>() + at[1];
             // Written whether kept or not: on random masks a branch would be mispredicted half of
             // the time.
             for (int64_t i = 0; i < n && to != stop; ++i) {
@@ -120,36 +120,50 @@ void masked_select(const Strided& out, const Strided& self, const Strided& mask,
   });
 }
 
+namespace {
+
+/// to[i] = from[taken++] for the i that are written, until `last` is reached; without a branch, for
+/// masks can't be foreseen.
+template <class Item>
+void write_some(Item* to, const Item* from, const Truth* write, int64_t n, int64_t& taken,
+                int64_t last) {
+  constexpr int64_t block = 256;
+  uint8_t ones[block];  // made of a block at a time, as vectors
+  for (int64_t i0 = 0; i0 < n && taken < last; i0 += block) {
+    const int64_t some = std::min(block, n - i0);
+    for (int64_t i = 0; i < some; ++i) ones[i] = write[i0 + i];
+    for (int64_t i = 0; i < some && taken < last; ++i) {
+      Item& item = to[i0 + i];
+      item = static_cast<Item>(item ^ ((item ^ from[taken]) & -static_cast<Item>(ones[i])));
+      taken += ones[i];
+    }
+  }
+}
+
+}  // namespace
+
 void masked_scatter(const Strided& self, const Strided& mask, const Strided& source,
                     const NonzeroCounts& counts) {
   Walk<2> walk(self.ndim, self.sizes, {self.strides, mask.strides});
   int64_t source_step = source.strides[0];
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
-    each_stretch(
-        walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
-          int64_t taken = first;
-          int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
-          walk.rows(begin, end, [&](const auto& at, int64_t n) {
-            Item* to = self.as<Item>() + at[0];
-            const bool* write = mask.as<bool>() + at[1];
-            if constexpr (std::is_integral_v<Item>)
-              if (self_step == 1 && mask_step == 1 && source_step == 1) {
-                // Without a branch: masks can't be foreseen.
-                const Item* from = source.as<Item>();
-                for (int64_t i = 0; i < n && taken < last; ++i) {
-                  to[i] = static_cast<Item>(to[i] ^
-                                            ((to[i] ^ from[taken]) & -static_cast<Item>(write[i])));
-                  taken += write[i];
-                }
-                return;
-              }
-            for (int64_t i = 0; i < n && taken < last; ++i) {
-              if (!write[i * mask_step]) continue;
-              to[i * self_step] = source.as<Item>()[taken * source_step];
-              ++taken;
-            }
-          });
-        });
+    each_stretch(walk.numel(), counts,
+                 [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
+                   int64_t taken = first;
+                   int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
+                   walk.rows(begin, end, [&](const auto& at, int64_t n) {
+                     Item* to = self.as<Item>() + at[0];
+                     const Truth* write = mask.as<const Truth>() + at[1];
+                     if constexpr (std::is_integral_v<Item>)
+                       if (self_step == 1 && mask_step == 1 && source_step == 1)
+                         return write_some(to, source.as<Item>(), write, n, taken, last);
+                     for (int64_t i = 0; i < n && taken < last; ++i) {
+                       if (!write[i * mask_step]) continue;
+                       to[i * self_step] = source.as<Item>()[taken * source_step];
+                       ++taken;
+                     }
+                   });
+                 });
   });
 }
 

@@ -24,7 +24,7 @@ struct Assign {
 struct Sum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (std::is_same_v<T, bool>)
+    if constexpr (std::is_same_v<T, Truth>)
       return a || b;
     else if constexpr (std::is_integral_v<T>)
       return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
@@ -35,7 +35,7 @@ struct Sum {
 struct Product {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (std::is_same_v<T, bool>)
+    if constexpr (std::is_same_v<T, Truth>)
       return a && b;
     else if constexpr (std::is_integral_v<T>)
       return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
@@ -316,7 +316,7 @@ template <class T>
 T identity_of(Combine combine) {
   if constexpr (is_complex_type<T>) {
     return combine == Combine::prod ? T(1) : T(0);
-  } else if constexpr (std::is_same_v<T, bool>) {
+  } else if constexpr (std::is_same_v<T, Truth>) {
     return combine == Combine::prod || combine == Combine::amin;
   } else {
     switch (combine) {

@@ -16,7 +16,7 @@ struct Order {
   static constexpr bool floating = is_floating_type<T>;
 
   static Key key(T value) {
-    if constexpr (std::is_same_v<T, bool>) {
+    if constexpr (std::is_same_v<T, Truth>) {
       return value;
     } else if constexpr (floating) {
       Key bits = std::bit_cast<Key>(value);

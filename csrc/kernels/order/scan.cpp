@@ -322,7 +322,7 @@ void running_best(const Strided& values, const Strided& indices, const Strided& 
 template <class Step>
 void scan_numbers(const Strided& out, const Strided& self, int dim, int initial, Step&& step) {
   with_scalar_type(self.dtype, [&]<class T>() {
-    using To = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
+    using To = std::conditional_t<std::is_integral_v<accumulator_t<T>>, uint64_t, T>;
     scan<T, To>(out, self, dim, accumulator_t<To>(initial), 1, step);
   });
 }

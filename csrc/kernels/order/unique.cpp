@@ -157,7 +157,7 @@ Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool cons
     Unique counted;
     bool done = false;
     with_ordered_type(dtype, [&]<class T>() {
-      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      if constexpr (std::is_integral_v<T>)
         done = count_in_table(static_cast<const T*>(data), n, wants_inverse, wants_counts, counted);
     });
     if (done) return counted;

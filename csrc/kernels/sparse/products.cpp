@@ -23,7 +23,7 @@ using Sum = computed_t<T>;
 
 template <class T>
 Sum<T> multiplied(Sum<T> sum, T a, T b) {
-  if constexpr (std::is_same_v<T, bool>)
+  if constexpr (std::is_same_v<T, Truth>)
     return sum || (a && b);
   else
     return multiply_add<Sum<T>>(sum, static_cast<Sum<T>>(a), static_cast<Sum<T>>(b));

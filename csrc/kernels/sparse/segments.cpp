@@ -20,7 +20,7 @@ constexpr bool is_narrow = std::is_same_v<T, float16> || std::is_same_v<T, bfloa
 
 template <class T>
 void add_row(T* sum, const T* row, int64_t width) {
-  if constexpr (std::is_same_v<T, bool>) {
+  if constexpr (std::is_same_v<T, Truth>) {
     for (int64_t j = 0; j < width; ++j) sum[j] = sum[j] || row[j];
   } else if constexpr (std::is_same_v<T, complex32>) {
     for (int64_t j = 0; j < width; ++j)
