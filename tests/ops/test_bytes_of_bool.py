@@ -1,9 +1,12 @@
 """Bytes of a bool tensor that are neither 0 nor 1, as other libraries' memory has them, are true."""
 
+import importlib
+
 import numpy as np
 import pytest
 
 import flambeau as torch
+from tests.at_level import at_lower_levels, run_at_level
 
 F = torch.nn.functional
 WORD = [0, 255, 2, 1, 0, 4, 128]
@@ -112,3 +115,113 @@ def test_masks_of_numpy_may_have_any_bytes():
     mask = torch.from_numpy(np.array([0, 255, 2, 1], np.uint8).view(bool))
     assert torch.arange(4)[mask].tolist() == [1, 2, 3]
     assert mask.cumsum(0).tolist() == [0, 1, 2, 3]
+
+
+def operators():
+    """Public operators by name; those that draw, or leave their results' bytes as they were, have nothing to compare."""
+    found = {}
+    for space in ("", ".nn.functional", ".linalg", ".special", ".sparse", ".masked"):
+        module = importlib.import_module(f"flambeau{space}")
+        for name in dir(module):
+            operator = getattr(module, name)
+            if isinstance(operator, torch._core.Operator):
+                if not name.startswith(("_", "set_", "empty", "manual_seed", "seed")):
+                    found.setdefault(f"{space}.{name}", operator)
+    return found
+
+
+OPERATORS = operators()
+
+
+def shown(result):
+    """What a result holds, as text: NaN equals NaN, and any true bool another."""
+    if isinstance(result, (tuple, list)):
+        return [shown(r) for r in result]
+    if not isinstance(result, torch.Tensor):
+        return repr(result)
+    result = result.to_dense() if result.layout != torch.strided else result
+    return repr((result.int() if result.dtype == torch.bool else result).tolist())
+
+
+def calls(clean):
+    """Calls of an operator with a bool tensor in one of its places."""
+    value = torch.arange(clean.numel()).float().view(clean.shape) / clean.numel()
+    row = torch.arange(clean.numel()).view(clean.shape) % 2
+    return [
+        lambda f, x: f(x),
+        lambda f, x: f(x, clean),
+        lambda f, x: f(clean, x),
+        lambda f, x: f(x, value),
+        lambda f, x: f(value, x),
+        lambda f, x: f(x, 0),
+        lambda f, x: f(x, 1),
+        lambda f, x: f(x, value, -value),
+        lambda f, x: f(value, x, -value),
+        lambda f, x: f(value, x, 1.0),
+        lambda f, x: f(x, 0, row),
+        lambda f, x: f(value, 0, row, x),
+        lambda f, x: f(torch.zeros_like(clean), 0, row, x),
+        lambda f, x: f([x, clean]),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "matrix"])
+def test_every_operator_takes_any_byte_but_0_for_true(layout):
+    taken, differ = set(), set()
+    for name, operator in OPERATORS.items():
+        for k in range(len(calls(torch.ones(2, dtype=torch.bool)))):
+            results = []
+            for which in range(2):
+                pair = masks(70, "contiguous" if layout == "matrix" else layout)
+                if layout == "matrix":
+                    pair = [x.view(5, 14).t() for x in pair]
+                x = pair[which]
+                torch.manual_seed(0)
+                try:
+                    results.append([shown(calls(x != 0)[k](operator, x)), shown(x)])
+                except Exception as e:
+                    results.append(type(e))
+            if not isinstance(results[1], type):
+                taken.add(name)
+            if results[0] != results[1]:
+                differ.add((name, k))
+    assert not differ
+    assert len(taken) > 100
+
+
+@at_lower_levels
+def test_lower_levels_take_any_byte_but_0_for_true(level):
+    run_at_level(
+        level,
+        "from tests.ops.test_bytes_of_bool import CALLS, test_any_byte_but_0_is_true as test\n"
+        "for name in CALLS:\n"
+        "    for layout in ('contiguous', 'strided'):\n"
+        "        test(name, 1025, layout)\n",
+    )
+
+
+def test_waiting_operators_take_any_byte_but_0_for_true():
+    odd, clean = masks(20_000, "contiguous")
+    value = numbers(clean) / 20_000
+    results = [
+        [
+            (torch.where(x, value, -value) * 2 + x).sum(),
+            ((~x) & (value > 0)).sum(),
+            (x * value).exp(),
+        ]
+        for x in (odd, clean)
+    ]
+    for of_odd, of_clean in zip(*results, strict=True):
+        assert torch.equal(of_odd, of_clean)
+
+
+def test_compiled_functions_take_any_byte_but_0_for_true():
+    @torch.compile
+    def chain(x, value):
+        return torch.where(x, value, -value).sum(-1), (x * value).exp(), (x & (value > 0)).int() + x
+
+    odd, clean = masks(1025, "contiguous")
+    value = numbers(clean) / 1025
+    for of_odd, of_clean in zip(chain(odd, value), chain(clean, value), strict=True):
+        assert torch.equal(of_odd, of_clean)
