@@ -9,8 +9,8 @@ import numpy as np
 ROUNDS, QUICK_ROUNDS = 9, 3
 BLOCK_S, QUICK_BLOCK_S = 0.004, 0.001  # the least a timed block takes
 ROW_S = 1.2  # what a row may take; at least three rounds
-# Ratios that a change of the machine between two blocks may have made: such rows are timed again, in more rounds.
-NEAR = (0.8, 1.25)
+# Ratios up to here a change of the machine between two blocks may have made: such rows are timed again, in more rounds.
+NEAR = 1.25
 NEAR_ROUNDS = 15
 # Threads of the other library that wait for work poll for some milliseconds before they sleep.
 SETTLE_S = 0.008
@@ -73,13 +73,13 @@ def least_times(functions, n_threads, quick=False):
 
 
 def times_of_both(ours, theirs, n_threads, quick=False):
-    """The least seconds of both; where these are near each other, the medians of more and longer blocks of both.
+    """The least seconds of both; unless ours is well ahead, the medians of more and longer blocks of both.
 
     A row that misses the caches takes one of two times, depending on what others do with the machine's memory at the
     moment, so of a few blocks one side may have had the better moment.
     """
     least = least_times((ours, theirs), n_threads, quick)
-    if not NEAR[0] < least[1] / least[0] < NEAR[1]:
+    if least[1] / least[0] >= NEAR:
         return least
     return [statistics.median(t) for t in blocks((ours, theirs), n_threads, NEAR_ROUNDS, BLOCK_S)]
 
