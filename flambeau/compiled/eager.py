@@ -1,15 +1,13 @@
 """Fused eager mode's kernels: made in the background of groups of operators that csrc/dispatch/waiting.cpp saw more than once.
 
-Until a kernel is there its group runs operator by operator, so no call waits for the compiler. The thread that
-compiles lives while there is something to do.
+Until a kernel is there its group runs operator by operator, so no call waits for the compiler.
 """
 
 import os
 import sys
-import threading
-from collections import deque
 
 from .. import _core
+from ..kernels.background import Background
 from ..kernels.expression import input as symbol
 from .fuse import Kernel
 from .pointwise import apply
@@ -17,9 +15,6 @@ from .pointwise import apply
 __all__ = ["ask", "kernel_of", "wait"]
 
 FIRST_NUMBER, FIRST_NODE = 64, 128  # as in dispatch/waiting.h
-_queue = deque()
-_lock = threading.Lock()
-_thread = None
 
 
 def kernel_of(steps, inputs, numbers, outputs):
@@ -54,41 +49,20 @@ def kernel_of(steps, inputs, numbers, outputs):
 
 def ask(key, steps, inputs, numbers, outputs, modes, now):
     """Has the kernel of `key` made: now, or in the background."""
-    global _thread
     job = key, steps, inputs, numbers, outputs, modes
     if now:
-        _make(*job)
-        return
-    with _lock:
-        _queue.append(job)
-        if _thread is not None:
-            return
-        _thread = threading.Thread(target=_work, name="flambeau fusion")
-    try:
-        _thread.start()
-    except RuntimeError:  # the interpreter is ending, or there are no threads left
-        _thread = None
+        _make(job)
+    else:
+        _background.add(job)
 
 
 def wait():
     """Returns when no kernel is being made."""
-    thread = _thread
-    if thread is not None:
-        thread.join()
+    _background.wait()
 
 
-def _work():
-    global _thread
-    while True:
-        with _lock:
-            if not _queue or not threading.main_thread().is_alive():
-                _thread = None
-                return
-            job = _queue.popleft()
-        _make(*job)
-
-
-def _make(key, steps, inputs, numbers, outputs, modes):
+def _make(job):
+    key, steps, inputs, numbers, outputs, modes = job
     calls = 0
     try:
         kernel = kernel_of(steps, inputs, numbers, outputs)
@@ -101,10 +75,5 @@ def _make(key, steps, inputs, numbers, outputs, modes):
     _core._set_waiting_kernel(key, address, calls)
 
 
-def _after_fork():
-    global _thread, _lock
-    _thread, _lock = None, threading.Lock()
-    _queue.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+_background = Background("flambeau fusion", _make)
+os.register_at_fork(after_in_child=_background.reset)

@@ -2,7 +2,8 @@
 
 Read: expression.py and language.py (what is written), types.py, analysis.py, derive.py and rules.py (derivatives),
 lower.py with maths/, expansions.py, complexes.py, rare.py and helpers.py (each node to instructions), emit.py
-(their text), schedules/ (the loops), targets/, cache.py, ahead.py, interpret/.
+(their text), schedules/ (the loops), targets/, cache.py, ahead.py with background.py,
+interpret/.
 May import: the standard library, the core's dtypes; numpy and llvmlite inside functions. Must not import: ops, tensor.
 See it: python -m flambeau.kernels "x / (1 + exp(-x))" prints expression, derivative, IR, assembly.
 """

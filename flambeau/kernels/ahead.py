@@ -1,15 +1,15 @@
 """Kernels that will be wanted soon, compiled by a second process while the first one and the program are busy.
 
-Who knows what comes (compiled/foretell.py) asks under `foretelling()`; a thread, which lives while there is something
-to do, writes the IR and hands it to the twin of the compiling process. A kernel that is wanted before it was begun is
-compiled by who wants it; one that was begun is waited for. Whatever goes wrong here costs what was to be gained.
+Who knows what comes (compiled/foretell.py) asks under `foretelling()`; a thread in the background writes the IR and
+hands it to the twin of the compiling process. A kernel that is wanted before it was begun is compiled by who wants it;
+one that was begun is waited for. Whatever goes wrong here costs what was to be gained.
 """
 
 import atexit
 import contextlib
 import threading
-from collections import deque
 
+from .background import Background
 from .targets import process
 
 __all__ = ["ask", "foretelling", "foretells", "reset", "start", "take", "wait"]
@@ -19,8 +19,7 @@ MOST = 64  # kernels that have been asked for and not taken
 _this = threading.local()
 _lock = threading.Lock()  # of the lines below; nothing is waited for under it
 _jobs = {}  # digest: _Job
-_queue = deque()
-_thread = _channel = None
+_channel = None
 _first = True  # whether the channel's process has yet to say that it is there
 
 
@@ -61,18 +60,11 @@ def ask(digest, ir, target, write):
     Args:
         ir (callable): gives its IR. target (CpuTarget). write (callable): of the digest and the blob, keeps it on disk.
     """
-    global _thread
     if digest in _jobs or len(_jobs) >= MOST or not start():
         return
     with _lock:
         _jobs[digest] = _Job(ir, target, write)
-        _queue.append(digest)
-        if _thread is not None:
-            return
-        _thread = threading.Thread(target=_work, name="flambeau kernels")
-    try:
-        _thread.start()
-    except RuntimeError:  # the interpreter is ending, or there are no threads left
+    if not _background.add(digest):
         reset()
 
 
@@ -88,17 +80,15 @@ def take(digest):
 
 def wait():
     """Returns when nothing is being compiled here."""
-    thread = _thread
-    if thread is not None:
-        thread.join()
+    _background.wait()
 
 
 def reset():
     """Forgets all that was asked for: a forked child has neither the thread nor a part in the talk."""
-    global _lock, _thread
-    _lock, _thread = threading.Lock(), None
+    global _lock
+    _lock = threading.Lock()
     _jobs.clear()
-    _queue.clear()
+    _background.reset()
     _leave()
 
 
@@ -109,32 +99,27 @@ def _leave():
     _channel = None
 
 
-def _work():
-    global _thread, _first
-    while True:
+def _work(digest):
+    global _first
+    with _lock:
+        job = _jobs.get(digest)
+        if job is None:  # whoever wanted it has compiled it
+            return
+        job.begun = True
+    try:
+        blob = process.compile_by(_channel, job.ir(), job.target, _first)
+        _first = False
+        if blob is not None:
+            job.write(digest, blob)
+        job.blob = blob
+    except Exception:  # the process has gone, or there is no such kernel: who wants it is told
         with _lock:
-            job = None
-            while _queue and job is None and threading.main_thread().is_alive():
-                digest = _queue.popleft()
-                job = _jobs.get(digest)
-            if job is None:
-                _thread = None
-                return
-            job.begun = True
-        try:
-            blob = process.compile_by(_channel, job.ir(), job.target, _first)
-            _first = False
-            if blob is not None:
-                job.write(digest, blob)
-            job.blob = blob
-        except Exception:  # the process has gone, or there is no such kernel: who wants it is told
-            with _lock:
-                _leave()
-                for waiting in _queue:
-                    _jobs.pop(waiting, None)
-                _queue.clear()
-        finally:
-            job.done.set()
+            _leave()
+            for waiting in _background.drop():
+                _jobs.pop(waiting, None)
+    finally:
+        job.done.set()
 
 
+_background = Background("flambeau kernels", _work)
 atexit.register(_leave)
