@@ -58,8 +58,9 @@ BoolTensor = _old_type("BoolTensor", _core.bool)
 
 def set_default_tensor_type(t):
     """Sets the default dtype by an old type or its name ("torch.DoubleTensor")."""
-    _core._warn(
-        "set_default_tensor_type: is deprecated. Use set_default_dtype and set_default_device."
+    _core._warn_once(
+        "set_default_tensor_type",
+        "set_default_tensor_type: is deprecated. Use set_default_dtype and set_default_device.",
     )
     if isinstance(t, str):
         t = globals().get(t.rpartition(".")[2])
@@ -122,19 +123,23 @@ def set_deterministic_debug_mode(debug_mode):
     use_deterministic_algorithms(level > 0, warn_only=level == 1)
 
 
-_warn_always = [False]
-
-
 def set_warn_always(b, /):
-    """Notes the wish; flambeau leaves it to Python's filters how often a warning is shown."""
+    """Whether notes on old names and defaults come at each call, or once in a process, as at first.
+
+    Example:
+        >>> torch.set_warn_always(True)
+        >>> torch.is_warn_always_enabled()
+        True
+        >>> torch.set_warn_always(False)
+    """
     if not isinstance(b, bool):
         raise TypeError(f"set_warn_always: takes a bool, not {type(b).__name__}.")
-    _warn_always[0] = b
+    _core._set_warn_always(b)
 
 
 def is_warn_always_enabled():
     """What set_warn_always() was last told."""
-    return _warn_always[0]
+    return _core._is_warn_always_enabled()
 
 
 def cond(pred, true_fn, false_fn, operands=()):

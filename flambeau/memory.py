@@ -12,8 +12,9 @@ def untyped_storage(self):
 
 def storage(self):
     """The memory of the tensor, all of it, as elements of its dtype: a TypedStorage."""
-    _core._warn(
-        "storage: TypedStorage is deprecated. Use untyped_storage(), which counts bytes, or the tensor itself."
+    _core._warn_once(
+        "TypedStorage",
+        "storage: TypedStorage is deprecated. Use untyped_storage(), which counts bytes, or the tensor itself.",
     )
     return _typed_storage(self)
 

@@ -25,6 +25,7 @@ def _same_random_numbers(request):
 
     seed = zlib.crc32(request.node.nodeid.encode()) + int(os.environ.get("FLAMBEAU_TEST_SEED", 0))
     flambeau.manual_seed(seed)
+    flambeau.set_warn_always(True)  # no test depends on what another was warned of
     for name in ("rng", "RNG"):
         if isinstance(getattr(request.module, name, None), numpy.random.Generator):
             setattr(request.module, name, numpy.random.default_rng(seed))

@@ -152,7 +152,7 @@ static void warn_imaginary_lost(const Tensor& t, DType to) {
   if (is_complex(to) || to == DType::bool_ || t.numel == 0) return;
   std::string text = message("a ", name(t.dtype), " tensor of shape ", shape(t), " becomes ",
                              name(to), " and loses its imaginary parts. Write x.real for that.");
-  warn(text);
+  warn_once("imaginary parts lost", text);
 }
 
 constinit thread_local Autocast autocast;

@@ -91,7 +91,8 @@ TensorRef share_memory(const ForeignMemory& m, PyObject* owner, const char* op) 
     if (span) span += (m.sizes[d] - 1) * strides[d];
   }
   if (m.read_only)
-    warn(
+    warn_once(
+        "array that is not writable",
         "The given NumPy array is not writable, and a write to the tensor would change it all "
         "the same: pass array.copy(), or do not write.");
   return over(m.data, span * m.itemsize, owner, dtype, sizes, strides);

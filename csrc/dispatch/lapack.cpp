@@ -140,22 +140,6 @@ namespace {
 /// A minor that fails up to here is looked for once more, number by number, for what is left of it.
 constexpr int32_t early_minor = 128;
 
-/// What PyTorch's library leaves of a matrix of more than 128 rows whose pivot `failed` is not
-/// positive. It takes the columns by blocks: those of the failed block are known in its own rows
-/// alone, and there the rest has lost the products of the blocks before. L has all columns before
-/// `failed`.
-template <class T>
-void leave_blocks(int64_t n, int64_t failed, const T* A, T* L) {
-  if (n <= early_minor) return;
-  const int64_t block = n <= 512 ? 24 : 32, first = failed / block * block,
-                last = std::min(n, first + block);
-  for (int64_t i = failed + 1; i < last; ++i)
-    for (int64_t j = failed; j <= i; ++j)
-      for (int64_t c = 0; c < first; ++c) L[i * n + j] -= L[i * n + c] * L[j * n + c];
-  for (int64_t i = last; i < n; ++i)
-    std::copy(A + i * n + first, A + i * n + failed, L + i * n + first);
-}
-
 }  // namespace
 
 std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
@@ -204,7 +188,6 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
         if (failed[b] == 0 || failed[b] > early_minor) continue;
         std::copy_n(from, n * n, to);
         failed[b] = small_cholesky(to, n);
-        if (failed[b]) leave_blocks(n, failed[b] - 1, from, to);
         clear_above(to);
       }
     }

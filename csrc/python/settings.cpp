@@ -50,6 +50,10 @@ const NativeEntry entries[] = {
     fact(function(bind<get_num_threads>("get_num_threads", " -> int", "The number of threads."))),
     bind<warn>("_warn", "message, category=None",
                "Warns at the program's line: the first frame outside of the package."),
+    bind<warn_once>("_warn_once", "occasion, message",
+                    "_warn, but for the first time of an occasion alone; see set_warn_always()."),
+    bind<set_warn_always>("_set_warn_always", "on"),
+    bind<is_warn_always_enabled>("_is_warn_always_enabled", " -> bool"),
     fact(function(
         bind<memory_facts>("memory_stats", " -> dict", "Counters of the allocator, in bytes."))),
     fact(function(

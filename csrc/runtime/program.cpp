@@ -3,6 +3,7 @@
 #include <Python.h>
 #include <dlfcn.h>
 
+#include <set>
 #include <string_view>
 
 #include "tensor/error.h"
@@ -26,6 +27,8 @@ bool is_ours(PyCodeObject* code) {
   if (!file) PyErr_Clear();
   return file && !package().empty() && std::string_view(file).starts_with(package());
 }
+
+bool always = false;
 
 }  // namespace
 
@@ -51,5 +54,15 @@ void warn(const std::string& text, PyObject* category) {
   ProgramLine at = program_line();
   if (PyErr_WarnEx(category, text.c_str(), at.code ? at.depth + 1 : 1) < 0) throw PythonError();
 }
+
+void warn_once(std::string_view occasion, const std::string& text) {
+  static auto* told = new std::set<std::string, std::less<>>;
+  // Noted before it is told: where warnings are errors, the second call goes through as well.
+  if (told->emplace(occasion).second || always) warn(text);
+}
+
+void set_warn_always(bool on) { always = on; }
+
+bool is_warn_always_enabled() { return always; }
 
 }  // namespace flambeau

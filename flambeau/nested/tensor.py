@@ -159,8 +159,9 @@ def as_nested_tensor(ts, dtype=None, device=None, layout=None):
 
 def _advise_layout(name, layout):
     if layout is not types.jagged:
-        _core._warn(
-            f"{name}: PyTorch may still change nested tensors, the strided ones above all. Pass layout=torch.jagged."
+        _core._warn_once(
+            "nested tensors",
+            f"{name}: PyTorch may still change nested tensors, the strided ones above all. Pass layout=torch.jagged.",
         )
 
 

@@ -21,7 +21,9 @@ def where(condition, input=None, other=None, *, out=None):
             raise RuntimeError(
                 f"where: condition is {condition.dtype}, but it must be bool. Write condition != 0."
             )
-        _core._warn("where: a condition of uint8 is deprecated. Write condition.bool().")
+        _core._warn_once(
+            "where of uint8", "where: a condition of uint8 is deprecated. Write condition.bool()."
+        )
         condition = condition.to(_core.bool)
     return (
         _where(condition, input, other) if out is None else _where(condition, input, other, out=out)

@@ -224,8 +224,9 @@ def meshgrid(*tensors, indexing=None) -> tuple:
     if not tensors:
         raise RuntimeError("meshgrid: needs at least one tensor.")
     if indexing is None:
-        _core._warn(
-            "meshgrid: pass indexing; it is 'ij' unless given, and will have to be given in PyTorch."
+        _core._warn_once(
+            "meshgrid",
+            "meshgrid: pass indexing; it is 'ij' unless given, and will have to be given in PyTorch.",
         )
         indexing = "ij"
     if indexing not in ("ij", "xy"):

@@ -351,7 +351,9 @@ METHODS["mH"] = property(
 
 
 def _conjugate(number, name):
-    _core._warn(f"Tensor.{name}: a number has no dims to swap. Write x.conj().")
+    _core._warn_once(
+        f"{name} of a number", f"Tensor.{name}: a number has no dims to swap. Write x.conj()."
+    )
     return number.conj()
 
 

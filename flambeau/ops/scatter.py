@@ -113,11 +113,16 @@ def _source(operator, input, index, src, value):
     return src.to(input.dtype).expand(index.shape) if src.dim() == 0 and index.dim() > 0 else src
 
 
-def _scatter_reduce_name(operator, reduce):
+def _scatter_reduce_name(operator, reduce, of_tensor):
     if reduce not in ("add", "multiply"):
         raise RuntimeError(
             f"{operator}: reduce is {reduce!r}; it must be 'add' or 'multiply'. scatter_reduce has "
             "more."
+        )
+    if of_tensor:
+        _core._warn_once(
+            "reduce of scatter",
+            f"{operator}: reduce is deprecated beside a src. Use scatter_add or scatter_reduce.",
         )
     return "sum" if reduce == "add" else "prod"
 
@@ -132,18 +137,24 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
         src (Tensor or number): of the dtype of input; a number stands for every element.
         reduce (str, optional): "add" or "multiply" instead of assigning.
     """
+    of_tensor = isinstance(src, fl.Tensor)
     src = _source("scatter", input, index, src, value)
     if reduce is not None:
-        return scatter_reduce(input, dim, index, src, _scatter_reduce_name("scatter", reduce))
+        return scatter_reduce(
+            input, dim, index, src, _scatter_reduce_name("scatter", reduce, of_tensor)
+        )
     return _scatter(input, dim, index, src)
 
 
 @composite(function=False, out=False)
 def scatter_(input, dim, index, src=None, *, value=None, reduce=None):
     """scatter in place."""
+    of_tensor = isinstance(src, fl.Tensor)
     src = _source("scatter_", input, index, src, value)
     if reduce is not None:
-        return scatter_reduce_(input, dim, index, src, _scatter_reduce_name("scatter_", reduce))
+        return scatter_reduce_(
+            input, dim, index, src, _scatter_reduce_name("scatter_", reduce, of_tensor)
+        )
     if recording(input, src):
         return input.copy_(_scatter(input, dim, index, src))
     return indexing.scatter_(input, dim, index, src, _ASSIGN, True)

@@ -101,17 +101,19 @@ def stft(
     result = result if batch else result.squeeze(0)
     if return_complex:
         return result
-    _core._warn(
-        "stft: return_complex=False is deprecated. Write view_as_real(stft(..., return_complex=True))."
+    _core._warn_once(
+        "stft as reals",
+        "stft: return_complex=False is deprecated. Write view_as_real(stft(..., return_complex=True)).",
     )
     return fl.view_as_real(result)
 
 
 def _advise_window(name, window):
     if window is None:
-        _core._warn(
+        _core._warn_once(
+            f"{name} without a window",
             f"{name}: without a window every frame is cut off at its ends, which leaks into all frequencies. "
-            "Pass one, e.g. hann_window(n_fft), the same to stft and istft; ones(n_fft) for what is done now."
+            "Pass one, e.g. hann_window(n_fft), the same to stft and istft; ones(n_fft) for what is done now.",
         )
 
 

@@ -17,7 +17,10 @@ def swapdims(input, dim0, dim1):
 
 
 def _warn_of_number(name):
-    _core._warn(f"Tensor.{name}: a number has no dims to swap, and is given back as it is.")
+    _core._warn_once(
+        f"{name} of a number",
+        f"Tensor.{name}: a number has no dims to swap, and is given back as it is.",
+    )
 
 
 def _last_two_swapped(input):
@@ -37,9 +40,10 @@ def _all_reversed(input):
     if input.dim() == 0:
         _warn_of_number("T")
     elif input.dim() != 2:
-        _core._warn(
+        _core._warn_once(
+            "T of other than a matrix",
             f"Tensor.T: input {tuple(input.shape)} is no matrix, and for others it is deprecated. Write "
-            "x.mT for stacks of matrices, or x.permute(*range(x.ndim - 1, -1, -1)) for all dims reversed."
+            "x.mT for stacks of matrices, or x.permute(*range(x.ndim - 1, -1, -1)) for all dims reversed.",
         )
     return _core.permute(input, tuple(range(input.dim() - 1, -1, -1)))
 

@@ -67,8 +67,9 @@ class TypedStorage:
     def __new__(cls, *args, wrap_storage=None, dtype=None, device=None, _internal=False):
         self = object.__new__(cls)
         if wrap_storage is None and not _internal:
-            _core._warn(
-                "TypedStorage: is deprecated. Use UntypedStorage, which counts bytes, or a tensor."
+            _core._warn_once(
+                "TypedStorage",
+                "TypedStorage: is deprecated. Use UntypedStorage, which counts bytes, or a tensor.",
             )
         if wrap_storage is not None:
             if args:

@@ -74,6 +74,10 @@ USER = {
     "as_nested_tensor": lambda: torch.nested.as_nested_tensor([MATRIX, MATRIX]),
     "meshgrid": lambda: torch.meshgrid(torch.arange(2), torch.arange(3)),
     "cross": lambda: torch.cross(torch.ones(2, 3), torch.ones(2, 3)),
+    "lu_solve": lambda: torch.lu_solve(MATRIX, *torch.linalg.lu_factor(MATRIX)),
+    "reduce of scatter": lambda: torch.ones(2).scatter(
+        0, torch.tensor([0]), torch.ones(1), reduce="add"
+    ),
     "lu": lambda: torch.lu(MATRIX),
     "qr": lambda: torch.qr(MATRIX),
     "cholesky": lambda: torch.cholesky(MATRIX),
@@ -154,6 +158,30 @@ def test_programs_are_warned_at_their_own_line(category, call):
     assert told
     assert {entry.category for entry in told} == {category}
     assert {entry.filename for entry in told} == {__file__}
+
+
+ONCE = (
+    ["T of a stack", "T of a number", "mT of a number", "H of a number", "mH of a number", "list of arrays"]
+    + ["array that is not writable", "nested_tensor", "meshgrid", "cross", "lu", "lu_solve", "qr", "cholesky"]
+    + ["triangular_solve", "chain_matmul", "stft without a window", "stft as reals", "istft without a window"]
+    + ["where of bytes", "set_default_tensor_type", "storage", "float of what is differentiated"]
+    + ["reduce of scatter"]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_old_names_and_defaults_are_told_of_once_in_a_process(name):
+    _told_by(USER[name])  # warnings are on for tests
+    torch.set_warn_always(False)
+    assert not _told_by(USER[name])
+    torch.set_warn_always(True)
+    assert len(_told_by(USER[name])) == 1
+
+
+def test_what_the_numbers_bring_about_is_told_at_each_call():
+    torch.set_warn_always(False)
+    for name in ("std of one", "list of indices", "new_tensor of a tensor", "grid_sample"):
+        assert [len(_told_by(USER[name])) for _ in range(2)] == [1, 1], name
 
 
 @pytest.mark.parametrize("call", SILENT.values(), ids=list(SILENT))

@@ -42,9 +42,9 @@ PyObject* number(PyObject* o) {
   return guarded([&]() -> PyObject* {
     Tensor& t = self_of(o);
     if (convert == PyNumber_Float && requires_grad(t))
-      warn(
-          "float: the tensor requires a gradient, and the number has no part in it. Write "
-          "x.item() or x.detach().");
+      warn_once("float of what requires a gradient",
+                "float: the tensor requires a gradient, and the number has no part in it. Write "
+                "x.item() or x.detach().");
     Object value = owned(item_of(t, what.text));
     if (PyComplex_Check(value.get())) {
       Py_complex c = PyComplex_AsCComplex(value.get());

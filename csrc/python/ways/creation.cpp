@@ -71,7 +71,7 @@ TensorRef from_data_on(std::optional<Device> named, PyObject* data, std::optiona
     std::string text = message(function,
                                ": a list of NumPy arrays is read number by number, which is slow. "
                                "Pass numpy.array(list), or stack() what from_numpy() gives.");
-    warn(text);
+    warn_once("list of arrays", text);
   }
   TensorRef made = from_data(data, dtype, copy, function);
   const Device device = named.value_or(Options().device);

@@ -34,7 +34,7 @@ void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
       message("This overload of ", record.name, self.inplace ? "_" : "",
               " is deprecated: a number before the tensors is ", PyUnicode_AsUTF8(last), ". Write ",
               PyUnicode_AsUTF8(last), "= behind them.");
-  warn(text);
+  warn_once(message(record.name, self.inplace ? "_" : "", ": older order"), text);
   std::rotate(args.begin() + 1, args.begin() + 2, args.begin() + record.n_inputs + 1);
 }
 

@@ -120,7 +120,9 @@ def cholesky(input, upper=False):
         tensor([[1.4142, 0.0000],
                 [0.0000, 2.0000]])
     """
-    _core._warn("cholesky: is an old name. Use linalg.cholesky; for upper=True its result's mH.")
+    _core._warn_once(
+        "cholesky", "cholesky: is an old name. Use linalg.cholesky; for upper=True its result's mH."
+    )
     if input.numel() == 0 and input.dim() > 1:
         return input * input  # whatever its sizes and dtype are, as in PyTorch; nothing is computed
     return _factor_definite("cholesky", input, upper)
@@ -225,7 +227,9 @@ def qr(input, some=True):
         R=tensor([[-3.1623, -4.4272],
                 [ 0.0000, -0.6325]]))
     """
-    _core._warn("qr: is an old name. Use linalg.qr, with mode='complete' for some=False.")
+    _core._warn_once(
+        "qr", "qr: is an old name. Use linalg.qr, with mode='complete' for some=False."
+    )
     return _OldQrResult(*linalg_qr(input, "reduced" if some else "complete"))
 
 
@@ -474,7 +478,9 @@ def linalg_lu(A, *, pivot=True):
 @composite(name="lu")
 def lu_compact(A, pivot=True, get_infos=False) -> object:
     """(LU, pivots), with get_infos also info: the older form of `linalg.lu_factor_ex`."""
-    _core._warn("lu: is an old name. Use linalg.lu_factor, or linalg.lu_factor_ex for info.")
+    _core._warn_once(
+        "lu", "lu: is an old name. Use linalg.lu_factor, or linalg.lu_factor_ex for info."
+    )
     factors = linalg_lu_factor_ex(A, pivot=pivot)
     if get_infos:
         return _LuCompactResult(*factors)
@@ -507,6 +513,7 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
 @composite(out="same", autocast="float32")
 def lu_solve(b, LU_data, LU_pivots):
     """X with A @ X = b, given `linalg.lu_factor` of A."""
+    _core._warn_once("lu_solve", "lu_solve: is an old name. Use linalg.lu_solve(LU, pivots, b).")
     return linalg_lu_solve(LU_data, LU_pivots, b)
 
 

@@ -174,9 +174,10 @@ def _in_order(name, args):
     if len(tensors) != 3 or not 1 <= len(numbers) <= 2:
         raise TypeError(f"{name}: takes 3 Tensors, then beta= and alpha=; {len(args)} were given.")
     # The first words are what programs filter warnings by (docs/differences.md).
-    _core._warn(
+    _core._warn_once(
+        f"{name}: older order",
         f"This overload of {name} is deprecated: a number before the tensors is beta or alpha. Write "
-        "beta= and alpha= behind them."
+        "beta= and alpha= behind them.",
     )
     return tensors, dict(zip(("beta", "alpha"), numbers))
 
@@ -394,9 +395,10 @@ def cross(input, other, dim=None):
         dim = next((d for d, size in enumerate(shape) if size == 3), None)
         if dim is None:
             raise RuntimeError(f"cross: input {tuple(input.shape)} has no dim of size 3.")
-        _core._warn(
+        _core._warn_once(
+            "cross without dim",
             f"cross: without dim it takes the first of size 3, here {dim}, where linalg.cross takes the last "
-            "dim. Say which is meant."
+            "dim. Say which is meant.",
         )
     return _cross("cross", input, other, dim)
 
@@ -487,7 +489,9 @@ def chain_matmul(*matrices):
         >>> torch.chain_matmul(torch.ones(1, 9), torch.ones(9, 2), torch.ones(2, 1))
         tensor([[18.]])
     """
-    _core._warn("chain_matmul: is an old name. Use linalg.multi_dot, which takes a list.")
+    _core._warn_once(
+        "chain_matmul", "chain_matmul: is an old name. Use linalg.multi_dot, which takes a list."
+    )
     if len(matrices) == 1:
         return matrices[0].clone()
     for matrix in matrices:

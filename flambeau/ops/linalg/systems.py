@@ -281,7 +281,10 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
         cloned_coefficient=tensor([[1., 2.],
                 [3., 4.]]))
     """
-    _core._warn("triangular_solve: is an old name. Use linalg.solve_triangular(A, b, upper=...).")
+    _core._warn_once(
+        "triangular_solve",
+        "triangular_solve: is an old name. Use linalg.solve_triangular(A, b, upper=...).",
+    )
     lapack.check_matrices("triangular_solve", A, square=True)
     lapack.check_matrices("triangular_solve", b)
     lapack.check_same_dtype("triangular_solve", b=b, A=A)
