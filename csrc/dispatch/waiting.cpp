@@ -8,6 +8,7 @@
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/touched.h"
 #include "dispatch/waiting_groups.h"
+#include "dispatch/waiting_kernels.h"
 
 namespace flambeau::waiting {
 

@@ -50,8 +50,12 @@ struct Wanted {
 /// Asked for the kernel of a group, before the next operator waits: gives it to `set_kernel` when
 /// it is there. The floor above fills it in.
 extern void (*compile)(const Wanted& wanted);
-/// The kernel of a key, null: there will be none; how many maths functions it computes.
-void set_kernel(const Bytes& key, MapKernel kernel, int calls);
+/// The kernel of a key, null: there will be none; how many maths functions it computes. Gives those
+/// that nothing uses any more, as many as are too many: the least used, and who made them frees
+/// them.
+std::vector<int64_t> set_kernel(const Bytes& key, MapKernel kernel, int calls);
+/// How many kernels are kept, and of how many groups without one it is known how often they ran.
+void bound_kernels(int64_t kernels, int64_t groups);
 /// After how many runs of a group a kernel of its own is wanted; 0: all wait for it.
 extern constinit int patience;
 
@@ -69,6 +73,8 @@ bool postpone_inplace(Pointwise& record, const Arg* args, Tensor& self, DType co
 /// Whether a large tensor is read for the last time, as only the caller of an operator holds it,
 /// and waits.
 bool waits_for_last_reader(const Tensor& t);
+
+struct Compiled;  // waiting_kernels.h
 
 /// Such a tensor, computed piece by piece into memory of a piece's size, as it is read: it is never
 /// stored, and waits on. Others who come for what its group holds wait for the end.
@@ -90,6 +96,7 @@ class Pieces {
   bool lay_out(const Loop& loop, int64_t width);
   void compute_block(int64_t row, int64_t rows, int64_t column, int64_t columns, char* to) const;
   int group_ = -1, n_ = 0;
+  Compiled* in_use_ = nullptr;
   MapKernel kernel_ = nullptr;
   int64_t itemsize_ = 0, rows_ = 1, width_ = 0;
   char* data_[most_operands];
@@ -123,6 +130,7 @@ inline constexpr std::tuple functions{
     declare<fusion_settings>("_fusion_settings", ""),
     declare<settle_all>("_settle", ""),
     declare<set_kernel>("_set_waiting_kernel", "key, address, calls"),
+    declare<bound_kernels>("_bound_waiting_kernels", "kernels, groups"),
     declare<counters>("_fusion_counters", "")};
 
 }  // namespace waiting

@@ -61,8 +61,6 @@ struct Group {
 
 extern Group groups[group_count];
 extern Counts counted;
-/// Kernels to be asked for before the next operator waits.
-std::vector<Wanted>& wanted();
 
 inline int bit(uint32_t set) { return __builtin_ctz(set); }
 

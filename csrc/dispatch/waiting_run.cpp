@@ -1,36 +1,19 @@
 // Groups become kernels, and run. See waiting.h.
 #include <condition_variable>
 #include <mutex>
-#include <unordered_map>
 
 #include "dispatch/touched.h"
 #include "dispatch/waiting_groups.h"
+#include "dispatch/waiting_kernels.h"
 #include "runtime/cpu.h"
 #include "runtime/threads.h"
 
 namespace flambeau::waiting {
 
-constinit int patience = 2;
-void (*compile)(const Wanted&) = nullptr;
 Group groups[group_count];
 Counts counted{};
 
-std::vector<Wanted>& wanted() {
-  static auto* one = new std::vector<Wanted>;
-  return *one;
-}
-
 namespace {
-
-struct Compiled {
-  MapKernel kernel = nullptr;
-  int seen = 0, calls = 0;
-  bool asked = false;
-};
-std::unordered_map<std::string, Compiled>& kernels() {
-  static auto* one = new std::unordered_map<std::string, Compiled>;
-  return *one;
-}
 
 /// Wakes threads that came for bytes while another thread was computing them.
 struct Bell {
@@ -217,6 +200,7 @@ int64_t held_alone(const Group& group) {
 struct Plan {
   bool in_pieces = false;      // of one result, which is not stored
   MapKernel kernel = nullptr;  // null: operator by operator, and all that somebody holds is stored
+  Compiled* user = nullptr;    // whose kernel that is; told while it runs
   bool stored[most_nodes] = {};
   Operands operands;
   int n_nodes = 0, n_out = 0, calls = 0;  // calls: of maths functions, in the kernel
@@ -359,9 +343,11 @@ bool make_plan(Group& group, const Storage* wanted_result, Plan& plan) {
   if (plan.n_nodes > 1 || plan.in_pieces) {
     lay_out(group, plan);
     std::string key = key_of(group, plan);
-    Compiled& known = kernels()[key];
-    if (known.kernel && (patience == 0 || pays(group, plan, known.calls)))
+    Compiled& known = kernel_of(key);
+    if (known.kernel && (patience == 0 || pays(group, plan, known.calls))) {
       plan.kernel = known.kernel;
+      plan.user = &known;
+    }
     plan.calls = known.calls;
     if (!known.kernel && !known.asked && ++known.seen > patience) {
       known.asked = true;
@@ -382,6 +368,7 @@ void execute(Group& group, const Plan& plan) {
   if (!plan.kernel) return run_singly(group);
   ++counted.fused;
   counted.unseen += plan.n_nodes - plan.n_out;
+  const InUse in_use(plan.user);
   run(group, plan.kernel, plan.operands, plan.streamed);
 }
 
@@ -436,6 +423,8 @@ Pieces::Pieces(const Tensor& t, int64_t width) {
   ++counted.runs, ++counted.fused, ++counted.in_pieces;
   groups[g].running = true;
   group_ = g;
+  in_use_ = plan.user;
+  ++in_use_->users;
 }
 
 /// False where the loop is not one over rows, of this width if it is given.
@@ -453,6 +442,7 @@ bool Pieces::lay_out(const Loop& loop, int64_t width) {
 
 Pieces::~Pieces() {
   if (group_ < 0) return;
+  --in_use_->users;
   Group& group = groups[group_];
   finish(group);
   if (group.open && group.alive == 0) close(group_);
@@ -553,12 +543,6 @@ void forget(Storage* s) {
 
 }  // namespace
 
-void set_kernel(const Bytes& key, MapKernel kernel, int calls) {
-  Compiled& known = kernels()[key];
-  known.calls = calls;
-  known.kernel = kernel;
-}
-
 void settle_all() {
   for (int g = 0; g < group_count; ++g)
     while (groups[g].open) run_group(g);
@@ -567,20 +551,8 @@ void settle_all() {
 Facts counters() {
   return {{"postponed", counted.postponed}, {"runs", counted.runs},
           {"fused", counted.fused},         {"unseen", counted.unseen},
-          {"alone", counted.alone},         {"in_pieces", counted.in_pieces}};
-}
-
-Wanted::Fields Wanted::fields() const {
-  auto named = [](const std::vector<DType>& dtypes) {
-    Names names(dtypes.size());
-    std::transform(dtypes.begin(), dtypes.end(), names.begin(), [](DType d) { return name(d); });
-    return names;
-  };
-  std::vector<std::tuple<Object, const char*, const char*, Bytes>> each;
-  for (const Step& step : steps)
-    each.emplace_back(step.record->spec, name(step.compute), name(step.dtype),
-                      Bytes(step.operands.begin(), step.operands.end()));
-  return {key, std::move(each), named(inputs), named(numbers), outputs, modes, patience == 0};
+          {"alone", counted.alone},         {"in_pieces", counted.in_pieces},
+          {"groups", known_groups()},       {"kernels", known_kernels()}};
 }
 
 namespace {

@@ -9,6 +9,7 @@ import sys
 from .. import _core
 from ..kernels.background import Background
 from ..kernels.expression import input as symbol
+from ..kernels.targets.elf import unload
 from .fuse import Kernel
 from .pointwise import apply
 
@@ -66,13 +67,14 @@ def _make(job):
     calls = 0
     try:
         kernel = kernel_of(steps, inputs, numbers, outputs)
-        address, calls = kernel.compile(modes), kernel.calls
+        address, calls = kernel.compile(modes, apart=True), kernel.calls
     except Exception as error:  # the group goes on without: what it computes is the same
         address = 0
         if "compile" in os.environ.get("FLAMBEAU_LOG", ""):
             names = ", ".join(step[0].name for step in steps)
             print(f"compile: no kernel of {names}: {error!r}", file=sys.stderr)
-    _core._set_waiting_kernel(key, address, calls)
+    for unused in _core._set_waiting_kernel(key, address, calls):
+        unload(unused)
 
 
 _background = Background("flambeau fusion", _make)

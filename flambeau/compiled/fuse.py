@@ -116,11 +116,12 @@ class Kernel:
         else:
             self.schedule = Map.of(expressions, n_in, name)
 
-    def compile(self, modes):
+    def compile(self, modes, apart=False):
+        """Its address; `apart`: of a copy that the caller unloads, which a kernel of rows has not."""
         out_dtypes, in_dtypes = self.dtypes[: self.n_out], self.dtypes[self.n_out :]
         if self.kinds:
             return self.schedule.compile(in_dtypes, self.kinds, out_dtypes)
-        return self.schedule.compile(in_dtypes, in_dtypes, out_dtypes, modes)
+        return self.schedule.compile(in_dtypes, in_dtypes, out_dtypes, modes, apart)
 
     def fused(self):
         """The callable that runs it."""

@@ -57,11 +57,12 @@ def gpu_form(address):
     return _gpu_forms[address]
 
 
-def compiled(name, signature, key, ir, gpu=None):
+def compiled(name, signature, key, ir, gpu=None, apart=False):
     """The address of the kernel of `key`; `ir(target)` makes its LLVM IR if it is nowhere yet.
 
-    `gpu(letters)` writes the IR of its form for a GPU (see gpu/). Where the thread only foretells (`ahead.foretelling`) the
-    kernel is asked for, and 0 the answer.
+    `gpu(letters)` writes the IR of its form for a GPU (see gpu/). `apart`: a copy for the caller alone, who gives it back
+    (`elf.unload`) and needs no such form. Where the thread only foretells (`ahead.foretelling`) the kernel is asked for,
+    and 0 the answer.
     """
     global made
     target = cpu.host()
@@ -69,7 +70,7 @@ def compiled(name, signature, key, ir, gpu=None):
         f"{fingerprint()}\n{target.name}\n{key}".encode(), digest_size=20
     ).hexdigest()
     with _lock:
-        address = _addresses.get(digest)
+        address = None if apart else _addresses.get(digest)
         if address is None and ahead.foretells():
             if not _is_on_disk(digest):
                 ahead.ask(digest, lambda: ir(target), target, write)
@@ -87,8 +88,10 @@ def compiled(name, signature, key, ir, gpu=None):
                 write(digest, blob)
                 source = "compiled"
                 made += 1
-            address = _addresses[digest] = elf.load(blob)
-            if gpu is not None:
+            address = elf.load(blob, apart)
+            if not apart:
+                _addresses[digest] = address
+            if gpu is not None and not apart:
                 _gpu_forms[address] = name, key, gpu
             if "kernels" in os.environ.get("FLAMBEAU_LOG", ""):
                 ms = (time.perf_counter() - start) * 1e3

@@ -75,8 +75,11 @@ class Map:
             self._digest = digest_text(self.expressions)
         return self._digest
 
-    def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
-        """The address of the kernel that reads in_dtypes, computes in as_dtypes, writes out_dtypes."""
+    def compile(self, in_dtypes, as_dtypes, out_dtypes, modes, apart=False):
+        """The address of the kernel that reads in_dtypes, computes in as_dtypes, writes out_dtypes.
+
+        apart: of a copy that the caller unloads (see cache.py).
+        """
         in_dtypes, as_dtypes, out_dtypes = tuple(in_dtypes), tuple(as_dtypes), tuple(out_dtypes)
         modes = "".join(modes)
         self._check(in_dtypes, as_dtypes, out_dtypes, modes)
@@ -90,6 +93,7 @@ class Map:
             key,
             lambda target: self.ir(in_dtypes, as_dtypes, out_dtypes, modes, target),
             lambda letters: self._gpu_ir(in_dtypes, as_dtypes, out_dtypes, letters),
+            apart,
         )
 
     def _gpu_ir(self, in_dtypes, as_dtypes, out_dtypes, letters):

@@ -126,7 +126,7 @@ def _relocate_aarch64(out, at, kind, target):
 
 
 class _Memory:
-    """Executable pages, handed out from large mappings and kept for the life of the process."""
+    """Executable pages, handed out from large mappings and kept for the life of the process, or mapped by themselves."""
 
     CHUNK = 1 << 18
 
@@ -143,25 +143,37 @@ class _Memory:
             ctypes.c_long,
         ]
         self.c.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        self.c.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
         self.next = self.end = 0
+        self.apart = {}  # entry of what can be unloaded: (address, size)
 
-    def load(self, data):
-        """Copies `data` to fresh pages, which from then on can be run but not written."""
-        size = _align(len(data), mmap.PAGESIZE)
+    def _map(self, size):
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        start = self.c.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+        if start in (None, ctypes.c_void_p(-1).value):
+            raise MemoryError(f"no {size} bytes of memory for a kernel")
+        return start
+
+    def _place(self, size):
         with self.lock:
             if self.next + size > self.end:
                 chunk = max(self.CHUNK, size)
-                flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-                start = self.c.mmap(None, chunk, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
-                if start in (None, ctypes.c_void_p(-1).value):
-                    raise MemoryError(f"no {chunk} bytes of memory for a kernel")
-                self.next, self.end = start, start + chunk
+                self.next = self._map(chunk)
+                self.end = self.next + chunk
             address = self.next
             self.next += size
+        return address
+
+    def load(self, data, entry, apart):
+        """The entry of a copy of `data` in fresh pages, which from then on can be run but not written."""
+        size = _align(len(data), mmap.PAGESIZE)
+        address = self._map(size) if apart else self._place(size)
+        if apart:
+            self.apart[address + entry] = address, size
         ctypes.memmove(address, data, len(data))
         if self.c.mprotect(address, size, mmap.PROT_READ | mmap.PROT_EXEC) != 0:
             raise OSError(ctypes.get_errno(), "the system refuses to make a kernel executable")
-        return address
+        return address + entry
 
 
 _memory = None
@@ -177,8 +189,8 @@ def _outside(name):
     raise NotImplementedError(f"the C library has no {name}, which a kernel calls")
 
 
-def load(blob):
-    """The address of the blob's entry in memory of this process."""
+def load(blob, apart=False):
+    """The address of the blob's entry in memory of this process; `apart`: which `unload` can give back."""
     global _memory
     if _memory is None:
         _memory = _Memory()
@@ -188,4 +200,9 @@ def load(blob):
         for offset, name in blob.slots:
             struct.pack_into("<Q", code, offset, _outside(name))
         code = bytes(code)
-    return _memory.load(code) + blob.entry
+    return _memory.load(code, blob.entry, apart)
+
+
+def unload(entry):
+    """Gives back the memory of what was loaded apart, and is never run again."""
+    _memory.c.munmap(*_memory.apart.pop(entry))
