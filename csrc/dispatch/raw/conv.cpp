@@ -4,8 +4,10 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/memory_format.h"
 #include "dispatch/raw/layers.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/pixels.h"
 
 namespace flambeau::raw {
 
@@ -63,13 +65,87 @@ int64_t flop_of(const ConvShape& s) {
          s.kernel[2];
 }
 
+Dims space_of(const Tensor& t) { return Dims(t.sizes + 2, t.ndim - 2); }
+
+/// Whether windows of one element, without borders, meet `out` pixels of these sizes.
+bool is_pixelwise(const Tensor& images, const Dims& in, const Dims& kernel, const Dims& out,
+                  const ConvWindow& window) {
+  bool is = images.on_cpu() && in.n == kernel.n && out.n == kernel.n &&
+            window.stride.n == kernel.n && window.padding.n == kernel.n;
+  for (int d = 0; is && d < kernel.n; ++d)
+    is = kernel[d] == 1 && window.padding[d] == 0 && (out[d] - 1) * window.stride[d] < in[d];
+  return is;
+}
+
+/// Whether kernels get another form of these images in any case.
+bool is_moved_anyway(const Tensor& images) { return !images.contiguous || is_half(images.dtype); }
+
+/// The pixels that windows of one element meet, `out` of them, as a view.
+TensorRef met_by(Tensor& images, const Dims& out, const ConvWindow& window) {
+  if (space_of(images) == out) return TensorRef::borrow(&images);
+  Dims sizes = sizes_of(images), strides = strides_of(images);
+  for (int d = 0; d < out.n; ++d) {
+    sizes[d + 2] = out[d];
+    if (out[d] > 1) strides[d + 2] *= window.stride[d];
+  }
+  return raw_view(images, sizes, strides, images.offset);
+}
+
+/// The same windows one pixel apart.
+ConvWindow side_by_side(ConvWindow window) {
+  for (int d = 0; d < window.stride.n; ++d) window.stride[d] = 1;
+  return window;
+}
+
+/// Whether images lie pixel after pixel, the channels of each side by side.
+bool lies_by_pixels(const Tensor& t) {
+  bool lies = !t.contiguous && t.strides[1] == 1;
+  int64_t step = t.sizes[1];
+  for (int d = t.ndim - 1; d >= 2; --d) {
+    lies = lies && (t.sizes[d] == 1 || t.strides[d] == step);
+    step *= t.sizes[d];
+  }
+  return lies && (t.sizes[0] == 1 || t.strides[0] == step);
+}
+
+/// The images themselves, or what of them is met, if they lie by pixels or, where programs see that
+/// order, a copy that does; null for others.
+TensorRef by_pixels(Tensor& images, Tensor& met, int64_t groups) {
+  if (!has_few_groups(images.sizes[1], groups) || met.numel == 0 || images.dtype == DType::bool_ ||
+      images.dtype == DType::complex32)
+    return {};
+  if (lies_by_pixels(met)) return TensorRef::borrow(&met);
+  const Format format = format_shown(images);
+  return is_channels_last(format) ? in_format(met, format, "convolution") : TensorRef{};
+}
+
+ImageOrder order_of(const Tensor& t) {
+  return t.contiguous ? ImageOrder::by_channels : ImageOrder::by_pixels;
+}
+
+/// A result in the order that the results of `source` have.
+TensorRef empty_beside(const Tensor& source, const Dims& sizes) {
+  const Format format = format_shown(source);
+  if (!is_channels_last(format)) return empty(sizes, source.dtype);
+  return empty_strided(sizes, channels_last_strides(sizes, format, "convolution"), source.dtype);
+}
+
 }  // namespace
 
 TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_bias,
-                       const Dims& out_sizes, const ConvWindow& window, bool relu) {
+                       const Dims& out_sizes, const ConvWindow& given_window, bool relu) {
   const char* op = "conv_forward";
-  TensorRef input = contiguous(given_input), weight = contiguous(given_weight);
-  check_pair(op, *input, *weight);
+  check_pair(op, given_input, given_weight);
+  const bool pixelwise =
+      is_moved_anyway(given_input) && is_pixelwise(given_input, space_of(given_input),
+                                                   space_of(given_weight), out_sizes, given_window);
+  const ConvWindow window = pixelwise ? side_by_side(given_window) : given_window;
+  TensorRef met =
+      pixelwise ? met_by(given_input, out_sizes, given_window) : TensorRef::borrow(&given_input);
+  TensorRef input = pixelwise ? by_pixels(given_input, *met, window.groups) : TensorRef{};
+  const bool in_place = static_cast<bool>(input);
+  if (!in_place) input = contiguous(*met);
+  TensorRef weight = contiguous(given_weight);
   ConvShape shape;
   shape.dtype = input->dtype;
   shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = weight->sizes[0];
@@ -78,11 +154,16 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
   read_three(op, out_sizes, 1, shape.out);
   read_window(op, window, shape);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.O);
-  TensorRef output = empty(result_sizes(shape.N, shape.O, shape.out, input->ndim), shape.dtype);
+  const Dims sizes = result_sizes(shape.N, shape.O, shape.out, input->ndim);
+  TensorRef output = in_place ? empty_beside(*input, sizes) : empty(sizes, shape.dtype);
   if (!output->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
-    flambeau::conv_forward(shape, input->data(), weight->data(), bias ? bias->data() : nullptr,
-                           relu, output->data());
+    const void* add = bias ? bias->data() : nullptr;
+    if (in_place)
+      pixels_forward(shape, input->data(), ImageOrder::by_pixels, weight->data(), add, relu,
+                     output->data(), order_of(*output));
+    else
+      flambeau::conv_forward(shape, input->data(), weight->data(), add, relu, output->data());
   }
   return output;
 }
@@ -90,17 +171,41 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
 TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor* given_bias,
                               const Dims& in_sizes, const ConvWindow& window) {
   const char* op = "conv_backward_input";
-  TensorRef grad = contiguous(grad_output), weight = contiguous(given_weight);
-  check_pair(op, *grad, *weight);
+  check_pair(op, grad_output, given_weight);
+  TensorRef weight = contiguous(given_weight);
   ConvShape shape;
-  shape.dtype = grad->dtype;
-  read_sizes(*grad, shape.out);
+  shape.dtype = grad_output.dtype;
+  read_sizes(grad_output, shape.out);
   read_sizes(*weight, shape.kernel);
   read_three(op, in_sizes, 1, shape.in);
   read_window(op, window, shape);
-  shape.N = grad->sizes[0], shape.O = grad->sizes[1], shape.C = weight->sizes[1] * shape.groups;
+  shape.N = grad_output.sizes[0], shape.O = grad_output.sizes[1];
+  shape.C = weight->sizes[1] * shape.groups;
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.C);
-  TensorRef result = empty(result_sizes(shape.N, shape.C, shape.in, grad->ndim), shape.dtype);
+  const Dims sizes = result_sizes(shape.N, shape.C, shape.in, grad_output.ndim);
+  const bool leaves_gaps = !std::equal(shape.in, shape.in + 3, shape.out);
+  TensorRef grad;
+  if (!(bias && leaves_gaps) &&
+      is_pixelwise(grad_output, in_sizes, space_of(*weight), space_of(grad_output), window))
+    grad = by_pixels(grad_output, grad_output, shape.groups);
+  if (grad) {
+    TensorRef result = empty_beside(*grad, sizes), met = result;
+    if (leaves_gaps) met = empty_beside(*grad, result_sizes(shape.N, shape.C, shape.out, sizes.n));
+    read_window(op, side_by_side(window), shape);
+    std::copy(shape.out, shape.out + 3, shape.in);
+    {
+      LongWork unlocked(flop_of(shape) > 20000);
+      pixels_backward_input(shape, grad->data(), ImageOrder::by_pixels, weight->data(),
+                            bias ? bias->data() : nullptr, met->data(), order_of(*met));
+    }
+    if (leaves_gaps) {
+      fill_bytes(*result, 0);
+      copy_bytes(*met_by(*result, space_of(*grad), window), *met);
+    }
+    return result;
+  }
+  grad = contiguous(grad_output);
+  TensorRef result = empty(sizes, shape.dtype);
   if (!result->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
     flambeau::conv_backward_input(shape, grad->data(), weight->data(),
@@ -110,10 +215,21 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
 }
 
 TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const Dims& kernel_sizes,
-                               const ConvWindow& window) {
+                               const ConvWindow& given_window) {
   const char* op = "conv_backward_weight";
-  TensorRef grad = contiguous(grad_output), input = contiguous(given_input);
-  check_pair(op, *grad, *input);
+  check_pair(op, grad_output, given_input);
+  const bool pixelwise =
+      is_moved_anyway(given_input) && is_pixelwise(given_input, space_of(given_input), kernel_sizes,
+                                                   space_of(grad_output), given_window);
+  const ConvWindow window = pixelwise ? side_by_side(given_window) : given_window;
+  TensorRef input = TensorRef::borrow(&given_input), grad;
+  if (pixelwise) {
+    input = met_by(given_input, space_of(grad_output), given_window);
+    if (TensorRef pixels = by_pixels(given_input, *input, window.groups))
+      if ((grad = by_pixels(grad_output, grad_output, window.groups))) input = pixels;
+  }
+  const bool in_place = static_cast<bool>(grad);
+  if (!in_place) grad = contiguous(grad_output), input = contiguous(*input);
   ConvShape shape;
   shape.dtype = input->dtype;
   read_sizes(*grad, shape.out);
@@ -125,7 +241,10 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
       empty(result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim), shape.dtype);
   if (!result->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
-    flambeau::conv_backward_weight(shape, grad->data(), input->data(), result->data());
+    if (in_place)
+      pixels_backward_weight(shape, grad->data(), input->data(), result->data());
+    else
+      flambeau::conv_backward_weight(shape, grad->data(), input->data(), result->data());
   }
   return result;
 }

@@ -12,6 +12,7 @@
 #include "kernels/conv/loops.h"
 #include "kernels/conv/panels.h"
 #include "kernels/conv/patches.h"
+#include "kernels/conv/pixels.h"
 #include "kernels/conv/product.h"
 #include "kernels/conv/spread.h"
 #include "kernels/conv/strided.h"
@@ -173,6 +174,11 @@ bool is_product(const ConvShape& s) {
 /// Elements of one input, of which each output takes them all.
 int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
 
+/// Whether halves are multiplied as they are: products have loops for them.
+bool multiplies_halves(const ConvShape& s) {
+  return is_half(s.dtype) && fits_pixels(s) && has_few_groups(s.C, s.groups) && s.N > 0;
+}
+
 template <class T>
 inline constexpr bool is_refused = std::is_same_v<T, Truth> || std::is_same_v<T, complex32>;
 
@@ -192,6 +198,9 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     return gemm(g);
   }
   if (fits_patches(shape)) return patches_forward(shape, input, weight, bias, relu, output);
+  if (multiplies_halves(shape))
+    return pixels_forward(shape, input, ImageOrder::by_channels, weight, bias, relu, output,
+                          ImageOrder::by_channels);
   const std::vector<Correlation> correlation = {forward_correlation(shape)};
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto x = static_cast<const T*>(input);
@@ -235,6 +244,9 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       });
     return patches_backward_input(shape, grad_output, weight, bias, grad_input);
   }
+  if (multiplies_halves(shape))
+    return pixels_backward_input(shape, grad_output, ImageOrder::by_channels, weight, bias,
+                                 grad_input, ImageOrder::by_channels);
   const Phases parts = backward_correlations(shape);
   const std::vector<Correlation>& phases = parts.list;
   with_scalar_type(shape.dtype, [&]<class T>() {

@@ -366,13 +366,23 @@ class Words {
     const bool by_row = p_.epilogue.bias_per_row;
     T* to = c_ + i * p_.ldc + j0;
     if constexpr (std::is_same_v<T, bfloat16>)
-      if (p_.alpha == T(1) && p_.beta == T(0) && !(p_.epilogue.bias && by_row))
+      if (p_.alpha == T(1) && p_.beta == T(0)) {
+        if (p_.epilogue.bias && by_row) add_to_rows(i, m, width, sums, columns);
         return kernels_.round(m, width, sums, columns, bias_.empty() ? nullptr : bias_.data() + j0,
                               p_.epilogue.relu, reinterpret_cast<uint16_t*>(to), p_.ldc);
+      }
     const auto* bias = static_cast<const T*>(p_.epilogue.bias);
     for (int64_t row = 0; row < m; ++row)
       finish_sums(p_, sums + row * columns, width, bias ? bias + (by_row ? i + row : j0) : nullptr,
                   !by_row, to + row * p_.ldc, 1);
+  }
+
+  void add_to_rows(int64_t i, int64_t m, int64_t width, Sum* sums, int64_t columns) const {
+    const auto* bias = static_cast<const T*>(p_.epilogue.bias) + i;
+    for (int64_t row = 0; row < m; ++row, sums += columns) {
+      const auto value = static_cast<Sum>(bias[row]);
+      for (int64_t j = 0; j < width; ++j) sums[j] += value;
+    }
   }
 
   const Gemm<T>& p_;
