@@ -356,12 +356,33 @@ def _extremum(op):
         # needs a second look, and a constant there needs none.
         if b.startswith("splat") or not b.startswith("%"):
             a, b = b, a
-        picked = block.select(block.cmp(of_float, r, a, b), r, a, b)
         if not a.startswith("%"):
-            return picked
+            return block.select(block.cmp(of_float, r, a, b), r, a, b)
+        picked = _x86_extremum(block, "max" if is_max else "min", r, a, b)
+        if picked is None:
+            picked = block.select(block.cmp(of_float, r, a, b), r, a, b)
         return block.select(block.cmp("uno", r, a, a), r, a, picked)
 
     return extremum
+
+
+def _x86_extremum(block, name, register, a, b):
+    """x86's own instruction: b where either is NaN; None where it takes no whole vector.
+
+    A comparison and a choice would become it too, but not in front of a second choice: LLVM joins the two
+    conditions into one, which takes an instruction more.
+    """
+    bits = block.width * {"float": 32, "double": 64}[register]
+    if block.target.vector_bytes * 8 != bits or bits < 256 or "x86" not in block.target.triple:
+        return None
+    letters = "ps" if register == "float" else "pd"
+    vector = block.type(register)
+    if bits == 512:
+        full, rounds, passed = f"llvm.x86.avx512.{name}.{letters}.512", ["i32"], ", i32 4"
+    else:
+        full, rounds, passed = f"llvm.x86.avx.{name}.{letters}.256", [], ""
+    block.module.declare(full, vector, [vector, vector, *rounds])
+    return block.emit(f"call {vector} @{full}({vector} {a}, {vector} {b}{passed})")
 
 
 def _where(block, d, condition, a, b):
