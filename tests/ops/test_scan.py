@@ -1,5 +1,7 @@
 """Running sums and their kin against NumPy, on every layout; flip, roll, repeat_interleave, masks."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,31 @@ def test_flip_and_roll_on_every_layout():
     assert fl.zeros(0, 2).flip(0).shape == (0, 2) and fl.zeros(0).roll(1).shape == (0,)
     with pytest.raises(RuntimeError, match="roll: there are 2 shifts for 1 dims"):
         fl.zeros(2, 2).roll((1, 2), (0,))
+
+
+@pytest.mark.parametrize("dtype", (fl.uint8, fl.bfloat16, fl.float32, fl.float64, fl.complex128))
+def test_flip_and_roll_in_any_order_of_memory(dtype):
+    values = np.arange(6 * 33 * 18 * 20).reshape(6, 33, 18, 20) % 250
+    contiguous = fl.from_numpy(values).to(dtype)
+    wide = contiguous.to(fl.complex128).numpy()
+    for order in itertools.permutations(range(4)):
+        back = [order.index(d) for d in range(4)]
+        tensor = contiguous.permute(order).contiguous().permute(back)
+        for cut in (slice(None), slice(1, -1)):
+            part, array = tensor[:, cut, cut], wide[:, cut, cut]
+            for dims in ((3,), (1, 2), (0, 1, 2, 3)):
+                flipped = part.flip(dims)
+                if cut == slice(None):
+                    assert flipped.stride() == part.stride()
+                np.testing.assert_array_equal(
+                    flipped.to(fl.complex128).numpy(), np.flip(array, dims), err_msg=str(order)
+                )
+                rolled = part.roll((5, -3, 2, 7)[: len(dims)], dims)
+                np.testing.assert_array_equal(
+                    rolled.to(fl.complex128).numpy(),
+                    np.roll(array, (5, -3, 2, 7)[: len(dims)], dims),
+                    err_msg=str(order),
+                )
 
 
 def test_repeat_interleave():

@@ -1,6 +1,7 @@
 // Running sums and extrema, and moves along dimensions.
 #include "kernels/order/scan.h"
 
+#include "dispatch/memory_format.h"
 #include "dispatch/raw/lanes.h"
 #include "dispatch/raw/order.h"
 #include "kernels/elements/move.h"
@@ -61,7 +62,7 @@ static std::vector<int> wrapped(const std::vector<int64_t>& given, const Tensor&
 
 TensorRef flip(Tensor& input, const std::vector<int64_t>& given_dims) {
   std::vector<int> dims = wrapped(given_dims, input, "flip");
-  TensorRef out = empty(sizes_of(input), input.dtype);
+  TensorRef out = empty_like(input, input.dtype);
   if (out->is_meta()) return out;
   Lanes to(*out), from(input);
   {
@@ -78,7 +79,8 @@ TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts,
     return message("roll: there are ", shifts.size(), " shifts for ", dims.size(),
                    " dims. Give one shift for each dim.");
   });
-  TensorRef out = empty(sizes_of(input), input.dtype);
+  TensorRef out = is_channels_last(format_shown(input)) ? empty_like(input, input.dtype)
+                                                        : empty(sizes_of(input), input.dtype);
   if (out->is_meta()) return out;
   Lanes to(*out), from(input);
   {

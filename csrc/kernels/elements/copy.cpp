@@ -32,7 +32,8 @@ class Axes {
       if (out.sizes[d] == 1) continue;
       Axis axis{out.sizes[d], out.strides[d], self.strides[d]};
       int at = n_++;
-      for (; at > 0 && axes_[at - 1].to < axis.to; --at) axes_[at] = axes_[at - 1];
+      for (; at > 0 && std::abs(axes_[at - 1].to) < std::abs(axis.to); --at)
+        axes_[at] = axes_[at - 1];
       axes_[at] = axis;
     }
     int merged = 0;
@@ -229,7 +230,7 @@ bool copy_turned(const Strided& out, const Strided& self) {
   const Axis column = axes.take(axes.count() - 1);
   int turned = axes.count() - 1;
   while (turned >= 0 && axes[turned].from != 1) --turned;
-  if (column.to != 1 || column.from <= 1 || turned < 0) return false;
+  if (column.to != 1 || std::abs(column.from) <= 1 || turned < 0) return false;
   const Axis row = axes.take(turned);
   with_item_type(itemsize(out.dtype), [&]<class Item>() {
     run_turned(static_cast<Item*>(out.data), static_cast<const Item*>(self.data), axes, row,

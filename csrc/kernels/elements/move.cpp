@@ -43,44 +43,83 @@ void copy_reversed(Item16* to, const Item16* from, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
 }
 
-/// out = self, of `sizes`, from given offsets; strides may be negative.
-template <class Item>
-void copy_block(Item* out, const int64_t* out_strides, const Item* self,
-                const int64_t* self_strides, int ndim, const int64_t* sizes) {
-  Walk<2> walk(ndim, sizes, {out_strides, self_strides});
-  int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1);
-  walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
-    Item* to = out + at[0];
-    const Item* from = self + at[1];
-    if (out_step == 1 && self_step == 1 && n * sizeof(Item) <= 512)
-      copy_short(to, from, n);
-    else if (out_step == 1 && self_step == 1)
-      std::memcpy(to, from, n * sizeof(Item));
-    else if (out_step == 1 && self_step == -1)
-      copy_reversed(to, from, n);
-    else
-      for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
+/// The dims of both sides, that with the shortest steps in the result last, so that rows are as
+/// long as they can be whatever the order of memory. Those along which self steps by -1 and the
+/// result does not are read forwards.
+struct Ordered {
+  Ordered(const Strided& out, const Strided& self) : to(out.data), from(self.data) {
+    const int64_t size_of_item = itemsize(self.dtype);
+    for (int d = 0; d < self.ndim; ++d) {
+      const int64_t size = self.sizes[d];
+      if (size == 1) continue;
+      int64_t out_step = out.strides[d], self_step = self.strides[d];
+      if (self_step == -1 && out_step != 1) {
+        to = static_cast<char*>(to) + (size - 1) * out_step * size_of_item;
+        from = static_cast<char*>(from) - (size - 1) * size_of_item;
+        out_step = -out_step;
+        self_step = 1;
+      }
+      int at = ndim++;
+      for (; at > 0 && std::abs(out_steps[at - 1]) < std::abs(out_step); --at) {
+        sizes[at] = sizes[at - 1];
+        out_steps[at] = out_steps[at - 1];
+        self_steps[at] = self_steps[at - 1];
+      }
+      sizes[at] = size;
+      out_steps[at] = out_step;
+      self_steps[at] = self_step;
+    }
+  }
+
+  void *to, *from;
+  int ndim = 0;
+  int64_t sizes[max_long_dims], out_steps[max_long_dims], self_steps[max_long_dims];
+};
+
+/// out = self, neither empty; strides may be negative.
+void copy_block(const Strided& out, const Strided& self) {
+  const Ordered dims(out, self);
+  const Strided to{dims.to, out.dtype, dims.ndim, dims.sizes, dims.out_steps};
+  const Strided from{dims.from, self.dtype, dims.ndim, dims.sizes, dims.self_steps};
+  if (copy_turned(to, from) || copy_runs(to, from)) return;
+  with_item_type(itemsize(self.dtype), [&]<class Item>() {
+    Walk<2> walk(dims.ndim, dims.sizes, {dims.out_steps, dims.self_steps});
+    int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1);
+    walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
+      Item* to = static_cast<Item*>(dims.to) + at[0];
+      const Item* from = static_cast<const Item*>(dims.from) + at[1];
+      if (out_step == 1 && self_step == 1 && n * sizeof(Item) <= 512)
+        copy_short(to, from, n);
+      else if (out_step == 1 && self_step == 1)
+        std::memcpy(to, from, n * sizeof(Item));
+      else if (out_step == 1 && self_step == -1)
+        copy_reversed(to, from, n);
+      else
+        for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
+    });
   });
 }
 
 /// Copies the blocks that rolling dims[k...] cuts self into: before and after the seam of each dim.
-template <class Item>
-void roll_blocks(Item* out, const int64_t* out_strides, const Item* self,
-                 const int64_t* self_strides, int ndim, int64_t* sizes, int n_dims, const int* dims,
-                 const int64_t* shifts) {
-  if (n_dims == 0) return copy_block(out, out_strides, self, self_strides, ndim, sizes);
+/// `sizes` are those of both, and change on the way.
+void roll_blocks(const Strided& out, const Strided& self, int64_t* sizes, int n_dims,
+                 const int* dims, const int64_t* shifts) {
+  if (n_dims == 0) return copy_block(out, self);
   int dim = dims[0];
   int64_t size = sizes[dim];
   if (size == 0) return;
   int64_t shift = (shifts[0] % size + size) % size;
-  sizes[dim] = size - shift;
-  roll_blocks(out + shift * out_strides[dim], out_strides, self, self_strides, ndim, sizes,
-              n_dims - 1, dims + 1, shifts + 1);
-  if (shift > 0) {
-    sizes[dim] = shift;
-    roll_blocks(out, out_strides, self + (size - shift) * self_strides[dim], self_strides, ndim,
-                sizes, n_dims - 1, dims + 1, shifts + 1);
-  }
+  auto part = [&](int64_t to, int64_t from, int64_t length) {
+    const int64_t bytes = itemsize(self.dtype);
+    sizes[dim] = length;
+    roll_blocks(
+        {out.as<char>() + to * out.strides[dim] * bytes, out.dtype, out.ndim, sizes, out.strides},
+        {self.as<char>() + from * self.strides[dim] * bytes, self.dtype, self.ndim, sizes,
+         self.strides},
+        sizes, n_dims - 1, dims + 1, shifts + 1);
+  };
+  part(shift, 0, size - shift);
+  if (shift > 0) part(0, size - shift, shift);
   sizes[dim] = size;
 }
 
@@ -160,10 +199,8 @@ void flip(const Strided& out, const Strided& self, int n_dims, const int* dims) 
     offset += (self.sizes[dims[k]] - 1) * self.strides[dims[k]];
     strides[dims[k]] = -self.strides[dims[k]];
   }
-  with_item_type(itemsize(self.dtype), [&]<class Item>() {
-    copy_block(out.as<Item>(), out.strides, static_cast<const Item*>(self.as<Item>() + offset),
-               strides, self.ndim, self.sizes);
-  });
+  copy_block(out, {self.as<char>() + offset * itemsize(self.dtype), self.dtype, self.ndim,
+                   self.sizes, strides});
 }
 
 void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
@@ -172,10 +209,9 @@ void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
   if (n_dims > 1 && roll_several(out, self, n_dims, dims, shifts)) return;
   int64_t sizes[max_ndim];
   std::copy(self.sizes, self.sizes + self.ndim, sizes);
-  with_item_type(itemsize(self.dtype), [&]<class Item>() {
-    roll_blocks(out.as<Item>(), out.strides, static_cast<const Item*>(self.as<Item>()),
-                self.strides, self.ndim, sizes, n_dims, dims, shifts);
-  });
+  if (self.numel() == 0) return;
+  roll_blocks({out.data, out.dtype, out.ndim, sizes, out.strides},
+              {self.data, self.dtype, self.ndim, sizes, self.strides}, sizes, n_dims, dims, shifts);
 }
 
 void triangle(const Strided& out, const Strided& self, bool upper, int64_t diagonal) {
