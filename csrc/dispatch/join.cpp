@@ -115,6 +115,21 @@ bool join_in_one_pass(Tensor& out, const std::vector<TensorRef>& tensors,
   return true;
 }
 
+/// The tensors, with a dim of size 1 in front of `dim`.
+std::vector<TensorRef> with_dim(const std::vector<TensorRef>& tensors, int dim) {
+  std::vector<TensorRef> wide;
+  wide.reserve(tensors.size());
+  for (const TensorRef& t : tensors) {
+    Dims sizes, strides;
+    for (int d = 0; d <= t->ndim; ++d) {
+      if (d == dim) sizes.push(1), strides.push(1);
+      if (d < t->ndim) sizes.push(t->sizes[d]), strides.push(t->strides[d]);
+    }
+    wide.push_back(raw_view(*t, sizes, strides, t->offset));
+  }
+  return wide;
+}
+
 /// Whether the parts can be written into `given` at once: it is as the result will be. Checks then
 /// what finish_out would.
 bool takes_parts(Tensor* given, const std::vector<TensorRef>& tensors, const Dims& sizes,
@@ -217,6 +232,12 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tenso
   const DType dtype = promotion.result();
   const bool direct = takes_parts(given, tensors, sizes, dtype, "stack");
   TensorRef out = direct ? TensorRef::borrow(given) : empty(sizes, dtype);
+  const std::vector<int64_t> ones(tensors.size(), 1);
+  if (join_in_one_pass(*out, with_dim(tensors, dim), ones, dim)) {
+    if (direct) return out;
+    record(*out, tensors, ones, dim, true);
+    return finish_out(out, given, "stack");
+  }
   Dims part = sizes_of(model), strides;
   for (int d = 0; d <= model.ndim; ++d)
     if (d != dim) strides.push(out->strides[d]);
@@ -226,7 +247,7 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tenso
     copy_bytes(*place, *tensors[i]);
   }
   if (direct) return out;
-  record(*out, tensors, std::vector<int64_t>(tensors.size(), 1), dim, true);
+  record(*out, tensors, ones, dim, true);
   return finish_out(out, given, "stack");
 }
 

@@ -305,6 +305,9 @@ def combinations(input, r=2, with_replacement=False):
         return input[fl.empty(0, r, dtype=fl.int64, device=input.device)]
     if input.is_meta:
         return input[fl.empty(count, r, dtype=fl.int64, device="meta")]
+    if r == 2:  # as the places above the diagonal of a matrix lie
+        first, second = fl.triu_indices(n, n, 0 if with_replacement else 1, device=input.device)
+        return fl.stack((input[first], input[second]), 1)
     import numpy
 
     places = numpy.fromiter(itertools.chain.from_iterable(choose(range(n), r)), numpy.int64)

@@ -120,3 +120,30 @@ def test_rows_larger_than_the_caches_are_joined_and_rolled():
             assert not long[:37].any() and not long[-62:].any()
     finally:
         flambeau.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", (bool, numpy.uint8, numpy.int16, numpy.float32, numpy.complex128))
+@pytest.mark.parametrize("count", (1, 2, 3, 4, 5, 33))
+def test_items_are_stacked_side_by_side(dtype, count):
+    whole = numpy.random.default_rng(0).integers(0, 255, (70, 41, 2 * count)).astype(dtype)
+    x = flambeau.from_numpy(whole)
+    for parts, arrays in (
+        ([x[..., i].contiguous() for i in range(count)], whole[..., :count]),
+        ([x[..., 2 * i] for i in range(count)], whole[..., ::2]),
+    ):
+        arrays = [arrays[..., i] for i in range(count)]
+        for dim in (0, 1, 2, -1):
+            assert (flambeau.stack(parts, dim).numpy() == numpy.stack(arrays, dim)).all()
+        columns = [part.reshape(-1, 1) for part in parts]
+        want = numpy.concatenate([a.reshape(-1, 1) for a in arrays], 1)
+        assert (flambeau.cat(columns, 1).numpy() == want).all()
+
+
+def test_pairs_of_many():
+    for n in (0, 1, 2, 65, 257):
+        x = numpy.arange(n)
+        for again in (False, True):
+            choose = itertools.combinations_with_replacement if again else itertools.combinations
+            want = numpy.array(list(choose(x, 2)), dtype=x.dtype).reshape(-1, 2)
+            got = flambeau.combinations(flambeau.from_numpy(x), 2, again)
+            assert got.shape == want.shape and (got.numpy() == want).all()
