@@ -35,6 +35,7 @@ _SPELLINGS = {
     "other": ("x2",),
     "dim": ("axis",),
     "keepdim": ("keepdims",),
+    "tensor": ("self",),
     "split_size_or_sections": ("split_size", "split_sizes"),
 }
 

@@ -46,8 +46,9 @@ class Way {
 
 struct Operator {
   /// How out= is served: not at all (or by the way itself), by a copy of the result that is cast,
-  /// only of the result's dtype, or that and apart from the inputs.
-  enum class Out : uint8_t { none, cast, same, exact };
+  /// only of the result's dtype, that and apart from the inputs, or by its dtype, which the
+  /// operator computes in where dtype= does not say another.
+  enum class Out : uint8_t { none, cast, same, exact, computed };
   /// What autocast does to the arguments: nothing, its own dtype, float32, or the widest of theirs.
   enum class Precision : uint8_t { given, lower, full, widest };
 

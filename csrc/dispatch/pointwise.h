@@ -45,6 +45,7 @@ struct Pointwise {
   bool uses_index = false;
   int divisor = -1;       // the input by which integers are divided, which has no zeros then
   bool casts_out = true;  // out= may have another dtype than the result
+  bool numbers = false;   // whether all inputs may be numbers
   Object spec;            // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;
   size_t last_kernel = 0;

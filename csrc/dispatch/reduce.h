@@ -66,12 +66,13 @@ TensorRef mean_as(Called op, Tensor& input, const Dims& dims, bool keepdim,
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor);
 
-/// sum or mean as programs call them. Halves are added up in the digits that out= has for them.
+/// sum or mean as programs call them, computed in the dtype of out= unless dtype= says another.
 template <TensorRef (*run)(Called, Tensor&, const Dims&, bool, std::optional<DType>)>
 TensorRef total(Called op, Tensor& input, const ReducedDims& dim, Flag keepdim,
                 std::optional<DType> dtype, Tensor* out) {
-  if (out && !dtype && is_floating(input.dtype) && itemsize(input.dtype) == 2 &&
-      is_floating(out->dtype))
+  const bool is_mean = run == mean_as;
+  if (out && !dtype &&
+      (!is_mean || (is_differentiable(input.dtype) && is_differentiable(out->dtype))))
     dtype = out->dtype;
   return finish_out(run(op, input, dim.of(input.ndim, op), keepdim, dtype), out, op);
 }

@@ -205,6 +205,8 @@ def to_padded_tensor(input, padding, output_size=None, out=None):
         raise NotImplementedError("to_padded_tensor: out= is not offered.")
     values = plain(input).movedim(input._ragged - 1, 0)
     lengths = input._offsets.diff()
+    if not len(lengths):
+        return values.clone()
     longest = int(lengths.max())
     if output_size is not None:
         wanted = list(output_size)[input._ragged]

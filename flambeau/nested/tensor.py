@@ -141,7 +141,11 @@ def nested_tensor(
         raise NotImplementedError("nested_tensor: pin_memory=True is not offered.")
     _advise_layout("nested_tensor", layout)
     tensors = [flambeau.as_tensor(t, dtype=dtype, device=device).detach() for t in tensor_list]
-    return _made(tensors, layout, "nested_tensor").detach().requires_grad_(requires_grad)
+    return (
+        _made(tensors, layout, "nested_tensor", dtype, device)
+        .detach()
+        .requires_grad_(requires_grad)
+    )
 
 
 def as_nested_tensor(ts, dtype=None, device=None, layout=None):
@@ -154,7 +158,7 @@ def as_nested_tensor(ts, dtype=None, device=None, layout=None):
         return ts.to(dtype=dtype, device=device)
     _advise_layout("as_nested_tensor", layout)
     tensors = [flambeau.as_tensor(t, dtype=dtype, device=device) for t in ts]
-    return _made(tensors, layout, "as_nested_tensor")
+    return _made(tensors, layout, "as_nested_tensor", dtype, device)
 
 
 def _advise_layout(name, layout):
@@ -165,11 +169,14 @@ def _advise_layout(name, layout):
         )
 
 
-def _made(tensors, layout, name):
+def _made(tensors, layout, name, dtype=None, device=None):
     if layout not in (None, types.strided, types.jagged):
         raise RuntimeError(f"{name}: layout is {layout}; it must be torch.jagged or torch.strided.")
+    if not tensors and layout is types.jagged:
+        raise RuntimeError(f"{name}: the list is empty; a jagged tensor has at least one sequence.")
     if not tensors:
-        raise RuntimeError(f"{name}: the list is empty; a nested tensor has at least one sequence.")
+        nothing = flambeau.zeros(0, dtype=dtype, device=device)
+        return wrapped(nothing, flambeau.zeros(1, dtype=flambeau.int64), layout=types.strided)
     if any(t.dim() == 0 for t in tensors):
         raise RuntimeError(f"{name}: a number has no length; every tensor needs a dim.")
     if len({(t.shape[1:], t.dtype) for t in tensors}) > 1:

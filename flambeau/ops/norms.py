@@ -259,7 +259,7 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
 
 
 @composite(out="same")
-def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
+def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     """The p-norm over `dim`, or over all elements; "nuc" is the sum of singular values.
 
     Example:
@@ -280,6 +280,18 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     if isinstance(p, str):
         raise RuntimeError(f"norm: {p!r} is no norm; 'fro', 'nuc' and numbers are.")
     return _vector_norm("norm", input, p, dim, keepdim)
+
+
+def _by_place(name, args):
+    """By place `out` comes before dtype in the function, and dtype stands alone in the method."""
+    first, rest = args[:4], args[4:]
+    if len(rest) > 2:
+        raise TypeError(f"{name}: takes 6 arguments at most; {len(args)} were given.")
+    is_out = len(rest) == 2 or isinstance(rest[0], fl.Tensor)
+    return first, dict(zip(("out", "dtype") if is_out else ("dtype",), rest, strict=False))
+
+
+norm.in_order = _by_place
 
 
 def _two_norm_backward(grad_output, input, result, dims, keepdim):

@@ -17,7 +17,7 @@ copy = make_pointwise(lambda x: x, name="copy", casts_out=True, float8=True)
 _core._bind("copy", copy)
 
 
-@pointwise(rounds=True, slope_rounds=())
+@pointwise(rounds=True, slope_rounds=(), numbers=True)
 def add(input, other, *, alpha=1):
     """input + alpha * other."""
     return input + alpha * other
@@ -29,6 +29,7 @@ def add(input, other, *, alpha=1):
     takes_bool=False,
     rounds=True,
     slope_rounds=(),
+    numbers=True,
 )
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
@@ -41,13 +42,13 @@ def rsub(input, other, *, alpha=1):
     return other - alpha * input
 
 
-@pointwise(aliases=("multiply",), oracle="numpy.multiply")
+@pointwise(aliases=("multiply",), oracle="numpy.multiply", numbers=True)
 def mul(input, other):
     """input * other."""
     return input * other
 
 
-@pointwise(compute="floating", domain=(0.5, 3), said="div")
+@pointwise(compute="floating", domain=(0.5, 3), said="div", numbers=True)
 def true_divide(input, other):
     """input / other, floating even for integers."""
     return input / other
@@ -59,13 +60,13 @@ def _(grad_output, input, other, result):
     return -grad_output * k.conj(input / other / other)
 
 
-@pointwise(divisor="other", smooth=False)
+@pointwise(divisor="other", smooth=False, numbers=True)
 def floor_divide(input, other):
     """The quotient rounded down."""
     return k.floor_div(input, other)
 
 
-_divide_trunc = make_pointwise(k.trunc_div, name="div", divisor="b")
+_divide_trunc = make_pointwise(k.trunc_div, name="div", divisor="b", numbers=True)
 
 
 def _divide(true, floor, trunc):

@@ -137,7 +137,7 @@ count_nonzero = reduction_way(count_nonzero, _count, "i", "ad")
 # ------------------------------------------------------------------------------------------------ sums
 
 
-@composite
+@composite(out="computed")
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum of the elements that are not NaN.
 
@@ -154,7 +154,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     return _core.sum(input, dim, keepdim, dtype=dtype)
 
 
-@primitive(name="prod", autocast="float32")
+@primitive(name="prod", autocast="float32", out="computed")
 def _product(ctx, input, dim: int = None, keepdim=False, dtype=None):
     """The product of all elements, or over dim."""
     dims = reduced_dims(dim, input.dim(), "prod")

@@ -37,7 +37,7 @@ def _(ctx, grad_output):
     return _reversed_cumsum(grad_output, ctx.dim)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="computed")
 def cumsum(input, dim, *, dtype=None):
     """out[i] = input[0] + ... + input[i] along dim.
 
@@ -104,7 +104,7 @@ def _past_zeros(grad_output, input, result, dim):
     return fl.where(first, of_first, before / input.masked_fill(zero, 1))
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="computed")
 def cumprod(input, dim, *, dtype=None):
     """out[i] = input[0] * ... * input[i] along dim. Dtype: bool and integers give int64.
 

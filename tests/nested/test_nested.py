@@ -272,3 +272,12 @@ def test_multihead_attention_refuses_them():
     x = nested.nested_tensor([torch.ones(3, 4), torch.ones(2, 4)])
     with pytest.raises(AssertionError, match="MultiheadAttention: takes no nested tensors"):
         nn.MultiheadAttention(4, 2, batch_first=True)(x, x, x)
+
+
+def test_of_no_sequences():
+    for make in (nested.nested_tensor, nested.as_nested_tensor):
+        x = make([], dtype=torch.float64)
+        assert x.is_nested and x.size(0) == 0 and x.numel() == 0 and x.dtype is torch.float64
+        assert x.unbind() == () and (x * 2).to_padded_tensor(0.0).shape == (0,)
+        with pytest.raises(RuntimeError, match="the list is empty"):
+            make([], layout=torch.jagged)

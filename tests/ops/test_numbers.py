@@ -35,3 +35,25 @@ def test_airy_and_spherical_bessel_are_scipys():
     np.testing.assert_allclose(ours, special.airy(x)[0], rtol=1e-10, atol=1e-12)
     ours = torch.special.spherical_bessel_j0(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(ours, special.spherical_jn(0, x), rtol=1e-10, atol=1e-15)
+
+
+def test_arithmetic_of_two_numbers():
+    cases = {
+        "add": 5,
+        "sub": 1,
+        "subtract": 1,
+        "mul": 6,
+        "multiply": 6,
+        "floor_divide": 1,
+        "div": 1.5,
+    }
+    for name, expected in cases.items():
+        result = getattr(torch, name)(3, 2)
+        assert result.shape == () and result.item() == expected, name
+        assert result.dtype is (torch.float32 if name == "div" else torch.int64)
+    assert torch.add(1.5, 2).dtype is torch.float32 and torch.add(1j, 2).dtype is torch.complex64
+    assert torch.add(3, 2, alpha=4).item() == 11 and torch.mul(True, False).dtype is torch.bool
+    assert torch.div(7, 2, rounding_mode="floor").item() == 3
+    for name in ("maximum", "pow", "remainder", "rsub"):
+        with pytest.raises(TypeError, match="must be a Tensor"):
+            getattr(torch, name)(3, 2)

@@ -67,8 +67,8 @@ def test_out_that_requires_grad_is_refused(kind):
 
 @kinds
 def test_out_of_a_lesser_dtype_is_refused(kind):
-    if kind == "creation":
-        pytest.skip("full converts its number, as PyTorch's does")
+    if kind in ("creation", "reduction", "scan"):
+        pytest.skip("computed in the dtype of out, as in PyTorch")
     dtype = torch.bool if kind == "random" else torch.int64
     with pytest.raises(RuntimeError, match="dtype|cast|not implemented"):
         KINDS[kind](torch.rand(3, 3), torch.empty(0, dtype=dtype))
@@ -162,3 +162,23 @@ def test_a_wider_out_of_halves(half, wide):
         # Added up in the digits that are wanted.
         function, out = getattr(torch, name), torch.empty(0, dtype=wide)
         assert torch.equal(function(x, 0, out=out), function(x.to(wide), 0))
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.bool, torch.float64])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod", "nansum"])
+def test_sums_are_computed_in_the_dtype_of_out(name, dtype):
+    call, x = getattr(torch, name), torch.tensor([1.7, 2.9, 1.1])
+    out = torch.zeros(0, dtype=dtype)
+    assert call(x, 0, out=out) is out
+    assert torch.equal(out, call(x, 0, dtype=dtype))
+    assert torch.equal(call(x, 0, dtype=None, out=torch.zeros(0, dtype=dtype)), out)
+    assert torch.allclose(call(x, 0, dtype=torch.float32, out=torch.zeros(0)), call(x, 0))
+
+
+def test_out_of_norm_comes_before_dtype_by_place():
+    x, out = torch.ones(4, 2), torch.zeros(2, dtype=torch.float64)
+    assert torch.norm(x, 2, 0, False, out, torch.float64) is out and out.tolist() == [2, 2]
+    assert torch.norm(x, 2, 0, False, None, torch.float64).dtype is torch.float64
+    assert x.norm(2, 0, False, torch.float64).dtype is torch.float64
+    with pytest.raises(TypeError, match="norm: takes 6"):
+        torch.norm(x, 2, 0, False, None, None, 1)

@@ -299,3 +299,30 @@ def test_loading_copies():
     other.load_state_dict(state)
     other.milestones[7] = 1
     assert 7 not in state["milestones"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.filterwarnings("ignore")
+def test_state_has_the_fields_of_pytorchs_and_goes_both_ways(name):
+    import torch as oracle
+
+    def stepped(library, space, count, state=None):
+        params = [library.ones(1, requires_grad=True)]
+        optimizer = library.optim.SGD(params, lr=0.1, momentum=0.9)
+        scheduler = SCHEDULES[name](space, optimizer)
+        if state is not None:
+            optimizer.param_groups[0].update(state[1])
+            scheduler.load_state_dict(copy.deepcopy(state[0]))
+        for _ in range(count):
+            optimizer.step()
+            scheduler.step()
+        group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
+        return scheduler.state_dict(), group
+
+    ours, theirs = (torch, lr_scheduler), (oracle, oracle.optim.lr_scheduler)
+    saved = {space: stepped(*space, 4) for space in (ours, theirs)}
+    assert saved[ours][0].keys() == saved[theirs][0].keys()
+    end = stepped(*theirs, 9)[1]["lr"]
+    assert math.isclose(stepped(*ours, 5, saved[theirs])[1]["lr"], end, rel_tol=1e-9)
+    assert math.isclose(stepped(*theirs, 5, saved[ours])[1]["lr"], end, rel_tol=1e-9)

@@ -87,6 +87,13 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
       bad_argument(record, i, o);
     }
   }
+  TensorRef first;
+  if (!any_tensor && record.numbers && !self.inplace) {
+    first = empty(Dims(), number_dtype(slots[0]), on_cpu);
+    store_number(slots[0], first->dtype, first->data());
+    parsed[0] = {first.get(), nullptr};
+    any_tensor = true;
+  }
   if (!any_tensor || (self.inplace && !parsed[0].tensor)) bad_argument(record, 0, slots[0]);
   if (!plain) check_factors(record, parsed);
   if (self.inplace) {
@@ -116,7 +123,7 @@ Enum word_of(PyObject* spec, const char* attribute, std::initializer_list<const 
 }
 
 /// spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result, differentiable,
-/// uses_index, casts_out, divisor.
+/// uses_index, casts_out, numbers, divisor.
 Pointwise* make_record(PyObject* spec) {
   auto* record = new Pointwise;
   record->spec = Object::borrow(spec);
@@ -135,6 +142,7 @@ Pointwise* make_record(PyObject* spec) {
   record->tensors = static_cast<uint32_t>(integer_of(spec, "tensors"));
   record->uses_index = integer_of(spec, "uses_index") != 0;
   record->casts_out = integer_of(spec, "casts_out") != 0;
+  record->numbers = integer_of(spec, "numbers") != 0;
   record->divisor = integer_of(spec, "divisor");
   record->compute = word_of<Pointwise::Compute>(
       spec, "compute", {"promoted", "floating", "inexact", "smooth", "counted"});

@@ -70,6 +70,25 @@ void name_wrong_call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
   if (!PyErr_Occurred()) error.raise();
 }
 
+/// dtype= of out, unless the call names a dtype itself.
+void compute_in(const Operator& self, PyObject* out, Py_ssize_t n, std::vector<PyObject*>& given,
+                std::vector<PyObject*>& names) {
+  static PyObject* word = PyUnicode_InternFromString("dtype");
+  auto is_dtype = [](PyObject* name) { return is_text(name, "dtype"); };
+  auto at = std::find_if(names.begin(), names.end(), is_dtype);
+  const Py_ssize_t place = self.parameters->place(word);
+  PyObject* dtype = dtype_object(as_tensor(out)->dtype);
+  PyObject** told = at != names.end() ? &given[static_cast<size_t>(n + (at - names.begin()))]
+                    : place < n       ? &given[static_cast<size_t>(place)]
+                                      : nullptr;
+  if (told) {
+    if (*told == Py_None) *told = dtype;
+    return;
+  }
+  names.push_back(word);
+  given.push_back(dtype);
+}
+
 /// A call with keywords that are no parameters: out=, and NumPy's spellings.
 PyObject* invoke_respelled(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   std::vector<PyObject*> given(args, args + n);
@@ -86,6 +105,7 @@ PyObject* invoke_respelled(Operator& self, PyObject* const* args, Py_ssize_t n, 
     names.push_back(at < 0 ? key : PyTuple_GET_ITEM(self.parameters->names(), at));
     given.push_back(args[n + k]);
   }
+  if (self.out == Operator::Out::computed && is_tensor(out)) compute_in(self, out, n, given, names);
   Object spelled = tuple_of(names.data(), static_cast<Py_ssize_t>(names.size()));
   Object result = Object::steal(
       invoke(self, given.data(), n, PyTuple_GET_SIZE(spelled.get()) ? spelled.get() : nullptr));

@@ -92,6 +92,10 @@ class _Dropout:
     """Dropout of weights, with the same numbers whether their matrix is held or not."""
 
     def __init__(self, p, query):
+        if p > 1:
+            raise RuntimeError(
+                f"scaled_dot_product_attention: dropout_p is {p}; a probability is from 0 to 1."
+            )
         self.p = p
         self.by_draw = 0 < p < 1
         self.draw = next_draw(query) if self.by_draw else (0, 0)

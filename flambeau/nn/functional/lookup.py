@@ -118,6 +118,8 @@ def embedding_bag(
     if mode == "max":
         out = weight.new_zeros((count, weight.size(1)))
         place = bags.rows.unsqueeze(1).expand(-1, weight.size(1))
+        if weight.requires_grad and flambeau.is_grad_enabled():
+            return _largest_of_ragged_bags(indices, pointers, place, weight)
         rows = embedding(indices, weight)
         return out.scatter_reduce(0, place, rows, "amax", include_self=False)
     # Inside vmap a matrix for each slice would be needed.
@@ -145,6 +147,28 @@ def _largest_of_bags(indices, weight):
     with flambeau.no_grad():
         largest = embedding(indices, weight).max(1).indices  # (B, D), numbers within a bag
     return weight.gather(0, indices.gather(1, largest))
+
+
+def _largest_of_ragged_bags(indices, pointers, place, weight):
+    """The same of bags of any length: `place` (L, D) is the bag of each index, in every column."""
+    with flambeau.no_grad():
+        rows = embedding(indices, weight)
+        zeros = rows.new_zeros((pointers.size(0) - 1, weight.size(1)))
+        best = zeros.scatter_reduce(0, place, rows, "amax", include_self=False)
+        is_best = (rows == best.gather(0, place)) | rows.isnan()
+        numbers = flambeau.arange(indices.size(0), device=weight.device).unsqueeze(1)
+        # Of equal ones the first. Empty bags keep the 0 they begin with, and are hidden below.
+        behind = flambeau.where(is_best, numbers, indices.size(0))
+        first = place.new_zeros(zeros.shape).scatter_reduce(
+            0, place, behind, "amin", include_self=False
+        )
+        empty = (pointers.diff() == 0).unsqueeze(1)
+        row = (
+            indices.long().gather(0, first.reshape(-1)).reshape(first.shape)
+            if len(indices)
+            else first
+        )
+    return weight.gather(0, row).masked_fill(empty, 0)
 
 
 def _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights):

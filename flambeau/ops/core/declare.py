@@ -56,7 +56,7 @@ def operator(declared, implementation=None, *, skip=0, public=True, truths=(), r
 
 
 # As csrc/dispatch/operator.h numbers them.
-_OUTS = {False: 0, True: 1, "same": 2, "exact": 3}
+_OUTS = {False: 0, True: 1, "same": 2, "exact": 3, "computed": 4}
 _PRECISIONS = {None: 0, "lower": 1, "float32": 2}
 
 
@@ -120,7 +120,7 @@ def _with_options(declare):
 def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True,
     casts_out=None, uses_index=False, divisor=None, float8=False, takes_bool=True, rounds=(),
-    slope_rounds=None, by_hand=None, refuses=None,
+    slope_rounds=None, by_hand=None, refuses=None, numbers=False,
 ):  # fmt: skip
     """The native callable of a pointwise function, registered nowhere.
 
@@ -143,6 +143,7 @@ def make_pointwise(
         slope_rounds: those of the derivatives; None: the same.
         by_hand: (dtypes of the inputs, of the result, modes) -> address of a kernel of the core that gives the
             same bits, or None. It serves the derivative as well, where that is the same expression.
+        numbers: whether all operands may be numbers, of which the first counts as a tensor then.
         refuses: dtypes of the inputs -> why they are not taken, a sentence, or None.
     """
     name = name or fn.__name__
@@ -181,6 +182,7 @@ def make_pointwise(
         slope_rounds=None if slope_rounds is None else mask(slope_rounds),
         by_hand=by_hand,
         refuses=refuses,
+        numbers=numbers,
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__
@@ -288,8 +290,9 @@ def _publish(
     Args:
         method, function, inplace: which of Tensor.op, torch.op and op_ there are.
         out: whether out= is taken. "same": it, and self in place, must have the result's dtype; "exact": it must lie apart
-            from the inputs as well, as PyTorch demands of operators that pick elements; otherwise what
-            can be cast is cast, and inputs are read before.
+            from the inputs as well, as PyTorch demands of operators that pick elements; "computed": the result is
+            computed in its dtype where dtype= is left out; otherwise what can be cast is cast, and inputs are read
+            before.
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
         timed (tuple): the arguments behind a matrix of float32 with which `benchmarks declared` times it.

@@ -112,9 +112,9 @@ def _take_back(scheduler):
     """Let a schedule's first step be undone, through all levels of composition."""
     for inner in getattr(scheduler, "_schedulers", ()):
         _take_back(inner)
+        inner._step_count = 0  # it begins once more with what holds it
     if hasattr(scheduler, "last_epoch"):
         scheduler.last_epoch -= 1
-        scheduler._step_count = 0
 
 
 class ChainedScheduler(_Composed):

@@ -99,11 +99,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             self._find_cycle(epoch)
         self._step_count += 1
         self.last_epoch = math.floor(epoch)
-        self._inside_step = True
+        self._get_lr_called_within_step = True
         try:
             rates = self.get_lr()
         finally:
-            del self._inside_step
+            self._get_lr_called_within_step = False
         self._set_rates(rates)
 
     def _update_lr(self, epoch=None):

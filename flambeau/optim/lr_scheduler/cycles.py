@@ -77,6 +77,7 @@ class CyclicLR(LRScheduler):
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             _need_momentum(self, optimizer)
+            self.use_beta1 = "betas" in optimizer.defaults
             self.base_momentums = _each_group("base_momentum", optimizer, base_momentum)
             self.max_momentums = _each_group("max_momentum", optimizer, max_momentum)
             if last_epoch == -1:
@@ -114,11 +115,11 @@ class CyclicLR(LRScheduler):
         ]
 
     def state_dict(self):
-        """As the base; of a scale function nothing, of a callable object its attributes."""
+        """As the base; of a scale function None, of a callable object its attributes."""
         state = super().state_dict()
         function = state.pop("_scale_fn_custom")
-        if function is not None and not hasattr(function, "__code__"):
-            state["_scale_fn_custom"] = function.__dict__.copy()
+        is_object = function is not None and not hasattr(function, "__code__")
+        state["_scale_fn_custom"] = function.__dict__.copy() if is_object else None
         return state
 
     def load_state_dict(self, state_dict):

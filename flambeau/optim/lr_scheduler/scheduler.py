@@ -53,7 +53,7 @@ class LRScheduler:
         [0.5]
     """
 
-    _inside_step = False
+    _get_lr_called_within_step = False
     _is_initial = False
     _multiplies = False  # whether get_lr() goes from the present rates to the next ones
 
@@ -82,7 +82,7 @@ class LRScheduler:
         try:
             self.step()
         finally:
-            del self._is_initial
+            self._is_initial = False
 
     def state_dict(self):
         """Everything but the optimizer."""
@@ -125,7 +125,7 @@ class LRScheduler:
         raise NotImplementedError
 
     def _warn_outside_step(self):
-        if not self._inside_step:
+        if not self._get_lr_called_within_step:
             _core._warn(
                 "get_lr: computes the next rate and is called by step(). For the present rate use "
                 "get_last_lr()."
@@ -164,7 +164,7 @@ class LRScheduler:
         _core._warn(text)
 
     def _update_lr(self, epoch=None):
-        self._inside_step = True
+        self._get_lr_called_within_step = True
         try:
             if epoch is None:
                 self.last_epoch += 1
@@ -175,7 +175,7 @@ class LRScheduler:
                 closed = getattr(self, "_get_closed_form_lr", None)
                 rates = self.get_lr() if closed is None else closed()
         finally:
-            del self._inside_step
+            self._get_lr_called_within_step = False
         self._set_rates(rates)
 
     def _rates_of_checkpoint(self):

@@ -39,3 +39,10 @@ def test_grouped_queries_without_heads_are_refused():
     query, key = flambeau.ones(1, 4, 3, 4), flambeau.ones(1, 0, 3, 4)
     with pytest.raises(RuntimeError, match="no heads"):
         flambeau.nn.functional.scaled_dot_product_attention(query, key, key, enable_gqa=True)
+
+
+@pytest.mark.parametrize("p", [1.5, float("inf")])
+def test_dropout_that_is_no_probability_is_refused(p):
+    x = flambeau.ones(1, 1, 2, 4)
+    with pytest.raises(RuntimeError, match="dropout_p is .*a probability"):
+        flambeau.nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=p)

@@ -48,3 +48,30 @@ def test_the_largest_of_a_bag_has_its_gradient_once():
     index = flambeau.tensor([[0, 1, 1], [0, 0, 0]])
     flambeau.nn.functional.embedding_bag(index, weight, mode="max").sum().backward()
     assert weight.grad.tolist() == [[1, 2], [1, 0]]
+
+
+@pytest.mark.parametrize("padding_idx", [None, 1])
+def test_of_equal_largest_the_first_has_the_gradient(padding_idx):
+    weight = flambeau.tensor([[1.0, 2.0], [1.0, 3.0], [0.0, 3.0]], requires_grad=True)
+    indices, offsets = (
+        flambeau.tensor([0, 1, 2, 1]),
+        flambeau.tensor([0, 3, 4]),
+    )  # the last one is empty
+    options = {"mode": "max", "padding_idx": padding_idx}
+    result = flambeau.nn.functional.embedding_bag(indices, weight, offsets, **options)
+    result.sum().backward()
+    with flambeau.no_grad():
+        assert flambeau.equal(
+            result, flambeau.nn.functional.embedding_bag(indices, weight, offsets, **options)
+        )
+    expected = [[1, 0], [1, 2], [0, 0]] if padding_idx is None else [[1, 0], [0, 0], [0, 1]]
+    assert weight.grad.tolist() == expected
+
+
+def test_a_largest_of_bags_is_nan_where_one_is():
+    weight = flambeau.tensor([[1.0], [float("nan")]], requires_grad=True)
+    result = flambeau.nn.functional.embedding_bag(
+        flambeau.tensor([0, 1, 0]), weight, flambeau.tensor([0, 2]), mode="max"
+    )
+    result.sum().backward()
+    assert result.isnan().tolist() == [[True], [False]] and weight.grad.tolist() == [[1], [1]]
