@@ -27,6 +27,8 @@ class RemovableHandle:
         flags = () if extra_dict is None else extra_dict
         flags = flags if isinstance(flags, (list, tuple)) else (flags,)
         self.id = next(RemovableHandle.next_id)
+        while self.id in hooks_dict:  # a number from the process whose file the table comes from
+            self.id = next(RemovableHandle.next_id)
         self.hooks_dict_ref = weakref.ref(hooks_dict)
         self.extra_dict_ref = tuple(weakref.ref(flag) for flag in flags)
 

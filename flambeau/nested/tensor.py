@@ -142,7 +142,7 @@ def nested_tensor(
     _advise_layout("nested_tensor", layout)
     tensors = [flambeau.as_tensor(t, dtype=dtype, device=device).detach() for t in tensor_list]
     return (
-        _made(tensors, layout, "nested_tensor", dtype, device)
+        of_rows(tensors, layout, "nested_tensor", dtype, device)
         .detach()
         .requires_grad_(requires_grad)
     )
@@ -158,7 +158,7 @@ def as_nested_tensor(ts, dtype=None, device=None, layout=None):
         return ts.to(dtype=dtype, device=device)
     _advise_layout("as_nested_tensor", layout)
     tensors = [flambeau.as_tensor(t, dtype=dtype, device=device) for t in ts]
-    return _made(tensors, layout, "as_nested_tensor", dtype, device)
+    return of_rows(tensors, layout, "as_nested_tensor", dtype, device)
 
 
 def _advise_layout(name, layout):
@@ -169,7 +169,7 @@ def _advise_layout(name, layout):
         )
 
 
-def _made(tensors, layout, name, dtype=None, device=None):
+def of_rows(tensors, layout, name, dtype=None, device=None):
     if layout not in (None, types.strided, types.jagged):
         raise RuntimeError(f"{name}: layout is {layout}; it must be torch.jagged or torch.strided.")
     if not tensors and layout is types.jagged:

@@ -1,6 +1,7 @@
 """The names by which a checkpoint file speaks of dtypes and storages, as PyTorch writes them."""
 
 import functools
+import operator
 
 import flambeau
 
@@ -48,3 +49,29 @@ def dtypes():
 def dtype_names():
     """dtype -> name."""
     return {dtype: name for name, dtype in dtypes().items()}
+
+
+# Where PyTorch's classes and functions are public, the innermost first.
+_SPACES = (
+    "nn.utils.rnn optim.lr_scheduler optim.swa_utils optim distributions.transforms distributions.constraints "
+    "distributions utils.data linalg fft special nn.init nn.functional nn.parameter nn return_types".split()
+)
+
+
+def pytorch_name(obj, name):
+    """(module, name) under which PyTorch knows a class or function of ours; None: it has no such thing."""
+    module = getattr(obj, "__module__", None)
+    if not isinstance(module, str) or not name:
+        return None
+    if module == "flambeau":
+        return ("torch", name) if getattr(flambeau, name, None) is obj else None
+    if not module.startswith("flambeau."):
+        return None
+    if module.startswith("flambeau.nn.modules."):
+        return "torch" + module.removeprefix("flambeau"), name
+    for space in _SPACES:
+        if module.startswith(f"flambeau.{space.partition('.')[0]}"):
+            found = operator.attrgetter(space)(flambeau)
+            if getattr(found, name, None) is obj:
+                return f"torch.{space}", name
+    return None

@@ -7,6 +7,7 @@ stands on its list: an opcode, a name or a call beyond that is an error.
 import collections
 import contextlib
 import functools
+import operator
 import pickle
 import struct
 import sys
@@ -135,6 +136,20 @@ def _rebuild_nested(arguments):
     return nested.detach().requires_grad_(bool(arguments.get("requires_grad")))
 
 
+def _rebuild_strided_nested(buffer, sizes, strides, offsets):
+    """A nested tensor of PyTorch's strided layout: its rows are views of a buffer."""
+    layouts = zip(sizes.tolist(), strides.tolist(), offsets.tolist(), strict=True)
+    rows = [buffer.as_strided(*layout) for layout in layouts]
+    return flambeau.nested.tensor.of_rows(rows, flambeau.strided, "load", buffer.dtype)
+
+
+class _DimRange:
+    """What PyTorch's compiler notes of sizes on tensors within a jagged one. It says nothing here."""
+
+    def __setstate__(self, state):
+        pass
+
+
 def _rebuild_from_type_v2(function, cls, args, state):
     if not (isinstance(cls, type) and issubclass(cls, flambeau.Tensor)):
         raise pickle.UnpicklingError(f"load: {cls!r} is no subclass of Tensor.")
@@ -170,6 +185,8 @@ def _known():
             ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter_with_state,
             ("torch._tensor", "_rebuild_from_type_v2"): _rebuild_from_type_v2,
             names.REBUILD_NESTED: _rebuild_nested,
+            ("torch._utils", "_rebuild_nested_tensor"): _rebuild_strided_nested,
+            ("torch._dynamo.decorators", "_DimRange"): _DimRange,
             (names.REBUILD_NESTED[0], "NestedTensor"): flambeau.nested.NestedTensor,
             ("torch.serialization", "_get_layout"): _get_layout,
             ("torch", "Size"): flambeau.Size,
@@ -217,6 +234,12 @@ def _pytorch_module(module):
 # The two unpicklers
 
 
+# The modules of PyTorch's core, and where their functions are public.
+_PYTORCHS_CORE = {f"torch._C._{name}": name for name in ("linalg", "fft", "special")} | {
+    "torch._C._nn": "nn.functional"
+}
+
+
 class _Full:
     """Everything pickle can do, which is everything Python can do. For files one trusts.
 
@@ -234,6 +257,12 @@ class _Full:
         found = _find_known(module, name)
         if found is not None:
             return found
+        if module == "torch._C" and name == "_VariableFunctionsClass":
+            return flambeau  # of which the function that is meant is an attribute
+        if module in _PYTORCHS_CORE:
+            space = _PYTORCHS_CORE[module]
+            prefix = module.rpartition("._")[2] + "_"
+            return operator.attrgetter(f"{space}.{name.removeprefix(prefix)}")(flambeau)
         if module == "torch" or module.startswith("torch."):
             module = "flambeau" + module[len("torch") :]
         return super().find_class(module, name)
@@ -355,7 +384,7 @@ class SafeUnpickler(pickle._Unpickler):
         if type(obj) is collections.OrderedDict and isinstance(state, dict):
             obj.__dict__.update(state)
             self.stack.pop()
-        elif any(type(obj) is known for known in self.user_objects):
+        elif type(obj) is _DimRange or any(type(obj) is known for known in self.user_objects):
             pickle._Unpickler.load_build(self)
         else:
             raise pickle.UnpicklingError(_refusal(f"a state for {type(obj).__name__}"))

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import sys
+import types
 
 import flambeau
 
@@ -129,6 +130,8 @@ class _Pickler(pickle._Pickler):
             return _DEVICE, (obj.type, *index)
         if isinstance(obj, flambeau.Size):
             return _SIZE, (tuple(obj),)
+        if isinstance(obj, flambeau.nn.Module):
+            return _module_reduction(obj)
         return NotImplemented
 
     def save_known_name(self, obj):
@@ -143,10 +146,30 @@ class _Pickler(pickle._Pickler):
 
     dispatch[_Global] = save_known_name
 
+    def save_global(self, obj, name=None):
+        known = names.pytorch_name(obj, name or getattr(obj, "__qualname__", None))
+        if known is None:
+            return super().save_global(obj, name)
+        self.save(_Global(*known))
+        self.memoize(obj)
+
+    dispatch[types.FunctionType] = save_global
+
     def save(self, obj, *args, **kwargs):
         if isinstance(obj, flambeau.dtype) and self.memo.get(id(obj)) is None:
             return self.save_known_name(obj)
         return super().save(obj, *args, **kwargs)
+
+
+def _module_reduction(module):
+    """How a module is pickled, with its hooks in the fields where PyTorch's modules have them."""
+    made, args, *rest = module.__reduce_ex__(2)
+    if rest and isinstance(rest[0], dict):
+        rest[0] = flambeau.nn.modules.hooks.in_pytorchs_fields(rest[0])
+        for name in ("_flat_weights", "_flat_weights_names"):  # of recurrent layers
+            if hasattr(type(module), name):
+                rest[0][name] = getattr(module, name)
+    return made, args, *rest
 
 
 def _reduction_of_no_storage(tensor):

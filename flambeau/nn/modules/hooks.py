@@ -38,6 +38,42 @@ class HookTable:
         self.__dict__.update(state)
 
 
+# Where PyTorch's modules, and so pickled ones, have what a table has.
+_FIELDS = {
+    "forward_pre": "_forward_pre_hooks",
+    "forward_pre_with_kwargs": "_forward_pre_hooks_with_kwargs",
+    "forward": "_forward_hooks",
+    "forward_with_kwargs": "_forward_hooks_with_kwargs",
+    "forward_always_called": "_forward_hooks_always_called",
+    "backward_pre": "_backward_pre_hooks",
+    "backward": "_backward_hooks",
+    "backward_is_full": "_is_full_backward_hook",
+    "state_dict_pre": "_state_dict_pre_hooks",
+    "state_dict_post": "_state_dict_hooks",
+    "load_state_dict_pre": "_load_state_dict_pre_hooks",
+    "load_state_dict_post": "_load_state_dict_post_hooks",
+}
+
+
+def in_pytorchs_fields(state):
+    """The state of a module as PyTorch's modules have it: a field for each kind of hook."""
+    state = dict(state)
+    table = state.pop("_module_hooks", None) or HookTable()
+    return state | {field: getattr(table, name) for name, field in _FIELDS.items()}
+
+
+def take_pytorchs_fields(state):
+    """Moves the hooks in those fields of a module's state into a table, if there are any."""
+    if "_forward_hooks" not in state:
+        return
+    for name in ("_flat_weights", "_flat_weights_names"):
+        state.pop(name, None)  # properties here
+    found = {name: state.pop(field, None) for name, field in _FIELDS.items()}
+    if any(found.values()):
+        table = state["_module_hooks"] = HookTable()
+        table.__dict__.update({name: hooks for name, hooks in found.items() if hooks is not None})
+
+
 def add(table, hook, prepend=False, flags=()):
     """Put `hook` at one end of `table` and its id into each dict of `flags`."""
     handle = RemovableHandle(table, extra_dict=list(flags))

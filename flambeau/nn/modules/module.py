@@ -315,6 +315,7 @@ class Module(HooksApi, State, Conversion, Traversal):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        hooks.take_pytorchs_fields(self.__dict__)
         owner = weakref.ref(self)
         for kind in ("_parameters", "_buffers", "_modules"):
             # A new registry, for a shallow copy must not write to the original.

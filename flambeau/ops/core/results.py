@@ -9,8 +9,8 @@ by_name = {}  # the types that are made
 later = {}  # the fields of types that are made at their first use
 
 
-def _new(cls, iterable=(), /):
-    """A result of as many values as the type has fields, in order.
+def _new(cls, iterable=(), unnamed=None, /):
+    """A result of as many values as the type has fields, in order; of unnamed ones, as in PyTorch's pickles, there are none.
 
     Raises:
         TypeError: there are fewer or more.
