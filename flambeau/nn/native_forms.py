@@ -6,6 +6,7 @@ Reductions are numbers there (0 none, 1 mean, 2 sum), and every argument stands 
 import flambeau
 
 from ..ops.core.arguments import require_tensors
+from ..ops.core.declare import operator
 from . import functional as F
 from .functional import drop, lookup
 from .modules.recurrences import CELLS
@@ -206,6 +207,14 @@ def _state_of(name, hx, parts):
     return state
 
 
+def _named(function, name):
+    """The function as an operator inside of another, which refuses wrong calls by that name."""
+    function.__name__ = function.__qualname__ = name
+    made = operator(function, public=False)
+    made.__name__ = name
+    return made
+
+
 def _over_sequence(name, cell, parts):
     """The function `name` of a sequence of tensors."""
 
@@ -231,7 +240,7 @@ def _over_sequence(name, cell, parts):
             output, final = output.squeeze(1), tuple(part.squeeze(1) for part in final)
         return output, *final
 
-    return sequence
+    return _named(sequence, name)
 
 
 def _over_packed(name, cell, parts):
@@ -248,7 +257,7 @@ def _over_packed(name, cell, parts):
         outputs, final = run_layers(CELLS[cell], steps, state, weights, counts, bidirectional, rate)
         return flambeau.cat(outputs), *final
 
-    return packed
+    return _named(packed, name)
 
 
 def _recurrence(name, cell, parts):

@@ -62,6 +62,8 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
                 f"diag_embed: dim1 and dim2 are the same dim ({dim1} and {dim2}); they must differ."
             )
     n = input.size(-1) + abs(offset)
+    if n >= 2**63:
+        raise RuntimeError(f"diag_embed: no tensor has {n} rows. Take an offset nearer to 0.")
     result = input.new_zeros((*input.shape[:-1], n, n))
     result.diagonal(offset, -2, -1).copy_(input)
     return result if last else fl.movedim(result, (-2, -1), (first, second))

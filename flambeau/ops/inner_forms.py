@@ -27,7 +27,7 @@ def _weight_int8pack_mm(input, mat2, scales):
 
 
 @composite(method=False)
-def _softmax_backward_data(grad_output, output, dim, input_dtype):
+def _softmax_backward_data(grad_output, output, dim: int, input_dtype):
     """The gradient of softmax's input, from that of its output."""
     scaled = grad_output * output
     return (scaled - output * scaled.sum(dim, True)).to(input_dtype)

@@ -65,6 +65,14 @@ def _dims(input, dim):
     return [int(dim)] if hasattr(dim, "__index__") else list(few(dim))
 
 
+def _one_dim(operator, input, dim):
+    """The dim of an operator along one; as in PyTorch the first one of several, and of ()."""
+    if hasattr(dim, "__index__"):
+        return int(dim)
+    dims = wrap_dims(None if is_left_out(dim) else few(dim), input.dim(), f"masked.{operator}")
+    return dims[0] if dims else 0
+
+
 def _as(input, dtype):
     return input if dtype is None else input.to(dtype)
 
@@ -119,7 +127,7 @@ def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 def cumsum(input, dim, *, dtype=None, mask=None):
     """The running sum of the selected elements."""
     return _filled("cumsum", _widened(input, dtype), mask, 0).cumsum(
-        dim, dtype=dtype or input.dtype
+        _one_dim("cumsum", input, dim), dtype=dtype or input.dtype
     )
 
 
@@ -127,7 +135,7 @@ def cumsum(input, dim, *, dtype=None, mask=None):
 def cumprod(input, dim, *, dtype=None, mask=None):
     """The running product of the selected elements."""
     return _filled("cumprod", _widened(input, dtype), mask, 1).cumprod(
-        dim, dtype=dtype or input.dtype
+        _one_dim("cumprod", input, dim), dtype=dtype or input.dtype
     )
 
 
@@ -174,6 +182,7 @@ def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
     """The median of the selected elements, the lower one of two; NaN, or ValueError of integers, of none."""
     input = _as(input, dtype)
+    dim = _one_dim("median", input, dim)
     if mask is None:
         return input.median(dim, keepdim).values
     if input.dtype.is_floating_point or input.dtype.is_complex:
@@ -264,14 +273,16 @@ def normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
 def softmax(input, dim, *, dtype=None, mask=None):
     """softmax of the selected elements, 0 elsewhere; NaN where none is selected."""
     input = _needs_floating("softmax", input, dtype) if input.numel() else _as(input, dtype)
-    return _filled("softmax", input, mask, -math.inf).softmax(dim)
+    return _filled("softmax", input, mask, -math.inf).softmax(_one_dim("softmax", input, dim))
 
 
 @_masked
 def log_softmax(input, dim, *, dtype=None, mask=None):
     """log_softmax of the selected elements, -inf elsewhere; NaN where none is selected."""
     input = _needs_floating("log_softmax", input, dtype) if input.numel() else _as(input, dtype)
-    return _filled("log_softmax", input, mask, -math.inf).log_softmax(dim)
+    return _filled("log_softmax", input, mask, -math.inf).log_softmax(
+        _one_dim("log_softmax", input, dim)
+    )
 
 
 @_masked

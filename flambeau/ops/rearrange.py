@@ -23,6 +23,9 @@ def movedim(input, source, destination):
     sources, places = (
         (one,) if isinstance(one, int) else few(one) for one in (source, destination)
     )
+    for dims in (sources, places):
+        if not all(hasattr(dim, "__index__") for dim in dims):
+            raise TypeError(f"movedim: takes ints and sequences of ints, not {dims}.")
     if len(sources) != len(places):
         raise RuntimeError(
             f"movedim: source {sources} and destination {places} differ in length. Give each dim "

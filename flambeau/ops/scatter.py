@@ -101,15 +101,32 @@ def _(ctx, grad_output):
     return grad_output, None, None, _grad_src(ctx, grad_output)
 
 
-def _source(operator, input, index, src, value):
+def _source(operator, input, dim, index, src, value):
     """src or value, of which one is given, as a tensor."""
     if src is None and value is None:
         raise TypeError(f"{operator}: give src or value.")
+    if src is None and isinstance(value, fl.Tensor) and value.dim():
+        raise TypeError(
+            f"{operator}: value must be a number, not a tensor {tuple(value.shape)}. Give it as src."
+        )
     if isinstance(src, fl.Tensor):
         return src
     src = value if src is None else src
     if not isinstance(src, fl.Tensor):
-        return _filled(src, input, index.shape)
+        same = input.dim() == index.dim() and isinstance(dim, int)
+        places = range(input.dim()) if same else ()
+        if any(index.size(d) > input.size(d) for d in places if d != dim % input.dim()):
+            raise RuntimeError(
+                f"{operator}: index {tuple(index.shape)} is larger than self {tuple(input.shape)} in a dim other "
+                f"than {dim}. It must fit into it."
+            )
+        try:
+            return _filled(src, input, index.shape)
+        except TypeError:
+            name = "src" if value is None else "value"
+            raise TypeError(
+                f"{operator}: {name} must be a number, not {type(src).__name__}."
+            ) from None
     return src.to(input.dtype).expand(index.shape) if src.dim() == 0 and index.dim() > 0 else src
 
 
@@ -138,7 +155,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
         reduce (str, optional): "add" or "multiply" instead of assigning.
     """
     of_tensor = isinstance(src, fl.Tensor)
-    src = _source("scatter", input, index, src, value)
+    src = _source("scatter", input, dim, index, src, value)
     if reduce is not None:
         return scatter_reduce(
             input, dim, index, src, _scatter_reduce_name("scatter", reduce, of_tensor)
@@ -150,7 +167,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 def scatter_(input, dim, index, src=None, *, value=None, reduce=None):
     """scatter in place."""
     of_tensor = isinstance(src, fl.Tensor)
-    src = _source("scatter_", input, index, src, value)
+    src = _source("scatter_", input, dim, index, src, value)
     if reduce is not None:
         return scatter_reduce_(
             input, dim, index, src, _scatter_reduce_name("scatter_", reduce, of_tensor)

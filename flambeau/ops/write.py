@@ -71,6 +71,7 @@ def index_add_(input, dim, index, source, *, alpha=1):
 @composite(out="same")
 def index_copy(input, dim, index, source):
     """A copy of input with out[:, index[j], :] = source[:, j, :], for index along dim."""
+    require_tensors("index_copy", index=index, source=source)
     return _index_write(input, dim, index, source, _ASSIGN)
 
 

@@ -374,3 +374,49 @@ def test_take_along_dim_has_no_dim_of_a_number():
     with pytest.raises(IndexError, match="no dim"):
         torch.take_along_dim(number, index, 0)
     assert torch.take_along_dim(number, index).tolist() == [1.0]
+
+
+def test_wrong_dims_have_pytorchs_types():
+    x, masked = torch.ones(2, 2, 2), torch.masked
+    for error, call in (
+        (TypeError, lambda: torch.linalg.vecdot(x, x, dim=())),
+        (TypeError, lambda: torch.linalg.vecdot(x, x, dim=(0, 0))),
+        (TypeError, lambda: torch._softmax_backward_data(x, x, (0, 0), torch.float32)),
+        (TypeError, lambda: torch.tensordot(x, x, (0, 0))),
+        (TypeError, lambda: torch.movedim(x, "x", (0,))),
+        (RuntimeError, lambda: torch.diag_embed(x, 2**63 - 1)),
+        (RuntimeError, lambda: torch.diag(x[0, 0], 2**63 - 1)),
+        (RuntimeError, lambda: masked.cumsum(x, (0, 0))),
+        (IndexError, lambda: masked.cumprod(x, (0, 99))),
+        (IndexError, lambda: masked.softmax(x, (0, 99))),
+        (RuntimeError, lambda: masked.median(x, (0, 0))),
+    ):
+        with pytest.raises(error, match=r"^\w[\w.]*: "):
+            call()
+    assert torch.equal(masked.cumsum(x, ()), x.cumsum(0))
+    assert torch.equal(masked.softmax(x, (1, 2)), x.softmax(1))
+
+
+def test_scatter_speaks_of_the_value_that_was_given():
+    x, index = torch.ones(3, 3), torch.zeros(2, 5, dtype=torch.int64)
+    for call in (x.scatter, x.clone().scatter_):
+        with pytest.raises(RuntimeError, match=r"larger than self \(3, 3\) in a dim other than 0"):
+            call(0, index, value=1.0)
+        with pytest.raises(TypeError, match="value must be a number, not str"):
+            call(0, index[:, :2], value="a")
+        with pytest.raises(TypeError, match=r"value must be a number, not a tensor \(2,\)"):
+            call(0, index[:, :2], value=torch.ones(2))
+        assert torch.equal(
+            call(0, index[:, :2], value=torch.tensor(2.0))[0, :2], torch.full((2,), 2.0)
+        )
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+def test_recurrences_refuse_wrong_calls_by_their_name(name):
+    call = getattr(torch, name)
+    with pytest.raises(TypeError, match=f"^{name}: argument 'input' is missing"):
+        call()
+    with pytest.raises(TypeError, match=f"^{name}: has no argument 'no_such'"):
+        call(torch.ones(1, 1, 1), torch.ones(1, 1, 1), [], no_such=1)
+    with pytest.raises(TypeError, match=f"^{name}: argument 'params' is missing"):
+        call(torch.ones(1, 1), batch_sizes=torch.ones(1), hx=torch.ones(1))

@@ -156,8 +156,10 @@ PyObject* run_checked(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     start_version(result);
   else if (PyErr_ExceptionMatches(PyExc_AttributeError))
     name_wrong_type(self, args, n, keys);
-  else if (PyErr_ExceptionMatches(PyExc_TypeError))
+  else if (PyErr_ExceptionMatches(PyExc_TypeError)) {
     name_wrong_call(self, args, n, keys);
+    name_wrong_type(self, args, n, keys);
+  }
   return result;
 }
 

@@ -4,6 +4,8 @@ Source: Srivastava et al., JMLR 15 (2014) 1929; alpha dropout: Klambauer et al.,
 Every function takes `generator=` as well.
 """
 
+import numbers
+
 import flambeau
 
 from ... import _core
@@ -11,6 +13,8 @@ from ...ops import fill_random, random
 
 
 def _check_probability(p):
+    if not isinstance(p, numbers.Real | flambeau.Tensor):
+        raise TypeError(f"dropout: p takes a number, but got {p!r:.40} ({type(p).__name__}).")
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p is {p}; a probability is from 0 to 1.")
 

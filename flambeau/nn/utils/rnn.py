@@ -13,6 +13,8 @@ from operator import attrgetter
 
 import flambeau
 
+from ...ops.core.arguments import require_tensors
+
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pad_packed_sequence",
     "pad_sequence", "unpad_sequence", "pack_sequence", "unpack_sequence",
@@ -109,6 +111,7 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
 
     With enforce_sorted the lengths must fall; otherwise the sequences are sorted by length.
     """
+    require_tensors("pack_padded_sequence", input=input)
     lengths = flambeau.as_tensor(lengths, dtype=flambeau.int64, device="cpu")
     sorted_indices = None
     if not enforce_sorted:
@@ -156,6 +159,10 @@ def _conjugate(sizes):
 
 def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None):
     """(the sequences padded to one length, their lengths): the inverse of pack_padded_sequence."""
+    if not hasattr(sequence, "batch_sizes"):
+        raise AttributeError(
+            f"pad_packed_sequence: takes a PackedSequence, not {type(sequence).__name__}."
+        )
     data, batch_sizes, _, unsorted_indices = sequence
     counts = batch_sizes.tolist()
     longest = len(counts)
@@ -201,6 +208,7 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
         raise RuntimeError(
             f"pad_sequence: padding_side is {padding_side!r}; it must be 'left' or 'right'."
         )
+    require_tensors("pad_sequence", **{f"sequences[{i}]": s for i, s in enumerate(sequences)})
     longest = max(sequence.size(0) for sequence in sequences)
     padded = []
     for sequence in sequences:

@@ -369,7 +369,12 @@ def tensordot(a, b, dims=2):
             )
         dims_a, dims_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
     else:
-        dims_a, dims_b = ([one] if isinstance(one, int) else few(one) for one in few(dims))
+        dims = few(dims)
+        if all(isinstance(one, int) for one in dims):
+            raise TypeError(
+                f"tensordot: dims is {dims}; it takes an int, or the dims of a and those of b: two sequences."
+            )
+        dims_a, dims_b = ([one] if isinstance(one, int) else few(one) for one in dims)
         dims_a = wrap_dims(dims_a, a.dim(), "tensordot")
         dims_b = wrap_dims(dims_b, b.dim(), "tensordot")
     if len(dims_a) != len(dims_b):

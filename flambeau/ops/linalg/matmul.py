@@ -410,7 +410,7 @@ def linalg_cross(input, other, *, dim=-1):
 
 
 @composite(name="vecdot", namespaces=("linalg",), method=False, out="same", autocast="lower")
-def linalg_vecdot(x, y, *, dim=-1):
+def linalg_vecdot(x, y, *, dim: int = -1):
     """The sum of conj(x) * y along `dim`.
 
     Example:

@@ -145,3 +145,12 @@ def test_python_types_stand_for_dtypes(make):
     assert make(int).dtype is torch.int64
     with pytest.raises(TypeError, match="dtype"):
         make(str)
+
+
+def test_what_python_says_of_a_type_is_said_of_the_argument():
+    for call, words in (
+        (lambda: torch.norm(torch.ones(2), torch), "^norm: p is of a type .* module"),
+        (lambda: torch.float_power(torch.ones(2), torch), "^float_power: exponent is .* module"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            call()
