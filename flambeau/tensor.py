@@ -354,6 +354,7 @@ def _fill_class():
     Tensor._cdata = property(id)
     Tensor.__dir__ = _names
     Tensor.__cuda_array_interface__ = property(__cuda_array_interface__)
+    Tensor.__dlpack_c_exchange_api__ = _core._dlpack_exchange()
     Tensor.__module__ = "flambeau"
     _core._bind("as_tensor", _core.as_tensor)
 

@@ -76,6 +76,24 @@ uint8_t code_of(DType d) {
   }
 }
 
+/// Raises where it describes what no tensor is.
+void check_description(const Description& d) {
+  const bool on_gpu = d.device_type == kCuda && d.device_id < cuda::device_count();
+  if (d.device_type != kCpu && d.device_type != kCudaHost && !on_gpu)
+    throw BufferError(message("from_dlpack: the memory is on device ", d.device_id,
+                              " of DLPack's type ", d.device_type,
+                              ", which is none here: the CPU has type 1, a CUDA device 2."));
+  if (d.ndim < 0 || d.ndim > max_ndim || (d.ndim > 0 && !d.shape))
+    throw BufferError(
+        message("from_dlpack: ", d.ndim, " dimensions; a tensor has at most ", max_ndim, "."));
+  for (int i = 0; i < d.ndim; ++i)
+    if (d.shape[i] < 0 || (d.strides && d.strides[i] < 0 && d.shape[i] > 1))
+      throw BufferError(message("from_dlpack: dimension ", i, " has size ", d.shape[i],
+                                " and a negative size or stride, which tensors do not have."));
+}
+
+}  // namespace
+
 DType dtype_of(const Description& d) {
   auto bits = [&](auto... pairs) -> DType {
     DType found = DType::bool_;
@@ -107,23 +125,19 @@ DType dtype_of(const Description& d) {
   }
 }
 
-/// Raises where it describes what no tensor is.
-void check_description(const Description& d) {
-  const bool on_gpu = d.device_type == kCuda && d.device_id < cuda::device_count();
-  if (d.device_type != kCpu && d.device_type != kCudaHost && !on_gpu)
-    throw BufferError(message("from_dlpack: the memory is on device ", d.device_id,
-                              " of DLPack's type ", d.device_type,
-                              ", which is none here: the CPU has type 1, a CUDA device 2."));
-  if (d.ndim < 0 || d.ndim > max_ndim || (d.ndim > 0 && !d.shape))
-    throw BufferError(
-        message("from_dlpack: ", d.ndim, " dimensions; a tensor has at most ", max_ndim, "."));
-  for (int i = 0; i < d.ndim; ++i)
-    if (d.shape[i] < 0 || (d.strides && d.strides[i] < 0 && d.shape[i] > 1))
-      throw BufferError(message("from_dlpack: dimension ", i, " has size ", d.shape[i],
-                                " and a negative size or stride, which tensors do not have."));
+Description describe_memory(const Tensor& t) {
+  const bool on_gpu = t.is_cuda();
+  return {on_gpu ? reinterpret_cast<void*>(t.address()) : t.data(),
+          on_gpu ? kCuda : kCpu,
+          on_gpu ? t.device().index : 0,
+          t.ndim,
+          code_of(t.dtype),
+          static_cast<uint8_t>(8 * itemsize(t.dtype)),
+          1,
+          const_cast<int64_t*>(t.sizes),
+          const_cast<int64_t*>(t.strides),
+          0};
 }
-
-}  // namespace
 
 /// t's memory for somebody else, who calls the deleter once.
 template <class Managed>
@@ -135,16 +149,9 @@ Managed* lend(Tensor& t, uint64_t flags) {
   Managed& m = given->managed;
   std::copy_n(t.sizes, t.ndim, given->shape);
   std::copy_n(t.strides, t.ndim, given->strides);
-  m.tensor = {t.is_cuda() ? reinterpret_cast<void*>(t.address()) : t.data(),
-              t.is_cuda() ? kCuda : kCpu,
-              t.is_cuda() ? t.device().index : 0,
-              t.ndim,
-              code_of(t.dtype),
-              static_cast<uint8_t>(8 * itemsize(t.dtype)),
-              1,
-              given->shape,
-              given->strides,
-              0};
+  m.tensor = describe_memory(t);
+  m.tensor.shape = given->shape;
+  m.tensor.strides = given->strides;
   m.context = given.get();
   m.deleter = take_back<Managed>;
   if constexpr (std::is_same_v<Managed, Versioned>) {
@@ -198,6 +205,13 @@ TensorRef take(PyObject* capsule) {
       PyCapsule_SetName(owner.get(), Managed::name) != 0)
     throw PythonError();
   return t;
+}
+
+Versioned* lend_versioned(Tensor& t) { return lend<Versioned>(t, 0); }
+
+TensorRef adopt_versioned(Versioned* given) {
+  Object capsule = capsule_of(given);
+  return take<Versioned>(capsule.get());
 }
 
 Object to_dlpack(Tensor& t, bool versioned, bool is_copy) {

@@ -1,6 +1,6 @@
 // DLPack, the protocol by which libraries share tensors: a struct with a pointer, a shape and a
 // function that gives the memory back. Needs the GIL; what others call takes it.
-// Source of the structures: dmlc/dlpack, version 1.0 of the protocol.
+// Source of the structures: dmlc/dlpack, version 1.3 of the protocol.
 #pragma once
 #include "tensor/capsule.h"
 
@@ -38,6 +38,14 @@ struct Versioned {  // DLManagedTensorVersioned
   Description tensor;
 };
 
+/// input's memory for somebody else, who calls the deleter once.
+Versioned* lend_versioned(Tensor& t);
+/// A tensor over the memory that it describes, which is used up.
+TensorRef adopt_versioned(Versioned* given);
+/// What describes t as long as t lives.
+Description describe_memory(const Tensor& t);
+/// The dtype of the elements; raises where there is none.
+DType dtype_of(const Description& d);
 /// A capsule over input's memory.
 Object to_dlpack(Tensor& t, bool versioned, bool is_copy);
 /// A tensor over the memory of a capsule, which is used up.

@@ -1,5 +1,7 @@
 """Memory shared with other libraries by DLPack."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,73 @@ def test_objects_that_answer_wrongly_are_refused():
             return self.capsule
 
     assert torch.from_dlpack(Old(torch.ones(2).__dlpack__()), copy=True).tolist() == [1, 1]
+
+
+class _Description(ctypes.Structure):  # DLTensor
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("device", ctypes.c_int32 * 2),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    ]
+
+
+_TELL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)
+
+
+class _Exchange(ctypes.Structure):  # DLPackExchangeAPI
+    _fields_ = [
+        ("version", ctypes.c_uint32 * 2),
+        ("earlier", ctypes.c_void_p),
+        ("allocate", ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3, _TELL)),
+        ("from_object", ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p)),
+        ("to_object", ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)),
+        ("describe", ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p)),
+        ("stream", ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)),
+    ]  # fmt: skip
+
+
+def _exchange(library):
+    read = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )
+    capsule = library.Tensor.__dlpack_c_exchange_api__
+    return _Exchange.from_address(read(capsule, b"dlpack_exchange_api"))
+
+
+@pytest.mark.parametrize("receiver", ["flambeau", "torch"])
+def test_c_programs_exchange_tensors(receiver):
+    ours, theirs = _exchange(torch), _exchange(pytest.importorskip(receiver))
+    assert tuple(ours.version) == (1, 3)
+    x, held, found = torch.arange(6.0).view(2, 3).T, ctypes.c_void_p(), ctypes.py_object()
+    for give, take in ((ours, theirs), (theirs, ours)):
+        assert give.from_object(x, ctypes.addressof(held)) == 0
+        assert take.to_object(held, ctypes.addressof(found)) == 0
+        x, before = found.value, x.data_ptr()
+        assert x.data_ptr() == before and tuple(x.shape) == (3, 2) and x.stride() == (1, 3)
+    described = _Description()
+    assert ours.describe(x, ctypes.addressof(described)) == 0
+    assert (described.ndim, described.bits, described.data) == (2, 32, x.data_ptr())
+    assert described.strides[:2] == [1, 3]
+    assert ours.stream(1, 0, ctypes.addressof(held)) == 0 and held.value is None
+
+
+def test_c_programs_are_told_why_not():
+    ours, told = _exchange(torch), []
+    tell = _TELL(lambda context, kind, text: told.append((kind, text)))
+    held, found, like = ctypes.c_void_p(), ctypes.py_object(), _Description()
+    x = torch.zeros(2, 3, dtype=torch.int16)
+    ours.describe(x, ctypes.addressof(like))
+    assert ours.allocate(ctypes.addressof(like), ctypes.addressof(held), None, tell) == 0
+    assert ours.to_object(held, ctypes.addressof(found)) == 0
+    assert found.value.shape == (2, 3) and found.value.dtype is torch.int16 and not told
+    like.bits = 3
+    assert ours.allocate(ctypes.addressof(like), ctypes.addressof(held), None, tell) == -1
+    assert told[0][0] == b"BufferError" and b"3 bits" in told[0][1]
+    with pytest.raises(TypeError, match="dlpack: takes a Tensor, not int"):
+        ours.from_object(5, ctypes.addressof(held))
