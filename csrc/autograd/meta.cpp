@@ -105,7 +105,8 @@ void renew_grad_fn(Tensor& t, AutogradMeta& meta, Node* node, uint32_t nr) {
 Node* grad_fn_of(Tensor& t) {
   if (!t.autograd) return nullptr;
   AutogradMeta& meta = *t.autograd;
-  if (is_stale_view(t) && requires_grad(*meta.base)) {
+  // A base that was given other memory (x.data = y) is not what the view shows any more.
+  if (is_stale_view(t) && requires_grad(*meta.base) && meta.base->storage == t.storage) {
     check(meta.creation == Creation::normal, [&] {
       return message("grad_fn of a tensor ", shape(t), ": it is ", unwritable(meta.creation),
                      ", and its base has been written in place since, so its gradient cannot be "

@@ -400,3 +400,14 @@ def test_what_a_backward_does_not_read_may_be_written():
     x = leaf(1, 2)
     (x * 2).polygamma_(1).sum().backward()
     assert torch.allclose(x.grad, 2 * torch.polygamma(2, x.detach() * 2))
+
+
+def test_a_view_outlives_the_memory_that_its_base_gave_up():
+    layer = torch.nn.Linear(3, 2)
+    view = layer.weight[:]
+    layer.double()  # gives weight other memory, of another dtype
+    with torch.no_grad():
+        view[0][0] = 5
+    assert view[0][0].item() == 5 and view.dtype is torch.float32
+    assert view.requires_grad and view.grad_fn is not None
+    assert layer.weight.dtype is torch.float64 and layer.weight[0, 0].item() != 5
