@@ -247,3 +247,9 @@ def test_a_parameter_is_a_number_or_a_tensor_of_no_dims():
                 call(flambeau.ones(shape))
     with pytest.raises(RuntimeError, match="its imaginary part would be lost"):
         relu(x, flambeau.tensor(1j))
+
+
+def test_messages_name_the_form_that_was_called():
+    for name in ("exp_", "add_", "clamp_min_"):
+        with pytest.raises(TypeError, match=f"^{name}: input must be a Tensor, not str"):
+            getattr(flambeau, name)("a", *["b"] * (name != "exp_"))

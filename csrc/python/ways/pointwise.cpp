@@ -16,9 +16,11 @@ namespace flambeau {
 
 namespace {
 
-[[noreturn]] void bad_argument(const Pointwise& record, int i, PyObject* got) {
-  throw TypeError(message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
-                          " must be a Tensor", i >= record.n_inputs ? " or a number" : "", ", not ",
+[[noreturn]] void bad_argument(const Operator& self, int i, PyObject* got) {
+  const Pointwise& record = *self.record;
+  throw TypeError(message(self.inplace ? record.inplace_name : record.name, ": ",
+                          PyUnicode_AsUTF8(record.arg_names[i].get()), " must be a Tensor",
+                          i >= record.n_inputs ? " or a number" : "", ", not ",
                           Py_TYPE(got)->tp_name, "."));
 }
 
@@ -84,7 +86,7 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
     } else if (is_number(o) && !(record.tensors >> i & 1)) {
       parsed[i].number = o;
     } else {
-      bad_argument(record, i, o);
+      bad_argument(self, i, o);
     }
   }
   TensorRef first;
@@ -94,7 +96,7 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
     parsed[0] = {first.get(), nullptr};
     any_tensor = true;
   }
-  if (!any_tensor || (self.inplace && !parsed[0].tensor)) bad_argument(record, 0, slots[0]);
+  if (!any_tensor || (self.inplace && !parsed[0].tensor)) bad_argument(self, 0, slots[0]);
   if (!plain) check_factors(record, parsed);
   if (self.inplace) {
     apply_inplace(record, parsed, record.inplace_name.c_str());
