@@ -270,6 +270,22 @@ def test_a_cycle_is_collected(make):
     assert torch.memory_stats()["allocated_bytes.current"] == before
 
 
+@pytest.mark.parametrize("numel", [1 << 20, 2])
+def test_a_loop_of_gradients_with_a_graph_does_not_grow(numel):
+    def step():
+        x = torch.ones(numel, requires_grad=True)
+        (x**3).sum().backward(create_graph=True)
+        return weakref.ref(x)
+
+    gc.collect()
+    before = torch.memory_stats()["allocated_bytes.current"]
+    dead = [step() for _ in range(100 if numel > 2 else 10_000)]
+    assert (
+        sum(ref() is not None for ref in dead) < len(dead) / 2
+    )  # without a collection that is asked for
+    assert torch.memory_stats()["allocated_bytes.current"] < 2 * before + (256 << 20)
+
+
 def test_a_cycle_that_is_still_reached_stays():
     x = result_on_its_leaf()
     x.register_hook(lambda g: g if x is None else None)

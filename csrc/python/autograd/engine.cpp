@@ -1,11 +1,15 @@
 // The autograd engine and its switches as Python functions.
 #include "autograd/engine.h"
+
+#include <algorithm>
+
 #include "autograd/assign.h"
 #include "autograd/edges.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/autocast.h"
 #include "dispatch/fused_history.h"
 #include "python/bind.h"
+#include "tensor/storage.h"
 
 namespace flambeau {
 
@@ -15,6 +19,20 @@ static Node* read_as(As<Node*>, Reader& r) { return &read_as(As<Node&>(), r); }
 namespace {
 
 constexpr int most_deep = 40;  // backwards inside each other on one stack
+
+/// A leaf and its gradient with a history hold each other. Python does not count such objects
+/// (tensor/collected.h), so a loop that makes circles of them would never start a collection: it
+/// starts here when the tensors' memory has doubled since the last, or for many small ones.
+void collect_circles() {
+  constexpr int64_t little = 64 << 20;  // bytes
+  constexpr int many = 4096;  // each with a graph of some KB, whose nodes are no tensors' memory
+  static int64_t bound = little;
+  static int calls = 0;
+  if (memory_stats().allocated_bytes < bound && ++calls < many) return;
+  calls = 0;
+  PyGC_Collect();
+  bound = std::max(little, 2 * memory_stats().allocated_bytes);
+}
 
 std::vector<TensorRef> backward(PyObject* roots, PyObject* grads, bool retain_graph,
                                 bool create_graph, PyObject* inputs, bool capture) {
@@ -26,7 +44,9 @@ std::vector<TensorRef> backward(PyObject* roots, PyObject* grads, bool retain_gr
   task.retain_graph = retain_graph;
   task.create_graph = create_graph;
   task.capture = capture;
-  return run_backward(task);
+  std::vector<TensorRef> gradients = run_backward(task);
+  if (create_graph && !capture && !backward_depth()) collect_circles();
+  return gradients;
 }
 PyObject* backward_here(const Call& call) {
   if (backward_depth() < most_deep) return call_bound_function<backward>(call);
