@@ -135,23 +135,59 @@ def logcumsumexp(ctx, input, dim):
 
 @logcumsumexp.derivative
 def _(ctx, grad_output):
-    # sum over j >= i of grad[j] * exp(input[i] - result[j]), with the sum taken in logarithms.
     input, result = ctx.saved
-    dim = ctx.dim
     if input.dim() == 0 or input.numel() == 0:
         return grad_output * 1
+    return _weighed_back(grad_output, input.conj(), result.conj(), ctx.dim)
 
-    def reversed_scan(logs):
-        return logs.flip(dim).logcumsumexp(dim).flip(dim)
 
-    if input.dtype.is_complex:
-        return fl.exp(reversed_scan(fl.log(grad_output) - result.conj()) + input.conj())
-    # As good as nothing, but finite even less a result: infinities would meet in the second derivative.
-    nothing = fl.finfo(input.dtype).min / 2
-    size = fl.log(fl.abs(grad_output).masked_fill(grad_output == 0, 1))
-    up = size.masked_fill(grad_output <= 0, nothing)
-    down = size.masked_fill(grad_output >= 0, nothing)
-    return fl.exp(reversed_scan(up - result) + input) - fl.exp(reversed_scan(down - result) + input)
+def _in_logs(scan, factors, add, subtract):
+    """exp(scan(log(factors) + add) - subtract), for factors of either sign."""
+    if factors.dtype.is_complex:
+        return fl.exp(scan(fl.log(factors) + add) - subtract)
+    # As good as nothing, but finite even less a result: infinities would meet.
+    nothing = fl.finfo(factors.dtype).min / 2
+    size = fl.log(fl.abs(factors).masked_fill(factors == 0, 1))
+    up = size.masked_fill(factors <= 0, nothing)
+    down = size.masked_fill(factors >= 0, nothing)
+    return fl.exp(scan(up + add) - subtract) - fl.exp(scan(down + add) - subtract)
+
+
+# Both are linear in their first argument, which logarithms hide where it is 0: each is the other's derivative.
+
+
+@private
+def _weighed_back(ctx, grad, input, result, dim):
+    """out[i] = the sum over j >= i of grad[j] * exp(input[i] - result[j])."""
+    ctx.save_for_backward(grad, input, result)
+    ctx.dim = dim
+    return _in_logs(lambda t: t.flip(dim).logcumsumexp(dim).flip(dim), grad, -result, -input)
+
+
+@_weighed_back.derivative
+def _(ctx, grad_output):
+    grad, input, result = ctx.saved
+    input, result, dim = input.conj(), result.conj(), ctx.dim
+    slope = _weighed_on(grad_output, input, result, dim)
+    back = _weighed_back(grad.conj(), input, result, dim)
+    return slope, grad_output * back, -grad.conj() * slope, None
+
+
+@private
+def _weighed_on(ctx, tangent, input, result, dim):
+    """out[j] = the sum over i <= j of tangent[i] * exp(input[i] - result[j])."""
+    ctx.save_for_backward(tangent, input, result)
+    ctx.dim = dim
+    return _in_logs(lambda t: t.logcumsumexp(dim), tangent, input, result)
+
+
+@_weighed_on.derivative
+def _(ctx, grad_output):
+    tangent, input, result = ctx.saved
+    input, result, dim = input.conj(), result.conj(), ctx.dim
+    slope = _weighed_back(grad_output, input, result, dim)
+    on = _weighed_on(tangent.conj(), input, result, dim)
+    return slope, tangent.conj() * slope, -grad_output * on, None
 
 
 def _keep_places(ctx, input, dim, result):

@@ -266,6 +266,24 @@ def test_gradients(function):
     assert gradgradcheck(function, (x,))
 
 
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "logcumsumexp"])
+def test_derivatives_by_a_gradient_of_zeros(name):
+    """A gradient is linear in the one that comes in, also where that is 0: jvp and Hessians of squares."""
+    x = fl.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 0.0]], dtype=fl.float64)
+
+    def scan(t):
+        return getattr(t, name)(1)
+
+    jacobian = fl.func.jacrev(scan)(x)  # (2, 3, 2, 3)
+    tangent = fl.arange(1.0, 7.0, dtype=fl.float64).view(2, 3)
+    got = fl.func.jvp(scan, (x,), (tangent,))[1]
+    np.testing.assert_allclose(got.numpy(), fl.tensordot(jacobian, tangent, 2).numpy(), rtol=1e-12)
+    goal = scan(x)
+    got = fl.func.hessian(lambda t: ((scan(t) - goal) ** 2).sum())(x)
+    want = 2 * fl.einsum("ijkl,ijmn->klmn", jacobian, jacobian)
+    np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "bool"])
 @pytest.mark.parametrize("name", ["cumsum", "cumprod"])
 def test_long_lanes_by_segments(name, dtype):
