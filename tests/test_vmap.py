@@ -482,3 +482,28 @@ def test_moments_of_numbers(function, options):
         (lambda x: function(x, correction=0)[1]) if taken else (lambda x: function(x, correction=0))
     )
     torch.testing.assert_close(torch.vmap(func.grad(of))(x), torch.full((3,), float(taken)))
+
+
+@pytest.mark.parametrize("beta", [0, 0.5, 1])
+@pytest.mark.parametrize("mapped", [0, 1, 2])
+@pytest.mark.parametrize(
+    "name, shapes",
+    [
+        ("addmm", [(4, 3), (4, 8), (8, 3)]),
+        ("addmv", [(4,), (4, 8), (8,)]),
+        ("addr", [(4, 3), (4,), (3,)]),
+        ("baddbmm", [(2, 4, 3), (2, 4, 8), (2, 8, 3)]),
+        ("addbmm", [(4, 3), (2, 4, 8), (2, 8, 3)]),
+    ],
+)
+def test_sums_with_a_product_of_which_one_part_is_mapped(name, shapes, mapped, beta):
+    parts = [torch.randn(*shape) for shape in shapes]
+    parts[mapped] = torch.randn(3, *shapes[mapped])
+
+    def total(*parts):
+        return getattr(torch, name)(*parts, beta=beta, alpha=2)
+
+    in_dims = tuple(0 if i == mapped else None for i in range(3))
+    got = func.vmap(total, in_dims)(*parts)
+    want = [total(*parts[:mapped], part, *parts[mapped + 1 :]) for part in parts[mapped]]
+    torch.testing.assert_close(got, torch.stack(want))

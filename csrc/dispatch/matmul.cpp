@@ -530,7 +530,7 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
   Dims sizes = sizes_of(a);
   sizes[c] = b.sizes[c];
   if (any_batched({&input, &a, &b})) {
-    TensorRef product = matmul_batched(a, b);
+    TensorRef product = matmul(a, b, op);
     if (alpha != 1) product = mul_scalar(*product, alpha);
     return beta == 0 ? product : add(*product, beta == 1 ? input : *mul_scalar(input, beta));
   }
