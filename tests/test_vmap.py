@@ -507,3 +507,19 @@ def test_sums_with_a_product_of_which_one_part_is_mapped(name, shapes, mapped, b
     got = func.vmap(total, in_dims)(*parts)
     want = [total(*parts[:mapped], part, *parts[mapped + 1 :]) for part in parts[mapped]]
     torch.testing.assert_close(got, torch.stack(want))
+
+
+@pytest.mark.parametrize("features", [0, 2])
+@pytest.mark.parametrize("rows", [0, 4])
+@pytest.mark.parametrize("outputs", [0, 3])
+@pytest.mark.parametrize("mapped", range(1, 8))
+def test_linear_of_nothing(features, rows, outputs, mapped):
+    shapes = [(rows, features), (outputs, features), (outputs,)]
+    in_dims = tuple(0 if mapped >> i & 1 else None for i in range(3))
+    given = [
+        torch.randn(*(() if dim is None else (5,)), *shape) for shape, dim in zip(shapes, in_dims)
+    ]
+    got = func.vmap(torch.nn.functional.linear, in_dims)(*given)
+    slices = [[t if d is None else t[i] for t, d in zip(given, in_dims)] for i in range(5)]
+    want = torch.stack([torch.nn.functional.linear(*each) for each in slices])
+    torch.testing.assert_close(got, want)

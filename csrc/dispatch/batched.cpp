@@ -178,8 +178,12 @@ TensorRef linear_batched(Tensor& input, Tensor& weight, Tensor* bias) {
     const Levels levels = joint_levels(both, 2);
     const Dims counts = sizes_of_levels(both, 2, levels);
     const int64_t N = weight.sizes[0];
-    TensorRef rows = reshape(*expanded_in_front(weight, levels, counts, 2), {-1, weight.sizes[1]});
-    TensorRef shifts = bias ? reshape(*expanded_in_front(*bias, levels, counts, 1), {-1}) : nullptr;
+    int64_t n_rows = N;
+    for (int d = 0; d < counts.n; ++d) n_rows *= counts[d];
+    TensorRef rows =
+        reshape(*expanded_in_front(weight, levels, counts, 2), {n_rows, weight.sizes[1]});
+    TensorRef shifts =
+        bias ? reshape(*expanded_in_front(*bias, levels, counts, 1), {n_rows}) : nullptr;
     TensorRef all = linear(input, *rows, shifts.get());
     Dims apart(all->sizes, all->ndim - 1), order;
     for (int d = 0; d < counts.n; ++d) apart.push(counts[d]);
