@@ -132,3 +132,15 @@ def test_what_cannot_be_differentiated_is_refused():
         func.grad(lambda x: x.sum(), (0, 0))(X)
     with pytest.raises(RuntimeError, match="with has_aux=True the function must return a tuple"):
         func.grad(lambda x: x.sum(), has_aux=True)(X)
+
+
+@pytest.mark.parametrize("name", ["copysign", "hypot", "atan2"])
+def test_jvp_where_the_slope_is_set_to_zero(name):
+    x, y = torch.tensor([0.0, -0.0, 0.0, 3.0]), torch.tensor([0.0, 0.0, 4.0, -4.0])
+    tangent = torch.tensor([1.0, 2.0, 3.0, 4.0])
+
+    def pair(a):
+        return getattr(torch, name)(a, y)
+
+    jacobian = func.jacrev(pair)(x)
+    torch.testing.assert_close(func.jvp(pair, (x,), (tangent,))[1], jacobian @ tangent)

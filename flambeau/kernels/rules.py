@@ -89,12 +89,13 @@ def _igamma_density(a, x):
 
 
 def _copysign(g, n, a, b):
-    return k.where(a == 0, 0.0, g * (n / a))
+    # The factor is finite at 0, too: derivatives by g, as of jvp, multiply 0 with it.
+    return k.where(a == 0, 0.0, g * (n / k.where(a == 0, 1.0, a)))
 
 
 def _hypot(i):
     # 0 at (0, 0), as for every norm.
-    return lambda g, n, *a: k.where(n == 0, 0.0, k.guard(g, g * (a[i] / n)))
+    return lambda g, n, *a: k.where(n == 0, 0.0, k.guard(g, g * (a[i] / k.where(n == 0, 1.0, n))))
 
 
 def _acosh_divisor(n, x):
@@ -108,7 +109,8 @@ def _acosh_divisor(n, x):
 def _atan2(g, y, x, part):
     # One division at a time, as above; 0 at (0, 0), where there is no angle.
     size = k.hypot(y, x)
-    return k.where(size == 0, 0.0, k.guard(g, g * (part / size / size)))
+    divisor = k.where(size == 0, 1.0, size)
+    return k.where(size == 0, 0.0, k.guard(g, g * (part / divisor / divisor)))
 
 
 def _erfcx_slope(n, x):
