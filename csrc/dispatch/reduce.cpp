@@ -466,7 +466,9 @@ TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool 
     });
   auto& reduction = *reinterpret_cast<Reduction*>(bound_operator(operator_name));
   TensorRef result;
-  if (t.numel < waiting::least_numel || !reduce_in_pieces(reduction, t, dims, keepdim, out, result))
+  const char* total = operator_name[0] == 'm' ? "rmean" : "rsum";
+  if (t.numel < waiting::least_numel ||
+      !reduce_in_pieces(reduction, total, t, dims, keepdim, out, result))
     reduce_one(reduction, t, dims, keepdim, &out, 1, nullptr, &result);
   if (needs_record(t) && is_differentiable(t.dtype) && is_differentiable(out)) {
     static PyTypeObject* types[2] = {node_subtype("SumBackward0"), node_subtype("MeanBackward0")};

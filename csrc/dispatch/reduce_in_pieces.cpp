@@ -52,7 +52,8 @@ bool find_neighbours(const Tensor& t, const Dims& dims, Neighbours& found) {
   return true;
 }
 
-constexpr int64_t longest_row = 2048;  // whose 64 fit into a nearer cache
+constexpr int64_t shortest_total = 128;  // by a kernel of rows; shorter ones gain nothing
+constexpr int64_t longest_row = 2048;    // whose 64 fit into a nearer cache
 // Elements of rows that are computed and added up at a time: they stay in the nearest cache beside
 // what is read.
 constexpr int64_t row_piece = 2048;
@@ -98,8 +99,8 @@ TensorRef reduce_whole(const WholeReduction& how, int64_t count, const Dims& siz
   return result;
 }
 
-bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keepdim, DType out,
-                      TensorRef& result) {
+bool reduce_in_pieces(Reduction& r, const char* total, const Tensor& t, const Dims& dims,
+                      bool keepdim, DType out, TensorRef& result) {
   Neighbours found;
   if (!find_neighbours(t, dims, found)) return false;
   const int64_t outputs = found.outputs, count = found.count;
@@ -129,7 +130,9 @@ bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keep
   int64_t step = std::max<int64_t>(1, chunk_elements / count);  // results of a chunk
   if (outputs > step) step = (step + 63) / 64 * 64;
   const int64_t chunks = (outputs + step - 1) / step;
-  waiting::Pieces pieces(t, columns ? outputs : 0);
+  const bool totals = !columns && count >= shortest_total && t.dtype == out &&
+                      (out == DType::float32 || out == DType::float64);
+  waiting::Pieces pieces(t, columns ? outputs : totals ? count : 0, totals ? total : nullptr);
   if (!pieces) {
     result = {};
     return false;
@@ -137,8 +140,10 @@ bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keep
   const int64_t together = columns ? step : std::clamp<int64_t>(row_piece / count, 1, step);
   LongWork unlocked(true);
   parallel_for(chunks, [&](int64_t chunk) {
-    char* piece = piece_memory(together * count * size);
     const int64_t last = std::min(outputs, (chunk + 1) * step);
+    if (pieces.gives_totals())
+      return pieces.totals(chunk * step, last, result->as<char>() + chunk * step * out_size);
+    char* piece = piece_memory(together * count * size);
     for (int64_t begin = chunk * step; begin < last; begin += together) {
       const int64_t end = std::min(last, begin + together), n = end - begin;
       if (columns)

@@ -35,8 +35,9 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
                                        const std::vector<DType>& outs);
 /// reduce_one of a result that waits and that nobody else reads: chunk by chunk, as it is computed.
 /// The chunks, and so the bits, are those of a result that is stored. False where it has to be.
-bool reduce_in_pieces(Reduction& r, const Tensor& t, const Dims& dims, bool keepdim, DType out,
-                      TensorRef& result);
+/// total: "rsum" or "rmean".
+bool reduce_in_pieces(Reduction& r, const char* total, const Tensor& t, const Dims& dims,
+                      bool keepdim, DType out, TensorRef& result);
 
 /// The kernels of a reduction of many elements to one result, chunk by chunk.
 struct WholeReduction {

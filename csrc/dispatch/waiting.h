@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dispatch/pointwise.h"
+#include "dispatch/reduce.h"
 
 namespace flambeau {
 
@@ -38,13 +39,14 @@ struct Wanted {
   std::vector<Step> steps;
   std::vector<DType> inputs, numbers;
   std::vector<int> outputs;  // the steps whose results are stored
-  std::string modes;
+  std::string modes;         // or the kinds of a kernel of rows
+  std::string total;  // which adds up the rows of the one output: "rsum", "rmean"; else empty
 
   /// What flambeau/compiled/eager.py is given: (key, [(spec, dtype computed in, dtype, operands)],
-  /// inputs, numbers, outputs, modes, whether all wait for it).
+  /// inputs, numbers, outputs, modes, total, whether all wait for it).
   using Names = std::vector<const char*>;
   using Fields = std::tuple<Bytes, std::vector<std::tuple<Object, const char*, const char*, Bytes>>,
-                            Names, Names, std::vector<int>, std::string, bool>;
+                            Names, Names, std::vector<int>, std::string, std::string, bool>;
   Fields fields() const;
 };
 /// Asked for the kernel of a group, before the next operator waits: gives it to `set_kernel` when
@@ -81,8 +83,8 @@ struct Compiled;  // waiting_kernels.h
 class Pieces {
  public:
   /// False as a condition where the tensor has to be stored. width: of its rows, where columns will
-  /// be asked for.
-  explicit Pieces(const Tensor& t, int64_t width = 0);
+  /// be asked for, or the totals of rows; total: "rsum" or "rmean", if they may be.
+  explicit Pieces(const Tensor& t, int64_t width = 0, const char* total = nullptr);
   ~Pieces();
   Pieces(const Pieces&) = delete;
   Pieces& operator=(const Pieces&) = delete;
@@ -91,13 +93,17 @@ class Pieces {
   void compute(int64_t begin, int64_t end, char* to) const;
   /// Columns [begin, end) of all rows to `to`, one row behind the other.
   void compute_columns(int64_t begin, int64_t end, char* to) const;
+  /// Whether rows are added up as they are computed: then nothing else may be asked for.
+  bool gives_totals() const { return totals_ != nullptr; }
+  /// The totals of rows [begin, end) to `to`.
+  void totals(int64_t begin, int64_t end, char* to) const;
 
  private:
-  bool lay_out(const Loop& loop, int64_t width);
   void compute_block(int64_t row, int64_t rows, int64_t column, int64_t columns, char* to) const;
   int group_ = -1, n_ = 0;
   Compiled* in_use_ = nullptr;
   MapKernel kernel_ = nullptr;
+  RowsKernel totals_ = nullptr;
   int64_t itemsize_ = 0, rows_ = 1, width_ = 0;
   char* data_[most_operands];
   // Bytes from one element to the next, and from one row.

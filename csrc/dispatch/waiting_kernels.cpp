@@ -66,12 +66,13 @@ std::vector<int64_t> set_kernel(const Bytes& key, MapKernel kernel, int calls) {
   if (kernel && n_kernels >= most_kernels) freed = forget(true, most_kernels);
   Compiled& known = kernel_of(key);
   known.asked = true;
+  known.refused = !kernel && !known.kernel;
   if (!kernel || known.kernel) {  // made twice, as the group had been forgotten meanwhile
     if (kernel) freed.push_back(reinterpret_cast<int64_t>(kernel));
     return freed;
   }
   known.calls = calls;
-  known.kernel = kernel;
+  known.kernel = reinterpret_cast<const void*>(kernel);
   ++n_kernels;
   return freed;
 }
@@ -91,7 +92,8 @@ Wanted::Fields Wanted::fields() const {
   for (const Step& step : steps)
     each.emplace_back(step.record->spec, name(step.compute), name(step.dtype),
                       Bytes(step.operands.begin(), step.operands.end()));
-  return {key, std::move(each), named(inputs), named(numbers), outputs, modes, patience == 0};
+  return {key,     std::move(each), named(inputs), named(numbers),
+          outputs, modes,           total,         patience == 0};
 }
 
 }  // namespace flambeau::waiting

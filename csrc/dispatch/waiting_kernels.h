@@ -9,10 +9,10 @@ namespace flambeau::waiting {
 
 /// What is known of groups of one kind.
 struct Compiled {
-  MapKernel kernel = nullptr;
+  const void* kernel = nullptr;  // MapKernel, or RowsKernel
   int seen = 0, calls = 0;
   int users = 0;  // that run it; meanwhile it stays
-  bool asked = false;
+  bool asked = false, refused = false;
   uint64_t used = 0;  // the time, in look-ups
 };
 

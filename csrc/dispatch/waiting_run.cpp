@@ -5,6 +5,7 @@
 #include "dispatch/touched.h"
 #include "dispatch/waiting_groups.h"
 #include "dispatch/waiting_kernels.h"
+#include "dispatch/waiting_plan.h"
 #include "runtime/cpu.h"
 #include "runtime/threads.h"
 
@@ -52,47 +53,6 @@ void close(int g) {
 }
 
 namespace {
-
-/// Outputs first.
-struct Operands {
-  int n = 0;
-  char* data[most_operands];
-  int64_t itemsizes[most_operands];
-  const int64_t* strides[most_operands];  // null: contiguous
-  bool number[most_operands];
-
-  void add(char* at, DType dtype, const int64_t* over, bool is_number = false) {
-    data[n] = at;
-    itemsizes[n] = itemsize(dtype);
-    strides[n] = over;
-    number[n++] = is_number;
-  }
-};
-
-void add_input(Operands& operands, const Group& group, const Input& input) {
-  operands.add(static_cast<char*>(input.storage->withheld) + input.offset * itemsize(input.dtype),
-               input.dtype, group.flat ? nullptr : input.strides);
-}
-
-void add_number(Operands& operands, Number& number) {
-  operands.add(number.bytes, number.dtype, nullptr, true);
-}
-
-Loop loop_over(const Group& group, const Operands& operands) {
-  Operand all[max_operands];
-  Dims sizes(group.sizes, group.ndim), packed = contiguous_strides(sizes);
-  for (int k = 0; k < operands.n; ++k) {
-    all[k].data = operands.data[k];
-    all[k].itemsize = operands.itemsizes[k];
-    if (operands.number[k]) {
-      all[k].strides.n = group.ndim;
-      std::fill_n(all[k].strides.v, group.ndim, 0);
-    } else {
-      all[k].strides = operands.strides[k] ? Dims(operands.strides[k], group.ndim) : packed;
-    }
-  }
-  return Loop(sizes, all, operands.n);
-}
 
 void run_flat(const Group& group, MapKernel kernel, const Operands& operands, bool streamed) {
   static constexpr int64_t none[most_operands] = {};
@@ -188,181 +148,6 @@ void run_singly(Group& group) {
   }
 }
 
-/// Bytes of inputs that nobody but a group keeps.
-int64_t held_alone(const Group& group) {
-  int64_t nbytes = 0;
-  for (int i = 0; i < group.n_inputs; ++i)
-    if (group.inputs[i].storage->version.references == 1) nbytes += group.inputs[i].storage->nbytes;
-  return nbytes;
-}
-
-/// How a group is to run: as one kernel over what its outputs are made of.
-struct Plan {
-  bool in_pieces = false;      // of one result, which is not stored
-  MapKernel kernel = nullptr;  // null: operator by operator, and all that somebody holds is stored
-  Compiled* user = nullptr;    // whose kernel that is; told while it runs
-  bool stored[most_nodes] = {};
-  Operands operands;
-  int n_nodes = 0, n_out = 0, calls = 0;  // calls: of maths functions, in the kernel
-  bool streamed = false;
-  char modes[most_operands + 1] = {};
-  // Places of the group's inputs, numbers and nodes among those of the kernel, -1: not part of it.
-  int8_t inputs[most_operands], numbers[most_operands], nodes[most_nodes];
-};
-
-/// Which results are stored when `wanted` is asked for (null: all that somebody holds). What other
-/// operators of the group read and a node of backward may keep is computed again when backward,
-/// whose operators join the group, reads it.
-void choose(const Group& group, const Storage* wanted, Plan& plan) {
-  bool keeps =
-      wanted && held_alone(group) == 0 &&
-      std::count_if(groups, groups + group_count, [](auto& g) { return g.open; }) <= most_kept;
-  bool used[most_nodes] = {};
-  std::fill_n(plan.inputs, most_operands, int8_t{-1});
-  std::fill_n(plan.numbers, most_operands, int8_t{-1});
-  // Results for which a kernel has no room wait for the next run.
-  int room = (group.flat ? most_operands : max_operands) - group.n_inputs - group.n_numbers;
-  for (int i = group.n_nodes - 1; i >= 0; --i) {
-    const Node& node = group.nodes[i];
-    const bool asked = node.storage && node.storage == wanted;
-    plan.stored[i] = asked || (node.storage && !plan.in_pieces && room > (wanted ? 1 : 0) &&
-                               !(keeps && node.history && node.read));
-    room -= plan.stored[i];
-    used[i] |= plan.stored[i];
-    if (!used[i]) continue;
-    for (int k = 0; k < node.record->n_args; ++k) {
-      int code = node.operands[k];
-      if (code >= first_node)
-        used[code - first_node] = true;
-      else
-        (code >= first_number ? plan.numbers[code - first_number] : plan.inputs[code]) = 0;
-    }
-  }
-  for (int i = 0; i < group.n_nodes; ++i)
-    plan.nodes[i] = static_cast<int8_t>(used[i] ? plan.n_nodes++ : -1);
-  int n = 0;
-  for (int i = 0; i < group.n_inputs; ++i)
-    if (plan.inputs[i] == 0) plan.inputs[i] = static_cast<int8_t>(n++);
-  n = 0;
-  for (int i = 0; i < group.n_numbers; ++i)
-    if (plan.numbers[i] == 0) plan.numbers[i] = static_cast<int8_t>(n++);
-}
-
-/// A node's operands in the numbering of the kernel.
-std::vector<uint8_t> operands_of(const Plan& plan, const Node& node) {
-  std::vector<uint8_t> codes(static_cast<size_t>(node.record->n_args));
-  for (size_t k = 0; k < codes.size(); ++k) {
-    int code = node.operands[k];
-    codes[k] = static_cast<uint8_t>(code >= first_node ? first_node + plan.nodes[code - first_node]
-                                    : code >= first_number
-                                        ? first_number + plan.numbers[code - first_number]
-                                        : plan.inputs[code]);
-  }
-  return codes;
-}
-
-std::string key_of(const Group& group, const Plan& plan) {
-  std::string key(plan.modes);
-  for (int i = 0; i < group.n_inputs; ++i)
-    if (plan.inputs[i] >= 0) key.push_back(static_cast<char>(group.inputs[i].dtype));
-  for (int i = 0; i < group.n_numbers; ++i)
-    if (plan.numbers[i] >= 0) key.push_back(static_cast<char>(group.numbers[i].dtype));
-  for (int i = 0; i < group.n_nodes; ++i) {
-    if (plan.nodes[i] < 0) continue;
-    const Node& node = group.nodes[i];
-    key.append(reinterpret_cast<const char*>(&node.record), sizeof node.record);
-    key.push_back(static_cast<char>(node.compute));
-    key.push_back(static_cast<char>(node.dtype));
-    key.push_back(plan.stored[i] ? 'y' : 'n');
-    for (uint8_t code : operands_of(plan, node)) key.push_back(static_cast<char>(code));
-  }
-  return key;
-}
-
-Wanted describe(const Group& group, const Plan& plan, const std::string& key) {
-  Wanted w;
-  w.key = key;
-  w.modes = plan.modes;
-  for (int i = 0; i < group.n_nodes; ++i) {
-    if (plan.nodes[i] < 0) continue;
-    const Node& node = group.nodes[i];
-    if (plan.stored[i]) w.outputs.push_back(static_cast<int>(w.steps.size()));
-    w.steps.push_back({node.record, node.compute, node.dtype, operands_of(plan, node)});
-  }
-  for (int i = 0; i < group.n_inputs; ++i)
-    if (plan.inputs[i] >= 0) w.inputs.push_back(group.inputs[i].dtype);
-  for (int i = 0; i < group.n_numbers; ++i)
-    if (plan.numbers[i] >= 0) w.numbers.push_back(group.numbers[i].dtype);
-  return w;
-}
-
-/// Lays out the operands of a plan.
-void lay_out(Group& group, Plan& plan) {
-  Operands& operands = plan.operands;
-  int64_t least = INT64_MAX;
-  Touched touched;
-  for (int i = 0; i < group.n_nodes; ++i)
-    if (plan.stored[i]) {
-      const Node& node = group.nodes[i];
-      operands.add(static_cast<char*>(node.storage->withheld), node.dtype, nullptr);
-      least = std::min(least, group.numel * itemsize(node.dtype));
-    }
-  plan.n_out = operands.n;
-  for (int i = 0; i < group.n_inputs; ++i)
-    if (plan.inputs[i] >= 0) add_input(operands, group, group.inputs[i]);
-  for (int i = 0; i < group.n_numbers; ++i)
-    if (plan.numbers[i] >= 0) add_number(operands, group.numbers[i]);
-  for (int k = 0; k < operands.n; ++k)
-    if (!operands.number[k]) touched.add(operands.data[k], group.numel * operands.itemsizes[k]);
-  plan.streamed = group.flat && !plan.in_pieces && goes_past_caches(least, touched.total() - least);
-  if (!group.flat) {
-    Loop loop = loop_over(group, operands);
-    for (int k = 0; k < operands.n; ++k)
-      plan.modes[k] = mode_letters[static_cast<int>(loop.modes()[k])];
-    return;
-  }
-  for (int k = 0; k < operands.n; ++k) {
-    Mode mode = operands.number[k]                ? Mode::scalar
-                : plan.streamed && k < plan.n_out ? Mode::streamed
-                                                  : Mode::contiguous;
-    plan.modes[k] = mode_letters[static_cast<int>(mode)];
-  }
-}
-
-/// Whether a kernel is quicker than its operators. A function that waits for another's result in
-/// the same kernel takes half as long again as one alone, whose latency its neighbours hide; a
-/// result that is not stored spares less than that while the caches hold it.
-bool pays(const Group& group, const Plan& plan, int calls) {
-  return 5 * (calls - 1) < 2 * (plan.n_nodes - plan.n_out) ||
-         group.numel * itemsize(group.nodes[0].dtype) > last_cache_bytes() / 8;
-}
-
-/// False where Python had to be asked, so that everything is looked at anew.
-bool make_plan(Group& group, const Storage* wanted_result, Plan& plan) {
-  choose(group, wanted_result, plan);
-  if (plan.n_nodes > 1 || plan.in_pieces) {
-    lay_out(group, plan);
-    std::string key = key_of(group, plan);
-    Compiled& known = kernel_of(key);
-    if (known.kernel && (patience == 0 || pays(group, plan, known.calls))) {
-      plan.kernel = known.kernel;
-      plan.user = &known;
-    }
-    plan.calls = known.calls;
-    if (!known.kernel && !known.asked && ++known.seen > patience) {
-      known.asked = true;
-      if (patience == 0) {
-        compile(describe(group, plan, key));  // gives it before it returns
-        return false;
-      }
-      wanted().push_back(describe(group, plan, key));
-    }
-  }
-  if (!plan.kernel)
-    for (int i = 0; i < group.n_nodes; ++i) plan.stored[i] = group.nodes[i].storage != nullptr;
-  return true;
-}
-
 void execute(Group& group, const Plan& plan) {
   ++counted.runs;
   if (!plan.kernel) return run_singly(group);
@@ -372,7 +157,15 @@ void execute(Group& group, const Plan& plan) {
   run(group, plan.kernel, plan.operands, plan.streamed);
 }
 
-/// A group has run: whoever waits for that looks again.
+}  // namespace
+
+int64_t held_alone(const Group& group) {
+  int64_t nbytes = 0;
+  for (int i = 0; i < group.n_inputs; ++i)
+    if (group.inputs[i].storage->version.references == 1) nbytes += group.inputs[i].storage->nbytes;
+  return nbytes;
+}
+
 void finish(Group& group) {
   {
     std::lock_guard lock(bell().mutex);
@@ -380,101 +173,6 @@ void finish(Group& group) {
     ++group.finished;
   }
   bell().rung.notify_all();
-}
-
-}  // namespace
-
-bool waits_for_last_reader(const Tensor& t) {
-  const Storage& s = *t.storage;
-  if (t.numel < least_numel || s.version.references != 1 || !t.contiguous) return false;
-  if (foresees && !s.waiting) foresight.read(&s);
-  return s.waiting_node >= 0 && Py_REFCNT(const_cast<Tensor&>(t).py()) == 1;
-}
-
-Pieces::Pieces(const Tensor& t, int64_t width) {
-  Storage* s = t.storage;
-  Plan plan;
-  int g;
-  do {
-    if (s->waiting_node < 0) return;
-    g = bit(s->waiting);
-    const Group& group = groups[g];
-    if (group.running || group.numel != t.numel || t.offset ||
-        t.dtype != group.nodes[s->waiting_node].dtype)
-      return;
-    foresight.joined(group.nodes[0].place);
-    plan = {};
-    plan.in_pieces = true;
-  } while (!make_plan(groups[g], s, plan));
-  if (!plan.kernel) return;
-  kernel_ = plan.kernel;
-  n_ = plan.operands.n;
-  itemsize_ = itemsize(t.dtype);
-  width_ = width ? width : t.numel;
-  rows_ = t.numel / width_;
-  for (int k = 0; k < n_; ++k) {
-    data_[k] = plan.operands.data[k];
-    steps_[k] = plan.operands.number[k] ? 0 : plan.operands.itemsizes[k];
-    row_steps_[k] = steps_[k] * width_;
-  }
-  // Rows of norms and the like: backward reads them too, and would compute the functions again.
-  if (!groups[g].flat && (plan.calls > 0 || !lay_out(loop_over(groups[g], plan.operands), width)))
-    return;
-  ++counted.runs, ++counted.fused, ++counted.in_pieces;
-  groups[g].running = true;
-  group_ = g;
-  in_use_ = plan.user;
-  ++in_use_->users;
-}
-
-/// False where the loop is not one over rows, of this width if it is given.
-bool Pieces::lay_out(const Loop& loop, int64_t width) {
-  const bool rows = loop.ndim() == 2;
-  if (loop.ndim() > 2 || loop.stride(0, 0) != itemsize_ || (rows && width && loop.size(0) != width))
-    return false;
-  if (rows) width_ = loop.size(0), rows_ = loop.size(1);
-  for (int k = 0; k < n_; ++k) {
-    steps_[k] = loop.stride(0, k);
-    row_steps_[k] = rows ? loop.stride(1, k) : steps_[k] * width_;
-  }
-  return true;
-}
-
-Pieces::~Pieces() {
-  if (group_ < 0) return;
-  --in_use_->users;
-  Group& group = groups[group_];
-  finish(group);
-  if (group.open && group.alive == 0) close(group_);
-}
-
-void Pieces::compute(int64_t begin, int64_t end, char* to) const {
-  while (begin < end) {
-    const int64_t row = begin / width_, column = begin % width_;
-    const int64_t rows = column ? 0 : (end - begin) / width_;
-    const int64_t columns = rows ? width_ : std::min(width_ - column, end - begin);
-    compute_block(row, std::max<int64_t>(rows, 1), column, columns, to);
-    const int64_t done = std::max<int64_t>(rows, 1) * columns;
-    begin += done;
-    to += done * itemsize_;
-  }
-}
-
-void Pieces::compute_columns(int64_t begin, int64_t end, char* to) const {
-  compute_block(0, rows_, begin, end - begin, to);
-}
-
-void Pieces::compute_block(int64_t row, int64_t rows, int64_t column, int64_t columns,
-                           char* to) const {
-  char* at[most_operands];
-  int64_t row_steps[most_operands];
-  at[0] = to;
-  row_steps[0] = columns * itemsize_;
-  for (int k = 1; k < n_; ++k) {
-    at[k] = data_[k] + row * row_steps_[k] + column * steps_[k];
-    row_steps[k] = row_steps_[k];
-  }
-  kernel_(columns, rows, row * width_ + column, at, steps_, row_steps);
 }
 
 void run_group(int g, const Storage* wanted_result) {

@@ -9,22 +9,27 @@ import sys
 from .. import _core
 from ..kernels.background import Background
 from ..kernels.expression import input as symbol
+from ..kernels.language import cast
+from ..kernels.schedules.row_language import own_rmean, own_rsum
 from ..kernels.targets.elf import unload
 from .fuse import Kernel
 from .pointwise import apply
 
 __all__ = ["ask", "kernel_of", "wait"]
 
+TOTALS = {"rsum": own_rsum, "rmean": own_rmean}
 FIRST_NUMBER, FIRST_NODE = 64, 128  # as in dispatch/waiting.h
 
 
-def kernel_of(steps, inputs, numbers, outputs):
+def kernel_of(steps, inputs, numbers, outputs, modes, total):
     """The Kernel of a group.
 
     Args:
         steps (list): (spec, dtype computed in, dtype of the result, operands, a byte each) of each operator.
         inputs, numbers (list of str): their dtypes.
         outputs (list of int): the steps whose results are stored.
+        modes, total (str): "" in `total`, or "rsum" or "rmean" of the rows of the one output; then `modes` are the
+            kinds of a kernel of rows.
     """
     made = []
 
@@ -38,19 +43,16 @@ def kernel_of(steps, inputs, numbers, outputs):
     for spec, compute, dtype, operands in steps:
         made.append(apply(spec, [operand(code) for code in operands], compute, dtype))
     name = "_".join(dict.fromkeys(step[0].name for step in steps))[:60]
-    return Kernel(
-        [made[k] for k in outputs],
-        [*inputs, *numbers],
-        [steps[k][2] for k in outputs],
-        "",
-        name,
-        check=False,
-    )
+    results, dtypes, kinds = [made[k] for k in outputs], [steps[k][2] for k in outputs], ""
+    if total:
+        results, kinds = [cast(TOTALS[total](results[0]), dtypes[0])], modes
+    return Kernel(results, [*inputs, *numbers], dtypes, kinds, name, check=False)
 
 
-def ask(key, steps, inputs, numbers, outputs, modes, now):
-    """Has the kernel of `key` made: now, or in the background."""
-    job = key, steps, inputs, numbers, outputs, modes
+def ask(key, *group):
+    """Has the kernel of `key` made: now, or in the background. `group`: what `kernel_of` is given, and whether now."""
+    *group, now = group
+    job = key, group
     if now:
         _make(job)
     else:
@@ -63,15 +65,15 @@ def wait():
 
 
 def _make(job):
-    key, steps, inputs, numbers, outputs, modes = job
+    key, group = job
     calls = 0
     try:
-        kernel = kernel_of(steps, inputs, numbers, outputs)
-        address, calls = kernel.compile(modes, apart=True), kernel.calls
+        kernel = kernel_of(*group)
+        address, calls = kernel.compile(group[4], apart=True), kernel.calls
     except Exception as error:  # the group goes on without: what it computes is the same
         address = 0
         if "compile" in os.environ.get("FLAMBEAU_LOG", ""):
-            names = ", ".join(step[0].name for step in steps)
+            names = ", ".join(step[0].name for step in group[0])
             print(f"compile: no kernel of {names}: {error!r}", file=sys.stderr)
     for unused in _core._set_waiting_kernel(key, address, calls):
         unload(unused)

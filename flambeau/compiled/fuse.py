@@ -117,10 +117,10 @@ class Kernel:
             self.schedule = Map.of(expressions, n_in, name)
 
     def compile(self, modes, apart=False):
-        """Its address; `apart`: of a copy that the caller unloads, which a kernel of rows has not."""
+        """Its address; `apart`: of a copy that the caller unloads."""
         out_dtypes, in_dtypes = self.dtypes[: self.n_out], self.dtypes[self.n_out :]
         if self.kinds:
-            return self.schedule.compile(in_dtypes, self.kinds, out_dtypes)
+            return self.schedule.compile(in_dtypes, self.kinds, out_dtypes, apart=apart)
         return self.schedule.compile(in_dtypes, in_dtypes, out_dtypes, modes, apart)
 
     def fused(self):

@@ -69,8 +69,11 @@ class Rows:
             self._plans[kinds] = row_plan.Plan(self.expressions, kinds)
         return self._plans[kinds]
 
-    def compile(self, in_dtypes, kinds, out_dtypes, as_dtype=None):
-        """The address of the kernel; floating inputs are converted to `as_dtype` first."""
+    def compile(self, in_dtypes, kinds, out_dtypes, as_dtype=None, apart=False):
+        """The address of the kernel; floating inputs are converted to `as_dtype` first.
+
+        apart: of a copy that the caller unloads (see cache.py).
+        """
         from ..cache import compiled
 
         variant = self._variant(in_dtypes, kinds, out_dtypes, as_dtype)
@@ -82,6 +85,7 @@ class Rows:
             key,
             lambda target: self._emit(variant, target),
             lambda letters: self._gpu_ir(variant, letters),
+            apart,
         )
 
     def _gpu_ir(self, variant, letters):

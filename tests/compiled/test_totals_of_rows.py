@@ -1,0 +1,82 @@
+"""Rows that fused eager mode adds up while it computes them have the bits of stored ones."""
+
+import pytest
+
+import flambeau as torch
+from flambeau import _core
+from flambeau.compiled import eager
+
+
+def chains(rows, length, dtype):
+    torch.manual_seed(length)
+    x, y = torch.randn(rows, length, dtype=dtype), torch.randn(rows, length, dtype=dtype)
+    of_row, shared = torch.randn(rows, 1, dtype=dtype), torch.randn(length, dtype=dtype)
+    one, narrow = torch.tensor(0.5, dtype=dtype), torch.randn(rows, length).half()
+    gaps, turned = (
+        torch.randn(rows, 2 * length, dtype=dtype)[:, ::2],
+        torch.randn(length, rows, dtype=dtype).mT,
+    )
+    yield lambda: x.pow(2) * 1
+    yield lambda: (x - of_row) * (x - of_row) * shared
+    yield lambda: (x * 2 + y).abs() * one
+    yield lambda: (x * y).exp().sin()
+    yield lambda: torch.where(x > y, x * shared, of_row)
+    yield lambda: narrow * x + y
+    yield lambda: gaps * x + 1
+    yield lambda: turned * shared - y
+    yield lambda: x / of_row - 1 / x
+    yield lambda: (x + 1).clamp(-1, 1).view(rows // 2, 2, length)
+    yield lambda: (x > 0) & (y > 0)
+
+
+SUMS = [lambda t: t.sum(-1), lambda t: t.sum(-1, keepdim=True), lambda t: t.double().mean(-1) if t.dtype == torch.bool else t.mean(-1),
+        lambda t: t.sum(-1, dtype=torch.float64), lambda t: t.sum((0, -1)), lambda t: t.sum(0)]  # fmt: skip
+
+
+def computed(fused, patience, chain, total):
+    _core._set_fusion(fused, patience)
+    for _ in range(patience + 3 if fused else 1):
+        result = total(chain())
+        _core._settle()
+        if fused:
+            eager.wait()
+    return result
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("length", [31, 127, 128, 129, 200, 256, 1000, 2047, 2048, 2049])
+def test_totals_of_rows_have_the_bits_of_stored_rows(length, dtype):
+    was, threads = _core._fusion_settings(), torch.get_num_threads()
+    try:
+        for place, chain in enumerate(chains(36, length, dtype)):
+            for total in SUMS:
+                expected = computed(0, 0, chain, total)
+                for patience, count in ((0, 1), (0, 3), (2, 2)):
+                    torch.set_num_threads(count)
+                    got = computed(1, patience, chain, total)
+                    assert got.dtype == expected.dtype and torch.equal(got, expected), place
+    finally:
+        _core._set_fusion(*was)
+        torch.set_num_threads(threads)
+
+
+def test_gradients_through_totals_of_rows():
+    was = _core._fusion_settings()
+    x, weight = torch.randn(40, 256), torch.rand(256)
+
+    def norm(fused):
+        _core._set_fusion(fused, 0)
+        a, w = x.clone().requires_grad_(), weight.clone().requires_grad_()
+        apart = a - a.mean(-1, keepdim=True)
+        y = apart * torch.rsqrt(apart.pow(2).mean(-1, keepdim=True) + 1e-6) * w
+        y.square().sum().backward()
+        _core._settle()
+        return y.detach(), a.grad, w.grad
+
+    try:
+        before = _core._fusion_counters()["in_pieces"]
+        for got, expected in zip(norm(1), norm(0)):
+            assert torch.equal(got, expected)
+        assert _core._fusion_counters()["in_pieces"] > before
+    finally:
+        _core._set_fusion(*was)
