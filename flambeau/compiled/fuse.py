@@ -19,7 +19,7 @@ from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
 from ..kernels.schedules.row_language import length, own_rmean, own_rsum, plain_rsum, rmax, rmin
 from ..kernels.types import DTYPES, compute_dtype
 from .graph import Ref
-from .groups import MOST_OPERANDS, operands_of
+from .groups import MOST_OPERANDS, is_costly, operands_of
 from .pointwise import Number, compute_of
 
 __all__ = [
@@ -273,13 +273,6 @@ def keep_more(group, values):
     group.outputs = shown + [group.outputs[k] for k in made.saved_outputs if k >= len(shown)][:room]
     if _derived(group, values, range(group.n_shown)).kernel is None:
         group.outputs = shown
-
-
-def is_costly(n):
-    """Whether an operator reduces rows, or computes a function of mathematics."""
-    return n.operator is None or any(
-        m.op == "call" for m in topological(n.operator.spec.map.expressions)
-    )
 
 
 class Derivative:

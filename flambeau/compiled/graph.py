@@ -1,6 +1,7 @@
 """What a trace is made of: nodes that call operators, on numbered values."""
 
 import flambeau
+from flambeau import _core
 
 __all__ = ["Break", "Differs", "Node", "Ref", "Value", "each_ref", "replaced"]
 
@@ -51,7 +52,7 @@ class Value:
         self.plain = plain and self.device.type in ("cpu", "cuda") and not tensor.is_sparse
         self.contiguous = self.plain and tensor.is_contiguous()
         self.strides = tuple(tensor.stride()) if self.plain else ()
-        self.storage = tensor.untyped_storage()._cdata if self.plain else None
+        self.storage = _core._storage_id(tensor) if self.plain else None
 
 
 class Node:
@@ -66,18 +67,19 @@ class Node:
         expects: of a call that gives a bool, which Python has read, that bool, else None.
         reduces: of a sum and the like over the last dim, its name in the language of rows, else None.
         total: of the sum or mean of all elements "rsum" or "rmean", else None.
+        in_pieces (bool): whether it is a sum or mean that fused eager mode takes while its operand is computed.
         single (bool): whether it sends each argument one gradient.
     """
 
     __slots__ = (
-        "args", "expects", "function", "grad", "kwargs", "operands", "operator", "reduces", "results", "single", "source", "total", "writes",
+        "args", "expects", "function", "grad", "in_pieces", "kwargs", "operands", "operator", "reduces", "results", "single", "source", "total", "writes",
     )  # fmt: skip
 
     def __init__(self, function, args, kwargs, results, grad, source):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.results, self.grad, self.source = results, grad, source
         self.operator = self.operands = self.reduces = self.total = self.expects = None
-        self.writes = self.single = False
+        self.writes = self.single = self.in_pieces = False
 
     @property
     def is_grad(self):

@@ -7,10 +7,11 @@ operator that writes, or that may, ends all groups, so no read is moved across a
 
 import sys
 
+from ..kernels.expression import topological
 from .graph import Ref
 from .pointwise import FUSED_DTYPES, Applied, Number, compute_of, result_of, suits
 
-__all__ = ["MOST_OPERANDS", "Group", "grouped", "operands_of"]
+__all__ = ["MOST_OPERANDS", "Group", "first_whole", "grouped", "is_costly", "operands_of"]
 
 MOST_OPERANDS = 16  # of a kernel
 # Elements: a longer row leaves the nearer caches, and a thread takes whole rows. Of shorter ones reductions take several
@@ -30,6 +31,7 @@ class Group:
         inputs (list of int), numbers (list of Number): values and Python numbers that come from elsewhere.
         ends (bool): whether nobody but the caller reads the outputs.
         total (Node): the sum or mean of the only output, which is given in its place, or None.
+        reader (Node): the same of rows or columns, which large tensors are left to fused eager mode for, or None.
         spread (set of int): the inputs whose gradients are handed over one by one, as they come.
         computes (dict): number of a value -> the dtype that its operator computes in.
     """
@@ -39,7 +41,7 @@ class Group:
         self.outputs, self.inputs, self.numbers, self.spread = [], [], [], set()
         self.computes, self.apply = {}, Applied()
         self.rows = self.literal = False
-        self.n_shown, self.ends, self.total = 0, True, None
+        self.n_shown, self.ends, self.total, self.reader = 0, True, None, None
 
     @property
     def grad(self):
@@ -48,7 +50,8 @@ class Group:
     @property
     def gives(self):
         """The numbers of the values that it gives the program."""
-        return self.outputs[: self.n_shown] if self.total is None else [self.total.results]
+        last = self.total or self.reader
+        return self.outputs[: self.n_shown] if last is None else [last.results]
 
     def add(self, node, compute):
         self.nodes.append(node)
@@ -132,7 +135,9 @@ def grouped(nodes, values, results, apart=()):
                         if _ends_in(node, group, values, users):
                             group.total = node
                         close(group)
-                        if group.total is not None:
+                        if group.total is None and _leads_to(node, group, order, values, users):
+                            group.reader = node
+                        if group.total or group.reader:
                             break
                 else:
                     order.append(node)
@@ -168,6 +173,38 @@ def _ends_in(node, group, values, users):
         user is not None and id(user) in inside
         for n in group.nodes
         for user in users.get(n.results, ())
+    )
+
+
+def _leads_to(node, group, order, values, users):
+    """Whether all of a group, which has just become the last step, is for one sum or mean, and what waits gives it sooner.
+
+    With backward that is where no more than one function of mathematics would be computed twice.
+    """
+    if not node.in_pieces or order[-1:] != [group] or group.rows:
+        return False
+    output = group.nodes[-1].results
+    return (
+        group.outputs == [output]
+        and users[output] == [node]
+        and first_whole(group, values) is not None
+        and values[output].device.type == "cpu"
+        and (not values[output].requires_grad or sum(map(is_costly, group.nodes)) <= 1)
+    )
+
+
+def is_costly(n):
+    """Whether an operator reduces rows, or computes a function of mathematics."""
+    return n.operator is None or any(
+        m.op == "call" for m in topological(n.operator.spec.map.expressions)
+    )
+
+
+def first_whole(group, values):
+    """The first input as large as what a group computes, and contiguous, or None."""
+    shape = group.key[0]
+    return next(
+        (i for i in group.inputs if values[i].shape == shape and values[i].contiguous), None
     )
 
 

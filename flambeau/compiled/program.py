@@ -7,9 +7,9 @@ from flambeau import _core
 
 from .again import evaluate, evaluate_whole
 from .foretell import foretell_joined
-from .fuse import NoKernel, backward_of, forward_of, is_costly, keep_more, spread_inputs
-from .graph import Differs, Ref, each_ref
-from .groups import Group
+from .fuse import NoKernel, backward_of, forward_of, keep_more, spread_inputs
+from .graph import Differs, Node, Ref, each_ref
+from .groups import Group, first_whole, is_costly
 
 __all__ = ["Program"]
 
@@ -31,7 +31,7 @@ class Program:
     def __init__(
         self, order, values, inputs, outside, result, rebuild, rewinds=False, foretells=False
     ):
-        self._foretells = foretells
+        self._foretells, self._inline = foretells, {}
         self.constants, self._names = {}, {}
         self.kernels = self.operators = self.joined = 0
         self.values, self.differed = values, 0
@@ -39,15 +39,21 @@ class Program:
         lines = []
         grad = flambeau.is_grad_enabled()
         now = grad
-        for step in order:
+        dead = []
+        for step, following in zip(order, [*order[1:], None]):
+            dead += [f"v{i}" for i in last.get(id(step), ()) if i not in outside]
+            if _only_feeds(step, following, last):
+                self.operators += 1
+                self._inline[step.results] = self._call_text(step).partition(" = ")[2]
+                continue
             wanted = step.grad
             if wanted != now:
                 lines.append(f"    {self.constant(_core._set_grad_enabled, 'set_grad')}({wanted})")
                 now = wanted
             lines += self._group(step) if isinstance(step, Group) else [self._call(step)]
-            dead = [f"v{i}" for i in last.get(id(step), ()) if i not in outside]
             if dead:
                 lines.append(f"    {' = '.join(dead)} = None")
+            dead = []
         if now != grad:
             lines.append(f"    {self.constant(_core._set_grad_enabled, 'set_grad')}({grad})")
         lines.append(
@@ -99,7 +105,7 @@ class Program:
         """Nested arguments as Python."""
         kind = type(value)
         if kind is Ref:
-            return f"v{value.index}"
+            return self._inline.get(value.index) or f"v{value.index}"
         if kind is tuple:
             return "(" + "".join(self.text(v) + ", " for v in value) + ")"
         if kind is list:
@@ -138,18 +144,25 @@ class Program:
         try:
             callable_ = _prepared(group, self.values, self._foretells)
         except NoKernel:
-            return [self._call(n) for n in (*group.nodes, *filter(None, [group.total]))]
+            return [
+                self._call(n) for n in (*group.nodes, *filter(None, [group.total, group.reader]))
+            ]
         self.kernels += 1
         self.joined += len(group.nodes) + (group.total is not None)
         arguments = [f"v{i}" for i in group.inputs] + [self.text(n.value) for n in group.numbers]
-        targets = ", ".join(f"v{i}" for i in group.gives)
+        shown = group.gives if group.reader is None else group.outputs[: group.n_shown]
+        targets = ", ".join(f"v{i}" for i in shown)
         line = f"    {targets} = {self.constant(callable_, 'kernel')}({', '.join(arguments)})"
-        if not _gains_by_waiting(group, self.values):
+        would_wait = self.constant(_core._would_wait, "would_wait")
+        if group.reader is not None:
+            asked = f"{would_wait}(v{first_whole(group, self.values)}, 0)"
+            lines = [line, self._call(group.reader), f"    {targets} = None"]
+        elif _gains_by_waiting(group, self.values):
+            asked, lines = f"{would_wait}(v{group.inputs[0]}, {LEAST_WAITING})", [line]
+        else:
             return [line]
-        asked = (
-            f"{self.constant(_core._would_wait, 'would_wait')}(v{group.inputs[0]}, {LEAST_WAITING})"
-        )
-        return [f"    if {asked}:", *self._waiting(group), "    else:", "    " + line]
+        lines = ["    " + text for text in lines]
+        return [f"    if {asked}:", *self._waiting(group), "    else:", *lines]
 
     def _waiting(self, group):
         """The operators of a group one by one, which fused eager mode joins."""
@@ -158,12 +171,32 @@ class Program:
             last.update((i, node) for i in (*node.reads(), node.results))
         lines = []
         for node in group.nodes:
+            if group.reader is not None and node is group.nodes[-1]:
+                # Nobody else may hold what the sum reads.
+                self._inline[node.results] = self._call_text(node).partition(" = ")[2]
+                lines.append(f"        {self._call_text(group.reader)}")
+                del self._inline[node.results]
+                break
             lines.append(f"        {self._call_text(node)}")
             dead = [i for i in last if last[i] is node]
             dead = [f"v{i}" for i in dead if i in group.members and i not in group.outputs]
             if dead:
                 lines.append(f"        {' = '.join(dead)} = None")
         return lines
+
+
+def _only_feeds(step, following, last):
+    """Whether a pointwise operator is for the sum or mean behind it alone, which may read it while it is computed."""
+    return (
+        isinstance(step, Node)
+        and step.operator is not None
+        and isinstance(step.results, int)
+        and isinstance(following, Node)
+        and following.in_pieces
+        and following.grad == step.grad
+        and following.reads() == [step.results]
+        and step.results in last.get(id(following), ())
+    )
 
 
 def _gains_by_waiting(group, values):

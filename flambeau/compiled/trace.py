@@ -20,6 +20,7 @@ from ..overrides import TorchFunctionMode
 from . import stance
 from .foretell import Foretold
 from .graph import Break, Node, Ref, Value
+from .reductions import mark, reduction_of
 from .state import is_ours, writes_outside
 
 __all__ = ["Tracer", "break_here"]
@@ -309,11 +310,11 @@ class Tracer(TorchFunctionMode):
                 self._follow(tensor)
         self._name_results(node, result)
         node.single = _is_single(args, kwargs, result)
-        if func in _REDUCTIONS():
-            _as_reduction(node, func, args, kwargs, result, self)
-            _as_total(node, func, args, kwargs, result, self)
+        word = reduction_of(func)
+        if word is not None:
+            mark(node, word, args, kwargs, result, self)
             if args:
-                self.foretold.reduced(func, _REDUCTIONS()[func], args[0], result)
+                self.foretold.reduced(func, word, args[0], result)
         elif name in _CASTS:
             _as_cast(node, args, kwargs, result, self)
         self.nodes.append(node)
@@ -528,52 +529,3 @@ def _as_cast(node, args, kwargs, result, tracer):
 
 
 _OPERATORS = {"__rsub__": lambda: flambeau.sub}
-_reductions = {}
-
-
-def _REDUCTIONS():
-    if not _reductions:
-        for name, word in (("sum", "rsum"), ("mean", "rmean"), ("amax", "rmax"), ("amin", "rmin"),
-                           ("softmax", "softmax"), ("log_softmax", "log_softmax")):  # fmt: skip
-            for space in (flambeau, flambeau.Tensor, flambeau.nn.functional):
-                function = getattr(space, name, None)
-                if isinstance(function, _core.Operator):
-                    _reductions[function] = word
-    return _reductions
-
-
-def _as_reduction(node, func, args, kwargs, result, tracer):
-    """Marks a reduction over the last dim that keeps it, of a plain call."""
-    word = _reductions[func]
-    names = {**dict(zip(("input", "dim", "keepdim"), args)), **kwargs}
-    if not isinstance(result, flambeau.Tensor) or not isinstance(
-        names.get("input"), flambeau.Tensor
-    ):
-        return
-    source_value = tracer.values[tracer.number(names["input"])]
-    ndim = len(source_value.shape)
-    dim = names.get("dim")
-    if isinstance(dim, (tuple, list)) and len(dim) == 1:
-        dim = dim[0]
-    allowed = {"input", "dim", "keepdim"}
-    if word in ("softmax", "log_softmax"):
-        allowed = {"input", "dim", "_stacklevel", "dtype"}
-        if names.get("dtype") is not None or len(args) > 2:
-            return
-    if set(names) - allowed or ndim == 0 or source_value.dtype not in ("float32", "float64"):
-        return
-    if type(dim) is int and dim in (-1, ndim - 1):
-        if word in ("softmax", "log_softmax") or names.get("keepdim") is True:
-            node.reduces = word
-
-
-def _as_total(node, func, args, kwargs, result, tracer):
-    """Marks the sum or mean of all elements of a plain call."""
-    word = _reductions[func]
-    if word not in ("rsum", "rmean") or len(args) != 1 or kwargs:
-        return
-    if isinstance(result, flambeau.Tensor) and isinstance(args[0], flambeau.Tensor):
-        read, given = tracer.values[tracer.number(args[0])], tracer.values[tracer.number(result)]
-        same = read.dtype == given.dtype and read.dtype in ("float32", "float64")
-        if same and given.plain and read.contiguous and read.shape:
-            node.total = word

@@ -80,3 +80,54 @@ def test_gradients_through_totals_of_rows():
         assert _core._fusion_counters()["in_pieces"] > before
     finally:
         _core._set_fusion(*was)
+
+
+def test_compiled_chains_lead_to_their_sums_as_in_eager_mode():
+    x, y = torch.randn(80, 256), torch.randn(80, 256)
+    functions = [
+        lambda a, b: (a * 2 + b).abs().sum(-1),
+        lambda a, b: (a * a - b[:, :1]).mean(dim=1, keepdim=True).abs().sqrt(),
+        lambda a, b: a.pow(2).sum(-1) + b.abs().sum(1),
+        lambda a, b: (a.view(40, -1) * 2 - 1).mean(0),
+        lambda a, b: ((a * b).exp() + b).sum((0,)) + (a * b).sum(1).mean(),
+        lambda a, b: (a + 1).mul(b).sum(-1) * (a - b).view(8, -1, 256).sum((1, 2)).sum(),
+        lambda a, b: (c := (a * b + 1), c.sum(-1), c.mean(-1))[1:],
+        lambda a, b: [(a * b).relu().sum(-1), a.detach().sub(1).sum(-1)],
+        lambda a, b: (a > b).sum(-1) + (a * 2).double().add(b).sum(-1),
+    ]
+    before = _core._fusion_counters()["in_pieces"]
+    for place, function in enumerate(functions):
+        compiled = torch.compile(function)
+        for rows in (80, 80, 40, 80):
+            for grad in (False, True):
+                found = []
+                for run in (compiled, function):
+                    a, b = (t[:rows].clone().requires_grad_(grad) for t in (x, y))
+                    given = run(a, b)
+                    given = [given] if isinstance(given, torch.Tensor) else list(given)
+                    if grad:
+                        sum((g.double() ** 2).mean() for g in given).backward()
+                        given += [a.grad, b.grad]
+                    found.append(given)
+                for got, expected in zip(*found, strict=True):
+                    assert (got is None) == (expected is None)
+                    assert got is None or torch.equal(got, expected), (place, rows, grad)
+    assert _core._fusion_counters()["in_pieces"] > before
+
+
+def test_vmap_and_derivatives_of_compiled_functions():
+    def function(x, w):
+        return (torch.nn.functional.gelu(x @ w) * 2 + x).softmax(-1).sum(-1, keepdim=True) * x
+
+    compiled = torch.compile(function)
+    x, w = torch.randn(6, 40), torch.randn(40, 40)
+    f = torch.func
+    for _ in range(3):
+        for change in (
+            lambda g: torch.vmap(lambda q: g(q, w))(torch.stack([x, x * 2])),
+            lambda g: f.grad(lambda q: g(q, w).sum())(x),
+            lambda g: f.jvp(lambda q: g(q, w), (x,), (x,))[1],
+            lambda g: f.jacrev(lambda q: g(q, w).sum(0))(x),
+            lambda g: f.hessian(lambda q: g(q, w).sum())(x[:2]),
+        ):
+            assert torch.equal(change(compiled), change(function))
