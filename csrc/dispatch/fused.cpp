@@ -4,10 +4,12 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/bound.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/reduce_plan.h"
 #include "dispatch/rows.h"
 #include "dispatch/touched.h"
+#include "runtime/threads.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -187,6 +189,111 @@ void run_on_device(Fusion& self, FusedInputs& inputs, const Dims& sizes, Device 
   operands.run(find_map(self, loop.modes()), loop, "fused");
 }
 
+/// Over how many first rows of `sizes` a result of sizes `to` is a sum; 0: it is not one of these.
+int64_t rows_summed(const Dims& sizes, const Dims& to) {
+  const int more = sizes.n - to.n;
+  if (more < 0 || sizes == to) return 0;
+  int d = sizes.n;
+  while (d > more && to[d - 1 - more] == sizes[d - 1]) --d;
+  int64_t rows = 1;
+  for (int i = 0; i < d; ++i) {
+    if (i >= more && to[i - more] != 1) return 0;
+    rows *= sizes[i];
+  }
+  return rows > 1 && rows <= longest_column ? rows : 0;
+}
+
+/// The operands of a map as `columns` elements of some first rows.
+struct Columns {
+  uint32_t summed = 0;  // bits of the outputs that are summed over the rows
+  int64_t rows = 0, columns = 0;
+  char* data[max_operands];
+  int64_t steps[max_operands], row_steps[max_operands];
+  Mode modes[max_operands];
+};
+
+constexpr int64_t piece_columns = 2048;  // which the nearer caches hold, some rows of them
+
+/// False where no output is to be summed, or what is computed has no such rows.
+bool lay_out_columns(const Fusion& self, const FusedInputs& inputs, const Dims& sizes,
+                     Columns& found) {
+  for (int k = 0; inputs.summed && k < self.n_out; ++k) {
+    const int64_t rows = rows_summed(sizes, inputs.summed[k]);
+    const bool plain = self.dtypes[k] == DType::float32 || self.dtypes[k] == DType::float64;
+    if (rows == 0 || !plain || (found.rows && rows != found.rows)) continue;
+    found.rows = rows;
+    found.summed |= uint32_t{1} << k;
+  }
+  if (!found.summed) return false;
+  found.columns = sizes.product() / found.rows;
+  if (found.columns < piece_columns) return false;
+  Operand operands[max_operands];
+  const Dims packed = contiguous_strides(sizes);
+  for (int i = 0; i < self.n; ++i) {
+    operands[i].itemsize = itemsize(self.dtypes[i]);
+    const Tensor* t = i < self.n_out ? nullptr : inputs.tensors[i];
+    operands[i].data = i < self.n_out ? nullptr
+                       : t            ? t->data()
+                                      : const_cast<char*>(inputs.numbers[i]);
+    operands[i].strides = i < self.n_out ? packed : t ? broadcast_strides(*t, sizes) : Dims();
+    if (i >= self.n_out && !t) {
+      operands[i].strides.n = sizes.n;
+      std::fill_n(operands[i].strides.v, sizes.n, 0);
+    }
+  }
+  Loop loop(sizes, operands, self.n);
+  if (loop.ndim() != 2 || loop.size(0) != found.columns) return false;
+  for (int i = 0; i < self.n; ++i) {
+    found.data[i] = loop.data(i);
+    found.steps[i] = loop.stride(0, i);
+    found.row_steps[i] = loop.stride(1, i);
+    found.modes[i] = loop.modes()[i];
+    if (found.modes[i] == Mode::general) return false;
+  }
+  return true;
+}
+
+/// Outputs that a reader sums over first rows are computed into memory of a piece, and never
+/// stored.
+bool run_columns(Fusion& self, FusedInputs& inputs, const Dims& sizes, TensorRef* outputs) {
+  Columns c;
+  if (!lay_out_columns(self, inputs, sizes, c)) return false;
+  auto& sum = *reinterpret_cast<Reduction*>(bound_operator("sum_reduction"));
+  ReduceKernel totals[max_operands];
+  int64_t room = 0, places[max_operands];
+  for (int k = 0; k < self.n_out; ++k) {
+    const bool summed = c.summed >> k & 1;
+    outputs[k] = empty(summed ? inputs.summed[k] : sizes, self.dtypes[k], on_cpu);
+    c.data[k] = outputs[k]->as<char>();
+    places[k] = room;
+    if (summed) {
+      totals[k] = find_kernel(sum, {self.dtypes[k]}, {self.dtypes[k]}, 'o', "full");
+      room += (piece_columns + 64) * c.rows * c.steps[k];
+    }
+  }
+  const MapKernel kernel = find_map(self, c.modes);
+  LongWork unlocked(c.rows * c.columns > 2 * grain);
+  parallel_for((c.columns + piece_columns - 1) / piece_columns, [&](int64_t chunk) {
+    const int64_t first = chunk * piece_columns, n = std::min(piece_columns, c.columns - first);
+    char *piece = piece_memory(room), *at[max_operands];
+    int64_t row_steps[max_operands];
+    for (int i = 0; i < self.n; ++i) {
+      const bool summed = i < self.n_out && (c.summed >> i & 1);
+      at[i] = summed ? piece + places[i] : c.data[i] + first * c.steps[i];
+      row_steps[i] = summed ? n * c.steps[i] : c.row_steps[i];
+    }
+    kernel(n, c.rows, first, at, c.steps, row_steps);
+    for (int k = 0; k < self.n_out; ++k) {
+      if (!(c.summed >> k & 1)) continue;
+      const int64_t size = c.steps[k];
+      char* streams[max_streams] = {c.data[k] + first * size, at[k]};
+      const int64_t from_row[max_streams] = {size, size}, along[max_streams] = {0, n * size};
+      totals[k](n, 1, c.rows, streams, from_row, none, along, 0);
+    }
+  });
+  return true;
+}
+
 void run_map(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
   Dims sizes = common_sizes(self, inputs);
   inputs.sizes = sizes;
@@ -197,6 +304,7 @@ void run_map(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
   if (run_flat(self, inputs, sizes, outputs)) return;
   check_outputs(self, inputs, sizes);
   Dims strides = result_strides(self, inputs, sizes);
+  if (strides == contiguous_strides(sizes) && run_columns(self, inputs, sizes, outputs)) return;
   Operand operands[max_operands];
   for (int i = 0; i < self.n; ++i) {
     operands[i].itemsize = itemsize(self.dtypes[i]);

@@ -38,6 +38,9 @@ struct FusedInputs {
   TensorRef copies[max_operands];
   alignas(16) char numbers[max_operands][8];
   Dims sizes;  // of the outputs, as they are computed: `run_fused` fills it in
+  /// Of each output of a map the sizes that it will be summed to, or null: sums over a few first
+  /// dims are then given in place of the outputs, where that spares storing these.
+  const Dims* summed = nullptr;
 };
 
 /// Fills outputs[n_out] with new tensors, from inputs [n_out, n).

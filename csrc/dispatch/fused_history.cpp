@@ -72,6 +72,12 @@ bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) 
     store_number(number.get(), kernel.dtypes[n], inputs.numbers[n]);
     ++n;
   }
+  Dims summed[max_operands];
+  for (size_t i = 0; i < how.wanted.size(); ++i) {
+    const Edge& edge = self.node.edges[how.wanted[i]];
+    if (edge.node) summed[i] = edge.node->results[edge.nr].dims();
+  }
+  inputs.summed = summed;
   run_fused(kernel, inputs, gradients);
   for (size_t i = 0; i < how.wanted.size(); ++i)
     grad_inputs[how.wanted[i]] = std::move(gradients[i]);

@@ -10,9 +10,6 @@
 
 namespace flambeau {
 
-namespace {
-
-/// Memory of a thread for a piece of what waits, kept for the next.
 char* piece_memory(int64_t nbytes) {
   struct Free {
     void operator()(char* p) const { std::free(p); }
@@ -29,6 +26,8 @@ char* piece_memory(int64_t nbytes) {
   }
   return memory.get();
 }
+
+namespace {
 
 /// How a contiguous tensor is reduced: rows of `count` elements to `outputs` results, or the
 /// columns of so many rows.
@@ -57,8 +56,6 @@ constexpr int64_t longest_row = 2048;    // whose 64 fit into a nearer cache
 // Elements of rows that are computed and added up at a time: they stay in the nearest cache beside
 // what is read.
 constexpr int64_t row_piece = 2048;
-// Of longer ones a chunk has so few columns that kernels begin anew more often than that they run.
-constexpr int64_t longest_column = 64;
 
 }  // namespace
 

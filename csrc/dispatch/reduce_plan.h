@@ -39,6 +39,12 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
 bool reduce_in_pieces(Reduction& r, const char* total, const Tensor& t, const Dims& dims,
                       bool keepdim, DType out, TensorRef& result);
 
+/// Memory of a thread for a piece of what is reduced, kept for the next.
+char* piece_memory(int64_t nbytes);
+/// Sums over more first rows than these leave a piece so few columns that kernels begin anew more
+/// often than that they run.
+constexpr int64_t longest_column = 64;
+
 /// The kernels of a reduction of many elements to one result, chunk by chunk.
 struct WholeReduction {
   DType in, out;

@@ -131,3 +131,36 @@ def test_vmap_and_derivatives_of_compiled_functions():
             lambda g: f.hessian(lambda q: g(q, w).sum())(x[:2]),
         ):
             assert torch.equal(change(compiled), change(function))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("rows", [2, 3, 64, 65])
+def test_gradients_that_are_sums_over_first_rows_are_not_stored(rows, dtype):
+    torch.manual_seed(rows)
+    x, y = (torch.randn(rows, 33, 97, dtype=dtype) for _ in range(2))
+    shared = [
+        torch.randn(*sizes, dtype=dtype)
+        for sizes in [(33, 97), (1, 33, 97), (97,), (), (rows, 1, 97)]
+    ]
+    functions = [
+        lambda a, b, s: (a * s - b * s.exp(), b * s + a),
+        lambda a, b, s: a * s + b,
+        lambda a, b, s: (a * s * 0.5 + b.mT.contiguous().mT * s).relu(),
+    ]
+    threads = torch.get_num_threads()
+    try:
+        for function in functions:
+            compiled = torch.compile(function)
+            for s in shared:
+                for count in (1, 3, 1):
+                    torch.set_num_threads(count)
+                    found = []
+                    for run in (compiled, function):
+                        leaves = [t.clone().requires_grad_() for t in (x, y, s)]
+                        given = run(*leaves)
+                        given = given if isinstance(given, tuple) else (given,)
+                        sum((g.float() ** 2).mean() for g in given).backward()
+                        found.append([*given, *(t.grad for t in leaves)])
+                    assert all(map(torch.equal, *found)), s.shape
+    finally:
+        torch.set_num_threads(threads)

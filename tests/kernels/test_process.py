@@ -1,10 +1,13 @@
 """Kernels made in another process: it comes and goes, and where there is none they are made here."""
 
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import pytest
 
@@ -147,3 +150,15 @@ def test_kernels_that_are_on_disk_start_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(cache, "_addresses", {})
     made()
     assert process._channel is None
+
+
+def test_a_twin_that_cannot_be_asked_for_leaves_no_socket(monkeypatch):
+    gone, other = socket.socketpair()
+    gone.close()
+    monkeypatch.setattr(process, "_channel", gone)
+    monkeypatch.setattr(process, "_ready", True)
+    monkeypatch.setattr(process.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    with other, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert process.twin() is None
+        gc.collect()

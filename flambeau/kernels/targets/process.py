@@ -62,10 +62,14 @@ def twin():
         return None
     try:
         ours, its = socket.socketpair()
+    except OSError:
+        return None
+    try:
         with its:
             send(_channel, (TWIN, ""))
             socket.send_fds(_channel, [b"t"], [its.fileno()])
     except (OSError, AttributeError):
+        ours.close()
         return None
     ours.settimeout(START_S)
     return ours
