@@ -55,7 +55,7 @@ constexpr int64_t shortest_total = 128;  // by a kernel of rows; shorter ones ga
 constexpr int64_t longest_row = 2048;    // whose 64 fit into a nearer cache
 // Elements of rows that are computed and added up at a time: they stay in the nearest cache beside
 // what is read.
-constexpr int64_t row_piece = 2048;
+constexpr int64_t row_piece = 2048, shortest_piece = 512;
 
 }  // namespace
 
@@ -134,7 +134,10 @@ bool reduce_in_pieces(Reduction& r, const char* total, const Tensor& t, const Di
     result = {};
     return false;
   }
-  const int64_t together = columns ? step : std::clamp<int64_t>(row_piece / count, 1, step);
+  // Of columns as many as make rows that a kernel is worth beginning for.
+  const int64_t together =
+      std::min(step, columns ? std::max<int64_t>(row_piece / count, shortest_piece) / 64 * 64
+                             : std::max<int64_t>(row_piece / count, 1));
   LongWork unlocked(true);
   parallel_for(chunks, [&](int64_t chunk) {
     const int64_t last = std::min(outputs, (chunk + 1) * step);
