@@ -20,22 +20,12 @@ T attention_largest(const T* x, int64_t n) {
   return result;
 }
 
-/// exp(x) for x <= 0. By powers of 2, where there are instructions for these, it takes half as
-/// long, and the error grows with -x as that of x / ln 2 does: where exp(x) is nothing beside 1.
-template <class T, class V>
-inline __attribute__((always_inline)) V weight_of(V x) {
-  if constexpr (std::is_same_v<T, float> && requires { power_of_two(x); })
-    return power_of_two(x * splat(1.4426950408889634f));
-  else
-    return exponential<T>(x);
-}
-
 template <class T>
 T attention_exponentials(T* x, int64_t n, T from) {
   constexpr int lanes = Vec<T>::lanes;
   typename Vec<T>::type sum = {};
   for (int64_t i = 0; i < n; i += lanes) {
-    const typename Vec<T>::type value = weight_of<T>(load(x + i) - splat(from));
+    const typename Vec<T>::type value = exponential_beside_1<T>(load(x + i) - splat(from));
     store(x + i, value);
     sum += value;
   }

@@ -24,8 +24,12 @@ struct HyperbolicTangent<double> {
 /// 1 / (1 + exp(-x))
 template <class T>
 inline __attribute__((always_inline)) typename Vec<T>::type sigmoid(typename Vec<T>::type x) {
-  const typename Vec<T>::type e = exponential<T>(x < 0 ? x : -x);  // NaN stays
-  return (x < 0 ? e : splat(T(1))) / (1 + e);
+  if constexpr (has_powers<T>) {  // infinite ones too
+    return 1 / (1 + power_of_two(x * splat(-1.4426950408889634f)));
+  } else {
+    const typename Vec<T>::type e = exponential<T>(x < 0 ? x : -x);  // NaN stays
+    return (x < 0 ? e : splat(T(1))) / (1 + e);
+  }
 }
 
 template <class T>
@@ -38,7 +42,7 @@ inline __attribute__((always_inline)) typename Vec<T>::type tangent(typename Vec
   for (int i = H::terms - 2; i >= 0; --i)
     near = multiply_add(near, square, splat(H::polynomial[i]));
   near = multiply_add(x * square, near, x);
-  const V e = exponential<T>(-2 * size);
+  const V e = exponential_beside_1<T>(-2 * size);
   const V far = (1 - e) / (1 + e);
   return size < T(0.6) ? near : x < 0 ? -far : far;  // NaN stays
 }

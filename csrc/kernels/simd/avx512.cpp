@@ -28,8 +28,8 @@ inline __attribute__((always_inline)) __mmask16 span_of(int begin, int end) {
   return static_cast<__mmask16>((1u << end) - (1u << begin));
 }
 #include "kernels/conv/simd_body.h"
-#include "kernels/simd/maths_body.h"
 #include "kernels/simd/powers_avx512.h"
+#include "kernels/simd/maths_body.h"
 /// As many bytes as a vector has 32-bit lanes, widened, and numbers from 0 to 255 as bytes.
 inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_t* from) {
   return (Vec<int32_t>::type)_mm512_maskz_cvtepu8_epi32(
