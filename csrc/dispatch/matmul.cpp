@@ -576,8 +576,9 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
 
 bool add_product(Tensor& sum, Tensor& a, Tensor& b) {
   const int r = sum.ndim - 2, c = sum.ndim - 1;
-  const bool is_wide = sum.dtype == DType::float32 || sum.dtype == DType::float64;
-  if (!is_wide || r < 0 || !sum.contiguous || !sum.on_cpu() || a.ndim != sum.ndim ||
+  const bool is_real = sum.dtype == DType::float32 || sum.dtype == DType::float64 ||
+                       sum.dtype == DType::bfloat16 || sum.dtype == DType::float16;
+  if (!is_real || r < 0 || !sum.contiguous || !sum.on_cpu() || a.ndim != sum.ndim ||
       b.ndim != sum.ndim || a.dtype != sum.dtype || b.dtype != sum.dtype ||
       a.storage == sum.storage || b.storage == sum.storage || a.sizes[r] != sum.sizes[r] ||
       b.sizes[c] != sum.sizes[c] || a.sizes[c] != b.sizes[r] || sum.inference)

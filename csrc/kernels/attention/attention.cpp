@@ -25,6 +25,8 @@ constexpr int64_t scores_bytes = 256 << 10;
 /// So few queries read keys and values where they lie: packing keys would cost more than the
 /// products.
 constexpr int64_t few_queries = 4;
+/// So few keys fill no vector of scores: each is a dot product.
+constexpr int64_t few_keys = 4;
 /// From so many heads on each is one task; fewer share their rows.
 constexpr int64_t heads_for_tasks = 4;
 
@@ -34,14 +36,16 @@ class Heads {
   explicit Heads(const Attention<T>& a)
       : a_(a),
         lanes_(attention_kernels<T>().lanes),
-        row_(round_up(a.n_keys, std::max<int64_t>(lanes_, gemm_kernels<T>().lanes))),
+        row_(row_of(round_up(a.n_keys, std::max<int64_t>(lanes_, gemm_kernels<T>().lanes)))),
         packed_{a.n_keys, keys_together} {
-    rows_ =
-        std::clamp<int64_t>(scores_bytes / static_cast<int64_t>(sizeof(T)) / row_ / 8 * 8, 16, 96);
+    rows_ = std::clamp<int64_t>(
+        scores_bytes / static_cast<int64_t>(sizeof(T)) / round_up(a.n_keys, lanes_) / 8 * 8, 16,
+        96);
   }
 
   const PackedKeys<T>& packed() const { return packed_; }
-  bool packs_keys() const { return a_.n_queries > few_queries; }
+  bool packs_keys() const { return !has_few_queries() && a_.n_keys > few_keys; }
+  bool has_few_queries() const { return a_.n_queries <= few_queries; }
   int64_t n_blocks() const { return (a_.n_queries + rows_ - 1) / rows_; }
   int64_t rows() const { return rows_; }
   int64_t row() const { return row_; }
@@ -93,7 +97,7 @@ class Heads {
       packed_.products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E,
                        0, n, a_.scale, scores, row_);
     else
-      few_products(b, n, scores);
+      few_products(b, t0, n_rows, n, scores);
     norms += 2 * (b * a_.n_queries + t0);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = scores + i * row_;
@@ -112,10 +116,10 @@ class Heads {
       drop(row, b, t0 + i, n, row);
     }
     T* to = out + (b * a_.n_queries + t0) * a_.V;
-    if (packs_keys())
-      combine(scores, row_, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V, T(1), T(0));
-    else
+    if (has_few_queries())
       plain_product(n_rows, a_.V, n, scores, row_, a_.value.of(b), a_.value.row, false, to, a_.V);
+    else
+      combine(scores, row_, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V, T(1), T(0));
     for (int64_t i = 0; i < n_rows; ++i)
       for (int64_t j = 0; j < a_.V; ++j) to[i * a_.V + j] *= norms[2 * i + 1];
     return true;
@@ -161,14 +165,20 @@ class Heads {
   }
 
  private:
-  /// All queries of head b, scaled, times the first n keys.
-  void few_products(int64_t b, int64_t n, T* scores) const {
-    T* scaled = Workspace::get<T>(rows_slot, a_.n_queries * a_.E);
-    for (int64_t i = 0; i < a_.n_queries; ++i)
+  /// An odd number of lines of the cache: rows below one another lie in different sets of it.
+  static int64_t row_of(int64_t n) {
+    constexpr int64_t line = 64 / sizeof(T);
+    return n <= line ? n : (ceil_div(n, line) | 1) * line;
+  }
+
+  /// Some queries of head b, scaled, times the first n keys.
+  void few_products(int64_t b, int64_t t0, int64_t n_rows, int64_t n, T* scores) const {
+    const T* query = a_.query.of(b) + t0 * a_.query.row;
+    T* scaled = Workspace::get<T>(rows_slot, n_rows * a_.E);
+    for (int64_t i = 0; i < n_rows; ++i)
       for (int64_t j = 0; j < a_.E; ++j)
-        scaled[i * a_.E + j] = a_.scale * a_.query.of(b)[i * a_.query.row + j];
-    plain_product(a_.n_queries, n, a_.E, scaled, a_.E, a_.key.of(b), a_.key.row, true, scores,
-                  row_);
+        scaled[i * a_.E + j] = a_.scale * query[i * a_.query.row + j];
+    plain_product(n_rows, n, a_.E, scaled, a_.E, a_.key.of(b), a_.key.row, true, scores, row_);
   }
 
   static void plain_product(int64_t M, int64_t N, int64_t K, const T* x, int64_t x_row, const T* y,

@@ -86,59 +86,67 @@ void round_rows(int64_t n_rows, int64_t width, const float* sums, int64_t column
     relu ? round_row<true>(width, sums, bias, to) : round_row<false>(width, sums, bias, to);
 }
 
-/// Some rows of narrow_columns columns of a product that is not deep, from registers.
-template <int rows, bool relu>
-inline __attribute__((always_inline)) void narrow_tile(int64_t n_words, const uint32_t* a,
-                                                       const uint32_t* b, int64_t b_row,
-                                                       const float* bias, int64_t width,
-                                                       uint16_t* to, int64_t to_row) {
-  constexpr int vectors = narrow_columns / 16;
+/// The same of the columns that `lanes` has.
+inline __attribute__((always_inline)) void store_rounded(__m512 low, __m512 high, __mmask32 lanes,
+                                                         uint16_t* to) {
+  if (denormal(low) | denormal(high)) [[unlikely]] {
+    _mm256_mask_storeu_epi16(to, static_cast<__mmask16>(lanes), rounded_exactly(low));
+    _mm256_mask_storeu_epi16(to + 16, static_cast<__mmask16>(lanes >> 16), rounded_exactly(high));
+  } else {
+    _mm512_mask_storeu_epi16(to, lanes, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  }
+}
+
+/// Some rows of 32 * halves columns of a product that is not deep, from registers; of the last 32
+/// those that `lanes` has.
+template <int rows, int halves, bool relu>
+inline __attribute__((always_inline)) void narrow_tile(const NarrowTask& t, int64_t i, int64_t j,
+                                                       __mmask32 lanes) {
+  constexpr int vectors = 2 * halves;
   __m512 sums[rows][vectors] = {};
-  for (int64_t w = 0; w < n_words; ++w, b += b_row)
+  const uint32_t *a = t.a + i * t.a_row, *b = t.b + j;
+  for (int64_t w = 0; w < t.n_words; ++w, a += t.a_word, b += t.b_row)
 #pragma GCC unroll 4
-    for (int i = 0; i < rows; ++i) {
-      const auto word = splat<uint32_t>(a[i * n_words + w]);
+    for (int r = 0; r < rows; ++r) {
+      const auto word = splat<uint32_t>(a[r * t.a_row]);
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) sums[i][v] = Pairs()(sums[i][v], load(b + 16 * v), word);
+      for (int v = 0; v < vectors; ++v) sums[r][v] = Pairs()(sums[r][v], load(b + 16 * v), word);
     }
+  const __m512 nothing = _mm512_set1_ps(-0.0f);  // x + -0 is x, 0 and -0 too
+  uint16_t* to = t.to + i * t.to_row + j;
 #pragma GCC unroll 4
-  for (int i = 0; i < rows; ++i, to += to_row) {
-    if (width < narrow_columns) {
-      float row[narrow_columns];
-#pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) _mm512_storeu_ps(row + 16 * v, sums[i][v]);
-      round_row<relu>(width, row, bias, to);
-      continue;
-    }
-    if (bias || relu)
+  for (int r = 0; r < rows; ++r, to += t.to_row) {
+    if (t.bias || relu)
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v)
-        sums[i][v] = finished<relu>(sums[i][v],
-                                    bias ? _mm512_loadu_ps(bias + 16 * v) : _mm512_set1_ps(-0.0f));
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v += 2) store_rounded(sums[i][v], sums[i][v + 1], to + 16 * v);
+        sums[r][v] =
+            finished<relu>(sums[r][v], t.bias ? _mm512_loadu_ps(t.bias + j + 16 * v) : nothing);
+#pragma GCC unroll 2
+    for (int half = 0; half < halves; ++half)
+      if (half < halves - 1)
+        store_rounded(sums[r][2 * half], sums[r][2 * half + 1], to + 32 * half);
+      else
+        store_rounded(sums[r][2 * half], sums[r][2 * half + 1], lanes, to + 32 * half);
   }
+}
+
+template <int halves, bool relu>
+void narrow_columns_of(const NarrowTask& task, int64_t j) {
+  const int64_t left = task.N - j - 32 * (halves - 1);
+  const __mmask32 lanes = left >= 32 ? ~0u : (1u << left) - 1u;
+  int64_t i = 0;
+  for (; i + 4 <= task.M; i += 4) narrow_tile<4, halves, relu>(task, i, j, lanes);
+  for (; i < task.M; ++i) narrow_tile<1, halves, relu>(task, i, j, lanes);
 }
 
 template <bool relu>
-void narrow_rows(int64_t M, int64_t N, int64_t n_words, const uint32_t* a, const uint32_t* b,
-                 int64_t b_row, const float* bias, uint16_t* to, int64_t to_row) {
-  for (int64_t j = 0; j < N; j += narrow_columns) {
-    auto tile = [&]<int rows>(int64_t i) __attribute__((always_inline)) {
-      narrow_tile<rows, relu>(n_words, a + i * n_words, b + j, b_row, bias ? bias + j : nullptr,
-                              N - j < narrow_columns ? N - j : narrow_columns, to + i * to_row + j,
-                              to_row);
-    };
-    int64_t i = 0;
-    for (; i + 4 <= M; i += 4) tile.template operator()<4>(i);
-    for (; i < M; ++i) tile.template operator()<1>(i);
-  }
+void narrow_rows(const NarrowTask& task) {
+  int64_t j = 0;
+  for (; task.N - j > narrow_columns / 2; j += narrow_columns) narrow_columns_of<2, relu>(task, j);
+  if (j < task.N) narrow_columns_of<1, relu>(task, j);
 }
 
-void narrow(int64_t M, int64_t N, int64_t n_words, const uint32_t* a, const uint32_t* b,
-            int64_t b_row, const float* bias, bool relu, uint16_t* to, int64_t to_row) {
-  (relu ? narrow_rows<true> : narrow_rows<false>)(M, N, n_words, a, b, b_row, bias, to, to_row);
-}
+void narrow(const NarrowTask& task) { (task.relu ? narrow_rows<true> : narrow_rows<false>)(task); }
 
 /// Words of two rows, columns 0-3, 8-11, ... in the first vector and the others in the second; as
 /// floats back in order.

@@ -147,6 +147,13 @@ bool is_shallow(const Product<T>& p) {
          8 * p.K <= 5 * p.N * kernels.lanes;
 }
 
+/// Whether so many rows times columns of few terms take longer as dots, whose lanes meet at their
+/// end, than packed: a dot ends with some 12 steps, a column is turned in 5 for each vector of K.
+template <class T>
+bool is_shallow_for_dots(const Product<T>& p) {
+  return p.M > 1 && p.N >= 64 && p.K <= 2 * p.M * gemm_kernels<T>().lanes;
+}
+
 /// One column of K products: a row's numbers are too few for vectors.
 template <int K, class T>
 void short_dots(const Product<T>& p, int64_t begin, int64_t end) {
@@ -478,7 +485,8 @@ void multiply(const Product<T>& p) {
   const bool a_columns = p.a_row == 1 || p.M == 1;
   if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
     return multiply_transposed(p);
-  if (p.M <= kernels.dot_rows && p.b_row == 1) return product_by_dots(p, 1);
+  if (p.M <= kernels.dot_rows && p.b_row == 1 && !is_shallow_for_dots(p))
+    return product_by_dots(p, 1);
   if (b_rows) {
     const bool b_stays = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
     if (p.M <= 32 || (b_stays && source_a(p) == SourceA::in_place)) return product_in_place(p);

@@ -439,44 +439,69 @@ void multiply_batch(const Gemm<T>& p) {
   });
 }
 
-/// Products of a depth that packing does not pay for: what they take is the rounding and the
-/// writing of the result.
-constexpr int64_t narrow_depth = 8;
+/// Products of a depth at which sums are rounded from registers: what they take is the rounding and
+/// the writing of the result. Results that are worth that.
+constexpr int64_t narrow_depth = 64, least_narrow = 1 << 11;
 
 bool is_narrow(const Gemm<bfloat16>& p) {
-  return p.K <= narrow_depth && p.alpha == bfloat16(1) && p.beta == bfloat16(0) &&
-         !(p.epilogue.bias && p.epilogue.bias_per_row);
+  return p.K <= narrow_depth && p.M * p.N >= least_narrow && p.alpha == bfloat16(1) &&
+         p.beta == bfloat16(0) && !(p.epilogue.bias && p.epilogue.bias_per_row);
 }
 
-/// Neighbours along k of a matrix whose rows or columns are `step` apart, as pairs; behind K is 0.
-uint32_t pair_of(const bfloat16* from, int64_t step, int64_t k, int64_t K) {
-  const uint32_t first = std::bit_cast<uint16_t>(from[k * step]);
-  return k + 1 < K ? first | uint32_t{std::bit_cast<uint16_t>(from[(k + 1) * step])} << 16 : first;
+/// Lines of pairs of neighbours along k: of n rows that are `row` apart to[i * to_line + w *
+/// to_word], or, if they lie across, of n columns (to_line is 1). Behind an odd K is 0.
+void lay_pairs(const bfloat16* from, int64_t row, bool across, int64_t n, int64_t K, uint32_t* to,
+               int64_t to_line, int64_t to_word) {
+  const int64_t whole = K / 2;
+  auto bits = [](bfloat16 value) { return uint32_t{std::bit_cast<uint16_t>(value)}; };
+  if (across) {
+    for (int64_t w = 0; w < whole; ++w)
+      bfloat16_pairs().join(from + 2 * w * row, row, n, to + w * to_word);
+    for (int64_t i = 0; K % 2 && i < n; ++i)
+      to[whole * to_word + i] = bits(from[2 * whole * row + i]);
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i, from += row, to += to_line) {
+    for (int64_t w = 0; w < whole; ++w)
+      to[w * to_word] = bits(from[2 * w]) | bits(from[2 * w + 1]) << 16;
+    if (K % 2) to[whole * to_word] = bits(from[K - 1]);
+  }
 }
 
 void multiply_narrow(const Gemm<bfloat16>& p, int64_t item) {
   const bfloat16 *a = p.a + item * p.batch_stride_a, *b = p.b + item * p.batch_stride_b;
   auto* c = reinterpret_cast<uint16_t*>(p.c + item * p.batch_stride_c);
-  const int64_t a_row = p.trans_a ? 1 : p.lda, a_step = p.trans_a ? p.lda : 1,
-                b_column = p.trans_b ? p.ldb : 1, b_step = p.trans_b ? 1 : p.ldb;
-  const int64_t n_words = ceil_div(p.K, 2), padded = round_up(p.N, narrow_columns);
-  std::vector<uint32_t> words(n_words * padded);
-  for (int64_t j = 0; j < p.N; ++j)
-    for (int64_t w = 0; w < n_words; ++w)
-      words[w * padded + j] = pair_of(b + j * b_column, b_step, 2 * w, p.K);
-  std::vector<float> bias(p.epilogue.bias ? p.N : 0);
-  if (!bias.empty()) convert(static_cast<const bfloat16*>(p.epilogue.bias), bias.data(), p.N);
+  const int64_t n_words = ceil_div(p.K, 2), columns = round_up(p.N, narrow_columns);
+  uint32_t* words = Workspace::get<uint32_t>(packed_b_slot, n_words * columns);
+  lay_pairs(b, p.ldb, !p.trans_b, p.N, p.K, words, 1, columns);
+  for (int64_t w = 0; w < n_words; ++w)
+    std::fill(words + w * columns + p.N, words + (w + 1) * columns, 0u);
+  float* bias = nullptr;
+  if (p.epilogue.bias) {
+    bias = Workspace::get<float>(tile_slot, columns);
+    convert(static_cast<const bfloat16*>(p.epilogue.bias), bias, p.N);
+    std::fill(bias + p.N, bias + columns, 0.0f);
+  }
   constexpr int64_t task_work = 1 << 17, finish_words = 4, most_rows = 512;
   const int64_t rows =
       std::clamp<int64_t>(task_work / (p.N * (n_words + finish_words)) / 4 * 4, 16, most_rows);
   parallel_ranges(p.M, rows, [&](int64_t begin, int64_t end) {
-    uint32_t packed[most_rows * narrow_depth / 2];
-    for (int64_t i = begin; i < end; ++i)
-      for (int64_t w = 0; w < n_words; ++w)
-        packed[(i - begin) * n_words + w] = pair_of(a + i * a_row, a_step, 2 * w, p.K);
-    bfloat16_pairs().narrow(end - begin, p.N, n_words, packed, words.data(), padded,
-                            bias.empty() ? nullptr : bias.data(), p.epilogue.relu,
-                            c + begin * p.ldc, p.ldc);
+    const int64_t n = end - begin, to_line = p.trans_a ? 1 : n_words, to_word = p.trans_a ? n : 1;
+    uint32_t* packed = Workspace::get<uint32_t>(packed_a_slot, n * n_words);
+    lay_pairs(p.trans_a ? a + begin : a + begin * p.lda, p.lda, p.trans_a, n, p.K, packed, to_line,
+              to_word);
+    bfloat16_pairs().narrow({.M = n,
+                             .N = p.N,
+                             .n_words = n_words,
+                             .a = packed,
+                             .a_row = to_line,
+                             .a_word = to_word,
+                             .b = words,
+                             .b_row = columns,
+                             .bias = bias,
+                             .relu = p.epilogue.relu,
+                             .to = c + begin * p.ldc,
+                             .to_row = p.ldc});
   });
 }
 
@@ -494,11 +519,12 @@ bool gemm_bfloat16(const Gemm<bfloat16>& p) {
   }
   // Below, and where the machine has no such instruction, operands are widened.
   constexpr int64_t least_pairs = 1 << 16;
-  if (!bfloat16_pairs().lanes || p.K < 1 || work < least_pairs) return false;
+  if (!bfloat16_pairs().lanes || p.K < 1) return false;
   if (is_narrow(p)) {
     each_of_batch(p, [&](int64_t item, bool) { multiply_narrow(p, item); });
     return true;
   }
+  if (work < least_pairs) return false;
   multiply_batch(p);
   return true;
 }

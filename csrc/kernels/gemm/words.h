@@ -43,6 +43,24 @@ struct DotsTask {
   int64_t sums_row;
 };
 
+/// Columns of a result that `narrow` keeps in registers.
+constexpr int narrow_columns = 64;
+
+/// to (M, N) = the bfloat16 nearest to A B + bias, at least 0 with relu, of words A (M, n_words)
+/// and B (n_words, N), whose rows, and bias unless it is null, are a multiple of narrow_columns
+/// long.
+struct NarrowTask {
+  int64_t M, N, n_words;
+  const uint32_t* a;
+  int64_t a_row, a_word;  // from row to row, and from word to word
+  const uint32_t* b;
+  int64_t b_row;
+  const float* bias;
+  bool relu;
+  uint16_t* to;
+  int64_t to_row;
+};
+
 /// Columns that `few_rows` takes at a time.
 constexpr int rows_columns = 64;
 
@@ -69,18 +87,13 @@ struct WordKernels {
   void (*round)(int64_t n_rows, int64_t width, const Sum* sums, int64_t columns, const Sum* bias,
                 bool relu, uint16_t* to, int64_t to_row) = nullptr;
 
-  /// The same of A (M, n_words) B (n_words, N), both words, row by row of A; B has b_row columns, a
-  /// multiple of narrow_columns.
-  void (*narrow)(int64_t M, int64_t N, int64_t n_words, const Word* a, const Word* b, int64_t b_row,
-                 const Sum* bias, bool relu, uint16_t* to, int64_t to_row) = nullptr;
+  /// The same of a product that is not deep: see NarrowTask.
+  void (*narrow)(const NarrowTask& task) = nullptr;
 
   /// The same of a few rows with B as it lies, which is read once: see RowsTask.
   void (*few_rows)(const RowsTask& task) = nullptr;
   void (*few_dots)(const DotsTask& task) = nullptr;
 };
-
-/// Columns of a result that `narrow` keeps in registers.
-constexpr int narrow_columns = 64;
 
 /// Loops for few rows or columns, where packing would cost what it saves.
 template <class T>

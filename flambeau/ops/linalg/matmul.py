@@ -135,6 +135,17 @@ def _is_plain(dtype, beta, alpha):
     return real and dtype in _PLAIN
 
 
+def _is_rounded_once(input, left, right, beta, alpha):
+    """Whether the core sums in float32 what is asked for in half precision, with factors that it holds exactly."""
+    return (
+        left.dtype in _HALF
+        and input.dtype == left.dtype == right.dtype
+        and left.device.type == "cpu"
+        and alpha == 1
+        and beta in (0, 1)
+    )
+
+
 def _widened(*tensors):
     """The tensors in float32, if all are of one shorter dtype: beta * input + alpha * product is rounded once.
 
@@ -159,7 +170,7 @@ def _sum_with_product(operator, input, left, right, beta, alpha):
         elif _is_plain(left.dtype, beta, alpha):
             # The operand, as a BLAS does: the product may be beyond what alpha brings back.
             left, alpha = left * alpha, 1
-    if _is_plain(left.dtype, beta, alpha):
+    if _is_plain(left.dtype, beta, alpha) or _is_rounded_once(input, left, right, beta, alpha):
         return _core._addmm(input, left, right, beta, alpha, operator)
     if wide := _widened(input, left, right):
         return _sum_with_product(operator, *wide, beta, alpha).to(left.dtype)

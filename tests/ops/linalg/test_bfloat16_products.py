@@ -31,6 +31,9 @@ SHAPES = [
     (70, 300, 7),
     (1030, 64, 8),
     (300, 300, 1),
+    (65, 33, 9),
+    (131, 95, 63),
+    (40, 128, 64),
     # Many rows or columns, few terms.
     (300, 2, 3),
     (1, 500, 16),
@@ -66,6 +69,8 @@ def test_every_layout(m, n, k, left, right):
     check(a @ b, x @ y, size)
     c = torch.randn(m, n).bfloat16()
     check(torch.addmm(c, a, b, alpha=0.5, beta=2), 2 * c.double().numpy() + 0.5 * (x @ y), 2 + size)
+    check(torch.addmm(c, a, b), c.double().numpy() + x @ y, 1 + size)
+    check(c.clone().addmm_(a, b), c.double().numpy() + x @ y, 1 + size)
     bias = torch.randn(n).bfloat16()
     linear = torch.nn.functional.linear(a, b.T, bias)
     check(linear, x @ y + bias.double().numpy(), 1 + size)
@@ -82,6 +87,39 @@ def test_stacks_and_gradients():
     (grad,) = torch.autograd.grad(torch.bmm(a, b), a, slope)
     exact = slope.double() @ b.double().mT
     check(grad, exact.numpy(), (slope.double().abs() @ b.double().abs().mT).numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sums_with_products_are_those_of_float32_rounded_once(dtype):
+    torch.manual_seed(0)
+    a, b = torch.randn(3, 40, 65, dtype=dtype), torch.randn(3, 65, 50, dtype=dtype)
+    for c in (
+        torch.randn(50, dtype=dtype),
+        torch.randn(40, 1, dtype=dtype),
+        torch.ones((), dtype=dtype),
+    ):
+        for beta in (0, 1):
+            wide = torch.addmm(c.float(), a[0].float(), b[0].float(), beta=beta).to(dtype)
+            assert torch.allclose(torch.addmm(c, a[0], b[0], beta=beta), wide, 0.008, 1e-5)
+            wide = torch.baddbmm(c.float(), a.float(), b.float(), beta=beta).to(dtype)
+            assert torch.allclose(torch.baddbmm(c, a, b, beta=beta), wide, 0.008, 1e-5)
+    # What is rounded once keeps what the product alone would lose.
+    one, small = torch.full((64, 1), 256.0, dtype=dtype), torch.full((1, 64), 1.0, dtype=dtype)
+    less = torch.full((64, 64), 2.0**-6 if dtype == torch.float16 else 0.5, dtype=dtype)
+    assert (
+        torch.addmm(
+            -256 * torch.ones(64, 64, dtype=dtype),
+            torch.cat([one, less[:, :1]], 1),
+            torch.cat([small, small]),
+        )
+        == less
+    ).all()
+    nan = torch.full((40, 50), torch.nan, dtype=dtype)
+    assert torch.addmm(nan, a[0], b[0], beta=0).isfinite().all()
+    x, y, z = (t.clone().requires_grad_() for t in (c.expand(40, 50), a[0], b[0]))
+    grads = torch.autograd.grad(torch.addmm(x, y, z), (x, y, z), torch.ones(40, 50, dtype=dtype))
+    assert [g.dtype for g in grads] == [dtype] * 3
+    assert torch.allclose(grads[1], z.sum(1).expand(40, -1), 0.02, 0.05)
 
 
 def test_what_is_not_finite_stays_in_its_row():

@@ -360,6 +360,17 @@ def test_addmm_of_complex_numbers_has_conjugated_gradients():
         assert gradcheck(scaled, operands)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 17, 65, 129, 257])
+@pytest.mark.parametrize("n", [63, 64, 65, 1025])
+def test_few_rows_and_terms_of_transposed_operands(agrees, random, k, n):
+    """Which are packed, and deeper ones met by dots."""
+    for rows in (1, 2, 3, 4):
+        a, b, bias = random(rows, k), random(n, k), random(n)
+        agrees(a @ b.T, a.numpy() @ b.numpy().T)
+        agrees(flambeau.nn.functional.linear(a, b, bias), a.numpy() @ b.numpy().T + bias.numpy())
+        agrees(b @ a.T, b.numpy() @ a.numpy().T)
+
+
 def test_bfloat16_results_keep_denormal_numbers():
     """The instruction that rounds makes them 0."""
     bias = flambeau.tensor([1e-40, -1e-39, 0.0, 2.0, 1.5] * 14).bfloat16()
