@@ -547,8 +547,10 @@ void gemm_blocked(const Gemm<T>& p) {
     for (int64_t index = 0; index < p.batch; ++index) item(index);
     return;
   }
-  const Spread chunks =
-      Spread::shared(p.batch, std::max<int64_t>(1, static_cast<int64_t>(1.5 * task_work / work)));
+  // A small one takes as long as whole vectors do, and some 150 steps before and behind.
+  const int64_t lanes = gemm_kernels<T>().lanes,
+                padded = p.M * round_up(p.N, lanes) * std::max<int64_t>(p.K, 1) + 150 * lanes;
+  const Spread chunks = Spread::shared(p.batch, std::max<int64_t>(1, 3 * task_work / 2 / padded));
   parallel_for(chunks.n_parts, [&](int64_t chunk) {
     for (int64_t index = chunks.begin(chunk); index < chunks.begin(chunk + 1); ++index) item(index);
   });

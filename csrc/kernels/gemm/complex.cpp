@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/elements/clones.h"
 #include "kernels/gemm/gemm.h"
 #include "runtime/blas.h"
 #include "runtime/rounding.h"
@@ -219,6 +220,55 @@ struct ThinProduct {
   }
 };
 
+/// The sum of K products. In so many parts side by side, real ones and those of a real and an
+/// imaginary part apart, added up at the end.
+template <class Real>
+[[gnu::always_inline]] inline void dot_of_pairs(int64_t K, const Real* __restrict x,
+                                                const Real* __restrict y, Real* sums) {
+  constexpr int64_t width = 32;
+  Real same[width] = {}, across[width] = {};
+  int64_t k = 0;
+  for (; k + width <= 2 * K; k += width)
+    for (int64_t l = 0; l < width; l += 2) {
+      same[l] += x[k + l] * y[k + l];
+      same[l + 1] += x[k + l + 1] * y[k + l + 1];
+      across[l] += x[k + l] * y[k + l + 1];
+      across[l + 1] += x[k + l + 1] * y[k + l];
+    }
+  for (int64_t l = 0; k + l < 2 * K; ++l) {
+    same[l] += x[k + l] * y[k + l];
+    across[l] += x[k + l] * y[k + (l ^ 1)];
+  }
+  Real real = 0, imaginary = 0;
+  for (int64_t l = 0; l < width; l += 2) {
+    real += same[l] - same[l + 1];
+    imaginary += across[l] + across[l + 1];
+  }
+  sums[0] = real, sums[1] = imaginary;
+}
+
+// A clone for each instruction set cannot be a template.
+FLAMBEAU_CLONES void add_dots(int64_t K, const float* x, const float* y, float* sums) {
+  dot_of_pairs(K, x, y, sums);
+}
+FLAMBEAU_CLONES void add_dots(int64_t K, const double* x, const double* y, double* sums) {
+  dot_of_pairs(K, x, y, sums);
+}
+
+/// One number: neither vector is copied.
+template <class Real>
+std::complex<Real> dot(int64_t K, const std::complex<Real>* x, const std::complex<Real>* y) {
+  constexpr int64_t part = 1 << 14;
+  const int64_t n_parts = ceil_div(K, part);
+  std::vector<Real> sums(2 * n_parts);
+  parallel_for(n_parts, [&](int64_t i) {
+    add_dots(std::min(part, K - i * part), reinterpret_cast<const Real*>(x + i * part),
+             reinterpret_cast<const Real*>(y + i * part), &sums[2 * i]);
+  });
+  for (int64_t i = 1; i < n_parts; ++i) sums[0] += sums[2 * i], sums[1] += sums[2 * i + 1];
+  return {sums[0], sums[1]};
+}
+
 /// Rows or columns of which ThinProduct makes as many sums as the loops over dot products hold.
 constexpr int64_t few = 2;
 
@@ -229,14 +279,19 @@ void thin_product(const Gemm<T>& p) {
     Gemm<T> q = p;
     q.a += item * p.batch_stride_a, q.b += item * p.batch_stride_b;
     q.c += item * p.batch_stride_c;
-    ThinProduct<typename T::value_type>(q).run([&](int64_t i, int64_t j, T value) {
+    auto put = [&](int64_t i, int64_t j, T value) {
       if (q.M > q.N) std::swap(i, j);
       T& to = q.c[i * q.ldc + j];
       value = p.alpha == T(1) ? value : p.alpha * value;
       if (p.beta != T(0)) value += p.beta * to;
       if (bias) value += bias[p.epilogue.bias_per_row ? i : j];
       to = value;
-    });
+    };
+    const bool lie_along = (!q.trans_a || q.lda == 1) && (q.trans_b || q.ldb == 1);
+    if (q.M == 1 && q.N == 1 && lie_along)
+      put(0, 0, dot(q.K, q.a, q.b));
+    else
+      ThinProduct<typename T::value_type>(q).run(put);
   };
   const int64_t work = p.M * p.N * p.K + 500;
   if (p.batch == 1 || work > 1 << 22) {

@@ -223,6 +223,8 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
             return result
         # As in PyTorch a product beyond the range is infinite, whatever is added to it.
         return _scaled_sum("addmv", input, (mat * vec).sum(1), beta, alpha)
+    if _is_rounded_once(input, mat, vec, beta, alpha):
+        return _core._addmv(input, mat, vec, beta, alpha)
     if wide := _widened(input, mat, vec):
         return addmv(*wide, beta=beta, alpha=alpha).to(mat.dtype)
     return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)

@@ -114,6 +114,9 @@ def test_sums_with_products_are_those_of_float32_rounded_once(dtype):
         )
         == less
     ).all()
+    vector, sums = a[0, 0], torch.randn(40, dtype=dtype)
+    wide = torch.addmv(sums.float(), a[0].float(), vector.float()).to(dtype)
+    assert torch.allclose(torch.addmv(sums, a[0], vector), wide, 0.008, 1e-5)
     nan = torch.full((40, 50), torch.nan, dtype=dtype)
     assert torch.addmm(nan, a[0], b[0], beta=0).isfinite().all()
     x, y, z = (t.clone().requires_grad_() for t in (c.expand(40, 50), a[0], b[0]))
