@@ -1,8 +1,9 @@
-// Sequences of a long short-term memory of tensors, without history.
+// Sequences of recurrences of tensors, without history.
 #include "dispatch/raw/recurrent.h"
 
 #include "dispatch/iterate.h"
 #include "dispatch/raw/precision.h"
+#include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
 
 namespace flambeau::raw {
@@ -10,7 +11,8 @@ namespace flambeau::raw {
 namespace {
 
 /// A call on `rows` rows of a state (B, H).
-SequenceShape sequence_shape(const SequenceOrder& order, int64_t rows, const Tensor& state) {
+SequenceShape sequence_shape(const char* op, const SequenceOrder& order, int64_t rows,
+                             const Tensor& state) {
   SequenceShape shape{0, state.sizes[0], state.sizes[1], nullptr, order.backwards};
   int64_t total = 0;
   if (order.counts) {
@@ -18,7 +20,7 @@ SequenceShape sequence_shape(const SequenceOrder& order, int64_t rows, const Ten
     shape.counts = order.counts->data();
     for (int64_t n : *order.counts) {
       check(n >= 1 && n <= shape.batch, [&] {
-        return message("lstm: a step has ", n, " rows of a batch of ", shape.batch, ".");
+        return message(op, ": a step has ", n, " rows of a batch of ", shape.batch, ".");
       });
       total += n;
     }
@@ -27,7 +29,7 @@ SequenceShape sequence_shape(const SequenceOrder& order, int64_t rows, const Ten
     total = shape.steps * shape.batch;
   }
   check(total == rows, [&] {
-    return message("lstm: ", rows, " rows are not ", shape.steps, " steps of a batch of ",
+    return message(op, ": ", rows, " rows are not ", shape.steps, " steps of a batch of ",
                    shape.batch, ".");
   });
   return shape;
@@ -35,8 +37,8 @@ SequenceShape sequence_shape(const SequenceOrder& order, int64_t rows, const Ten
 
 int64_t rows_of(const Tensor& t) { return t.ndim ? t.sizes[0] : 0; }
 
-void check_state(const Tensor& h) {
-  check(h.ndim == 2, [&] { return message("lstm: h is ", describe(h), "; it must be (B, H)."); });
+void check_state(const char* op, const Tensor& h) {
+  check(h.ndim == 2, [&] { return message(op, ": h is ", describe(h), "; it must be (B, H)."); });
 }
 
 }  // namespace
@@ -44,14 +46,14 @@ void check_state(const Tensor& h) {
 LstmResults lstm(Tensor& given_inputs, Tensor& h0, Tensor& given_c, Tensor& given_weight,
                  Tensor* given_bias, const SequenceOrder& order, bool keep) {
   const char* op = "lstm";
-  check_state(h0);
+  check_state(op, h0);
   const int64_t B = h0.sizes[0], H = h0.sizes[1], rows = rows_of(given_inputs);
   const DType dtype = h0.dtype;
   TensorRef inputs = operand(op, "inputs", &given_inputs, dtype, rows * 4 * H),
             c0 = operand(op, "c", &given_c, dtype, B * H),
             weight = operand(op, "weight", &given_weight, dtype, 4 * H * H),
             bias = operand(op, "bias", given_bias, dtype, 4 * H);
-  const SequenceShape shape = sequence_shape(order, rows, h0);
+  const SequenceShape shape = sequence_shape(op, order, rows, h0);
   TensorRef output = empty({rows, H}, dtype), h = empty({B, H}, dtype), c = empty({B, H}, dtype);
   TensorRef gates, had_h, had_c;
   if (keep) {
@@ -82,7 +84,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> lstm_backward(Tensor& given_grad, Te
                                                           Tensor& given_gates, Tensor& given_had_c,
                                                           const SequenceOrder& order) {
   const char* op = "lstm_backward";
-  check_state(given_h);
+  check_state("lstm", given_h);
   const int64_t B = given_h.sizes[0], H = given_h.sizes[1], rows = rows_of(given_gates);
   const DType dtype = given_h.dtype;
   TensorRef grad_output = operand(op, "grad_output", &given_grad, dtype, rows * H),
@@ -90,7 +92,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> lstm_backward(Tensor& given_grad, Te
             weight = operand(op, "weight", &given_weight, dtype, 4 * H * H),
             gates = operand(op, "gates", &given_gates, dtype, rows * 4 * H),
             had_c = operand(op, "had_c", &given_had_c, dtype, rows * H);
-  const SequenceShape shape = sequence_shape(order, rows, given_h);
+  const SequenceShape shape = sequence_shape("lstm", order, rows, given_h);
   TensorRef grad_gates = empty({rows, 4 * H}, dtype), grad_h = empty({B, H}, dtype),
             grad_c = empty({B, H}, dtype);
   if (grad_gates->is_meta()) return {grad_gates, grad_h, grad_c};
@@ -108,6 +110,68 @@ std::tuple<TensorRef, TensorRef, TensorRef> lstm_backward(Tensor& given_grad, Te
       flambeau::lstm_backward(shape, task);
     });
   return {grad_gates, grad_h, grad_c};
+}
+
+GruResults gru(Tensor& given_inputs, Tensor& h0, Tensor& given_weight, Tensor* given_bias,
+               const SequenceOrder& order, bool keep) {
+  const char* op = "gru";
+  check_state(op, h0);
+  const int64_t B = h0.sizes[0], H = h0.sizes[1], rows = rows_of(given_inputs);
+  const DType dtype = h0.dtype;
+  TensorRef inputs = operand(op, "inputs", &given_inputs, dtype, rows * 3 * H),
+            weight = operand(op, "weight", &given_weight, dtype, 3 * H * H),
+            bias = operand(op, "bias", given_bias, dtype, 3 * H);
+  const SequenceShape shape = sequence_shape(op, order, rows, h0);
+  TensorRef output = empty({rows, H}, dtype), h = empty({B, H}, dtype);
+  TensorRef gates, had_h;
+  if (keep) gates = empty({rows, 4 * H}, dtype), had_h = empty({rows, H}, dtype);
+  if (output->is_meta()) return {output, h, gates, had_h};
+  copy_bytes(*h, h0);
+  if (output->numel)
+    in_precision(op, h0, [&]<class T>(T*) {
+      GruForward<T> task;
+      task.weight = weight->as<T>();
+      task.bias = data_of<T>(bias);
+      task.inputs = inputs->as<T>();
+      task.gates = data_of<T>(gates);
+      task.h = h->as<T>();
+      task.output = output->as<T>();
+      task.had_h = data_of<T>(had_h);
+      LongWork unlocked(rows * H * H > long_work);
+      flambeau::gru(shape, task);
+    });
+  return {output, h, gates, had_h};
+}
+
+std::tuple<TensorRef, TensorRef, TensorRef> gru_backward(Tensor& given_grad, Tensor& given_h,
+                                                         Tensor& given_weight, Tensor& given_gates,
+                                                         Tensor& given_had_h,
+                                                         const SequenceOrder& order) {
+  const char* op = "gru_backward";
+  check_state("gru", given_h);
+  const int64_t B = given_h.sizes[0], H = given_h.sizes[1], rows = rows_of(given_gates);
+  const DType dtype = given_h.dtype;
+  TensorRef grad_output = operand(op, "grad_output", &given_grad, dtype, rows * H),
+            weight = operand(op, "weight", &given_weight, dtype, 3 * H * H),
+            gates = operand(op, "gates", &given_gates, dtype, rows * 4 * H),
+            had_h = operand(op, "had_h", &given_had_h, dtype, rows * H);
+  const SequenceShape shape = sequence_shape("gru", order, rows, given_h);
+  TensorRef grad_inputs = empty({rows, 3 * H}, dtype), grad_sums = empty({rows, 3 * H}, dtype),
+            grad_h = empty({B, H}, dtype);
+  if (grad_sums->is_meta()) return {grad_inputs, grad_sums, grad_h};
+  copy_bytes(*grad_h, given_h);
+  if (grad_sums->numel)
+    in_precision(op, given_h, [&]<class T>(T*) {
+      GruBackward<T> task;
+      task.weight = weight->as<T>();
+      task.gates = gates->as<T>(), task.had_h = had_h->as<T>();
+      task.grad_output = grad_output->as<T>();
+      task.grad_h = grad_h->as<T>();
+      task.grad_inputs = grad_inputs->as<T>(), task.grad_sums = grad_sums->as<T>();
+      LongWork unlocked(rows * H * H > long_work);
+      flambeau::gru_backward(shape, task);
+    });
+  return {grad_inputs, grad_sums, grad_h};
 }
 
 }  // namespace flambeau::raw

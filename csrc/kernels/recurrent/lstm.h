@@ -3,18 +3,9 @@
 // packed once, and one pass over the gates. Raw contiguous memory; any thread may call, the GIL is
 // not touched. Work is cut by sizes alone: the same bits for any number of threads.
 #pragma once
-#include <cstdint>
+#include "kernels/recurrent/sequence.h"
 
 namespace flambeau {
-
-/// Step t has rows(t) rows of the batch, the first ones, as in a packed sequence.
-struct SequenceShape {
-  int64_t steps, batch, units;
-  const int64_t* counts;  // rows of each step, or null: all
-  bool backwards;         // the last step comes first
-
-  int64_t rows(int64_t t) const { return counts ? counts[t] : batch; }
-};
 
 /// T: float, double.
 template <class T>

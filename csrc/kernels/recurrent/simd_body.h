@@ -81,7 +81,41 @@ void lstm_backward(int64_t n, const T* gates, const T* c, const T* grad_h, T* gr
   });
 }
 
+template <class T>
+void gru_step(int64_t n, const T* x, const T* sums, T* h, T* gates) {
+  by_vectors<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    const auto r = sigmoid<T>(get(x) + get(sums)), z = sigmoid<T>(get(x + n) + get(sums + n));
+    const auto last = get(sums + 2 * n);
+    const auto next = tangent<T>(get(x + 2 * n) + r * last);
+    put(h, next + z * (get(h) - next));
+    if (!gates) return;
+    put(gates, r);
+    put(gates + n, z);
+    put(gates + 2 * n, next);
+    put(gates + 3 * n, last);
+  });
+}
+
+template <class T>
+void gru_backward(int64_t n, const T* gates, const T* h, T* grad_h, T* grad_x, T* grad_sums) {
+  by_vectors<T>(n, [&](auto get, auto put) __attribute__((always_inline)) {
+    const auto r = get(gates), z = get(gates + n), next = get(gates + 2 * n);
+    const auto dh = get(grad_h), dn = dh * (1 - z) * (1 - next * next);
+    const auto dz = dh * (get(h) - next) * z * (1 - z);
+    const auto dr = dn * get(gates + 3 * n) * r * (1 - r);
+    put(grad_x, dr);
+    put(grad_x + n, dz);
+    put(grad_x + 2 * n, dn);
+    put(grad_sums, dr);
+    put(grad_sums + n, dz);
+    put(grad_sums + 2 * n, dn * r);
+    put(grad_h, dh * z);
+  });
+}
+
 extern const LstmKernels<float> float_lstm = {Vec<float>::lanes, lstm_step<float>,
                                               lstm_backward<float>};
 extern const LstmKernels<double> double_lstm = {Vec<double>::lanes, lstm_step<double>,
                                                 lstm_backward<double>};
+extern const GruKernels<float> float_gru = {gru_step<float>, gru_backward<float>};
+extern const GruKernels<double> double_gru = {gru_step<double>, gru_backward<double>};

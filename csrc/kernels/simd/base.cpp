@@ -148,6 +148,16 @@ const LstmKernels<double>& lstm_kernels() {
 }
 
 template <>
+const GruKernels<float>& gru_kernels() {
+  return for_cpu(simd_base::float_gru, simd_avx2::float_gru, simd_avx512::float_gru);
+}
+
+template <>
+const GruKernels<double>& gru_kernels() {
+  return for_cpu(simd_base::double_gru, simd_avx2::double_gru, simd_avx512::double_gru);
+}
+
+template <>
 const NormKernels<float>& norm_kernels() {
   return for_cpu(simd_base::float_norm, simd_avx2::float_norm, simd_avx512::float_norm);
 }

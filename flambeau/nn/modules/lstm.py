@@ -51,7 +51,8 @@ def _(ctx, grad_output, grad_h, grad_c):
         zeros(c) if grad_c is None else grad_c,
     )
     if is_grad_enabled() or any(map(_is_batched, grads)):
-        return *_recorded(grads, (inputs, h, c, weight, bias), counts, backwards), None, None
+        operands = inputs, h, c, weight, bias
+        return *recorded(lstm_step, grads, operands, counts, backwards), None, None
     grad_gates, grad_h, grad_c = _lstm_backward(*grads, weight, gates, had_c, counts, backwards)
     wants_weight, wants_bias = ctx.needs_input_grad[3:5]
     return (
@@ -65,8 +66,11 @@ def _(ctx, grad_output, grad_h, grad_c):
     )
 
 
-def _recorded(grads, operands, counts, backwards):
-    """Gradients that have derivatives themselves where the engine asks for these."""
+def recorded(step, grads, operands, counts, backwards):
+    """Gradients that have derivatives themselves where the engine asks for these, by the steps of recurrences.py.
+
+    operands: the projected inputs, the state, the weight and the bias or None.
+    """
     second = is_grad_enabled()
     with flambeau.enable_grad():
         # Names of their own: one may depend on another.
@@ -74,10 +78,10 @@ def _recorded(grads, operands, counts, backwards):
             None if t is None else t.view_as(t) if t.requires_grad else t.detach().requires_grad_()
             for t in operands
         ]
-        inputs, h, c, weight, bias = own
+        inputs, *state, weight, bias = own
         weights = {"weight_hh": weight} | ({} if bias is None else {"bias_hh": bias})
-        steps = inputs.split(h.size(0) if counts is None else counts)
-        outputs, final = run_steps(lstm_step, steps, (h, c), weights, counts, backwards)
+        steps = inputs.split(state[0].size(0) if counts is None else counts)
+        outputs, final = run_steps(step, steps, tuple(state), weights, counts, backwards)
         made = [flambeau.cat(outputs), *final]
         wanted = [t for t in own if t is not None]
         found = _run_backward(made, list(grads), True, second, wanted, True)

@@ -11,6 +11,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
+from .gru import gru_sequence
 from .homes import elsewhere
 from .lstm import lstm_sequence, takes
 from .module import Module
@@ -244,9 +245,10 @@ class RNNBase(Module):
             for names in self._all_weights
         ]
         dropout = self.dropout if self.training else 0
-        if self.mode == "LSTM" and not self.proj_size and takes(data, state, weights):
+        sequence = _SEQUENCES.get(self.mode)
+        if sequence and not self.proj_size and takes(data, state, weights):
             rows = data.flatten(0, -2)
-            return _run_fused(rows, state, weights, counts, self.bidirectional, dropout)
+            return _run_fused(sequence, rows, state, weights, counts, self.bidirectional, dropout)
         steps = list(data.unbind(0) if counts is None else data.split(counts))
         outputs, final = run_layers(
             CELLS[self.mode], steps, state, weights, counts, self.bidirectional, dropout
@@ -344,8 +346,12 @@ def _run(cell, steps, state, weights, counts, backwards):
     return run_steps(cell, projected, state, weights, counts, backwards)
 
 
-def _run_fused(rows, state, weights, counts, bidirectional, dropout):
-    """What run_layers gives for an LSTM without projections, the steps of `rows` (all rows, features) in one tensor."""
+# Whole sequences as one node each.
+_SEQUENCES = {"LSTM": lstm_sequence, "GRU": gru_sequence}
+
+
+def _run_fused(sequence, rows, state, weights, counts, bidirectional, dropout):
+    """What run_layers gives for a recurrence of _SEQUENCES without projections, the steps of `rows` (all rows, features) in one tensor."""
     finals, stride = [], 2 if bidirectional else 1
     for layer in range(0, len(weights), stride):
         directions = []
@@ -353,7 +359,7 @@ def _run_fused(rows, state, weights, counts, bidirectional, dropout):
             own = weights[place]
             inputs = F.linear(rows, own["weight_ih"], own.get("bias_ih"))
             start = [part[place] for part in state]
-            output, *final = lstm_sequence(inputs, *start, own, counts, place > layer)
+            output, *final = sequence(inputs, *start, own, counts, place > layer)
             directions.append(output)
             finals.append(final)
         rows = flambeau.cat(directions, -1) if bidirectional else directions[0]

@@ -17,6 +17,8 @@ COMPOSED = {
     "_cross_entropy": "the same kernel of rows, then sums",
     "_nll": "a pick, a product and sums",
     "_nll_backward": "a scatter",
+    "_gru": "its steps, in operators",
+    "_gru_backward": "its steps, in operators",
     "_flex_states": "attention with scores of one's own is composed of products",
     "_flex_attend": "attention with scores of one's own is composed of products",
     "_flex_backward": "attention with scores of one's own is composed of products",
