@@ -440,11 +440,12 @@ void multiply_batch(const Gemm<T>& p) {
 }
 
 /// Products of a depth at which sums are rounded from registers: what they take is the rounding and
-/// the writing of the result. Results that are worth that.
-constexpr int64_t narrow_depth = 64, least_narrow = 1 << 11;
+/// the writing of the result. Deeper ones only of so many columns, and results that are worth that.
+constexpr int64_t flat_depth = 8, narrow_depth = 64, deep_columns = 65, least_narrow = 1 << 11;
 
 bool is_narrow(const Gemm<bfloat16>& p) {
-  return p.K <= narrow_depth && p.M * p.N >= least_narrow && p.alpha == bfloat16(1) &&
+  const int64_t deepest = p.N < deep_columns ? flat_depth : narrow_depth;
+  return p.K <= deepest && p.M * p.N >= least_narrow && p.alpha == bfloat16(1) &&
          p.beta == bfloat16(0) && !(p.epilogue.bias && p.epilogue.bias_per_row);
 }
 
