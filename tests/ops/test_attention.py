@@ -206,7 +206,7 @@ def test_dropout_is_one_draw_of_the_generator_on_every_way():
     kept = scaled_dot_product_attention(q, k, torch.eye(20).expand(2, 3, 20, 20), dropout_p=0.25)
     assert 0.2 < (kept == 0).float().mean() < 0.3
     assert (scaled_dot_product_attention(q, k, ones, dropout_p=1.0) == 0).all()
-    with pytest.raises(ValueError, match="probability"):
+    with pytest.raises(RuntimeError, match="probability"):
         scaled_dot_product_attention(q, k, v, dropout_p=1.5)
 
 
