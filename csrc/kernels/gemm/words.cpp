@@ -441,7 +441,7 @@ void multiply_batch(const Gemm<T>& p) {
 
 /// Products of a depth at which sums are rounded from registers: what they take is the rounding and
 /// the writing of the result. Deeper ones only of so many columns, and results that are worth that.
-constexpr int64_t flat_depth = 8, narrow_depth = 64, deep_columns = 65, least_narrow = 1 << 11;
+constexpr int64_t flat_depth = 8, narrow_depth = 96, deep_columns = 65, least_narrow = 1 << 11;
 
 bool is_narrow(const Gemm<bfloat16>& p) {
   const int64_t deepest = p.N < deep_columns ? flat_depth : narrow_depth;
