@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/conv/across.h"
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/dilated.h"
 #include "kernels/conv/direct.h"
@@ -89,6 +90,9 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
 template <class T>
 void correlate_all(const std::vector<Correlation>& phases, const T* source, const T* weight,
                    const T* bias, bool relu, T* target) {
+  if (correlate_fits_across<T>(phases) &&
+      !(correlate_fits_depthwise<T>(phases) && rows_are_quicker<T>(phases)))
+    return correlate_across<T>(phases, source, weight, bias, relu, target);
   if (correlate_fits_depthwise<T>(phases))
     return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
   if constexpr (std::is_same_v<T, float>)
@@ -146,6 +150,7 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
     if (outer_dilated(c, grad, source, grad_weight)) return;
     if (outer_strided(c, grad, source, grad_weight)) return;
   }
+  if (outer_fits_across<T>(c)) return outer_across<T>(c, grad, source, grad_weight);
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
   if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);

@@ -11,10 +11,6 @@ namespace {
 
 enum Slot { bordered_slot = 0 };
 
-/// Planes up to so many columns go in a lane each; few taps pay for the way there only where rows
-/// leave most lanes empty.
-constexpr int64_t most_across(int64_t taps) { return taps == 3 ? 8 : 14; }
-
 // About 10 us of work.
 constexpr int64_t least_products = 400'000;
 
@@ -114,30 +110,22 @@ void correlate_depthwise(const std::vector<Correlation>& phases, const T* source
     const int64_t lanes = conv_kernels<T>().lanes, columns = c.axis[2].count;
     const bool dense = n_phases == 1 && is_dense(c, 1),
                halved = n_phases == 1 && task.rows.n_taps >= 5 && is_dense(c, 2);
-    const bool across = dense && columns <= most_across(task.rows.n_taps) && n_planes >= lanes;
     const int64_t at_once = std::max<int64_t>(1, least_products / products);
-    parallel_ranges(
-        n_planes, across ? (at_once + lanes - 1) / lanes * lanes : at_once,
-        [&](int64_t begin, int64_t end) {
-          DepthwiseTask<T> part = task;
-          part.source = source + begin * task.source_plane;
-          part.target =
-              target + begin * task.target_plane + rows.target_start * c.axis[2].target_size;
-          part.first_plane = begin;
-          part.n_planes = end - begin;
-          const int64_t taps = task.rows.n_taps;
-          if (across)
-            part.across = Workspace::get<T>(
-                bordered_slot,
-                across_depthwise_size(rows.source_size, rows.count, columns, taps, lanes));
-          else if (dense)
-            part.bordered = Workspace::get<T>(
-                bordered_slot, dense_depthwise_size(rows.count, columns + taps - 1, taps, lanes));
-          else if (halved)
-            part.bordered = Workspace::get<T>(
-                bordered_slot, halved_depthwise_size(rows.count, columns, taps, lanes));
-          conv_kernels<T>().depthwise(part);
-        });
+    parallel_ranges(n_planes, at_once, [&](int64_t begin, int64_t end) {
+      DepthwiseTask<T> part = task;
+      part.source = source + begin * task.source_plane;
+      part.target = target + begin * task.target_plane + rows.target_start * c.axis[2].target_size;
+      part.first_plane = begin;
+      part.n_planes = end - begin;
+      const int64_t taps = task.rows.n_taps;
+      if (dense)
+        part.bordered = Workspace::get<T>(
+            bordered_slot, dense_depthwise_size(rows.count, columns + taps - 1, taps, lanes));
+      else if (halved)
+        part.bordered = Workspace::get<T>(bordered_slot,
+                                          halved_depthwise_size(rows.count, columns, taps, lanes));
+      conv_kernels<T>().depthwise(part);
+    });
   }
 }
 

@@ -248,77 +248,6 @@ void dense_planes(const DepthwiseTask<T>& task) {
   }
 }
 
-/// Small planes, each in a lane of its own: along rows they would leave most lanes empty.
-template <class T, int taps>
-void across_planes(const DepthwiseTask<T>& task) {
-  using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes, tile = across_columns;
-  const DepthwiseTaps &rows = task.rows, &columns = task.columns[0];
-  const int64_t n_rows = rows.count, n_columns = columns.count;
-  const int64_t in_rows = task.source_plane / task.source_row, in_columns = task.source_row;
-  const bool down = rows.offset[1] < rows.offset[0], back = columns.offset[1] < columns.offset[0];
-  const int64_t top = down ? rows.offset[taps - 1] : rows.offset[0],
-                left = back ? columns.offset[taps - 1] : columns.offset[0];
-  const int64_t row = across_row(n_columns, taps), out_row = across_row(n_columns, 1);
-  T* source = task.across;
-  T* weight = source + lanes * in_rows * row;
-  T* results = weight + lanes * taps * taps;
-  for (int64_t i = 0; i < lanes * in_rows * row; ++i) source[i] = T(0);
-  const int64_t first = left < 0 ? -left : 0;  // place j of a row is column j + left of the source
-  const int64_t have = in_columns - (first + left), room = row - first;
-  const int64_t n_read = have < room ? have : room;
-  for (int64_t p0 = 0; p0 < task.n_planes; p0 += lanes) {
-    const int here = static_cast<int>(task.n_planes - p0 < lanes ? task.n_planes - p0 : lanes);
-    vec start{};
-    for (int l = 0; l < here; ++l) {
-      const int64_t channel = (task.first_plane + p0 + l) % task.n_channels;
-      if (task.bias) start[l] = task.bias[channel];
-      for (int r = 0; r < taps; ++r)
-        for (int k = 0; k < taps; ++k)
-          weight[(r * taps + k) * lanes + l] =
-              task.weight[channel * task.weight_channel +
-                          task.tap[0]
-                                  [(down ? taps - 1 - r : r) * taps + (back ? taps - 1 - k : k)]];
-      const T* in = task.source + (p0 + l) * task.source_plane + first + left;
-      for (int64_t i = 0; i < in_rows; ++i)
-        for (int64_t j = 0; j < n_read; ++j)
-          source[(i * row + first + j) * lanes + l] = in[i * in_columns + j];
-    }
-    for (int64_t i = 0; i < n_rows; ++i) {
-      const int64_t first_tap = i + top < 0 ? -(i + top) : 0;
-      const int64_t last_tap = in_rows - (i + top) < taps ? in_rows - (i + top) : taps;
-      for (int64_t j0 = 0; j0 < n_columns; j0 += tile) {
-        vec sum[tile];
-#pragma GCC unroll 8
-        for (int q = 0; q < tile; ++q) sum[q] = start;
-        for (int64_t r = first_tap; r < last_tap; ++r) {
-          const T* from = source + ((i + top + r) * row + j0) * lanes;
-          const T* w = weight + r * taps * lanes;
-#pragma GCC unroll 7
-          for (int k = 0; k < taps; ++k) {
-            const vec factor = load(w + k * lanes);
-#pragma GCC unroll 8
-            for (int q = 0; q < tile; ++q)
-              sum[q] = multiply_add(factor, load(from + (q + k) * lanes), sum[q]);
-          }
-        }
-        T* to = results + (i * out_row + j0) * lanes;
-#pragma GCC unroll 8
-        for (int q = 0; q < tile; ++q) {
-          if (task.relu) sum[q] = sum[q] < T(0) ? vec{} : sum[q];
-          store(to + q * lanes, sum[q]);
-        }
-      }
-    }
-    for (int l = 0; l < here; ++l) {
-      T* to = task.target + (p0 + l) * task.target_plane;
-      for (int64_t i = 0; i < n_rows; ++i)
-        for (int64_t j = 0; j < n_columns; ++j)
-          to[i * task.target_row + j] = results[(i * out_row + j) * lanes + l];
-    }
-  }
-}
-
 /// Square kernels without gaps, two pixels a step: the even columns of a plane and its border
 /// become a plane, the odd ones another, so that taps read vectors without masks.
 template <class T, int taps>
@@ -369,13 +298,6 @@ void depthwise(const DepthwiseTask<T>& task) {
   if (task.bordered && task.column_step == 2) {
     if (task.rows.n_taps == 5) return halved_planes<T, 5>(task);
     return halved_planes<T, 7>(task);
-  }
-  if (task.across) {
-    switch (task.rows.n_taps) {
-      case 3: return across_planes<T, 3>(task);
-      case 5: return across_planes<T, 5>(task);
-      default: return across_planes<T, 7>(task);
-    }
   }
   if (task.bordered) {
     switch (task.rows.n_taps) {

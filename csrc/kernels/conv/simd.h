@@ -72,7 +72,6 @@ struct DepthwiseTask {
   const T* bias;  // of each channel, or none
   bool relu;
   T* bordered;  // dense_depthwise_size elements for a plane with its border, or none
-  T* across;    // instead: across_depthwise_size elements for as many planes as a vector has lanes
 };
 
 /// What a square kernel without gaps or steps needs in DepthwiseTask::bordered: rows of whole
@@ -96,17 +95,35 @@ constexpr int64_t halved_depthwise_size(int64_t rows, int64_t columns, int64_t t
   return 2 * (2 * (rows - 1) + taps) * halved_row(columns, lanes);
 }
 
-/// What DepthwiseTask::across needs: rows of the source in whole tiles and their borders, the
-/// kernel and the results, in a lane for each plane.
-constexpr int64_t across_columns = 8;
-constexpr int64_t across_row(int64_t columns, int64_t taps) {
-  return (columns + across_columns - 1) / across_columns * across_columns + taps - 1;
-}
-constexpr int64_t across_depthwise_size(int64_t source_rows, int64_t rows, int64_t columns,
-                                        int64_t taps, int64_t lanes) {
-  return lanes *
-         (source_rows * across_row(columns, taps) + taps * taps + rows * across_row(columns, 1));
-}
+/// One dimension of AcrossTask: tap k of result i < count reads i * step + offset[k], which is
+/// inside the source for i in [begin[k], end[k]).
+struct AcrossAxis {
+  int64_t count, step, target_start, target_step, n_taps;
+  const int64_t *offset, *begin, *end;
+};
+struct AcrossPhase {
+  AcrossAxis axis[3];
+  const int64_t* tap;  // index in the kernel of (depth, row, column)
+};
+
+/// Planes of one to three dimensions of which each has a kernel of its own, as many at a time as a
+/// vector has lanes: any kernel, any step, and rows as short as they are.
+template <class T>
+struct AcrossTask {
+  int64_t first_plane, n_planes, n_channels;  // plane p belongs to channel p % n_channels
+  const T* source;
+  T* target;
+  int64_t source_size[3], target_size[3];
+  int64_t left, row;  // zeros before a row in `in`, and its length with them and those after it
+  int64_t n_phases;
+  const AcrossPhase* phases;
+  bool leaves_gaps;  // results of no phase
+  const T* weight;   // n_weights of a channel
+  int64_t n_weights;
+  const T* bias;  // of each channel, or none
+  bool relu;
+  T *in, *weights, *out;  // memory for the planes, the kernels and the results of all lanes
+};
 
 /// Tiles of a row of tiles that lie in one vector of four elements a tile: where that vector begins
 /// in their plane, were all its elements read from there on; which rows of the tiles lie inside;
@@ -180,6 +197,11 @@ struct ConvKernels {
   /// for 3, 5 or 7 columns. `grad` lies as the target would.
   void (*depthwise_outer)(const DepthwiseTask<T>& task, const T* grad, int64_t channel,
                           T* sums) = nullptr;
+
+  void (*across)(const AcrossTask<T>& task) = nullptr;
+  /// The gradient of the kernels of n_channels channels from first_plane on, over n_planes items of
+  /// all_channels each; `target` holds the gradients of the results.
+  void (*across_outer)(const AcrossTask<T>& task, int64_t all_channels, T* grad_weight) = nullptr;
 
   /// For kernels of 2 x 2 and of 3 x 3; null for float64.
   WinogradLoops<T> winograd[2] = {};

@@ -358,6 +358,8 @@ inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
 
 #include "kernels/conv/depthwise_body.h"
 
+#include "kernels/conv/across_body.h"
+
 template <class T, int M, int C>
 void outer_tile(int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item,
                 int64_t grad_step, const T* source, int64_t source_item, const int64_t* offset,
@@ -438,7 +440,9 @@ constexpr ConvKernels<T> kernels() {
                           pack_rows<T>,
                           pack_taps<T>,
                           depthwise_kernel<T>(),
-                          depthwise_outer_kernel<T>()};
+                          depthwise_outer_kernel<T>(),
+                          across<T>,
+                          across_outer<T>};
   if constexpr (sizeof(T) == 4) {
     found.winograd[0] = winograd_loops<T, 2>();
     found.winograd[1] = winograd_loops<T, 3>();
