@@ -2,9 +2,9 @@
 // guard: each instruction set compiles its own copy.
 
 /// What the results of some rows of one vector of columns need.
-template <class T, int phases>
+template <class T, int step, int phases>
 struct DepthwiseStrip {
-  Span<T> low[phases][most_depthwise_taps], high[phases][most_depthwise_taps];
+  Spans<T, step> spans[phases][most_depthwise_taps];
   T weight[phases][most_depthwise_taps * most_depthwise_taps];  // in the order of their use
   bool inside;                                                  // all taps of all lanes are
   const T* source;  // of row 0 of the plane, the first column
@@ -16,9 +16,8 @@ struct DepthwiseStrip {
 /// `rows` rows of results from row i on, each with sums of its own, which hide each other's
 /// latency. With `whole` all their taps lie inside the plane's rows.
 template <class T, int step, int phases, int columns_known, int rows, bool whole, bool inside>
-inline __attribute__((always_inline)) void depthwise_rows(const DepthwiseTask<T>& task,
-                                                          const DepthwiseStrip<T, phases>& strip,
-                                                          int64_t i) {
+inline __attribute__((always_inline)) void depthwise_rows(
+    const DepthwiseTask<T>& task, const DepthwiseStrip<T, step, phases>& strip, int64_t i) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   vec sum[phases][rows];
@@ -52,8 +51,7 @@ inline __attribute__((always_inline)) void depthwise_rows(const DepthwiseTask<T>
           if constexpr (inside)
             value = load(from[q] + offset);
           else
-            value =
-                load_every_of<T, step>(from[q] + offset, strip.low[phase][k], strip.high[phase][k]);
+            value = load_every_of<T, step>(from[q] + offset, strip.spans[phase][k]);
           sum[phase][q] = multiply_add(factor, value, sum[phase][q]);
         }
       }
@@ -78,7 +76,7 @@ inline __attribute__((always_inline)) void depthwise_rows(const DepthwiseTask<T>
 template <class T, int step, int phases, int columns_known>
 void depthwise_planes(const DepthwiseTask<T>& task) {
   constexpr int lanes = Vec<T>::lanes, at_once = 4;
-  DepthwiseStrip<T, phases> strip = {};
+  DepthwiseStrip<T, step, phases> strip = {};
   const int64_t n_columns = task.columns[0].count, n_rows = task.rows.count;
   auto taps_of = [&](int phase) {
     return columns_known ? columns_known : task.columns[phase].n_taps;
@@ -104,8 +102,7 @@ void depthwise_planes(const DepthwiseTask<T>& task) {
         for (int phase = 0; phase < phases; ++phase) {
           const DepthwiseTaps& columns = task.columns[phase];
           for (int k = 0; k < taps_of(phase); ++k) {
-            masks_of<T, step>(columns.begin[k], columns.end[k], j0, strip.low[phase][k],
-                              strip.high[phase][k]);
+            strip.spans[phase][k] = spans_of<T, step>(columns.begin[k], columns.end[k], j0);
             strip.inside &= columns.begin[k] <= j0 && columns.end[k] >= j0 + lanes;
           }
         }
@@ -266,7 +263,7 @@ void halved_planes(const DepthwiseTask<T>& task) {
     halves.rows.offset[k] = k;
     halves.columns[0].offset[k] = k % 2 * rows * half + k / 2;
   }
-  DepthwiseStrip<T, 1> strip = {};
+  DepthwiseStrip<T, 1, 1> strip = {};
   for (int64_t p = 0; p < task.n_planes; ++p) {
     const int64_t channel = (task.first_plane + p) % task.n_channels;
     for (int k = 0; k < taps * taps; ++k)
@@ -328,9 +325,9 @@ void depthwise_outer_taps(const DepthwiseTask<T>& task, const T* grad, int64_t c
   for (int r = 0; r < task.rows.n_taps; ++r) {
     vec sum[n_taps] = {};
     for (int64_t j0 = 0; j0 < columns.count; j0 += lanes) {
-      Span<T> low[n_taps], high[n_taps];
+      Spans<T, step> spans[n_taps];
       for (int k = 0; k < n_taps; ++k)
-        masks_of<T, step>(columns.begin[k], columns.end[k], j0, low[k], high[k]);
+        spans[k] = spans_of<T, step>(columns.begin[k], columns.end[k], j0);
       const int64_t left = columns.count - j0;
       const Span<T> here = span_of<T>(0, static_cast<int>(left < lanes ? left : lanes));
       const T* source = task.source + channel * task.source_plane + j0 * step +
@@ -342,8 +339,8 @@ void depthwise_outer_taps(const DepthwiseTask<T>& task, const T* grad, int64_t c
           const T* from = source + i * task.row_step * task.source_row;
 #pragma GCC unroll 8
           for (int k = 0; k < n_taps; ++k)
-            sum[k] = multiply_add(
-                value, load_every_of<T, step>(from + columns.offset[k], low[k], high[k]), sum[k]);
+            sum[k] = multiply_add(value, load_every_of<T, step>(from + columns.offset[k], spans[k]),
+                                  sum[k]);
         }
     }
     for (int k = 0; k < n_taps; ++k) sums[r * n_taps + k] = sum_lanes<T>(sum[k]);

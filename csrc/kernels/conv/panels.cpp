@@ -240,8 +240,9 @@ bool correlate_fits_panels(const Correlation& c) {
   const int64_t depth = c.n_source * static_cast<int64_t>(taps);
   // Measured over some hundred shapes. Tiles of neighbouring pixels are mostly empty in small
   // planes, and read apart what lies apart in the source.
-  if (per_item <= 64 && depth >= 32 && c.n_target >= 8) return true;
-  if (c.axis[2].source_step >= 3 && depth >= 32 && c.n_target >= 16) return true;
+  if (per_item <= 16 && depth >= 16) return true;
+  if (per_item <= 64 && depth >= 32 && c.n_target >= 4) return true;
+  if (c.axis[2].source_step >= 3 && depth >= 32 && c.n_target >= 4) return true;
   // So few products an element do not pay for packing it.
   if (depth <= 24 && per_item > 256) return false;
   if (c.n_source < 4 && per_item > 256) return false;

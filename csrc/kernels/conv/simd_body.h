@@ -162,31 +162,60 @@ void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, 
   }
 }
 
+template <class V, int... I>
+inline __attribute__((always_inline)) V every_third_of(V a, V b, V c,
+                                                       std::integer_sequence<int, I...>) {
+  constexpr int lanes = sizeof...(I);
+  const V low = __builtin_shufflevector(a, b, (3 * I < 2 * lanes ? 3 * I : I)...);
+  return __builtin_shufflevector(low, c, (3 * I < 2 * lanes ? I : 3 * I - lanes)...);
+}
+/// Elements 0, step, 2 step, ... of `step` vectors side by side; step: 1 to 4.
+template <class T, int step>
+inline __attribute__((always_inline)) typename Vec<T>::type every_of(
+    const typename Vec<T>::type (&part)[step]) {
+  if constexpr (step == 1)
+    return part[0];
+  else if constexpr (step == 2)
+    return every_other<T, 0>(part[0], part[1]);
+  else if constexpr (step == 3)
+    return every_third_of(part[0], part[1], part[2],
+                          std::make_integer_sequence<int, Vec<T>::lanes>{});
+  else
+    return every_other<T, 0>(every_other<T, 0>(part[0], part[1]),
+                             every_other<T, 0>(part[2], part[3]));
+}
+
+/// The lanes of `step` vectors side by side in which every step-th element is read.
+template <class T, int step>
+struct Spans {
+  Span<T> part[step];
+};
+
 /// Elements 0, step, 2 step, ... of `from`, for the lanes of the masks.
 template <class T, int step>
-inline __attribute__((always_inline)) typename Vec<T>::type load_every_of(const T* from,
-                                                                          Span<T> low,
-                                                                          Span<T> high) {
-  typename Vec<T>::type value = load_some(from, low);
-  if constexpr (step == 2) {
-    const auto rest = load_some(from + Vec<T>::lanes, high);
-    value = every_other<T, 0>(value, rest);
-  }
-  return value;
+inline __attribute__((always_inline)) typename Vec<T>::type load_every_of(
+    const T* from, const Spans<T, step>& spans) {
+  typename Vec<T>::type part[step];
+#pragma GCC unroll 4
+  for (int i = 0; i < step; ++i) part[i] = load_some(from + i * Vec<T>::lanes, spans.part[i]);
+  return every_of<T, step>(part);
 }
 
 /// The masks of load_every_of for results [begin, end) of those from `first` on.
 template <class T, int step>
-inline __attribute__((always_inline)) void masks_of(int64_t begin, int64_t end, int64_t first,
-                                                    Span<T>& low, Span<T>& high) {
+inline __attribute__((always_inline)) Spans<T, step> spans_of(int64_t begin, int64_t end,
+                                                              int64_t first) {
   constexpr int lanes = Vec<T>::lanes;
   auto bound = [](int64_t value) {
     return static_cast<int>(value < 0 ? 0 : value > lanes ? lanes : value);
   };
   const int b = bound(begin - first), e = bound(end - first);
   const int from = step * b, to = b < e ? step * (e - 1) + 1 : from;
-  low = span_of<T>(bound(from), bound(to));
-  high = span_of<T>(bound(from - lanes), bound(to - lanes));
+  Spans<T, step> spans;
+#pragma GCC unroll 4
+  for (int i = 0; i < step; ++i)
+    spans.part[i] = span_of<T>(bound(from - i * lanes), bound(to - i * lanes));
+  return spans;
 }
 
 /// Rows of a few vectors, a column of vectors at a time: their masks are those of all rows.
@@ -197,23 +226,10 @@ void pack_short_rows(const T* from, int64_t from_step, int64_t n_rows, int64_t b
   for (int64_t j = 0; j < row_length; j += lanes) {
     const int64_t width = row_length - j < lanes ? row_length - j : lanes;
     const Span<T> all = span_of<T>(0, static_cast<int>(width));
-    auto bound = [](int64_t value, int64_t most) {
-      return static_cast<int>(value < 0 ? 0 : value > most ? most : value);
-    };
-    const int b = bound(begin - j, lanes), e = bound(end - j, lanes);
-    Span<T> span[step];
-    for (int i = 0; i < step; ++i) {
-      const int last = b < e ? step * (e - 1) + 1 : step * b;
-      const int first = bound(step * b - i * lanes, lanes);
-      span[i] = span_of<T>(first, bound(last - i * lanes, lanes));
-    }
+    const Spans<T, step> spans = spans_of<T, step>(begin, end, j);
     const T* row = from + (j - begin) * step;
     for (int64_t r = 0; r < n_rows; ++r, row += from_step) {
-      typename Vec<T>::type part[step];
-      for (int i = 0; i < step; ++i) part[i] = load_some(row + i * lanes, span[i]);
-      for (int n = step / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; ++i) part[i] = every_other<T, 0>(part[2 * i], part[2 * i + 1]);
-      store_some(to + r * row_length + j, part[0], all);
+      store_some(to + r * row_length + j, load_every_of<T, step>(row, spans), all);
     }
   }
 }
@@ -227,6 +243,8 @@ void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_
       return pack_short_rows<T, 1>(from, from_step, n_rows, begin, end, row_length, to);
     if (column_step == 2 && row_length <= most)
       return pack_short_rows<T, 2>(from, from_step, n_rows, begin, end, row_length, to);
+    if (column_step == 3 && row_length <= most)
+      return pack_short_rows<T, 3>(from, from_step, n_rows, begin, end, row_length, to);
     if (column_step == 4 && row_length <= most)
       return pack_short_rows<T, 4>(from, from_step, n_rows, begin, end, row_length, to);
   }
@@ -247,8 +265,10 @@ void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_
 /// As many taps and chunks at a time as have their masks in the first-level cache.
 template <class T, int step>
 void pack_taps_masked(const TapBlock<T>& block) {
-  constexpr int64_t most_masks = 128 * 16 / sizeof(Span<T>), line = 64 / sizeof(T);
-  Span<T> low[most_masks], high[most_masks], whole[most_masks];
+  constexpr int64_t most_masks = 128 * 32 / ((step < 2 ? 2 : step) * sizeof(Span<T>)),
+                    line = 64 / sizeof(T);
+  Spans<T, step> spans[most_masks];
+  Span<T> whole[most_masks];
   for (int64_t t0 = 0, n_taps; t0 < block.n_taps; t0 += n_taps) {
     n_taps = block.n_taps - t0 < most_masks ? block.n_taps - t0 : most_masks;
     const int64_t* offset = block.offset + t0;
@@ -259,7 +279,7 @@ void pack_taps_masked(const TapBlock<T>& block) {
         whole[i] = span_of<T>(0, chunk[i].count);
         for (int64_t t = 0; t < n_taps; ++t) {
           const TapRange range = block.range[(t0 + t) * block.n_chunks + i0 + i];
-          masks_of<T, step>(range.begin, range.end, 0, low[i * n_taps + t], high[i * n_taps + t]);
+          spans[i * n_taps + t] = spans_of<T, step>(range.begin, range.end, 0);
         }
       }
       const T* channel = block.from;
@@ -274,9 +294,10 @@ void pack_taps_masked(const TapBlock<T>& block) {
               for (int64_t j = 0; j < step * chunk[i].count; j += line)
                 __builtin_prefetch(next + j);
           }
-          const Span<T> all = whole[i], *first = low + i * n_taps, *second = high + i * n_taps;
+          const Span<T> all = whole[i];
+          const Spans<T, step>* reads = spans + i * n_taps;
           for (int64_t t = 0; t < n_taps; ++t, to += to_row)
-            store_some(to, load_every_of<T, step>(from + offset[t], first[t], second[t]), all);
+            store_some(to, load_every_of<T, step>(from + offset[t], reads[t]), all);
         }
     }
   }
@@ -331,6 +352,7 @@ void pack_taps(const TapBlock<T>& block) {
   if constexpr (has_spans) {
     if (block.column_step == 1) return pack_taps_masked<T, 1>(block);
     if (block.column_step == 2) return pack_taps_masked<T, 2>(block);
+    if (block.column_step == 3) return pack_taps_masked<T, 3>(block);
     return pack_taps_turned<T>(block);
   }
   int64_t row = 0;
