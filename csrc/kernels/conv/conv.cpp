@@ -167,6 +167,21 @@ void fill_channels(const ConvShape& s, const T* bias, T* to) {
                   });
 }
 
+/// conv_backward_input of float32 and float64.
+template <class T>
+void correlate_back(const ConvShape& shape, const Phases& parts, const T* grad_output,
+                    const T* weight, const T* bias, T* grad_input) {
+  if (!saves_products<T>(parts.list)) {
+    if (fits_spread(shape))
+      return spread_backward_input<T>(shape, grad_output, weight, bias, grad_input);
+    if (fits_spread_rows(shape))
+      return spread_rows_backward_input<T>(shape, grad_output, weight, bias, grad_input);
+  }
+  if (parts.leaves_gaps) fill_channels<T>(shape, bias, grad_input);
+  correlate_phases<T>(parts.list, grad_output, weight, bias, false, grad_input, Sizes(shape),
+                      false);
+}
+
 /// Whether the kernel covers the input once, from edge to edge: then all three are plain products.
 bool is_product(const ConvShape& s) {
   bool covers = s.groups == 1 && s.dtype != DType::bool_ && s.dtype != DType::complex32;
@@ -266,15 +281,10 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
       auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
            wide_b = widened<T>(b, shape.C);
-      if (parts.leaves_gaps) fill_channels<float>(shape, wide_b.get(), wide.get());
-      correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get(),
-                              n, false);
+      correlate_back<float>(shape, parts, wide_g.get(), wide_w.get(), wide_b.get(), wide.get());
       narrow<T>(wide.get(), out, n.input);
     } else if constexpr (std::is_floating_point_v<T>) {
-      if (fits_spread(shape) && !saves_products<T>(phases))
-        return spread_backward_input<T>(shape, g, w, b, out);
-      if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
-      correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape), false);
+      correlate_back<T>(shape, parts, g, w, b, out);
     } else {
       if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
       for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out, false);

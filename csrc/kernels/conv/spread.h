@@ -14,4 +14,11 @@ template <class T>
 void spread_backward_input(const ConvShape& shape, const T* grad_output, const T* weight,
                            const T* bias, T* grad_input);
 
+/// The same for any number of pixels, some rows of them at a time, of convolutions with steps:
+/// where their phases would have many sources for each of few targets.
+bool fits_spread_rows(const ConvShape& shape);
+template <class T>
+void spread_rows_backward_input(const ConvShape& shape, const T* grad_output, const T* weight,
+                                const T* bias, T* grad_input);
+
 }  // namespace flambeau
