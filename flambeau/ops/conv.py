@@ -44,8 +44,12 @@ def _gradients(grad_output, input, weight, stride, padding, dilation, groups, wa
     window, back = (stride, padding, dilation, groups), back or _transposed
     wants_input, wants_weight, wants_bias = wanted[:3]
     grad_input = grad_weight = grad_bias = None
+    given = grad_output
+    if sum(map(bool, wanted[:3])) > 1 and max(weight.shape[2:]) > 1:
+        grad_output = given.contiguous()  # once for all; pixels by themselves are read as they lie
     if wants_input:
         grad_input = back(grad_output, _conj(weight), None, *window, tuple(input.shape[2:]))
+        grad_input = _core._keep_format(grad_input, given)
     if wants_weight:
         pair = grad_output, _conj(input)
         pair = pair if back is _transposed else reversed(pair)
