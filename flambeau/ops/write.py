@@ -224,6 +224,18 @@ def _as_fill(input, indices, values, accumulate):
     return values.reshape(()).to(input.dtype)
 
 
+def _goes_alone(operator, indices):
+    """Whether the index is a mask of 0 dims, which chooses all of input or nothing; it stands beside no other."""
+    if not any(index is not None and index.dim() == 0 and is_mask(index) for index in indices):
+        return False
+    if len(indices) > 1:
+        raise IndexError(
+            f"{operator}: a mask of 0 dims is an index alone, but there are {len(indices)}. "
+            "Write input[mask, index] = values."
+        )
+    return True
+
+
 @composite(out=False)
 def index_put(input, indices, values, accumulate=False):
     """A copy of input with out[indices] = values, or += with accumulate, where values that meet add up.
@@ -234,6 +246,8 @@ def index_put(input, indices, values, accumulate=False):
     """
     indices = _index_list("index_put", indices)
     values = _as_fill(input, indices, values, accumulate)
+    if _goes_alone("index_put", indices):
+        return input.clone().index_put_((indices[0].bool(),), values, accumulate)
     return _index_put(input, indices, values, accumulate)
 
 
@@ -242,6 +256,9 @@ def index_put_(input, indices, values, accumulate=False):
     """index_put in place."""
     indices = _index_list("index_put_", indices)
     values = _as_fill(input, indices, values, accumulate)
+    if _goes_alone("index_put_", indices):  # of a matrix of one row, input
+        input.unsqueeze(0).index_put_((indices[0].bool().reshape(1),), values, accumulate)
+        return input
     if recording(input, values):
         return input.copy_(_index_put(input, indices, values, accumulate))
     return indexing.index_put_(input, indices, values, accumulate)

@@ -95,3 +95,29 @@ def test_one_value_of_another_dtype_under_a_mask_has_its_gradient():
     (y * y).sum().backward()
     assert value.grad.tolist() == [16.0] and value.grad.dtype == torch.float64
     assert not x.grad.any()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8])
+@pytest.mark.parametrize("chosen", [0, 1])
+@pytest.mark.filterwarnings("ignore:index. a uint8 tensor")
+def test_a_mask_of_no_dims_chooses_all_or_nothing(shape, accumulate, dtype, chosen):
+    mask = torch.tensor(chosen, dtype=dtype)
+    for value in (torch.tensor(2.0), torch.full(shape, 2.0), torch.full((1, *shape), 2.0)):
+        x, v = torch.ones(shape, requires_grad=True), value.requires_grad_()
+        y = x.index_put((mask,), v, accumulate)
+        z = x * 1
+        assert z.index_put_((mask,), v, accumulate) is z
+        assert not y._is_view() and y.shape == z.shape == shape
+        for result in (y, z):
+            assert torch.equal(result, torch.full(shape, 1.0 + chosen * (1 + accumulate)))
+            gx, gv = torch.autograd.grad(result.sum(), (x, v))
+            assert torch.equal(gx, torch.full(shape, float(accumulate or not chosen)))
+            assert gv.sum() == chosen * x.numel()
+
+
+def test_a_mask_of_no_dims_stands_beside_no_other_index():
+    for write in (torch.Tensor.index_put, torch.Tensor.index_put_):
+        with pytest.raises(IndexError, match="alone"):
+            write(torch.zeros(3), (torch.tensor(False), torch.tensor([1])), torch.tensor(1.0))
