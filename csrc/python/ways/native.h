@@ -119,10 +119,17 @@ class NativeWay : public Way {
       }
       return [&]<size_t... i>(std::index_sequence<i...>) {
         return reads(slots[0], std::get<0>(values)) &&
-               (reads(places_[i] < 0 ? nullptr : slots[places_[i]], std::get<i + 1>(values)) &&
-                ...);
+               (reads_at(places_[i], slots, given, std::get<i + 1>(values)) && ...);
       }(std::make_index_sequence<n_taken - 1>());
     }
+  }
+
+  template <class Value>
+  static bool reads_at(Py_ssize_t place, PyObject* const* slots, uint32_t given, Value& to) {
+    if (!reads(place < 0 ? nullptr : slots[place], to)) return false;
+    if constexpr (std::is_same_v<Value, ways::DimOrDims>)
+      to.none = to.none && (given >> place & 1);  // said, not left out
+    return true;
   }
 
   PyObject* give(TensorRef made) { return as_result(std::move(made)).release_py(); }

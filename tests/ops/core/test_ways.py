@@ -1,6 +1,7 @@
 """Native ways: the same results, errors and histories as the operators they lead into."""
 
 import itertools
+import sys
 
 import pytest
 
@@ -279,3 +280,17 @@ def test_losses_of_nothing_that_counts():
     assert x.grad.eq(0).all()
     with pytest.raises(IndexError):
         F.cross_entropy(x, flambeau.tensor([0, 3]))
+
+
+@pytest.mark.parametrize("name", ("max", "min", "amax", "sum", "argmax", "prod", "all"))
+def test_reductions_of_all_enter_no_python(name):
+    x = flambeau.randn(6, 8)
+    for call in (getattr(flambeau, name), getattr(flambeau.Tensor, name)):
+        call(x)
+        entered = []
+        sys.setprofile(lambda frame, event, arg: entered.append(event == "call"))
+        try:
+            call(x)
+        finally:
+            sys.setprofile(None)
+        assert not any(entered)
