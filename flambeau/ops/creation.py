@@ -103,15 +103,15 @@ def arange(
         tensor([0, 1, 2])
     """
     if (
-        len(bounds) == 1
-        and type(bounds[0]) is int
-        and 0 < bounds[0] < 2**62
-        and start is end is step is out is dtype is device is None
+        start is end is step is out is device is None
         and layout is strided
         and not (requires_grad or pin_memory)
-    ):  # arange(n), which programs call all the time
-        result = _core.empty(bounds[0], dtype=_core.int64)
-        _core._map(_ramp, (result,), (0, 1), _core.int64)
+        and (compute := _COUNTED_IN.get(dtype))
+        and (count := _count_of_ints(bounds))
+    ):  # as programs call it all the time
+        result = _core.empty(count, dtype=dtype or _core.int64)
+        first = bounds[0] if len(bounds) > 1 else 0
+        _core._map(_ramp, (result,), (first, bounds[2] if len(bounds) > 2 else 1), compute)
         return result
     check_options("arange", layout, device, pin_memory, dtype)
     start, end, step = _range_bounds(list(bounds), start, end, step)
@@ -165,6 +165,28 @@ def arange(
     if count:
         _core._map(_ramp, (result,), (first, by), compute)
     return _finish(result, out, requires_grad, "arange", dtype)
+
+
+# What numbers of these dtypes are counted in.
+_COUNTED_IN = {
+    None: _core.int64,
+    _core.int64: _core.int64,
+    _core.int32: _core.int64,
+    _core.float32: _core.float64,
+    _core.float64: _core.float64,
+}
+
+
+def _count_of_ints(bounds):
+    """How many numbers up to three ints stand for, where they are what is usual; else 0."""
+    n = len(bounds)
+    if n == 1:
+        last = bounds[0]
+        return last if type(last) is int and 0 < last < 2**62 else 0
+    if not 1 < n < 4 or any(type(v) is not int or not -(2**62) < v < 2**62 for v in bounds):
+        return 0
+    by = bounds[2] if n == 3 else 1
+    return max(0, (bounds[1] - bounds[0] + by - (1 if by > 0 else -1)) // by) if by else 0
 
 
 def _range_bounds(positional, start, end, step):

@@ -1,5 +1,6 @@
 """What a new tensor cannot be here is refused, not ignored."""
 
+import numpy
 import pytest
 
 import flambeau as torch
@@ -225,3 +226,23 @@ def test_what_needs_no_bytes_on_meta():
 def test_requires_grad_may_be_none(call):
     assert not call(requires_grad=None).requires_grad
     assert call(requires_grad=True).requires_grad
+
+
+@pytest.mark.parametrize("dtype", (None, torch.int64, torch.int32, torch.float32, torch.float64))
+def test_arange_of_ints_in_any_dtype(dtype):
+    for bounds in (
+        (5,),
+        (2, 9),
+        (-3, 70, 7),
+        (9, 2, -2),
+        (9, 2, -7),
+        (2**40, 2**40 + 3),
+        (3, 3),
+        (0,),
+    ):
+        if dtype is torch.int32 and bounds[0] > 2**31:
+            continue
+        got = torch.arange(*bounds, dtype=dtype)
+        want = numpy.arange(*bounds)
+        assert got.dtype is (dtype or torch.int64)
+        assert (got.numpy() == want.astype(got.numpy().dtype)).all() and got.shape == want.shape

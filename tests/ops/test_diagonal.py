@@ -93,3 +93,15 @@ def test_embedded_diagonals_of_all_sizes(dtype):
             assert flambeau.equal(flambeau.diag_embed(strided, offset), made)
     v = flambeau.rand(3, 4, dtype=flambeau.float64, requires_grad=True)
     assert flambeau.autograd.gradcheck(lambda v: flambeau.diag_embed(v, -2) ** 2, [v])
+
+
+@pytest.mark.parametrize("dtype", ("bool", "int64", "bfloat16", "float32", "complex128"))
+def test_triangles_of_any_order_of_memory(agrees, dtype):
+    values = numpy.arange(1, 3 * 70 * 41 + 1).reshape(3, 70, 41)
+    x = flambeau.from_numpy(values).to(getattr(flambeau, dtype))
+    wide = x.to(flambeau.complex128).numpy()
+    for t, w in ((x.mT, wide.swapaxes(1, 2)), (x.permute(1, 2, 0), wide.transpose(1, 2, 0))):
+        for part, array in ((t, w), (t[..., ::2], w[..., ::2]), (t[:, 1:], w[:, 1:])):
+            for k in (-3, 0, 1, 99):
+                assert (part.tril(k).to(flambeau.complex128).numpy() == numpy.tril(array, k)).all()
+                assert (part.triu(k).to(flambeau.complex128).numpy() == numpy.triu(array, k)).all()

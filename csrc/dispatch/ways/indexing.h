@@ -106,9 +106,10 @@ struct Triangle : Moved {
   static constexpr const char* takes[] = {"diagonal"};
   Triangle(const char* name, PyObject* backward) : Moved(name, backward, {"shape", "diagonal"}) {}
   TensorRef take(Tensor& input, int64_t diagonal) {
-    if (input.is_cuda() || input.ndim < 2 || !input.contiguous || is_quantized(input.dtype))
-      return nullptr;
-    return with_history(raw::triangle(input, upper, diagonal), input, diagonal);
+    if (input.is_cuda() || input.ndim < 2 || is_quantized(input.dtype)) return nullptr;
+    const TensorRef rows =
+        input.strides[input.ndim - 1] == 1 ? TensorRef::borrow(&input) : contiguous(input);
+    return with_history(raw::triangle(*rows, upper, diagonal), input, diagonal);
   }
 };
 
