@@ -240,6 +240,39 @@ static std::vector<TensorRef> with_reduced_innermost(const std::vector<TensorRef
   return copies;
 }
 
+/// Whether a copy without gaps pays, where neither the reduced elements nor the kept ones lie side
+/// by side: the kernel that walks such an input takes one element at a time.
+static bool is_better_packed(const Reduction& r, const Plan& plan,
+                             const std::vector<TensorRef>& inputs) {
+  constexpr int64_t least = 256, most_bytes = int64_t{32} << 20;
+  const int64_t numel = plan.outputs * plan.count, size = itemsize(inputs[0]->dtype);
+  if (inputs.size() > 1 || numel < least || numel * size > most_bytes) return false;
+  auto shortest = [&](const std::vector<Axis>& axes) {
+    return axes.empty() ? INT64_MAX : std::abs(axes.back().strides[plan.n_out]);
+  };
+  const int64_t kept = shortest(plan.kept), reduced = shortest(plan.reduced);
+  if (kept == size || reduced == size) return false;  // the results do not lie as a kernel wants
+  // Lanes of whole words are gathered as fast as they are copied.
+  return r.ordered || size < 4 || kept < reduced;
+}
+
+/// A copy without gaps, its dims in the order in which they lie in memory.
+static TensorRef packed(Tensor& t) {
+  int order[max_ndim];
+  for (int d = 0; d < t.ndim; ++d) order[d] = d;
+  std::stable_sort(order, order + t.ndim,
+                   [&](int a, int b) { return std::abs(t.strides[a]) > std::abs(t.strides[b]); });
+  Dims strides = sizes_of(t);
+  int64_t step = 1;
+  for (int i = t.ndim - 1; i >= 0; --i) {
+    strides[order[i]] = step;
+    step *= t.sizes[order[i]];
+  }
+  TensorRef copy = empty_strided(sizes_of(t), strides, t.dtype);
+  copy_bytes(*copy, t);
+  return copy;
+}
+
 /// The kernel's layout: 'r' where the reduced dimension is contiguous in all inputs ('t' where
 /// several short ones fit side by side), 'o' where the kept one is, 'g' otherwise.
 static char mode_of(const Plan& plan, const std::vector<TensorRef>& inputs,
@@ -374,6 +407,8 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
     return results;
   }
   plan.mode = mode_of(plan, inputs, out_dtypes);
+  if (plan.mode == 'g' && is_better_packed(r, plan, inputs))
+    return run_reduction(r, {packed(model)}, dims, keepdim, out_dtypes, parameters);
   if (plan.count >= least_split && plan.outputs <= 16) {
     if (plan.mode == 'o') plan.mode = 'g';
     run_split(r, plan, streams.base, in_dtypes, out_dtypes);

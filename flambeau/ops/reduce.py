@@ -154,6 +154,9 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     return _core.sum(input, dim, keepdim, dtype=dtype)
 
 
+nansum = reduction_way(nansum, _reduction("nansum"), "s", "adf")
+
+
 @primitive(name="prod", autocast="float32", out="computed")
 def _product(ctx, input, dim: int = None, keepdim=False, dtype=None):
     """The product of all elements, or over dim."""
