@@ -358,3 +358,23 @@ def test_roll_along_several_dims_and_one_twice():
         np.testing.assert_array_equal(rolled.detach().numpy(), np.roll(array, shifts, dims))
         (grad,) = fl.autograd.grad(rolled, x, fl.tensor(np.roll(array, shifts, dims)))
         np.testing.assert_array_equal(grad.numpy(), array)
+
+
+@pytest.mark.parametrize("dtype", (np.bool_, np.uint8, np.int8, np.int16, np.int64, np.float32))
+@pytest.mark.parametrize("length", (1, 2, 7, 8, 9, 31, 32, 33, 65, 257, 1025))
+def test_scans_of_lanes_of_every_length(dtype, length):
+    whole = np.random.default_rng(length).integers(0, 3, (6, 2 * length)).astype(dtype)
+    x = fl.from_numpy(whole)
+    for tensor, array in ((x, whole), (x[:, ::2], whole[:, ::2]), (x[:, 1:].T, whole[:, 1:].T)):
+        for dim in (0, 1):
+            sums = np.cumsum(array, dim, dtype=np.float32 if dtype is np.float32 else np.int64)
+            np.testing.assert_array_equal(tensor.cumsum(dim).numpy(), sums)
+            products = np.cumprod(array, dim, dtype=sums.dtype)
+            np.testing.assert_array_equal(tensor.cumprod(dim).numpy(), products)
+            for name, better in (("cummax", np.maximum), ("cummin", np.minimum)):
+                values, at = getattr(tensor, name)(dim)
+                want = better.accumulate(array, dim)
+                np.testing.assert_array_equal(values.numpy(), want)
+                place = np.arange(array.shape[dim]).reshape((-1, 1) if dim == 0 else (1, -1))
+                last = np.maximum.accumulate(np.where(array == want, place, 0), dim)
+                np.testing.assert_array_equal(at.numpy(), last)

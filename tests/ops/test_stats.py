@@ -144,3 +144,36 @@ def test_moments_without_degrees_of_freedom():
     assert flambeau.var(x, correction=math.nan).isinf()
     flambeau.var(x, correction=7).backward()
     assert x.grad.tolist() == [2, 1, 0, -1, -2]
+
+
+@pytest.mark.parametrize("dtype", ("bool", "uint8", "int64", "bfloat16", "float32", "float64"))
+def test_reductions_of_what_has_gaps(dtype):
+    values = numpy.random.default_rng(0).integers(0, 9, (34, 66, 10))
+    x = flambeau.from_numpy(values).to(getattr(flambeau, dtype))
+    names = ["sum", "amax", "any", "max", "count_nonzero"]
+    if dtype != "bool":
+        names += ["argmin", "aminmax"]
+    if x.dtype.is_floating_point:
+        names += ["mean", "var", "nansum"]
+    for t in (x[:, ::2], x[..., ::2], x.permute(2, 0, 1)[:, ::2], x[..., :1].expand(-1, -1, 7)):
+        packed = t.contiguous()
+        for name in names:
+            for dim in range(3):
+                got, want = (
+                    getattr(flambeau, name)(t, dim=dim),
+                    getattr(flambeau, name)(packed, dim=dim),
+                )
+                pairs = zip(got, want) if isinstance(got, tuple) else ((got, want),)
+                for a, b in pairs:
+                    assert flambeau.allclose(
+                        a.double(), b.double(), rtol=1e-2 if dtype == "bfloat16" else 1e-6
+                    )
+
+
+def test_nansum_leaves_nan_out_and_its_gradient_is_0_there():
+    x = flambeau.tensor([[1.0, math.nan, 2.0], [math.nan, math.nan, -math.inf]])
+    assert x.nansum(1).tolist() == [3, -math.inf] and x[:, :2].nansum().item() == 1
+    assert x.nansum((0, 1), keepdim=True).shape == (1, 1)
+    y = x[:1].clone().requires_grad_()
+    y.nansum().backward()
+    assert y.grad.tolist() == [[1, 0, 1]]

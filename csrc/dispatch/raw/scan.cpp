@@ -8,13 +8,19 @@
 
 namespace flambeau::raw {
 
+/// input itself, or a contiguous copy: to make one takes less than lanes with gaps cost.
+static TensorRef packed(Tensor& input) {
+  return input.contiguous || input.is_meta() ? TensorRef::borrow(&input) : contiguous(input);
+}
+
 template <auto kernel>
 static TensorRef scan(Called op, Tensor& input, int64_t given_dim) {
   int dim = wrap_dim(given_dim, input.ndim, op);
   const bool counts = input.dtype == DType::bool_ || is_integral(input.dtype);
   TensorRef out = empty(sizes_of(input), counts ? DType::int64 : input.dtype);
   if (out->is_meta()) return out;
-  Lanes to(*out), from(input);
+  const TensorRef rows = packed(input);
+  Lanes to(*out), from(*rows);
   {
     LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, from, dim);
@@ -29,7 +35,8 @@ static Pair running_best(Called op, Tensor& input, int64_t given_dim) {
   TensorRef values = empty(sizes_of(input), input.dtype),
             indices = empty(sizes_of(input), DType::int64);
   if (input.is_meta()) return Pair(values, indices);
-  Lanes to(*values), at(*indices), from(input);
+  const TensorRef rows = packed(input);
+  Lanes to(*values), at(*indices), from(*rows);
   {
     LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, at, from, dim);

@@ -42,6 +42,26 @@ __attribute__((noinline)) void scan_lane(int64_t n, const From* from, int64_t se
   }
 }
 
+/// A lane of integers side by side: in any order of steps the result is the same, so some elements
+/// are scanned by themselves, and only their last waits for what came before them.
+template <class From, class To, class Acc, class Step>
+void scan_integers(int64_t n, const From* from, To* to, Acc acc, Step&& step) {
+  constexpr int64_t at_once = 8;
+  int64_t i = 0;
+  for (; i + at_once <= n; i += at_once) {
+    Acc part[at_once];
+    part[0] = static_cast<Acc>(from[i]);
+    for (int64_t k = 1; k < at_once; ++k)
+      part[k] = step(part[k - 1], static_cast<Acc>(from[i + k]));
+    for (int64_t k = 0; k < at_once; ++k) to[i + k] = static_cast<To>(step(acc, part[k]));
+    acc = step(acc, part[at_once - 1]);
+  }
+  for (; i < n; ++i) {
+    acc = step(acc, static_cast<Acc>(from[i]));
+    to[i] = static_cast<To>(acc);
+  }
+}
+
 constexpr int64_t segment =
     4080;  // of a long lane; no power of two, which would meet in one cache set
 
@@ -165,6 +185,13 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
                                             out.as<To>() + at[0], out_step, initial, step);
                               });
   walk.parallel_rows((grain + tile - 1) / tile * tile, [&](const auto& at, int64_t lanes) {
+    if constexpr (std::is_integral_v<Acc>)
+      if (self_step == 1 && out_step == 1) {
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          scan_integers(n, self.as<const From>() + at[1] + lane * self_next,
+                        out.as<To>() + at[0] + lane * out_next, initial, step);
+        return;
+      }
     for (int64_t first = 0; first < lanes; first += tile) {
       int64_t width = std::min(tile, lanes - first);
       To* to = out.as<To>() + at[0] + first * out_next;
@@ -246,7 +273,11 @@ void best_of_lane(int64_t n, const T* from, T* value, int64_t* index) {
       continue;
     }
     for (int64_t i = i0; i < end; ++i) {
-      if (replaces<is_max>(from[i], best)) {
+      if constexpr (std::is_integral_v<T>) {  // many are equal, so that no branch could be foreseen
+        const bool taken = is_max ? from[i] >= best : from[i] <= best;
+        best = is_max ? std::max(best, from[i]) : std::min(best, from[i]);
+        place = __builtin_expect_with_probability(taken, 1, 0.5) ? i : place;
+      } else if (replaces<is_max>(from[i], best)) {
         best = from[i];
         place = i;
       }
