@@ -307,3 +307,51 @@ def test_rows_of_any_length_end_in_vectors(kernel, stride, dtype):
         first = np.arange(n) * stride + taps.argmax(0)
         np.testing.assert_array_equal(indices.numpy(), first)
         np.testing.assert_allclose(means.numpy(), taps.mean(0), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ("float32", "float64", "bfloat16", "float16"))
+@pytest.mark.parametrize("channels", (2, 16, 33, 300))
+def test_channels_last_is_pooled_as_planes_are(dtype, channels):
+    random = np.random.default_rng(channels)
+    values = random.standard_normal((2, 9, 14, channels)).round(1).astype(np.float32)
+    values[random.random(values.shape) < 0.01] = np.nan
+    image = torch.from_numpy(values).to(getattr(torch, dtype)).permute(0, 3, 1, 2)
+    volume = image.unflatten(2, (3, 3)).contiguous(memory_format=torch.channels_last_3d)
+    F = torch.nn.functional
+    for x, n in ((image, 2), (volume, 3)):
+        planes = x.contiguous()
+        calls = (
+            lambda t: getattr(F, f"max_pool{n}d")(t, 3, 2, 1, return_indices=True),
+            lambda t: getattr(F, f"max_pool{n}d")(t, 2, 1, 0, 2 if n == 2 else 1, ceil_mode=True),
+            lambda t: getattr(F, f"avg_pool{n}d")(t, 3, 2, 1),
+            lambda t: getattr(F, f"avg_pool{n}d")(t, 2, 1, 1, True, False),
+            lambda t: getattr(F, f"avg_pool{n}d")(t, 2, divisor_override=3),
+            lambda t: getattr(F, f"adaptive_avg_pool{n}d")(t, 1),
+            lambda t: getattr(F, f"adaptive_avg_pool{n}d")(t, (2,) * (n - 1) + (5,)),
+            lambda t: getattr(F, f"adaptive_max_pool{n}d")(t, 2, return_indices=True),
+        )
+        eps = {"float32": 1e-5, "float64": 1e-13, "bfloat16": 2e-2, "float16": 3e-3}[dtype]
+        for call in calls:
+            got, want = call(x), call(planes)
+            for a, b in zip(*(r if isinstance(r, tuple) else (r,) for r in (got, want))):
+                assert torch.allclose(a.double(), b.double(), eps, eps, equal_nan=True)
+            first = got[0] if isinstance(got, tuple) else got
+            order = torch.channels_last if n == 2 else torch.channels_last_3d
+            assert first.is_contiguous(memory_format=order)
+
+
+def test_channels_last_pooling_has_the_same_bits_for_any_number_of_threads():
+    x = torch.randn(3, 40, 33, 47).contiguous(memory_format=torch.channels_last)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            F = torch.nn.functional
+            results.append(
+                (F.max_pool2d(x, 3, 2, 1), F.avg_pool2d(x, 3), F.adaptive_avg_pool2d(x, 1))
+            )
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other))

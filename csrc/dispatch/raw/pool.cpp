@@ -3,7 +3,9 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/memory_format.h"
 #include "dispatch/raw/layers.h"
+#include "kernels/pool/pixels.h"
 #include "kernels/pool/pool.h"
 
 namespace flambeau::raw {
@@ -44,11 +46,36 @@ Dims with_space(const Tensor& t, const Dims& space) {
   return sizes;
 }
 
+/// The channels-last order of t, if it lies in one and kernels for it are there; else contiguous.
+Format order_of_pixels(const Tensor& t, const PoolWindows& w) {
+  const Format format = format_shown(t);
+  const bool fits = is_channels_last(format) && t.ndim == w.in.n + 2 && t.on_cpu() && t.numel > 0 &&
+                    is_in_format(t, format);
+  return fits ? format : Format::contiguous;
+}
+
+TensorRef empty_in(const Dims& sizes, DType dtype, Format format) {
+  if (!is_channels_last(format)) return empty(sizes, dtype);
+  return empty_strided(sizes, channels_last_strides(sizes, format, "pool"), dtype);
+}
+
 }  // namespace
 
 std::tuple<TensorRef, TensorRef> max_pool(Tensor& given_input, bool with_indices,
                                           const PoolWindows& w) {
   check_windows("max_pool", w);
+  if (const Format format = order_of_pixels(given_input, w); is_channels_last(format)) {
+    const Dims sizes = with_space(given_input, w.out);
+    TensorRef output = empty_in(sizes, given_input.dtype, format), indices;
+    if (with_indices) indices = empty_in(sizes, DType::int64, format);
+    PoolShape windows = shape_of(w, given_input);
+    if (pools_pixels(windows)) {
+      LongWork unlocked(output->numel > 2000);
+      max_pool_pixels(windows, sizes[1], given_input.data(), output->data(),
+                      indices ? indices->as<int64_t>() : nullptr);
+      return {output, indices};
+    }
+  }
   TensorRef input = contiguous(given_input);
   TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
   if (with_indices) indices = empty(sizes_of(*output), DType::int64);
@@ -104,6 +131,17 @@ static TensorRef average(const char* op, Tensor& given, bool include_pad, int64_
 
 TensorRef avg_pool(Tensor& input, bool include_pad, std::optional<int64_t> divisor,
                    const PoolWindows& w) {
+  check_windows("avg_pool", w);
+  if (const Format format = order_of_pixels(input, w); is_channels_last(format)) {
+    TensorRef output = empty_in(with_space(input, w.out), input.dtype, format);
+    PoolShape windows = shape_of(w, input);
+    if (pools_pixels(windows)) {
+      LongWork unlocked(output->numel > 4000);
+      avg_pool_pixels(windows, include_pad, divisor.value_or(0), input.sizes[1], input.data(),
+                      output->data());
+      return output;
+    }
+  }
   return average<avg_pool_forward>("avg_pool", input, include_pad, divisor.value_or(0), w, w.out);
 }
 TensorRef avg_pool_backward(Tensor& grad_output, bool include_pad, std::optional<int64_t> divisor,

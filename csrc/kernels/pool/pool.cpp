@@ -434,6 +434,16 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
 
 }  // namespace
 
+std::vector<double> pool_divisors(const PoolShape& shape, bool count_include_pad,
+                                  int64_t divisor_override) {
+  std::vector<double> divisors;
+  for (const PoolWindow& d : shape.axis[0].windows)
+    for (const PoolWindow& h : shape.axis[1].windows)
+      for (const PoolWindow& w : shape.axis[2].windows)
+        divisors.push_back(divisor_of<double>(d, h, w, count_include_pad, divisor_override));
+  return divisors;
+}
+
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
   with_scalar_type(shape.dtype, [&]<class T>() {
     if constexpr (is_complex_type<T>)

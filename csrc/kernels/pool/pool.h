@@ -36,6 +36,10 @@ struct PoolShape {
   PoolAxis axis[3];
 };
 
+/// What the sum of each window of a plane is divided by: see avg_pool_forward.
+std::vector<double> pool_divisors(const PoolShape& shape, bool count_include_pad,
+                                  int64_t divisor_override);
+
 /// output = the largest element of each window, a NaN if it has one; indices = its position in the
 /// flattened plane, the first of equals. Every window must hold an element. indices may be null.
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices);
