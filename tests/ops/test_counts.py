@@ -83,3 +83,18 @@ def test_impossible_rates_are_refused():
     assert torch.poisson(torch.zeros(3)).tolist() == [0, 0, 0]
     ends = torch.tensor([0.0, 1.0])
     assert torch.binomial(torch.tensor([5.0, 5.0]), ends).tolist() == [0, 5]
+
+
+@pytest.mark.parametrize(
+    "shape", ((70, 41), (3000, 2), (9, 1, 33, 5), (2, 3, 4, 5, 6, 7), (1, 65), (65, 1))
+)
+@pytest.mark.parametrize("share", (0.0, 0.02, 0.3, 1.0))
+def test_nonzero_of_any_share_and_layout(shape, share):
+    random = np.random.default_rng(0)
+    array = random.random(shape) < share
+    for dtype in (torch.bool, torch.float32, torch.int64):
+        x = torch.from_numpy(array).to(dtype)
+        assert (x.nonzero().numpy() == np.argwhere(array)).all()
+        turned = x.transpose(0, 1)[:, ::2]
+        want = np.argwhere(array.swapaxes(0, 1)[:, ::2])
+        assert turned.nonzero().shape == want.shape and (turned.nonzero().numpy() == want).all()

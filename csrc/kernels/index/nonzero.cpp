@@ -39,6 +39,58 @@ int64_t count(const T* p, int64_t n, int64_t step) {
   return total;
 }
 
+/// The coordinates of one element after the other, of two dims and more.
+class Coordinates {
+ public:
+  Coordinates(const Strided& self, int64_t linear) : sizes_(self.sizes), last_(self.ndim - 1) {
+    for (int d = last_; d >= 0; --d) {
+      at_[d] = linear % sizes_[d];
+      linear /= sizes_[d];
+    }
+  }
+
+  /// Those of the next n elements that are `wanted`, a row each; gives the row behind them. Where
+  /// many are they are written wanted or not: on random masks a branch would be mispredicted half
+  /// of the time.
+  template <class Wanted>
+  int64_t* write(int64_t n, int64_t* row, const int64_t* stop, int64_t row_step, int64_t dim_step,
+                 Wanted&& wanted) {
+    for (int64_t i = 0; i < n && row != stop;) {
+      const int64_t end = i + std::min(n - i, sizes_[last_] - at_[last_]), shift = at_[last_] - i;
+      auto each = [&](auto&& put) {
+        for (int64_t k = i; k < end && row != stop; ++k) {
+          put(k + shift);
+          row += -static_cast<int64_t>(wanted(k)) & row_step;
+        }
+      };
+      if (last_ == 1)
+        each([&, outer = at_[0]](int64_t inner) {
+          row[0] = outer;
+          row[dim_step] = inner;
+        });
+      else
+        each([&](int64_t inner) {
+          for (int d = 0; d < last_; ++d) row[d * dim_step] = at_[d];
+          row[last_ * dim_step] = inner;
+        });
+      at_[last_] += end - i;
+      i = end;
+      for (int d = last_; d > 0 && at_[d] == sizes_[d]; --d) {
+        at_[d] = 0;
+        ++at_[d - 1];
+      }
+    }
+    return row;
+  }
+
+  int64_t operator[](int d) const { return at_[d]; }
+
+ private:
+  const int64_t* sizes_;
+  int last_;
+  int64_t at_[max_ndim];
+};
+
 }  // namespace
 
 NonzeroCounts count_nonzero(const Strided& self) {
@@ -66,6 +118,8 @@ void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& count
     each_stretch(walk.numel(), counts,
                  [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
                    int64_t linear = begin, step = walk.inner_stride(0);
+                   Coordinates places(self, begin);
+                   const bool rare = (last - first) * 16 < end - begin;
                    int64_t *row = out.as<int64_t>() + first * row_step,
                            *stop = out.as<int64_t>() + last * row_step;
                    walk.rows(begin, end, [&](const auto& at, int64_t n) {
@@ -78,14 +132,12 @@ void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& count
                        linear += n;
                        return;
                      }
-                     for (int64_t i = 0; i < n && row != stop; ++i) {
-                       if (p[i * step] == T(0)) continue;
-                       int64_t rest = linear + i;
-                       for (int d = self.ndim - 1; d > 0; --d) {
-                         row[d * dim_step] = rest % self.sizes[d];
-                         rest /= self.sizes[d];
-                       }
-                       row[0] = rest;
+                     auto wanted = [&](int64_t i) { return p[i * step] != T(0); };
+                     if (!rare) row = places.write(n, row, stop, row_step, dim_step, wanted);
+                     for (int64_t i = 0; rare && i < n && row != stop; ++i) {
+                       if (!wanted(i)) continue;
+                       const Coordinates at_i(self, linear + i);
+                       for (int d = 0; d < self.ndim; ++d) row[d * dim_step] = at_i[d];
                        row += row_step;
                      }
                      linear += n;
