@@ -15,7 +15,8 @@
 namespace flambeau {
 
 std::unique_ptr<Fusion> make_fusion(Object spec, int n_out, const std::vector<DType>& dtypes,
-                                    std::string_view kinds, const std::vector<int64_t>& reads) {
+                                    std::string_view kinds, const std::vector<int64_t>& reads,
+                                    bool row_major) {
   const int n = static_cast<int>(dtypes.size());
   check<ValueError>(
       n_out >= 1 && n_out <= n && n <= max_operands && reads.size() == static_cast<size_t>(n_out),
@@ -27,6 +28,7 @@ std::unique_ptr<Fusion> make_fusion(Object spec, int n_out, const std::vector<DT
   made->n_out = n_out;
   made->n = n;
   made->rows = !kinds.empty();
+  made->row_major = row_major;
   std::copy(kinds.begin(), kinds.end(), made->kinds);
   std::copy(dtypes.begin(), dtypes.end(), made->dtypes);
   std::transform(reads.begin(), reads.end(), made->reads,
@@ -154,6 +156,7 @@ bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, Tensor
 
 /// As those of a pointwise operator's result.
 Dims result_strides(const Fusion& self, const FusedInputs& inputs, const Dims& sizes) {
+  if (self.row_major) return contiguous_strides(sizes);
   const Tensor* tensors[max_operands];
   int n = 0;
   bool plain = true, alike = true;

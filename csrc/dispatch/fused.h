@@ -15,6 +15,7 @@ struct Fusion {
   Object spec;           // compile(modes) gives a kernel's address
   int n_out = 0, n = 0;  // outputs; all operands
   bool rows = false;
+  bool row_major = false;      // of a map: its outputs are contiguous however the inputs lie
   DType dtypes[max_operands];  // outputs first; of a number the dtype in which it is handed over
   char kinds[max_operands + 1] = {};  // of rows: v or x, 0 behind them
   uint32_t reads[max_operands] = {};  // which inputs, a bit each, an output of several is made of
@@ -30,7 +31,8 @@ struct Fusion {
 /// `kinds` is "" for a map, else it has a letter for each operand; `reads` a mask of inputs for
 /// each output. Raises ValueError where these do not fit.
 std::unique_ptr<Fusion> make_fusion(Object spec, int n_out, const std::vector<DType>& dtypes,
-                                    std::string_view kinds, const std::vector<int64_t>& reads);
+                                    std::string_view kinds, const std::vector<int64_t>& reads,
+                                    bool row_major);
 
 /// What stands for one input: a tensor, or a number's bytes.
 struct FusedInputs {

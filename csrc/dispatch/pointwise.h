@@ -43,10 +43,11 @@ struct Pointwise {
   Result result = Result::same;
   bool differentiable = true;
   bool uses_index = false;
-  int divisor = -1;       // the input by which integers are divided, which has no zeros then
-  bool casts_out = true;  // out= may have another dtype than the result
-  bool numbers = false;   // whether all inputs may be numbers
-  Object spec;            // Python: compile(...), derivative(i)
+  int divisor = -1;        // the input by which integers are divided, which has no zeros then
+  bool casts_out = true;   // out= may have another dtype than the result
+  bool numbers = false;    // whether all inputs may be numbers
+  bool row_major = false;  // whether the result is contiguous however the inputs lie
+  Object spec;             // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;
   size_t last_kernel = 0;
   Derivative derivatives[max_args];

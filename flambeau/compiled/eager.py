@@ -46,7 +46,7 @@ def kernel_of(steps, inputs, numbers, outputs, modes, total):
     results, dtypes, kinds = [made[k] for k in outputs], [steps[k][2] for k in outputs], ""
     if total:
         results, kinds = [cast(TOTALS[total](results[0]), dtypes[0])], modes
-    return Kernel(results, [*inputs, *numbers], dtypes, kinds, name, check=False)
+    return Kernel(results, [*inputs, *numbers], dtypes, kinds, name, forward=False)
 
 
 def ask(key, *group):

@@ -97,18 +97,20 @@ class Kernel:
     """A joined kernel, compiled when it first runs; what Fused asks for machine code.
 
     `calls` is how many maths functions it computes.
-    `check`: whether outputs may be made of operands of other shapes at another call, which is an error then.
+    `forward`: of operators' results, not of gradients. They are contiguous, as each operator's was, however the operands
+    lie; outputs made of operands of other shapes at another call are an error.
     """
 
-    def __init__(self, expressions, in_dtypes, out_dtypes, kinds, name, check=True):
+    def __init__(self, expressions, in_dtypes, out_dtypes, kinds, name, forward=True):
         self.dtypes = (*out_dtypes, *in_dtypes)
         self.n_out, self.kinds, self.name = len(out_dtypes), kinds, name
+        self.row_major = forward
         n_in = len(in_dtypes)
         self.calls = sum(n.op == "call" for n in topological(expressions))
         if len(_widths(expressions, self.dtypes, kinds)) > 1:
             raise NoKernel(f"{name} computes functions in dtypes of several widths")
         self.reads = (-1 % (1 << 32),) * self.n_out
-        if check:
+        if forward:
             self.reads = tuple(sum(1 << i for i in inputs_of([e])) for e in expressions)
         if kinds:
             self.schedule = Rows(None, name, n_in)
@@ -126,7 +128,7 @@ class Kernel:
     def fused(self):
         """The callable that runs it."""
         dtypes = tuple(getattr(flambeau, d) for d in self.dtypes)
-        return _core.Fused(self, self.n_out, dtypes, self.kinds, self.reads)
+        return _core.Fused(self, self.n_out, dtypes, self.kinds, self.reads, self.row_major)
 
 
 class _Built:
@@ -350,7 +352,7 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
             return made  # no operand would tell how long a row is
     name = "backward_" + _name(group.nodes[-1])
     with contextlib.suppress(NoKernel):
-        made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, check=False)
+        made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, forward=False)
     return made
 
 

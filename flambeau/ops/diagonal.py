@@ -91,7 +91,9 @@ def _triangle(name, keeps):
     def kernel(input, row, column, *, diagonal=0):
         return k.where(keeps(column - row, diagonal), input, 0)
 
-    return make_pointwise(kernel, name=name, keep=("row", "column", "diagonal"), float8=True)
+    return make_pointwise(
+        kernel, name=name, keep=("row", "column", "diagonal"), float8=True, row_major=True
+    )
 
 
 _lower = _triangle("tril", lambda distance, diagonal: distance <= diagonal)

@@ -6,7 +6,7 @@ from .core import operators as fl
 from .core.arguments import common_shape
 from .core.declare import composite, primitive
 from .core.zeros import into_zeros
-from .scatter import in_place, private
+from .scatter import in_place, private, row_major
 
 
 @composite(out="same")
@@ -79,7 +79,7 @@ def _(ctx, grad_output):
 def _masked_scatter(ctx, input, mask, source):
     ctx.save_for_backward(mask)
     ctx.source_shape = source.shape
-    return indexing.masked_scatter_(input.clone(), mask, source)
+    return indexing.masked_scatter_(row_major(input), mask, source)
 
 
 @_masked_scatter.derivative

@@ -339,7 +339,7 @@ def renorm(input, p, dim, maxnorm):
         input.requires_grad
     ):  # slices that stay as they are have no slope of their norm: it may be NaN
         size = _vector_norm("renorm", fl.where(large, input, fl.zeros_like(input)), p, others, True)
-    return input * fl.where(large, maxnorm / (size + 1e-7), fl.ones_like(size))
+    return input.contiguous() * fl.where(large, maxnorm / (size + 1e-7), fl.ones_like(size))
 
 
 _MOST_DIFFERENCES = 2**22  # elements, which are 16 MiB in float32

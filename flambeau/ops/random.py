@@ -242,7 +242,8 @@ def _bernoulli(ctx, input, p, generator):
         if probability.numel() and not every((probability >= 0) & (probability <= 1)):
             raise RuntimeError("bernoulli: input holds numbers outside of 0 to 1.")
     ctx.sizes = input.shape
-    return bernoulli_(fresh(_core.empty_like(input)), probability, generator=generator)
+    made = _core.empty_like(input if input.is_contiguous() else input.contiguous())
+    return bernoulli_(fresh(made), probability, generator=generator)
 
 
 @_bernoulli.derivative

@@ -5,6 +5,7 @@ from .core import operators as fl
 from .core.arguments import few, sequence, wrap_dim, wrap_dims
 from .core.declare import composite
 from .core.ways import native_way
+from .scatter import row_major
 
 
 @composite(out=False)
@@ -119,7 +120,7 @@ def _repeat(operator, input, repeats):
         raise RuntimeError(f"{operator}: {tuple(repeats)} are not all 0 or more.")
     shape = (1,) * (len(repeats) - input.dim()) + tuple(input.shape)
     if all(count == 1 for count in repeats):
-        return input.reshape(shape).clone()
+        return row_major(input.reshape(shape))
     spread = [part for size in shape for part in (1, size)]
     wanted = [part for count, size in zip(repeats, shape) for part in (count, size)]
     # expand makes the copies as strides of 0; clone writes them out.

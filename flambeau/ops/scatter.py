@@ -28,6 +28,11 @@ def recording(*tensors):
     return False
 
 
+def row_major(input):
+    """A contiguous copy to be written into."""
+    return input.clone() if input.is_contiguous() else input.contiguous()
+
+
 def in_place(input, operator, raw, *args):
     """input = operator(input, *args): written directly, or through a recorded copy where gradients are due."""
     if recording(input, *args):
@@ -305,7 +310,7 @@ def _mean(cells, input, source, include_self):
 
 def _combined(ctx, input, source, cells, combine, include_self):
     """A copy of input with what source writes into its cells; all that backward needs is kept."""
-    result = cells.write(input.clone(), source, combine, include_self)
+    result = cells.write(row_major(input), source, combine, include_self)
     ctx.save_for_backward(input, source, result, cells.index)
     ctx.cells, ctx.dim, ctx.include_self = type(cells), cells.dim, include_self
     return result

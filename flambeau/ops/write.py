@@ -13,11 +13,13 @@ from .scatter import _ASSIGN, _SUM, _filled, in_place, private, recording
 
 
 @private
-def _index_write(ctx, input, dim, index, source, combine):
+def _index_write(ctx, input, dim, index, source, combine, keeps_layout=False):
     ctx.save_for_backward(index)
     ctx.dim, ctx.combine, ctx.source_shape = dim, combine, source.shape
     raw = indexing.index_add_ if combine == _SUM else indexing.index_copy_
-    return raw(input.clone(), dim, index, source, combine, True)
+    copies = keeps_layout or input.is_contiguous()
+    copy = input.clone() if copies else input.contiguous()
+    return raw(copy, dim, index, source, combine, True)
 
 
 @_index_write.derivative
@@ -30,7 +32,7 @@ def _(ctx, grad_output):
         )
     if ctx.needs_input_grad[3]:
         grad_source = grad_output.index_select(ctx.dim, index).reshape(ctx.source_shape)
-    return grad_input, None, None, grad_source, None
+    return grad_input, None, None, grad_source, None, None
 
 
 def _scaled(input, source, alpha):
@@ -56,7 +58,8 @@ def index_add(input, dim, index, source, *, alpha=1):
         index (Tensor): (M), int32 or int64.
         source (Tensor): the sizes of input but M along dim, and its dtype.
     """
-    return _index_write(input, dim, index, _scaled(input, source, alpha), _SUM)
+    source = _scaled(input, source, alpha)
+    return _index_write(input, dim, index, source, _SUM)
 
 
 @composite(function=False, out=False)
@@ -64,7 +67,7 @@ def index_add_(input, dim, index, source, *, alpha=1):
     """index_add in place."""
     source = _scaled(input, source, alpha)
     if recording(input, source):
-        return input.copy_(_index_write(input, dim, index, source, _SUM))
+        return input.copy_(_index_write(input, dim, index, source, _SUM, True))
     return indexing.index_add_(input, dim, index, source, _SUM, True)
 
 
@@ -79,7 +82,7 @@ def index_copy(input, dim, index, source):
 def index_copy_(input, dim, index, source):
     """index_copy in place."""
     if recording(input, source):
-        return input.copy_(_index_write(input, dim, index, source, _ASSIGN))
+        return input.copy_(_index_write(input, dim, index, source, _ASSIGN, True))
     return indexing.index_copy_(input, dim, index, source, _ASSIGN, True)
 
 
@@ -122,7 +125,7 @@ def index_fill(input, dim, index, value):
     if input.dim() == 0:
         return index_fill(input.reshape(1), dim, index, value).reshape(())
     index, source = _slices_of("index_fill", input, dim, index, value)
-    return _index_write(input, dim, index, source, _ASSIGN)
+    return _index_write(input, dim, index, source, _ASSIGN, True)
 
 
 @composite(function=False, out=False)
@@ -134,7 +137,7 @@ def index_fill_(input, dim, index, value):
     _core._check_out(input, input.dtype, (index,), "index_fill_")
     index, source = _slices_of("index_fill", input, dim, index, value)
     if recording(input, source):
-        return input.copy_(_index_write(input, dim, index, source, _ASSIGN))
+        return input.copy_(_index_write(input, dim, index, source, _ASSIGN, True))
     return indexing.index_fill_(input, dim, index, source, _ASSIGN, True)
 
 

@@ -56,16 +56,18 @@ static bool is_zero_expanded(Tensor& t) {
   return std::all_of(bytes, bytes + itemsize(t.dtype), [](char byte) { return byte == 0; });
 }
 
+static TensorRef row_major(Tensor& t) { return clone_with(t, contiguous_strides(sizes_of(t))); }
+
 TensorRef scatter(Called op, Tensor& self, int64_t given_dim, Tensor& given_index, Tensor& src,
                   Combine combine) {
   TensorRef index = places(given_index, op);
   int dim = check_scatter(op, self, given_dim, *index, src);
-  if (self.is_meta() || index->numel == 0) return clone(self);
+  if (self.is_meta() || index->numel == 0) return row_major(self);
   const bool zeros = self.numel > 0 && is_zero_expanded(self);
   // A number may stand for a vector of one.
   const bool alike = self.ndim > 0 && index->ndim == self.ndim && src.ndim == self.ndim;
   if (!alike || !index->contiguous || !(zeros || self.contiguous)) {
-    TensorRef out = clone(self);
+    TensorRef out = row_major(self);
     scatter_(op, *out, dim, *index, src, combine, true);
     return out;
   }

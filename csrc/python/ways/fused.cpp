@@ -76,10 +76,11 @@ PyTypeObject* fused_type() {
 
 /// kinds is "" for a map; reads has a mask of inputs for each output.
 Object new_fused(PyObject* spec, int n_out, const std::vector<DType>& dtypes,
-                 std::string_view kinds, const std::vector<int64_t>& reads) {
+                 std::string_view kinds, const std::vector<int64_t>& reads, bool row_major) {
   Object made = owned(fused_type()->tp_alloc(fused_type(), 0));
   as<Fused>(made.get()).vectorcall = fused_call;
-  as<Fused>(made.get()).fusion = make_fusion(Object::borrow(spec), n_out, dtypes, kinds, reads);
+  as<Fused>(made.get()).fusion =
+      make_fusion(Object::borrow(spec), n_out, dtypes, kinds, reads, row_major);
   return made;
 }
 
@@ -147,7 +148,7 @@ const NativeEntry entries[] = {
                             "saved_outputs, wanted, recorded, n_shown, n_joined, numbers")),
     fact(bind<set_next_sequence>("_set_next_sequence", "next")),
     fact(bind<reduce_output>("_reduce_fused", "fused, averages")),
-    fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads",
+    fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads, row_major=False",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
     {}};
 const Functions functions(entries);

@@ -170,11 +170,15 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """leaky_relu whose slope is drawn uniformly from [lower, upper] in training, else their mean."""
     if lower > upper:
         raise RuntimeError(f"rrelu: lower {lower} stands above upper {upper}. Exchange them.")
+    if inplace:
+        old = input.clone()
+    else:
+        old = input if input.is_contiguous() else input.contiguous()
     if training:
-        slope = fill_random.fresh(flambeau.empty_like(input)).uniform_(lower, upper)
+        slope = fill_random.fresh(flambeau.empty_like(old)).uniform_(lower, upper)
     else:
         slope = (lower + upper) / 2
-    old = of_constant_slope(input.clone() if inplace else input)
+    old = of_constant_slope(old)
     result = flambeau.where(old <= 0, slope * old, old)  # NaN passes as it is
     return input.copy_(result) if inplace else result
 

@@ -120,7 +120,7 @@ def _with_options(declare):
 def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True,
     casts_out=None, uses_index=False, divisor=None, float8=False, takes_bool=True, rounds=(),
-    slope_rounds=None, by_hand=None, refuses=None, numbers=False,
+    slope_rounds=None, by_hand=None, refuses=None, numbers=False, row_major=False,
 ):  # fmt: skip
     """The native callable of a pointwise function, registered nowhere.
 
@@ -145,6 +145,7 @@ def make_pointwise(
             same bits, or None. It serves the derivative as well, where that is the same expression.
         numbers: whether all operands may be numbers, of which the first counts as a tensor then.
         refuses: dtypes of the inputs -> why they are not taken, a sentence, or None.
+        row_major: whether the result is contiguous however the operands lie.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -183,6 +184,7 @@ def make_pointwise(
         by_hand=by_hand,
         refuses=refuses,
         numbers=numbers,
+        row_major=row_major,
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__

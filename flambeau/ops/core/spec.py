@@ -14,7 +14,7 @@ class PointwiseSpec:
         self, name, fn, args, n_inputs, defaults, positional, *, keep=0, tensors=0,
         compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
         casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
-        by_hand=None, refuses=None, numbers=False,
+        by_hand=None, refuses=None, numbers=False, row_major=False,
     ):  # fmt: skip
         self.name = name
         self.fn = fn
@@ -32,6 +32,7 @@ class PointwiseSpec:
         self.casts_out = promotes if casts_out is None else casts_out
         self.uses_index = uses_index
         self.numbers = numbers
+        self.row_major = row_major
         self.divisor = divisor
         self.float8 = float8  # whether results may be float8: of what only moves or picks
         self.takes_bool = takes_bool

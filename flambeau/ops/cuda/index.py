@@ -359,7 +359,7 @@ def put_(self, index, source, accumulate):
 
 @rule("scatter", "scatter_add")
 def scatter(self, dim, index, src, combine):
-    return scatter_(self.clone(), dim, index, src, combine, True)
+    return scatter_(self.clone(memory_format=fl.contiguous_format), dim, index, src, combine, True)
 
 
 @rule("masked_scatter_")
