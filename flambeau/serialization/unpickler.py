@@ -64,7 +64,10 @@ def _user_globals():
     allowed = {}
     for entry in _user.entries:
         obj, name = entry if isinstance(entry, tuple) else (entry, None)
-        name = name or f"{obj.__module__}.{obj.__qualname__}"
+        if name is None:
+            name = f"{obj.__module__}.{obj.__qualname__}"
+            if known := names.pytorch_name(obj, obj.__qualname__):
+                allowed[known] = obj
         allowed[tuple(name.rsplit(".", 1))] = obj
     return allowed
 
