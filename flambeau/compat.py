@@ -5,7 +5,7 @@ A switch that would have to change results and cannot raises NotImplementedError
 
 from . import _core
 from .ops.creation import check_options
-from .ops.new_tensors import legacy_new
+from .ops.new_tensors import legacy_new, named_data
 from .ops.odd_data import has_array_interface
 
 # --------------------------------------------------------------------------------------- old tensor types
@@ -29,7 +29,8 @@ class _TypeMeta(type):
 
 
 def _old_type(name, dtype):
-    def new(cls, *args, device=None):
+    def new(cls, *args, device=None, **named):
+        args = named_data(args, **named) if named else args
         return legacy_new(*args, dtype=dtype, device=device)
 
     return _TypeMeta(

@@ -104,3 +104,12 @@ def test_the_names_of_annotations():
     assert torch.Tensor in types._TensorOrTensors.__args__
     with pytest.raises(AttributeError, match="has no attribute '_nothing'"):
         types._nothing
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor, torch.FloatTensor, torch.IntTensor])
+def test_old_constructors_have_a_dtype_of_their_own(kind):
+    for options in ({"dtype": torch.int}, {"requires_grad": True}):
+        with pytest.raises(TypeError, match="has no argument"):
+            kind([1, 2], **options)
+    assert kind(size=(2, 3)).shape == (2, 3)
+    assert kind(data=[1, 2]).tolist() == [1, 2]

@@ -523,3 +523,24 @@ def test_linear_of_nothing(features, rows, outputs, mapped):
     slices = [[t if d is None else t[i] for t, d in zip(given, in_dims)] for i in range(5)]
     want = torch.stack([torch.nn.functional.linear(*each) for each in slices])
     torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("padding", [0, -1, 2])
+@pytest.mark.parametrize("mapped", [1, 2, 3])
+def test_embedding_bag_with_padding(mode, padding, mapped):
+    indices = torch.tensor([[[0, 1, 2], [3, 0, 0]], [[2, 2, 2], [5, 5, 4]], [[0, 0, 0], [1, 5, 2]]])
+    weight = torch.randn(3, 6, 4)
+    given = [indices if mapped & 1 else indices[0], weight if mapped & 2 else weight[0]]
+    in_dims = [0 if mapped >> i & 1 else None for i in range(2)]
+
+    def bags(indices, weight):
+        return torch.nn.functional.embedding_bag(indices, weight, mode=mode, padding_idx=padding)
+
+    def slope(indices, weight):
+        return func.grad(lambda w: bags(indices, w).square().sum())(weight)
+
+    for f in (bags, slope):
+        got = func.vmap(f, tuple(in_dims))(*given)
+        slices = [[t if d is None else t[i] for t, d in zip(given, in_dims)] for i in range(3)]
+        torch.testing.assert_close(got, torch.stack([f(*each) for each in slices]))

@@ -212,7 +212,7 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tenso
   check(!tensors.empty(),
         [] { return message("stack: needs at least one tensor; the list is empty."); });
   Tensor& model = *tensors[0];
-  int dim = wrap_dim(wanted_dim, model.ndim + 1, "stack");
+  int dim = wrap_new_dim(wanted_dim, model.ndim, "stack");
   Promotion promotion;
   for (size_t i = 0; i < tensors.size(); ++i) {
     promotion.tensor(*tensors[i]);

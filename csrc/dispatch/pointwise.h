@@ -47,6 +47,7 @@ struct Pointwise {
   bool casts_out = true;   // out= may have another dtype than the result
   bool numbers = false;    // whether all inputs may be numbers
   bool row_major = false;  // whether the result is contiguous however the inputs lie
+  bool cuts_flat = false;  // no history towards inputs whose derivative is zero everywhere
   Object spec;             // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;
   size_t last_kernel = 0;

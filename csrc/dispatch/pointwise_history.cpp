@@ -111,6 +111,13 @@ Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
   return d;
 }
 
+/// Whether the result's history reaches argument i, a tensor.
+bool reaches(Pointwise& record, int i, const Tensor& t) {
+  using State = Pointwise::Derivative::State;
+  return is_differentiable(t.dtype) && requires_grad(t) &&
+         !(record.cuts_flat && find_derivative(record, i).state == State::zero);
+}
+
 }  // namespace
 
 Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args, Tensor* overwritten) {
@@ -120,7 +127,7 @@ Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args, Tensor* overw
   node->node.set_edges(static_cast<uint32_t>(record.n_inputs));
   for (int i = 0; i < record.n_inputs; ++i) {
     Tensor* t = args[i].tensor;
-    if (!t || !is_differentiable(t->dtype) || !requires_grad(*t)) continue;
+    if (!t || !reaches(record, i, *t)) continue;
     set_edge(&node->node, static_cast<uint32_t>(i), t);
     for (int use : find_derivative(record, i).uses) {
       if (use < 0) continue;
@@ -143,12 +150,14 @@ void save_result_if_used(Pointwise& record, PointwiseNode* node, Tensor& result)
         if (use < 0 && node->saved[max_args].empty()) node->saved[max_args].save_result(result, 0);
 }
 
-bool wants_history(const Pointwise& record, const Arg* args) {
+bool wants_history(Pointwise& record, const Arg* args) {
   if (!record.differentiable) return false;
   for (int i = 0; i < record.n_inputs; ++i)
     if (args[i].tensor && requires_grad(*args[i].tensor) &&
-        is_differentiable(args[i].tensor->dtype))
-      return grad_mode_enabled;  // last, for it costs a call
+        is_differentiable(args[i].tensor->dtype)) {
+      if (!grad_mode_enabled) return false;  // late, for it costs a call
+      if (!record.cuts_flat || reaches(record, i, *args[i].tensor)) return true;
+    }
   return false;
 }
 

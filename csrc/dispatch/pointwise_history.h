@@ -12,7 +12,7 @@ struct PointwiseNode {
 };
 
 /// Whether a call must leave a node.
-bool wants_history(const Pointwise& record, const Arg* args);
+bool wants_history(Pointwise& record, const Arg* args);
 /// The node of a call; called before an in-place write to `overwritten`, whose values are saved in
 /// a copy.
 Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args, Tensor* overwritten = nullptr);

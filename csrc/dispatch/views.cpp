@@ -363,7 +363,7 @@ TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
 }
 
 TensorRef unsqueeze(Tensor& t, int64_t dim) {
-  int d = wrap_dim(dim, t.ndim + 1, "unsqueeze");
+  int d = wrap_new_dim(dim, t.ndim, "unsqueeze");
   if (is_batched(t)) return on_value(t, [&](Tensor& v, int n) { return unsqueeze(v, d + n); });
   Dims sizes, strides;
   for (int i = 0; i <= t.ndim; ++i) {

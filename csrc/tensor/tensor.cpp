@@ -353,6 +353,14 @@ int wrap_dim(int64_t dim, int ndim, const char* operator_name) {
   return static_cast<int>(dim < 0 ? dim + limit : dim);
 }
 
+int wrap_new_dim(int64_t dim, int ndim, const char* operator_name) {
+  check<IndexError>(dim >= -ndim - 1 && dim <= ndim, [&] {
+    return message(operator_name, ": dim ", dim, " is out of range; a new dim of a tensor of ",
+                   ndim, " dims takes ", -ndim - 1, " to ", ndim, ".");
+  });
+  return static_cast<int>(dim < 0 ? dim + ndim + 1 : dim);
+}
+
 Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name) {
   const Dims& longer = a.n >= b.n ? a : b;
   const Dims& other = a.n >= b.n ? b : a;

@@ -174,6 +174,8 @@ bool may_overlap_itself(const Dims& sizes, const Dims& strides);
 void check_written_once(const Tensor& out, const char* operator_name);
 /// dim in [-ndim, ndim) as a non-negative one; ndim 0 counts as 1.
 int wrap_dim(int64_t dim, int ndim, const char* operator_name);
+/// The place of a new dim among `ndim` there are.
+int wrap_new_dim(int64_t dim, int ndim, const char* operator_name);
 /// Raises IndexError: dim has no such index.
 [[noreturn]] void throw_outside(int64_t index, int dim, int64_t size, const char* operator_name);
 Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name);

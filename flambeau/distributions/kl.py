@@ -176,7 +176,7 @@ def _white(root, matrix):
 @register_kl(MultivariateNormal, LowRankMultivariateNormal)
 def _(p, q):
     _vectors(p, q)
-    columns = _columns_distance(q, p.scale_tril.mT)
+    columns = _columns_distance(q, p._root.mT)
     return _normal_kl(p, q, columns, q.squared_distance(q.loc - p.loc))
 
 
@@ -192,17 +192,15 @@ def _(p, q):
 @register_kl(LowRankMultivariateNormal, MultivariateNormal)
 def _(p, q):
     _vectors(p, q)
-    trace = _white(q.scale_tril, p.cov_factor) + _white(
-        q.scale_tril, p.cov_diag.sqrt().diag_embed()
-    )
-    return _normal_kl(p, q, trace, _white(q.scale_tril, (q.loc - p.loc).unsqueeze(-1)))
+    trace = _white(q._root, p.cov_factor) + _white(q._root, p.cov_diag.sqrt().diag_embed())
+    return _normal_kl(p, q, trace, _white(q._root, (q.loc - p.loc).unsqueeze(-1)))
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _(p, q):
     _vectors(p, q)
-    trace = _white(q.scale_tril, p.scale_tril)
-    return _normal_kl(p, q, trace, _white(q.scale_tril, (q.loc - p.loc).unsqueeze(-1)))
+    trace = _white(q._root, p._root)
+    return _normal_kl(p, q, trace, _white(q._root, (q.loc - p.loc).unsqueeze(-1)))
 
 
 def _columns_distance(q, rows):

@@ -48,6 +48,13 @@ class OfCovariance(Distribution):
     @lazy_property
     def scale_tril(self):
         """The Cholesky factor of the covariance."""
+        return self._root
+
+    @lazy_property
+    def _root(self):
+        """scale_tril as it is computed with: repr() shows only what was given or read."""
+        if "scale_tril" in self.__dict__:
+            return self.scale_tril
         if "covariance_matrix" in self.__dict__:
             return flambeau.linalg.cholesky(self.covariance_matrix)
         return _precision_to_scale_tril(self.precision_matrix)
@@ -62,7 +69,7 @@ class OfCovariance(Distribution):
     @lazy_property
     def precision_matrix(self):
         """The inverse of the covariance."""
-        return flambeau.cholesky_inverse(self.scale_tril)
+        return flambeau.cholesky_inverse(self._root)
 
 
 class MultivariateNormal(OfCovariance):
@@ -103,17 +110,17 @@ class MultivariateNormal(OfCovariance):
 
     @property
     def _log_root_determinant(self):
-        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return self._root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         noise = flambeau.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
-        return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+        return self.loc + (self._root @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value):
         self._validate_sample(value)
         difference = (value - self.loc).unsqueeze(-1)
-        white = flambeau.linalg.solve_triangular(self.scale_tril, difference, upper=False)
+        white = flambeau.linalg.solve_triangular(self._root, difference, upper=False)
         square = white.squeeze(-1).pow(2).sum(-1)
         constant = self._event_shape[0] * math.log(2 * math.pi)
         return -0.5 * (constant + square) - self._log_root_determinant

@@ -80,7 +80,7 @@ class Wishart(OfCovariance, ExponentialFamily):
         shape = self._extended_shape(sample_shape)
         row = flambeau.arange(self._p, dtype=self.df.dtype, device=self.df.device)
         degrees = (self.df.unsqueeze(-1) - row).expand(shape[:-1])
-        root = self.scale_tril.expand(shape)
+        root = self._root.expand(shape)
         sample = _bartlett(degrees, root)
         for _ in range(10 if max_try_correction is None else max_try_correction):
             singular = ~self.support.check(sample.detach())
@@ -90,12 +90,12 @@ class Wishart(OfCovariance, ExponentialFamily):
         return sample
 
     def _log_root_determinant(self):
-        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return self._root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value):
         self._validate_sample(value)
         nu, p = self.df, self._p
-        solved = flambeau.cholesky_solve(value, self.scale_tril)
+        solved = flambeau.cholesky_solve(value, self._root)
         trace = solved.diagonal(dim1=-2, dim2=-1).sum(-1)
         constant = nu * (0.5 * p * math.log(2) + self._log_root_determinant())
         power = 0.5 * (nu - p - 1) * flambeau.linalg.slogdet(value).logabsdet

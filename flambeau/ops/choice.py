@@ -61,7 +61,7 @@ def _check_mask(input, mask, value, name):
                 f"{name}: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim. "
                 "masked_scatter takes many values."
             )
-        if value.dtype.is_complex and not input.dtype.is_complex:
+        if value.dtype.is_complex and not input.dtype.is_complex and input.dtype is not _core.bool:
             raise RuntimeError(
                 f"{name}: value is {value.dtype}, which {input.dtype} cannot hold. Take its real "
                 "part, or convert input first."
@@ -76,6 +76,8 @@ def _check_mask(input, mask, value, name):
         return value
     if type(value) is int and input.dtype is _core.float32 and -(1 << 24) <= value <= 1 << 24:
         return float(value)
+    if isinstance(value, complex) and input.dtype is _core.bool:
+        return value != 0
     if isinstance(value, complex) and not input.dtype.is_complex:
         raise RuntimeError(f"{name}: value {value} is complex, and input is {input.dtype}.")
     return _core.full((), value, dtype=input.dtype, device="cpu").item()

@@ -250,7 +250,8 @@ def _plan_transposed(n, facts, stride, padding, extra, groups, dilation):
 
 
 def _run(operator, plan, n, input, weight, bias, *window):
-    facts = _facts(f"conv{n}d", input, weight, bias)
+    name = f"conv_transpose{n}d" if plan is _plan_transposed else f"conv{n}d"
+    facts = _facts(name, input, weight, bias)
     try:
         single, arguments = plan(n, facts, *window)
     except TypeError:  # a list among the arguments, or one that is wrong

@@ -5,13 +5,13 @@ from ..kernels import language as k
 from .core.declare import METHODS, make_pointwise, pointwise, register
 
 
-@pointwise(tensors=("input", "other"), rounds=True)
+@pointwise(tensors=("input", "other"), rounds=True, leaves_out_flat=True)
 def maximum(input, other):
     """The larger of both; NaN if either is."""
     return k.maximum(input, other)
 
 
-@pointwise(tensors=("input", "other"), rounds=True)
+@pointwise(tensors=("input", "other"), rounds=True, leaves_out_flat=True)
 def minimum(input, other):
     """The smaller of both; NaN if either is."""
     return k.minimum(input, other)
@@ -21,19 +21,19 @@ for _name in ("maximum_", "minimum_"):
     METHODS.pop(_name)
 
 
-@pointwise(inplace=False, tensors=("input", "other"), rounds=True)
+@pointwise(inplace=False, tensors=("input", "other"), rounds=True, leaves_out_flat=True)
 def fmax(input, other):
     """The larger of both; a NaN loses against a number."""
     return k.fmax(input, other)
 
 
-@pointwise(inplace=False, tensors=("input", "other"), rounds=True)
+@pointwise(inplace=False, tensors=("input", "other"), rounds=True, leaves_out_flat=True)
 def fmin(input, other):
     """The smaller of both; a NaN loses against a number."""
     return k.fmin(input, other)
 
 
-@pointwise(tensors=("input",), oracle="numpy.maximum", rounds=True)
+@pointwise(tensors=("input",), oracle="numpy.maximum", rounds=True, leaves_out_flat=True)
 def clamp_min(input, min):
     """input, but at least min."""
     return k.maximum(input, min)
@@ -50,7 +50,7 @@ def _(grad_output, input, min, result):
     return k.where(input < min, grad_output, 0)
 
 
-@pointwise(tensors=("input",), oracle="numpy.minimum", rounds=True)
+@pointwise(tensors=("input",), oracle="numpy.minimum", rounds=True, leaves_out_flat=True)
 def clamp_max(input, max):
     """input, but at most max."""
     return k.minimum(input, max)
@@ -70,6 +70,7 @@ _clamp = make_pointwise(
     lambda input, min, max: k.minimum(k.maximum(input, min), max),
     name="clamp",
     rounds=True,
+    leaves_out_flat=True,
 )
 _clamp_ = _core._pointwise(_clamp.spec, _clamp)
 

@@ -205,7 +205,9 @@ def _(grad_output, input, result):
 register("sinc", sinc, namespaces=("special",))
 
 
-@pointwise(compute="floating", domain=(0.3, 3), rounds=True, slope_rounds=("other",))
+@pointwise(
+    compute="floating", domain=(0.3, 3), rounds=True, slope_rounds=("other",), leaves_out_flat=True
+)
 def xlogy(input, other):
     """input * log(other), 0 where input is 0 (NaN where other is).
 
@@ -252,6 +254,7 @@ register("xlogy", xlogy, namespaces=("special",))
     domain=(0.3, 3),
     rounds=True,
     slope_rounds=("other",),
+    leaves_out_flat=True,
 )
 def xlog1py(input, other):
     """input * log1p(other), 0 where input is 0.

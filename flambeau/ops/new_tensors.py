@@ -160,4 +160,22 @@ def legacy_new(*args, dtype=None, device=None):
     return _core.empty(*(args or (0,)), dtype=dtype, device=place)
 
 
-_core._bind("legacy_new", legacy_new)
+def named_data(args, size=None, data=None, **wrong):
+    """The arguments of an old constructor, of which size and data may be named."""
+    from ..types import Size
+
+    if wrong:
+        raise TypeError(
+            f"Tensor: has no argument {next(iter(wrong))!r}. Sizes or data alone make a tensor of the type's own "
+            "dtype; use torch.tensor(data, dtype=..., requires_grad=...)."
+        )
+    if size is not None:
+        args = (*args, Size(size))
+    return args if data is None else (*args, data)
+
+
+def _tensor_class(*args, device=None, **named):
+    return legacy_new(*(named_data(args, **named) if named else args), device=device)
+
+
+_core._bind("legacy_new", _tensor_class)

@@ -327,6 +327,14 @@ def _index_backward(grad_output, input, indices, dims, keepdim):
     return _scattered(grad_output, input.shape, indices, dims[0], keepdim)
 
 
+class _LeftOut:
+    def __repr__(self):
+        return "None"  # what it stands for, in signatures
+
+
+_LEFT_OUT = _LeftOut()  # out= that nobody gave: NumPy's calls give None
+
+
 def _with_index(reduction, whole, pair, name):
     """torch.max and torch.min: of all, with indices along dim, or of two tensors."""
     result = result_type(name, ("values", "indices"))
@@ -355,9 +363,13 @@ def _with_index(reduction, whole, pair, name):
 
     # dim may be a tensor, which its kind lets through.
     def select(
-        input, dim: int = None, keepdim=False, *, other: float = None, out=None, **named
+        input, dim: int = None, keepdim=False, *, other: float = None, out=_LEFT_OUT, **named
     ) -> object:
         require_tensors(name, input=input)
+        by_numpy = (
+            out is None and "axis" in named
+        )  # np.max(tensor, axis), which expects the values alone
+        out = None if out is _LEFT_OUT else out
         if named:
             dim = named.pop("axis", dim)
             keepdim = named.pop("keepdims", keepdim)
@@ -374,6 +386,8 @@ def _with_index(reduction, whole, pair, name):
             made = whole(input)
             return made if out is None else _core._finish_out(made, out, name)
         made = along(input, dim, keepdim)
+        if by_numpy:
+            return made[0]
         made = result._make(made) if type(made) is not result else made
         if out is None:
             return made

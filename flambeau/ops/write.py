@@ -222,7 +222,9 @@ def _as_fill(input, indices, values, accumulate):
     if accumulate or values.dtype is input.dtype or values.numel() != 1:
         return values
     given = [index for index in indices if index is not None]
-    if len(given) != 1 or not is_mask(given[0]) or (values.is_complex() and not input.is_complex()):
+    if len(given) != 1 or not is_mask(given[0]):
+        return values
+    if values.is_complex() and not input.is_complex() and input.dtype is not fl.bool:
         return values
     return values.reshape(()).to(input.dtype)
 

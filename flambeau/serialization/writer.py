@@ -503,6 +503,8 @@ def _replacing(path):
         except FileExistsError:
             continue
         except FileNotFoundError:
+            if os.path.isdir(folder or "."):
+                raise RuntimeError(f"save: no file can be made in {folder}.") from None
             raise RuntimeError(
                 f"save: the folder {folder} is not there. Create it first."
             ) from None

@@ -136,3 +136,30 @@ def test_magnitudes_of_real_numbers_have_no_second_derivative_however_small_they
         (slopes,) = torch.autograd.grad((loss * weight).sum(), x, create_graph=True)
         assert slopes.square().equal(weight.square())
         assert not torch.autograd.grad(slopes.square().sum(), x)[0].any()
+
+
+PICKS = {
+    "maximum": torch.maximum, "minimum": torch.minimum, "fmax": torch.fmax, "fmin": torch.fmin,
+    "clamp_min": torch.clamp_min, "clamp_max": torch.clamp_max, "clamp": lambda x, y: x.clamp(-0.2, y),
+    "clamp numbers": lambda x, y: x.clamp(-0.2, 0.4) + y,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pick", PICKS.values(), ids=PICKS)
+def test_gradients_of_a_pick_know_nothing_of_what_was_compared(pick):
+    x, y, factor = (torch.randn(5, requires_grad=True) for _ in range(3))
+    (slope,) = torch.autograd.grad(pick(x, y).sum(), x, create_graph=True)
+    assert not slope.requires_grad
+    (slope,) = torch.autograd.grad((pick(x, y) * factor).sum(), x, create_graph=True)
+    found = torch.autograd.grad(slope.sum(), (x, y, factor), allow_unused=True)
+    assert found[0] is None and found[1] is None and found[2] is not None
+    slopes = torch.autograd.grad((pick(x, y).square() * factor).sum(), (x, y), create_graph=True)
+    assert (slopes[0] + slopes[1]).requires_grad
+
+
+@pytest.mark.parametrize("function", [torch.xlogy, torch.special.xlog1py])
+def test_the_slope_of_a_product_knows_nothing_of_its_factor(function):
+    x, y = (torch.rand(5, requires_grad=True) for _ in range(2))
+    (slope,) = torch.autograd.grad(function(x, y).sum(), x, create_graph=True)
+    found = torch.autograd.grad(slope.sum(), (x, y), allow_unused=True)
+    assert found[0] is None and found[1].all()

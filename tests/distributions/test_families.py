@@ -303,3 +303,18 @@ def test_integer_intervals_of_every_bound_and_dtype():
         drawn = torch.distributions.Categorical(torch.ones(*shape, 4))
         assert drawn.sample().shape == shape and drawn.sample([]).shape == shape
         assert drawn.sample((5,)).shape == (5, *shape)
+
+
+@pytest.mark.parametrize("name", ["covariance_matrix", "precision_matrix", "scale_tril"])
+def test_what_is_computed_on_the_way_is_not_shown(name):
+    given = {name: torch.eye(2)}
+    normal = torch.distributions.MultivariateNormal(torch.zeros(2), **given)
+    wishart = torch.distributions.Wishart(torch.tensor(3.0), **given)
+    for one in (normal, wishart):
+        before = repr(one)
+        one.log_prob(one.rsample()), one.entropy()
+        assert repr(one) == before and before.count("torch.Size") >= 1
+    before = repr(normal)
+    torch.distributions.kl_divergence(normal, normal)
+    assert repr(normal) == before
+    assert normal.scale_tril.equal(torch.eye(2)) and "scale_tril" in repr(normal)

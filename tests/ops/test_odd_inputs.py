@@ -458,3 +458,49 @@ def test_one_image_is_infinite_or_nan_where_it_is_in_pytorch(name, image, weight
         want = convolve(pytorch.tensor(x), pytorch.tensor(w), **options).numpy()
         differ += not numpy.allclose(ours, want, 1e-3, 1e-3, equal_nan=True)
     assert differ <= 2  # 6 to 18 where products are added as they come
+
+
+@pytest.mark.parametrize("name", ["max", "min", "amax", "amin"])
+def test_extremes_that_numpy_asks_for(name):
+    x = torch.tensor([[1.0, 5.0, 2.0], [4.0, 0.0, 3.0]])
+    call = getattr(numpy, name)
+    for axis, keepdims in ((0, False), (1, False), (-1, True)):
+        options = {"keepdims": True} if keepdims else {}
+        got = call(x, axis=axis, **options)
+        assert type(got) is torch.Tensor
+        assert got.tolist() == call(x.numpy(), axis=axis, **options).tolist()
+    own = getattr(x, name[-3:])
+    assert own(1, out=None).indices.tolist() == own(axis=1).indices.tolist()
+
+
+def test_the_place_of_a_new_dim():
+    x = torch.ones(2, 3)
+    for call in (x.unsqueeze, x.clone().unsqueeze_, lambda dim: torch.stack([x, x], dim)):
+        for dim in (3, -4):
+            with pytest.raises(IndexError, match="a new dim of a tensor of 2 dims takes -3 to 2"):
+                call(dim)
+    assert x.unsqueeze(2).shape == (2, 3, 1) and x.unsqueeze(-3).shape == (1, 2, 3)
+
+
+def test_a_size_that_is_a_dtype():
+    with pytest.raises(TypeError, match="view: takes an int here, not dtype"):
+        torch.ones(2).view(torch.float16, 3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_transposed_convolutions_speak_of_themselves(n):
+    weight = torch.ones((1,) * (n + 2))
+    with pytest.raises(TypeError, match=rf"^conv_transpose{n}d\(\): argument 'input'"):
+        getattr(F, f"conv_transpose{n}d")([1.0], weight)
+
+
+@pytest.mark.parametrize("value", [1j, 0j, torch.tensor(2j), torch.tensor([1j])])
+def test_a_complex_value_under_a_mask_of_bool(value):
+    truth = bool(torch.as_tensor(value) != 0)
+    for mask in (torch.tensor([True, False]), torch.tensor([[True, True, False]] * 2)):
+        x = torch.tensor([[True] * 3, [False] * 3])
+        expected = torch.where(mask.reshape(2, -1), truth, x)
+        x[mask] = value
+        assert x.tolist() == expected.tolist()
+    with pytest.raises(RuntimeError):
+        torch.zeros(2, 3)[torch.tensor([True, False])] = 1j

@@ -280,6 +280,9 @@ def test_missing_folder_and_links(tmp_path):
         match="save: the folder .* is not there",
     ):
         torch.save(torch.zeros(1), tmp_path / "no" / "a.pt")
+    if os.path.isdir("/proc"):
+        with pytest.raises(RuntimeError, match="save: no file can be made in /proc"):
+            torch.save(torch.zeros(1), "/proc/a.pt")
     torch.save(torch.zeros(1), tmp_path / "real.pt")
     os.symlink("real.pt", tmp_path / "link.pt")
     os.chmod(tmp_path / "real.pt", 0o640)

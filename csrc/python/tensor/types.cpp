@@ -195,7 +195,8 @@ template <class Beyond>
 static int64_t integer_of(PyObject* o, const char* function) {
   if (PyLong_Check(o) && !PyBool_Check(o)) return value_of_int<Beyond>(o, function);
   check<TypeError>(PyIndex_Check(o) != 0 && !PyBool_Check(o), [&] {
-    return message(function, ": takes an int here, not ", Py_TYPE(o)->tp_name, ".");
+    const std::string_view type = Py_TYPE(o)->tp_name;  // with the module, of a type of our own
+    return message(function, ": takes an int here, not ", type.substr(type.rfind('.') + 1), ".");
   });
   return value_of_int<Beyond>(owned(PyNumber_Index(o)).get(), function);
 }

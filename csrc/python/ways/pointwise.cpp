@@ -125,7 +125,7 @@ Enum word_of(PyObject* spec, const char* attribute, std::initializer_list<const 
 }
 
 /// spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result, differentiable,
-/// uses_index, casts_out, numbers, row_major, divisor.
+/// uses_index, casts_out, numbers, row_major, cuts_flat, divisor.
 Pointwise* make_record(PyObject* spec) {
   auto* record = new Pointwise;
   record->spec = Object::borrow(spec);
@@ -146,6 +146,7 @@ Pointwise* make_record(PyObject* spec) {
   record->casts_out = integer_of(spec, "casts_out") != 0;
   record->numbers = integer_of(spec, "numbers") != 0;
   record->row_major = integer_of(spec, "row_major") != 0;
+  record->cuts_flat = integer_of(spec, "cuts_flat") != 0;
   record->divisor = integer_of(spec, "divisor");
   record->compute = word_of<Pointwise::Compute>(
       spec, "compute", {"promoted", "floating", "inexact", "smooth", "counted"});

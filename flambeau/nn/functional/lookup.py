@@ -1,5 +1,7 @@
 """Rows of a table by index: embedding, bags of embeddings, one-hot vectors."""
 
+import math
+
 import flambeau
 
 from ... import _core
@@ -107,6 +109,11 @@ def embedding_bag(
             )
         if not indices.is_meta:  # where nobody knows how many are left, and it does not matter
             kept = indices != padding_idx % weight.size(0)
+            if flambeau._core._in_vmap():
+                by_freq = scale_grad_by_freq
+                return _bags_of_kept(
+                    indices, pointers, kept, weight, mode, per_sample_weights, by_freq
+                )
             indices, pointers = _kept_of_bags(indices, pointers, kept)
             if per_sample_weights is not None:
                 per_sample_weights = per_sample_weights[kept]
@@ -119,7 +126,7 @@ def embedding_bag(
         out = weight.new_zeros((count, weight.size(1)))
         place = bags.rows.unsqueeze(1).expand(-1, weight.size(1))
         if weight.requires_grad and flambeau.is_grad_enabled():
-            return _largest_of_ragged_bags(indices, pointers, place, weight)
+            return _largest_of_ragged_bags(indices, pointers.diff(), place, weight)
         rows = embedding(indices, weight)
         return out.scatter_reduce(0, place, rows, "amax", include_self=False)
     # Inside vmap a matrix for each slice would be needed.
@@ -142,6 +149,24 @@ def embedding_bag(
     return out
 
 
+def _bags_of_kept(indices, pointers, kept, weight, mode, factors, scale_grad_by_freq):
+    """The result where slices of vmap keep different numbers of indices: those that are not kept count as nothing."""
+    from ...ops.sparse.products import Rows
+
+    count = pointers.size(0) - 1
+    bag = Rows(pointers, indices.long(), None, (count, weight.size(0))).rows
+    present = pointers.new_zeros(count).index_add(0, bag, kept.long())
+    if mode == "max":
+        place = bag.unsqueeze(1).expand(-1, weight.size(1))
+        return _largest_of_ragged_bags(indices, present, place, weight, kept.unsqueeze(1))
+    rows = embedding(indices, weight, scale_grad_by_freq=scale_grad_by_freq)
+    if factors is not None:
+        rows = rows * factors.unsqueeze(1)
+    rows = rows.masked_fill(~kept.unsqueeze(1), 0)
+    out = weight.new_zeros((count, weight.size(1))).index_add(0, bag, rows)
+    return out / present.clamp(min=1).unsqueeze(1) if mode == "mean" else out
+
+
 def _largest_of_bags(indices, weight):
     """Elements of weight (B, D), each the largest of its bag: one place of weight has its gradient."""
     with flambeau.no_grad():
@@ -149,20 +174,26 @@ def _largest_of_bags(indices, weight):
     return weight.gather(0, indices.gather(1, largest))
 
 
-def _largest_of_ragged_bags(indices, pointers, place, weight):
-    """The same of bags of any length: `place` (L, D) is the bag of each index, in every column."""
+def _largest_of_ragged_bags(indices, lengths, place, weight, kept=None):
+    """The same of bags of any length: `place` (L, D) is the bag of each index, in every column; kept (L, 1): all."""
     with flambeau.no_grad():
         rows = embedding(indices, weight)
-        zeros = rows.new_zeros((pointers.size(0) - 1, weight.size(1)))
+        if kept is not None:
+            rows = rows.masked_fill(~kept, -math.inf)
+        zeros = rows.new_zeros((lengths.size(0), weight.size(1)))
         best = zeros.scatter_reduce(0, place, rows, "amax", include_self=False)
         is_best = (rows == best.gather(0, place)) | rows.isnan()
+        if kept is not None:
+            is_best = is_best & kept
         numbers = flambeau.arange(indices.size(0), device=weight.device).unsqueeze(1)
         # Of equal ones the first. Empty bags keep the 0 they begin with, and are hidden below.
         behind = flambeau.where(is_best, numbers, indices.size(0))
         first = place.new_zeros(zeros.shape).scatter_reduce(
             0, place, behind, "amin", include_self=False
         )
-        empty = (pointers.diff() == 0).unsqueeze(1)
+        empty = (lengths == 0).unsqueeze(1)
+        if kept is not None:
+            first = first.masked_fill(empty, 0)
         row = (
             indices.long().gather(0, first.reshape(-1)).reshape(first.shape)
             if len(indices)

@@ -121,6 +121,7 @@ def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True,
     casts_out=None, uses_index=False, divisor=None, float8=False, takes_bool=True, rounds=(),
     slope_rounds=None, by_hand=None, refuses=None, numbers=False, row_major=False,
+    leaves_out_flat=False,
 ):  # fmt: skip
     """The native callable of a pointwise function, registered nowhere.
 
@@ -146,6 +147,8 @@ def make_pointwise(
         numbers: whether all operands may be numbers, of which the first counts as a tensor then.
         refuses: dtypes of the inputs -> why they are not taken, a sentence, or None.
         row_major: whether the result is contiguous however the operands lie.
+        leaves_out_flat: whether a gradient has no history towards what it does not change with (what is compared
+            alone): None is the second derivative then, as in PyTorch of these operators. Of others it is zero.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -185,6 +188,7 @@ def make_pointwise(
         refuses=refuses,
         numbers=numbers,
         row_major=row_major,
+        leaves_out_flat=leaves_out_flat,
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__

@@ -15,6 +15,7 @@ class PointwiseSpec:
         compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
         casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
         by_hand=None, refuses=None, numbers=False, row_major=False,
+        leaves_out_flat=False,
     ):  # fmt: skip
         self.name = name
         self.fn = fn
@@ -40,6 +41,8 @@ class PointwiseSpec:
         self.slope_rounds = rounds if slope_rounds is None else slope_rounds
         self.by_hand = by_hand
         self.refuses = refuses
+        self.leaves_out_flat = leaves_out_flat
+        self.cuts_flat = False  # whether this is a derivative of such an operator
         self._map = map
         self._overrides = []
         self._derivatives = {}  # by argument; the operators in it stay in the core, so they are made once
@@ -144,16 +147,22 @@ class PointwiseSpec:
                 raise NotImplementedError(f"{name}: it reads {map.n_in} tensors and the index.")
             return _Chain(map, name, keep, rounds), used
         by_hand = self.by_hand if self.by_hand and map.digest == self.map.digest else None
-        return _derivative_operator(map, name, keep, order, self.uses_index, rounds, by_hand), used
+        cuts = self.leaves_out_flat or self.cuts_flat
+        operator = _derivative_operator(
+            map, name, keep, order, self.uses_index, rounds, by_hand, cuts
+        )
+        return operator, used
 
 
 FUSED_SIZE = 16  # operations of a derivative of third or higher order; beyond, it becomes a chain
-_shared = {}  # (text of the expression, inputs, keep, rounds): equal derivatives of second order on are one
+_shared = {}  # (text of the expression, inputs, keep, rounds, cuts_flat): equal derivatives of second order on are one
 
 
-def _derivative_operator(map, name, keep, order, uses_index=False, rounds=0, by_hand=None):
+def _derivative_operator(
+    map, name, keep, order, uses_index=False, rounds=0, by_hand=None, cuts_flat=False
+):
     """The operator of a derivative: its first argument is the gradient."""
-    key = map.digest, map.n_in, keep, rounds
+    key = map.digest, map.n_in, keep, rounds, cuts_flat
     if order > 1 and key in _shared:
         return _shared[key]
     args = ("grad_output", *(f"saved_{j}" for j in range(map.n_in - 1)))
@@ -162,7 +171,7 @@ def _derivative_operator(map, name, keep, order, uses_index=False, rounds=0, by_
         name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map, rounds=rounds,
         by_hand=by_hand,
     )  # fmt: skip
-    spec.order = order
+    spec.order, spec.cuts_flat = order, cuts_flat
     operator = _core._pointwise(spec)
     return _shared.setdefault(key, operator) if order > 1 else operator
 
