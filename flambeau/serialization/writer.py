@@ -352,7 +352,10 @@ class _Record:
     """
 
     def __init__(self, spans, first, source):
-        self.spans = spans
+        self.rest, self.written = (
+            spans.rest,
+            spans.written,
+        )  # not spans itself: a circle would keep the bytes
         self.first = first
         self.source = source
         self.key = None
@@ -360,8 +363,8 @@ class _Record:
     def reference(self, plain=False):
         """What stands for it in the pickle; with `plain` for its bytes, without a dtype."""
         if self.key is None:
-            self.key = str(len(self.spans.written))
-            self.spans.written[self.key] = self.source
+            self.key = str(len(self.written))
+            self.written[self.key] = self.source
         dtype = names.dtype_names()[self.source.dtype]
         storage_type = _UNTYPED_STORAGE if plain else _STORAGES.get(dtype, _UNTYPED_STORAGE)
         numel = self.source.numel()
@@ -370,7 +373,7 @@ class _Record:
         device = str(self.source.device)
         if settings.has_packages():
             device = settings.location_tag(self.source.untyped_storage())
-        return _Reference(storage_type, self.key, device, numel, *self.spans.rest)
+        return _Reference(storage_type, self.key, device, numel, *self.rest)
 
 
 class _Spans:

@@ -2,11 +2,13 @@
 
 import collections
 import copy
+import gc
 import io
 import os
 import pickle
 import re
 import threading
+import weakref
 import zipfile
 import zlib
 
@@ -541,3 +543,20 @@ def test_checksums_of_archives_are_zlibs():
             )
     with pytest.raises(BufferError):
         _core._crc32(memoryview(data)[::2])
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("weights_only", [True, False])
+def test_nothing_keeps_what_was_saved_and_loaded(zipped, weights_only):
+    tensor, file = torch.ones(3, 4)[:, ::2], io.BytesIO()
+    kept = [weakref.ref(tensor)]
+    gc.disable()  # a circle would stay
+    try:
+        torch.save({"a": tensor}, file, _use_new_zipfile_serialization=zipped)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=weights_only)["a"]
+        kept.append(weakref.ref(loaded))
+        del tensor, loaded
+        assert [k() for k in kept] == [None, None]
+    finally:
+        gc.enable()

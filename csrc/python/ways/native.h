@@ -125,10 +125,10 @@ class NativeWay : public Way {
   }
 
   template <class Value>
-  static bool reads_at(Py_ssize_t place, PyObject* const* slots, uint32_t given, Value& to) {
+  bool reads_at(Py_ssize_t place, PyObject* const* slots, uint32_t given, Value& to) {
     if (!reads(place < 0 ? nullptr : slots[place], to)) return false;
-    if constexpr (std::is_same_v<Value, ways::DimOrDims>)
-      to.none = to.none && (given >> place & 1);  // said, not left out
+    if constexpr (std::is_same_v<Value, ways::DimOrDims>)  // said, or another argument was
+      to.none = to.none && (given & (place < 0 ? others_ : others_ | uint32_t{1} << place));
     return true;
   }
 
