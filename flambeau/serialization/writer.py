@@ -352,10 +352,8 @@ class _Record:
     """
 
     def __init__(self, spans, first, source):
-        self.rest, self.written = (
-            spans.rest,
-            spans.written,
-        )  # not spans itself: a circle would keep the bytes
+        # Not spans itself: a circle would keep the bytes.
+        self.rest, self.written = spans.rest, spans.written
         self.first = first
         self.source = source
         self.key = None
