@@ -88,7 +88,10 @@ Dims common_sizes(const Pointwise& record, const Arg* args) {
 /// without gaps in the order of the dims that the operands agree on, the first deciding (PyTorch's
 /// order).
 Dims result_strides(const Pointwise& record, const Arg* args, const Dims& sizes) {
-  if (record.row_major) return contiguous_strides(sizes);
+  using RowMajor = Pointwise::RowMajor;
+  if (record.row_major == RowMajor::always ||
+      (record.row_major == RowMajor::of_number && args[0].number))
+    return contiguous_strides(sizes);
   const Tensor* tensors[max_args];
   int n = 0;
   bool plain = true, alike = true;

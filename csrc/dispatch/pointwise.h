@@ -20,6 +20,8 @@ struct Pointwise {
   /// in int64.
   enum class Compute : uint8_t { promoted, floating, inexact, smooth, counted };
   enum class Result : uint8_t { same, boolean, real, int64 };
+  /// Whether the result is contiguous however the inputs lie.
+  enum class RowMajor : uint8_t { never, always, of_number };
 
   struct Derivative {
     enum class State : uint8_t { unknown, zero, identity, kernel, chain } state = State::unknown;
@@ -43,10 +45,10 @@ struct Pointwise {
   Result result = Result::same;
   bool differentiable = true;
   bool uses_index = false;
-  int divisor = -1;        // the input by which integers are divided, which has no zeros then
-  bool casts_out = true;   // out= may have another dtype than the result
-  bool numbers = false;    // whether all inputs may be numbers
-  bool row_major = false;  // whether the result is contiguous however the inputs lie
+  int divisor = -1;       // the input by which integers are divided, which has no zeros then
+  bool casts_out = true;  // out= may have another dtype than the result
+  bool numbers = false;   // whether all inputs may be numbers
+  RowMajor row_major = RowMajor::never;
   bool cuts_flat = false;  // no history towards inputs whose derivative is zero everywhere
   Object spec;             // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;

@@ -232,7 +232,7 @@ def _(grad_output, input, beta, threshold, result):
     return k.where(z > threshold, grad_output, grad_output * k.sigmoid(z))
 
 
-@_activation(compute="smooth", row_major=True)
+@_activation(compute="smooth", row_major="always")
 def logsigmoid(input):
     """log(sigmoid(input)) without underflow.
 

@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from ..kernels import language as k
+from ..types import channels_last, channels_last_3d
 from .core.arguments import check_parameters
 from .core.attach import attached
 from .core.declare import composite, make_pointwise, primitive
@@ -46,9 +47,18 @@ def _others(input):
     return (0,) if input.dim() == 2 else (0, *range(2, input.dim()))
 
 
+def _in_order(input):
+    """input itself where its channels lie side by side, else contiguous: so results lie."""
+    formats = {4: channels_last, 5: channels_last_3d}
+    last = formats.get(input.dim())
+    return input if last and input.is_contiguous(memory_format=last) else input.contiguous()
+
+
 def _apply(input, weight, bias, mean, rstd):
     """The result, without history."""
     ndim = input.dim()
+    if not input.is_contiguous():
+        input = _in_order(input)
     out = _core.empty_like(input)
     scale = _shaped(weight, ndim) if weight is not None else 1.0
     shift = _shaped(bias, ndim) if bias is not None else 0.0

@@ -44,7 +44,7 @@ _masked_fill = make_pointwise(
     keep=("mask",),
     float8=True,
     rounds=True,
-    row_major=True,
+    row_major="always",
 )
 _masked_fill_ = _core._pointwise(_masked_fill.spec, _masked_fill)
 

@@ -92,7 +92,7 @@ def _triangle(name, keeps):
         return k.where(keeps(column - row, diagonal), input, 0)
 
     return make_pointwise(
-        kernel, name=name, keep=("row", "column", "diagonal"), float8=True, row_major=True
+        kernel, name=name, keep=("row", "column", "diagonal"), float8=True, row_major="always"
     )
 
 

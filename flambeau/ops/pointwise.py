@@ -178,7 +178,7 @@ def rsqrt(input):
 
 # --------------------------------------------------------------------------------------------- powers
 
-_pow = make_pointwise(k.power, name="pow", rounds=True, slope_rounds=())
+_pow = make_pointwise(k.power, name="pow", rounds=True, slope_rounds=(), row_major="of a number")
 _pow_ = _core._pointwise(_pow.spec, _pow)
 _cube = make_pointwise(lambda input: input * input * input, name="pow")
 _SIMPLE_POWERS = {2: square, 3: _cube}

@@ -18,8 +18,7 @@ namespace flambeau::raw {
 Pair sort(Tensor& input, int64_t given_dim, bool descending) {
   int dim = wrap_dim(given_dim, input.ndim, "sort");
   check_ordered(input, "sort");
-  TensorRef values = empty(sizes_of(input), input.dtype),
-            indices = empty(sizes_of(input), DType::int64);
+  TensorRef values = empty_like(input, input.dtype), indices = empty_like(input, DType::int64);
   if (input.is_meta()) return Pair(values, indices);
   Lanes to(*values), at(*indices), from(input);
   {
@@ -32,7 +31,7 @@ Pair sort(Tensor& input, int64_t given_dim, bool descending) {
 TensorRef argsort(Tensor& input, int64_t given_dim, bool descending) {
   int dim = wrap_dim(given_dim, input.ndim, "argsort");
   check_ordered(input, "argsort");
-  TensorRef indices = empty(sizes_of(input), DType::int64);
+  TensorRef indices = empty_like(input, DType::int64);
   if (input.is_meta()) return indices;
   Lanes at(*indices), from(input);
   {

@@ -145,7 +145,8 @@ Pointwise* make_record(PyObject* spec) {
   record->uses_index = integer_of(spec, "uses_index") != 0;
   record->casts_out = integer_of(spec, "casts_out") != 0;
   record->numbers = integer_of(spec, "numbers") != 0;
-  record->row_major = integer_of(spec, "row_major") != 0;
+  record->row_major =
+      word_of<Pointwise::RowMajor>(spec, "row_major", {"never", "always", "of a number"});
   record->cuts_flat = integer_of(spec, "cuts_flat") != 0;
   record->divisor = integer_of(spec, "divisor");
   record->compute = word_of<Pointwise::Compute>(

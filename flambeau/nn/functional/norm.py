@@ -87,7 +87,7 @@ def instance_norm(
     n, c = sizes[:2]
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    folded = input.reshape(1, n * c, *sizes[2:])
+    folded = input.contiguous().reshape(1, n * c, *sizes[2:])
 
     def repeat(t):
         return None if t is None else t.repeat(n)

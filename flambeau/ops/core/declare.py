@@ -120,7 +120,7 @@ def _with_options(declare):
 def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True,
     casts_out=None, uses_index=False, divisor=None, float8=False, takes_bool=True, rounds=(),
-    slope_rounds=None, by_hand=None, refuses=None, numbers=False, row_major=False,
+    slope_rounds=None, by_hand=None, refuses=None, numbers=False, row_major="never",
     leaves_out_flat=False,
 ):  # fmt: skip
     """The native callable of a pointwise function, registered nowhere.
@@ -146,7 +146,8 @@ def make_pointwise(
             same bits, or None. It serves the derivative as well, where that is the same expression.
         numbers: whether all operands may be numbers, of which the first counts as a tensor then.
         refuses: dtypes of the inputs -> why they are not taken, a sentence, or None.
-        row_major: whether the result is contiguous however the operands lie.
+        row_major: whether the result is contiguous however the operands lie: "never", "always", or "of a number", where
+            the first is one.
         leaves_out_flat: whether a gradient has no history towards what it does not change with (what is compared
             alone): None is the second derivative then, as in PyTorch of these operators. Of others it is zero.
     """

@@ -14,7 +14,7 @@ class PointwiseSpec:
         self, name, fn, args, n_inputs, defaults, positional, *, keep=0, tensors=0,
         compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
         casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
-        by_hand=None, refuses=None, numbers=False, row_major=False,
+        by_hand=None, refuses=None, numbers=False, row_major="never",
         leaves_out_flat=False,
     ):  # fmt: skip
         self.name = name
