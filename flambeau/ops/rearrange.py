@@ -97,7 +97,7 @@ def rot90(input, k=1, dims=(0, 1)):
         raise RuntimeError(f"rot90: dims {tuple(dims)} name the same dim; they must differ.")
     turn = k % 4
     if turn == 0:
-        return input.clone()
+        return row_major(input)
     if turn == 2:
         return input.flip((first, second))
     return input.flip(second if turn == 1 else first).transpose(first, second)

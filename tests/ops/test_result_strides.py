@@ -98,6 +98,7 @@ ROW_MAJOR = {
     "repeat once, more dims": lambda of, x: x.repeat((1,) * (x.dim() + 1)),
     "repeat": lambda of, x: x.repeat((2,) * x.dim()),
     "tile once": lambda of, x: x.tile((1,)),
+    "rot90 by 360 degrees": lambda of, x: x.rot90(4),
     "renorm": lambda of, x: x.renorm(2, 0, 1.0),
     "bernoulli": lambda of, x: of.bernoulli(x),
     "bernoulli of a number": lambda of, x: of.bernoulli(x, 0.5),
@@ -159,13 +160,14 @@ KEPT = {
 
 OF_LAYOUTS = {**ROW_MAJOR, **KEPT}
 LEAST_DIMS = {
-    **dict.fromkeys(("tril", "triu", "renorm", "batch_norm", "batch_norm, eval", "group_norm"), 2),
+    **dict.fromkeys(("tril", "triu", "renorm", "rot90 by 360 degrees"), 2),
+    **dict.fromkeys(("batch_norm", "batch_norm, eval", "group_norm"), 2),
     "instance_norm": 3,
 }
 
 
 def _laid_out(of, shape, strides, **options):
-    return ((of.arange(300) * 7 % 11) / 11).to(**options).as_strided(shape, strides)
+    return ((of.arange(9000) * 7 % 11) / 11).to(**options).as_strided(shape, strides)
 
 
 def _results(operator, of, x):
