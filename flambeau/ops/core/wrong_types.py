@@ -9,7 +9,7 @@ _OTHERS_WORDS = re.compile(
     r"not supported between instances|unsupported operand|bad operand type|has no len\(\)|is not iterable"
     r"|is not subscriptable|is not callable|argument must be|cannot be interpreted as an integer|must be real number"
     r"|must be an iterable|can't multiply sequence|can only concatenate|unhashable type"
-    r"|^(as_tensor|tensor|result_type|layout_of): "
+    r"|^(as_tensor|tensor|result_type|layout_of): (?!the lists)"  # which speak of their items
 )
 
 
