@@ -5,6 +5,7 @@ several values assigned to one cell the last one stays.
 """
 
 import functools
+from operator import gt
 
 from .. import _core
 from .._core import indexing
@@ -106,6 +107,13 @@ def _(ctx, grad_output):
     return grad_output, None, None, _grad_src(ctx, grad_output)
 
 
+def _reaches_beyond(shape, target, dim):
+    """Whether `shape` is larger than `target` in another dim than dim."""
+    if len(shape) != len(target) or not any(map(gt, shape, target)):
+        return False
+    return any(shape[d] > target[d] for d in range(len(target)) if d != dim % len(target))
+
+
 def _source(operator, input, dim, index, src, value):
     """src or value, of which one is given, as a tensor."""
     if src is None and value is None:
@@ -118,9 +126,7 @@ def _source(operator, input, dim, index, src, value):
         return src
     src = value if src is None else src
     if not isinstance(src, fl.Tensor):
-        same = input.dim() == index.dim() and isinstance(dim, int)
-        places = range(input.dim()) if same else ()
-        if any(index.size(d) > input.size(d) for d in places if d != dim % input.dim()):
+        if isinstance(dim, int) and _reaches_beyond(index.shape, input.shape, dim):
             raise RuntimeError(
                 f"{operator}: index {tuple(index.shape)} is larger than self {tuple(input.shape)} in a dim other "
                 f"than {dim}. It must fit into it."

@@ -328,16 +328,18 @@ def one_hot(tensor, num_classes=-1):
                 "one_hot: the largest class is not known on the meta device. Give num_classes."
             )
         return flambeau.empty((*tensor.shape, num_classes), dtype=tensor.dtype, device="meta")
-    if some(tensor < 0):
+    looked_at = flambeau._core._unbatch(tensor)[0]
+    largest = int(looked_at.max())
+    if int(looked_at.min()) < 0:
         raise RuntimeError("one_hot: input holds numbers below 0; classes are 0 or more.")
     if num_classes == -1:
-        num_classes = int(tensor.max()) + 1
+        num_classes = largest + 1
     elif num_classes < 1:
         raise RuntimeError(
             f"one_hot: num_classes is {num_classes}; it must be 1 or more, or -1 to be the largest "
             "class and 1."
         )
-    elif some(tensor >= num_classes):
+    elif largest >= num_classes:
         raise RuntimeError(
             f"one_hot: input holds classes of {num_classes} or more, which "
             f"num_classes={num_classes} has no place for."
