@@ -8,10 +8,10 @@ import pytest
 
 import flambeau
 from flambeau import nn
-from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.nn.modules.lstm import lstm_sequence
 from flambeau.nn.modules.recurrences import lstm_step, run_steps
 from tests.at_level import at_lower_levels, run_at_level
+from tests.nn.sequences import check_derivatives, check_steps, results
 
 
 def operands(counts, batch, units, bias, dtype):
@@ -37,41 +37,15 @@ def stepwise(inputs, h, c, weight, *bias, counts, backwards):
     return flambeau.cat(outputs), *final
 
 
-def results(function, given, counts, backwards):
-    given = [t.clone().requires_grad_() for t in given]
-    output, h, c = function(*given, counts=counts, backwards=backwards)
-    weights = flambeau.arange(output.numel(), dtype=output.dtype).reshape(output.shape).cos()
-    ((output * weights).sum() + (h * h).sum() + c.sin().sum()).backward()
-    return [t.detach() for t in (output, h, c)] + [t.grad for t in given]
-
-
 @pytest.mark.parametrize("units", [1, 3, 16, 65, 257])
 def test_a_sequence_is_its_steps(units):
-    cases = [(None, 1, 5), (None, 65, 2), (None, 7, 3), ([5, 5, 3, 1], 5, 0), ([2, 1], 2, 0)]
-    for (counts, batch, steps), bias, backwards in itertools.product(
-        cases, (True, False), (True, False)
-    ):
-        for dtype, tolerance in (("float64", 1e-10), ("float32", 2e-4)):
-            given = operands(counts or [batch] * steps, batch, units, bias, dtype)
-            got = results(fused, given, counts, backwards)
-            expected = results(stepwise, given, counts, backwards)
-            for value, wanted in zip(got, expected, strict=True):
-                assert value.shape == wanted.shape and value.dtype == wanted.dtype
-                limit = tolerance * max(1.0, wanted.abs().max().item())
-                assert ((value - wanted).abs() <= limit).all()
+    check_steps(operands, fused, stepwise, units)
 
 
 @pytest.mark.parametrize("counts", [None, [3, 3, 1]])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_derivatives(counts, backwards):
-    given = operands(counts or [3, 3], 3, 2, True, "float64")
-    given = [t.requires_grad_() for t in given]
-
-    def sequence(*given):
-        return fused(*given, counts=counts, backwards=backwards)
-
-    assert gradcheck(sequence, given)
-    assert gradgradcheck(sequence, given)
+    check_derivatives(operands, fused, counts, backwards)
 
 
 def test_layers_are_loops_of_cells():
