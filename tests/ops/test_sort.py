@@ -395,3 +395,32 @@ def test_calls_in_all_spellings():
     assert y.grad.tolist() == [[1, 0, 1], [0, 1, 1]]
     with fl.no_grad():
         assert not y.sort().values.requires_grad
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "int64", "uint8"])
+def test_lanes_of_one_value_are_sorted_and_selected_as_their_copies(dtype):
+    """expand() gives such lanes: what is known of one is used for the next, NaN or not."""
+    column = fl.tensor([[1.0], [NAN], [0.0], [NAN], [3.0], [1.0]])
+    if not getattr(fl, dtype).is_floating_point:
+        column = column.nan_to_num(2)
+    column = column.to(getattr(fl, dtype))
+    for n in (1, 2, 7, 40, 300):
+        for lanes, dim in (
+            (column.expand(6, n), 1),
+            (column.T.expand(n, 6), 0),
+            (column.unsqueeze(2).expand(6, n, 3), 1),
+        ):
+            same = lanes.clone(memory_format=fl.contiguous_format)
+            for act in (
+                lambda x, dim=dim: x.sort(dim),
+                lambda x, dim=dim: x.sort(dim=dim, descending=True, stable=True),
+                lambda x, dim=dim: (x.argsort(dim),),
+                lambda x, dim=dim, k=n // 2 + 1: x.topk(k, dim),
+                lambda x, dim=dim: x.topk(1, dim, largest=False, sorted=False),
+                lambda x, dim=dim, k=n // 2 + 1: x.kthvalue(k, dim),
+                lambda x, dim=dim: x.median(dim),
+                lambda x, dim=dim: x.mode(dim),
+                lambda x, dim=dim: x.nanmedian(dim),
+            ):
+                for got, expected in zip(act(lanes), act(same), strict=True):
+                    fl.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)

@@ -15,11 +15,31 @@ namespace flambeau::raw {
 
 // ---- sorting
 
+/// Lanes that hold one value each, as expand() makes them: nothing is to be sorted.
+static bool repeats_along(const Tensor& t, int dim) {
+  return t.ndim > 0 && t.strides[dim] == 0 && t.numel > 0 && !t.is_meta();
+}
+
+/// Each lane of `to` becomes 0, 1, 2 ...
+static void count_along(Tensor& to, int dim) {
+  const int64_t n = to.sizes[dim];
+  TensorRef places = empty({n}, DType::int64);
+  for (int64_t i = 0; i < n; ++i) places->as<int64_t>()[i] = i;
+  Dims strides = sizes_of(to);
+  for (int d = 0; d < to.ndim; ++d) strides[d] = d == dim;
+  copy_bytes(to, *raw_view(*places, sizes_of(to), strides, 0));
+}
+
 Pair sort(Tensor& input, int64_t given_dim, bool descending) {
   int dim = wrap_dim(given_dim, input.ndim, "sort");
   check_ordered(input, "sort");
   TensorRef values = empty_like(input, input.dtype), indices = empty_like(input, DType::int64);
   if (input.is_meta()) return Pair(values, indices);
+  if (repeats_along(input, dim)) {
+    copy_bytes(*values, input);
+    count_along(*indices, dim);
+    return Pair(values, indices);
+  }
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -33,6 +53,10 @@ TensorRef argsort(Tensor& input, int64_t given_dim, bool descending) {
   check_ordered(input, "argsort");
   TensorRef indices = empty_like(input, DType::int64);
   if (input.is_meta()) return indices;
+  if (repeats_along(input, dim)) {
+    count_along(*indices, dim);
+    return indices;
+  }
   Lanes at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);

@@ -143,6 +143,36 @@ void load(PairOf<T>* pairs, const T* from, int64_t n, int64_t step, bool descend
       pairs[i] = PairOf<T>::make(static_cast<Key>(Order<T>::key(from[i * step]) ^ flip), i);
 }
 
+/// Lanes of one value each (stride 0): the places that such a lane gives depend on its length
+/// alone, and on whether the value is NaN. What the lane before gave is given again where it was
+/// alike.
+template <class T>
+class Repeats {
+ public:
+  Repeats(const Strided* values, const Strided& indices, const Strided& self, int dim)
+      : on_(values && self.strides[dim] == 0),
+        n_(indices.sizes[dim]),
+        value_step_(values ? values->strides[dim] : 0),
+        index_step_(indices.strides[dim]) {}
+  /// Whether the lane is done with that.
+  bool give(const T* from, T* value, int64_t* index) {
+    if (!on_) return false;
+    using Key = typename Order<T>::Key;
+    const bool nan = Order<T>::is_nan(static_cast<Key>(Order<T>::key(*from)));
+    const int64_t* before = before_[nan];
+    before_[nan] = index;
+    if (!before) return false;
+    for (int64_t i = 0; i < n_; ++i) index[i * index_step_] = before[i * index_step_];
+    for (int64_t i = 0; i < n_; ++i) value[i * value_step_] = *from;
+    return true;
+  }
+
+ private:
+  bool on_;
+  int64_t n_, value_step_, index_step_;
+  const int64_t* before_[2] = {};  // of numbers, and of NaNs
+};
+
 /// Calls lane(self, values, indices, memory) for every lane along dim, in parallel; pointers at its
 /// first element.
 template <class T, class Body>
@@ -158,11 +188,15 @@ void each_lane(const Strided* values, const Strided& indices, const Strided& sel
   parallel_ranges(lanes, std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, cost)),
                   [&](int64_t begin, int64_t end) {
                     Lane<PairOf<T>> memory(self.sizes[dim]);
+                    Repeats<T> repeats(values, indices, self, dim);
                     walk.rows(begin, end, [&](const auto& at, int64_t n) {
-                      for (int64_t i = 0; i < n; ++i)
-                        lane(self.as<T>() + at[0] + i * walk.inner_stride(0),
-                             values ? values->as<T>() + at[1] + i * walk.inner_stride(1) : nullptr,
-                             indices.as<int64_t>() + at[2] + i * walk.inner_stride(2), memory);
+                      for (int64_t i = 0; i < n; ++i) {
+                        const T* from = self.as<T>() + at[0] + i * walk.inner_stride(0);
+                        T* value =
+                            values ? values->as<T>() + at[1] + i * walk.inner_stride(1) : nullptr;
+                        int64_t* index = indices.as<int64_t>() + at[2] + i * walk.inner_stride(2);
+                        if (!repeats.give(from, value, index)) lane(from, value, index, memory);
+                      }
                     });
                   });
 }
