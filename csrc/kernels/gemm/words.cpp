@@ -27,6 +27,12 @@ constexpr int64_t panel_bytes = 24 << 10;
 /// Rows of a task.
 constexpr int64_t task_rows = 128;
 
+/// Whether dots of rows of A are as long as to repay their last steps.
+template <class T>
+bool goes_by_dots(const Gemm<T>& p) {
+  return (p.M <= 3 && p.K >= 24) || (p.M <= 6 && p.K >= 64) || (p.M <= 32 && p.K >= 256);
+}
+
 /// What multiplies T: words of unsigned bits, whose sums hold at least as many.
 template <class T>
 const auto& words_of() {
@@ -87,7 +93,7 @@ class Words {
     }
     if (kernels_.few_rows && !p_.trans_b && p_.M <= most_few_rows)
       return multiply_as_it_lies(a, a_row);
-    if (kernels_.few_dots && p_.trans_b && goes_by_dots()) return multiply_by_dots(a, a_row);
+    if (kernels_.few_dots && p_.trans_b && goes_by_dots(p_)) return multiply_by_dots(a, a_row);
     const int64_t panel_words = kernels_.vectors * kernels_.lanes * n_words_;
     const bool has_one_user = row_tasks_.n_parts == 1;           // a panel
     if (has_one_user && (p_.batch == 1 || p_.batch_stride_b)) {  // which stays in the cache
@@ -272,9 +278,6 @@ class Words {
     }
   }
 
-  /// Whether dots are as long as to repay their last steps.
-  bool goes_by_dots() const { return (p_.M <= 6 && p_.K >= 64) || (p_.M <= 32 && p_.K >= 256); }
-
   /// A few rows times B^T, neither of which is packed.
   void multiply_by_dots(const void* a, int64_t a_row) const {
     if constexpr (std::is_same_v<T, bfloat16>) {
@@ -444,7 +447,11 @@ void multiply_batch(const Gemm<T>& p) {
 constexpr int64_t flat_depth = 8, narrow_depth = 96, deep_columns = 65, least_narrow = 1 << 11;
 
 bool is_narrow(const Gemm<bfloat16>& p) {
-  const int64_t deepest = p.N < deep_columns ? flat_depth : narrow_depth;
+  // A transposed B is turned for these rows alone, or else met by dots.
+  const int64_t rows = p.M <= 3 ? std::min<int64_t>(p.M, 2) : p.M;
+  const int64_t deepest = p.N < deep_columns ? flat_depth
+                          : p.trans_b        ? std::min(narrow_depth, 12 * rows)
+                                             : narrow_depth;
   return p.K <= deepest && p.M * p.N >= least_narrow && p.alpha == bfloat16(1) &&
          p.beta == bfloat16(0) && !(p.epilogue.bias && p.epilogue.bias_per_row);
 }
@@ -472,7 +479,7 @@ void lay_pairs(const bfloat16* from, int64_t row, bool across, int64_t n, int64_
 void multiply_narrow(const Gemm<bfloat16>& p, int64_t item) {
   const bfloat16 *a = p.a + item * p.batch_stride_a, *b = p.b + item * p.batch_stride_b;
   auto* c = reinterpret_cast<uint16_t*>(p.c + item * p.batch_stride_c);
-  const int64_t n_words = ceil_div(p.K, 2), columns = round_up(p.N, narrow_columns);
+  const int64_t n_words = ceil_div(p.K, 2), columns = round_up(p.N, narrow_columns) + 16;
   uint32_t* words = Workspace::get<uint32_t>(packed_b_slot, n_words * columns);
   lay_pairs(b, p.ldb, !p.trans_b, p.N, p.K, words, 1, columns);
   for (int64_t w = 0; w < n_words; ++w)
@@ -506,15 +513,23 @@ void multiply_narrow(const Gemm<bfloat16>& p, int64_t item) {
   });
 }
 
+/// Which products of up to three rows or columns take less if their operands are paired: those of
+/// short rows, whose dots end in more steps than they have terms, and of two or three rows with a
+/// transposed matrix, which is then read once.
+bool is_better_by_pairs(const Gemm<bfloat16>& p) {
+  constexpr int64_t many = 64, short_rows = 16;
+  if (!bfloat16_pairs().lanes || p.K < 2) return false;
+  if (p.M <= FewRows<bfloat16>::few && p.N >= many && p.trans_b)
+    return is_narrow(p) || (p.M > 1 && goes_by_dots(p));
+  return p.N > 1 && p.M >= many && !p.trans_a && p.K <= short_rows;
+}
+
 }  // namespace
 
 bool gemm_bfloat16(const Gemm<bfloat16>& p) {
   if (p.step_a != 1 || p.step_b != 1) return false;
   const int64_t work = p.M * p.N * p.K;
-  // Many dots of few terms cost more than copies in float32.
-  const bool by_dots = p.M > p.N ? !p.trans_a : p.trans_b;
-  const bool short_dots = by_dots && p.K > 1 && p.K <= 16 && std::max(p.M, p.N) >= 32;
-  if (std::min(p.M, p.N) <= FewRows<bfloat16>::few && !short_dots) {
+  if (std::min(p.M, p.N) <= FewRows<bfloat16>::few && !is_better_by_pairs(p)) {
     each_of_batch(p, [&](int64_t item, bool) { FewRows<bfloat16>(p, item).run(); });
     return true;
   }

@@ -59,6 +59,21 @@ inline __attribute__((always_inline)) void transpose(typename Vec<T>::type* v) {
   transpose_square<Vec<T>::lanes>(v);
 }
 
+/// The sum of all lanes of each of as many vectors as there are lanes, in their order. What v holds
+/// is lost.
+template <class T>
+inline __attribute__((always_inline)) typename Vec<T>::type sums_of_vectors(
+    typename Vec<T>::type* v) {
+  constexpr int lanes = Vec<T>::lanes;
+  constexpr auto order = std::make_integer_sequence<int, lanes>{};
+#pragma GCC unroll 4
+  for (int n = lanes / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i)
+      v[i] = low_interleaved(v[i], v[i + n], order) + high_interleaved(v[i], v[i + n], order);
+  return v[0];
+}
+
 /// Calls body(get, put) for n elements vector by vector: get(from) and put(to, value) are those of
 /// one vector; the last may have fewer lanes, of which the others are 0.
 template <class T, class Body>

@@ -38,6 +38,17 @@ SHAPES = [
     # Many rows or columns, few terms.
     (300, 2, 3),
     (1, 500, 16),
+    # Rows side by side, read beyond their ends; or pairs of them.
+    *(
+        (1, 301, 17),
+        (2, 300, 24),
+        (3, 203, 31),
+        (400, 1, 5),
+        (333, 1, 33),
+        (1, 260, 64),
+        (3, 100, 90),
+    ),
+    *((3, 1024, 20), (2, 1100, 257), (1, 33, 270)),
     # A right operand whose rows are paired in registers, or columns met by dots.
     *((32, 7, 259), (6, 6, 64), (4, 13, 95)),
     *((4, 64, 300), (7, 97, 501), (17, 31, 333), (40, 129, 65), (41, 160, 65), (13, 1030, 100)),
@@ -166,6 +177,18 @@ def test_few_rows_overflow_as_a_sum_of_numbers_does():
     assert (x @ torch.ones(40, 2).bfloat16() == float("inf")).all()
 
 
+def test_what_lies_behind_a_row_is_not_summed():
+    """Rows of a wider matrix, among numbers that would show."""
+    torch.manual_seed(0)
+    for m, n, k in ((1, 70, 17), (2, 130, 40), (3, 90, 31), (1, 64, 7)):
+        wide = torch.full((n, k + 13), float("nan")).bfloat16()
+        wide[:, 4 : 4 + k] = torch.randn(n, k)
+        b, a = wide[:, 4 : 4 + k], torch.randn(m, k).bfloat16()
+        x, y = a.double().numpy(), b.double().numpy().T
+        check(a @ b.T, x @ y, abs(x) @ abs(y))
+        check((b @ a.T).T, x @ y, abs(x) @ abs(y))
+
+
 PROGRAM = """
 import itertools
 from tests.ops.linalg import test_bfloat16_products as t
@@ -173,6 +196,7 @@ for shape in t.SHAPES:
     for left, right in itertools.product([False, True], repeat=2):
         t.test_every_layout(*shape, left, right)
 t.test_few_rows_overflow_as_a_sum_of_numbers_does()
+t.test_what_lies_behind_a_row_is_not_summed()
 """
 
 
