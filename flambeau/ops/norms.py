@@ -354,7 +354,58 @@ def _difference_norm(difference, p):
     return distance
 
 
+def _by_kernel(x1, x2):
+    """Whether the core's kernel takes the distances of these; it knows of no GPU."""
+    return x1.device.type != "cuda" and x2.device.type != "cuda"
+
+
+@primitive(method=False, function=False, out=False)
+def _point_distances(ctx, x1, x2, p):
+    """Distances between x1 (*B, P, M) and x2 (*B, R, M), or of all pairs of x1 (P, M) where x2 is None."""
+    ctx.p = p
+    result = _core._distances(x1, x2, p)
+    ctx.save_for_backward(x1, x2, result)
+    return result
+
+
+@_point_distances.derivative
+def _(ctx, grad_output):
+    x1, x2, result = ctx.saved
+    wants_1, wants_2 = ctx.needs_input_grad[:2]
+    if _core.is_grad_enabled():
+        return *_recorded_slopes(grad_output, x1, x2, ctx.p, wants_1, wants_2), None
+    slope_1 = slope_2 = None
+    if wants_1:
+        slope_1 = _core._distances_backward(grad_output, x1, x2, result, ctx.p)
+    if wants_2:
+        slope_2 = _core._distances_backward(grad_output.mT, x2, x1, result.mT, ctx.p)
+    return slope_1, slope_2, None
+
+
+def _recorded_slopes(grad_output, x1, x2, p, wants_1, wants_2):
+    """Gradients that have derivatives themselves."""
+    points = [
+        None if x is None else x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        for x in (x1, x2)
+    ]
+    wanted = [x for x, wants in zip(points, (wants_1, wants_2), strict=True) if wants]
+    outputs = [_pairs(points[0], p) if x2 is None else _written_out(*points, p)]
+    made = iter(_core._run_backward(outputs, [grad_output], True, True, wanted, True))
+    return tuple(next(made) if wants else None for wants in (wants_1, wants_2))
+
+
 def _distances(x1, x2, p):
+    if not _by_kernel(x1, x2):
+        return _written_out(x1, x2, p)
+    if x1.shape[:-2] != x2.shape[:-2]:
+        batch = fl.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+        x1, x2 = (x.expand(*batch, *x.shape[-2:]) for x in (x1, x2))
+    dtype = fl.promote_types(x1.dtype, x2.dtype)
+    wide = dtype if dtype.itemsize > 2 else fl.float32
+    return _point_distances(x1.to(wide), x2.to(wide), p).to(dtype)
+
+
+def _written_out(x1, x2, p):
     """cdist from the differences, of some points of x1 after the other where all at once fill gigabytes."""
     if x1.numel() * x2.size(-2) <= 16 * _MOST_DIFFERENCES:
         return _difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
@@ -450,6 +501,15 @@ def pdist(input, p=2.0):
     require_floating(input, "pdist", complex_too=False)
     if not p >= 0:
         raise RuntimeError(f"pdist: p is {p}; it must be 0 or more.")
+    if not _by_kernel(input, input):
+        return _pairs(input, p)
+    if input.dtype.itemsize > 2:
+        return _point_distances(input, None, p)
+    return _point_distances(input.float(), None, p).to(input.dtype)
+
+
+def _pairs(input, p):
+    """pdist from the differences."""
     n, features = input.shape
     if features >= 16 and n * (n - 1) // 2 * features > _MOST_DIFFERENCES:
         # A row of the result after the other: all differences at once fill gigabytes.

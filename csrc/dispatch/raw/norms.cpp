@@ -6,6 +6,7 @@
 
 #include "dispatch/iterate.h"
 #include "dispatch/raw/precision.h"
+#include "kernels/norm/distances.h"
 #include "kernels/norm/norm.h"
 
 namespace flambeau::raw {
@@ -183,6 +184,75 @@ std::tuple<TensorRef, TensorRef> channel_products(Tensor& given_grad, Tensor& gi
       flambeau::channel_products({shape.n, channels, shape.space}, g, from, m, to_total, to_along);
     });
   return {total, along};
+}
+
+// ---- distances
+
+static Points points_of(const char* op, const Tensor& x1, const Tensor* x2) {
+  bool fits = (x1.dtype == DType::float32 || x1.dtype == DType::float64) && x1.ndim >= 2;
+  Points points{1, 0, 0, 0, x2 == nullptr};
+  if (fits && x2) {
+    fits = x2->dtype == x1.dtype && x2->ndim == x1.ndim;
+    for (int d = 0; fits && d < x1.ndim; ++d)
+      fits = d == x1.ndim - 2 || x2->sizes[d] == x1.sizes[d];
+  }
+  check(fits, [&] {
+    return message(op, ": points are ", describe(x1), " and ", x2 ? describe(*x2) : "the same",
+                   "; expected float32 or float64 (*, P, M) and (*, R, M).");
+  });
+  for (int d = 0; d < x1.ndim - 2; ++d) points.batch *= x1.sizes[d];
+  points.n1 = x1.sizes[x1.ndim - 2], points.features = x1.sizes[x1.ndim - 1];
+  points.n2 = x2 ? x2->sizes[x1.ndim - 2] : points.n1;
+  return points;
+}
+
+static Dims distance_sizes(const Points& points, const Tensor& x1) {
+  Dims sizes;
+  for (int d = 0; d < x1.ndim - 2; ++d) sizes.push(x1.sizes[d]);
+  if (!points.pairs) sizes.push(points.n1);
+  sizes.push(points.pairs ? points.count() : points.n2);
+  return sizes;
+}
+
+TensorRef distances(Tensor& given1, Tensor* given2, double p) {
+  const Points points = points_of("distances", given1, given2);
+  TensorRef out = empty(distance_sizes(points, given1), given1.dtype);
+  if (out->is_meta() || out->numel == 0) return out;
+  TensorRef x1 = contiguous(given1), x2 = given2 ? contiguous(*given2) : x1;
+  in_precision("distances", *x1, [&]<class T>(T*) {
+    const T *one = x1->as<T>(), *other = x2->as<T>();
+    T* to = out->as<T>();
+    LongWork unlocked(out->numel * (points.features + 4) > long_work);
+    flambeau::distances(points, p, one, other, to);
+  });
+  return out;
+}
+
+TensorRef distances_backward(Tensor& given_grad, Tensor& given1, Tensor* given2, Tensor& distance,
+                             double p) {
+  const Points points = points_of("distances_backward", given1, given2);
+  const Dims sizes = distance_sizes(points, given1);
+  check(sizes_of(given_grad) == sizes && sizes_of(distance) == sizes &&
+            given_grad.dtype == given1.dtype && distance.dtype == given1.dtype,
+        [&] {
+          return message("distances_backward: grad ", describe(given_grad), " and distances ",
+                         describe(distance), " do not fit points ", describe(given1), ".");
+        });
+  TensorRef result = empty(sizes_of(given1), given1.dtype);
+  if (result->is_meta() || result->numel == 0) return result;
+  if (p == 0 || given_grad.numel == 0) {
+    fill_bytes(*result, 0);
+    return result;
+  }
+  TensorRef x1 = contiguous(given1), x2 = given2 ? contiguous(*given2) : x1,
+            grad = contiguous(given_grad), lengths = contiguous(distance);
+  in_precision("distances_backward", *x1, [&]<class T>(T*) {
+    const T *one = x1->as<T>(), *other = x2->as<T>(), *g = grad->as<T>(), *d = lengths->as<T>();
+    T* to = result->as<T>();
+    LongWork unlocked(grad->numel * (points.features + 4) > long_work);
+    flambeau::distances_backward(points, p, one, other, g, d, to);
+  });
+  return result;
 }
 
 }  // namespace flambeau::raw

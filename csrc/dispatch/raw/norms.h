@@ -35,8 +35,15 @@ NormGradients batch_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor&
                                   Tensor* weight, const NormWants& wants);
 /// The sums over each channel of grad and of grad * (x - mean); x (N, C, *), mean (C,).
 std::tuple<TensorRef, TensorRef> channel_products(Tensor& grad, Tensor& x, Tensor& mean);
+/// Distances of order p between x1 (*, P, M) and x2 (*, R, M); without x2 those of all pairs of
+/// points of x1 (*, n, M). float32, float64.
+TensorRef distances(Tensor& x1, Tensor* x2, double p);
+/// Gradients of x1.
+TensorRef distances_backward(Tensor& grad, Tensor& x1, Tensor* x2, Tensor& distance, double p);
 
 inline constexpr std::tuple norm_functions{
+    declare<distances>("_distances", "x1, x2, p"),
+    declare<distances_backward>("_distances_backward", "grad, x1, x2, distance, p"),
     declare<channel_products>("_channel_products", "grad, x, mean"),
     declare<group_norm>("_group_norm", "x, groups, weight, bias, eps"),
     declare<group_norm_backward>(

@@ -68,6 +68,20 @@ def _(input, other, dim):
     )
 
 
+@rule(_core._distances)
+def _(x1, x2, p):
+    levels = joint_levels(x1, x2)
+    x1, x2 = (x if x is None else full(x, levels) for x in (x1, x2))
+    return batched(_core._distances(x1, x2, p), levels)
+
+
+@rule(_core._distances_backward)
+def _(grad, x1, x2, distance, p):
+    levels = joint_levels(grad, x1, x2, distance)
+    grad, x1, x2, distance = (x if x is None else full(x, levels) for x in (grad, x1, x2, distance))
+    return batched(_core._distances_backward(grad, x1, x2, distance, p), levels)
+
+
 @rule(fourier._complex_to_complex)
 def _(input, dims, scale, forward):
     levels = joint_levels(input)

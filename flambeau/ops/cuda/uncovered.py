@@ -19,6 +19,8 @@ COMPOSED = {
     "_nll_backward": "a scatter",
     "_gru": "its steps, in operators",
     "_gru_backward": "its steps, in operators",
+    "_distances": "differences, then their norms",
+    "_distances_backward": "differences, then their norms",
     "_flex_states": "attention with scores of one's own is composed of products",
     "_flex_attend": "attention with scores of one's own is composed of products",
     "_flex_backward": "attention with scores of one's own is composed of products",
