@@ -86,16 +86,7 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
     const T* from = source.as<T>() + source_base + at[0];
     T* to = self.as<T>() + self_base + at[1];
     const int64_t* index = cells.index + index_base + at[2];
-    if (index_step == 0) {
-      to += limited(*index, last) * cells.step;
-      if (source_step == 1 && self_step == 1)
-        for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], from[i]);
-      else if (source_step == 0 && self_step == 1)
-        for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], *from);
-      else
-        for (int64_t i = 0; i < n; ++i)
-          to[i * self_step] = Op::apply(to[i * self_step], from[i * source_step]);
-    } else if constexpr (!Own::all) {
+    if constexpr (!Own::all) {  // of rows that share an index write_own_rows() writes them
       constexpr int64_t block = 256;
       int64_t mine[block];
       for (int64_t begin = 0; begin < n; begin += block) {
@@ -110,6 +101,15 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
           cell = Op::apply(cell, from[i * source_step]);
         }
       }
+    } else if (index_step == 0) {
+      to += limited(*index, last) * cells.step;
+      if (source_step == 1 && self_step == 1)
+        for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], from[i]);
+      else if (source_step == 0 && self_step == 1)
+        for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], *from);
+      else
+        for (int64_t i = 0; i < n; ++i)
+          to[i * self_step] = Op::apply(to[i * self_step], from[i * source_step]);
     } else if (index_step == 1 && self_step == 0 && source_step == 1 && cells.step == 1) {
       int64_t i = 0;
       auto write = [&](int64_t i) {  // limited(), whose branch would cost more than a minimum here
