@@ -16,10 +16,10 @@ from .scatter import _ASSIGN, _SUM, _filled, in_place, private, recording
 def _index_write(ctx, input, dim, index, source, combine, keeps_layout=False):
     ctx.save_for_backward(index)
     ctx.dim, ctx.combine, ctx.source_shape = dim, combine, source.shape
-    raw = indexing.index_add_ if combine == _SUM else indexing.index_copy_
-    copies = keeps_layout or input.is_contiguous()
-    copy = input.clone() if copies else input.contiguous()
-    return raw(copy, dim, index, source, combine, True)
+    if keeps_layout and not input.is_contiguous():
+        return indexing.index_copy_(input.clone(), dim, index, source, combine, True)
+    raw = indexing.index_add if combine == _SUM else indexing.index_copy
+    return raw(input, dim, index, source, combine)
 
 
 @_index_write.derivative

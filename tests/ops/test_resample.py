@@ -99,6 +99,22 @@ def test_bytes_are_rounded_once_a_direction(mode, antialias):
         assert (got.numpy() == numpy.floor(down @ wide * unit + 0.5).clip(0, 255)).all()
 
 
+@pytest.mark.parametrize("size, out", [(300, 60), (300, 900), (90, 5_000), (1, 7), (6, 1), (5, 5)])
+@pytest.mark.parametrize("align", [True, False])
+def test_lines_of_any_number_are_a_product_with_the_weights(size, out, align):
+    weights = matrix(size, out, "bilinear", False, align)
+    for n_lines in (1, 3, 4, 7, 33):
+        lines = numpy.random.default_rng(n_lines).standard_normal((1, n_lines, size))
+        for dtype in (flambeau.float64, flambeau.float32, flambeau.bfloat16):
+            leaf = flambeau.from_numpy(lines).to(dtype).requires_grad_()
+            got = F.interpolate(leaf, out, mode="linear", align_corners=align)
+            limit = 64 * flambeau.finfo(dtype).eps
+            assert numpy.abs(got.detach().double().numpy() - lines @ weights.T).max() <= limit
+            got.sum().backward()
+            summed = weights.sum(0)
+            assert numpy.abs(leaf.grad.double().numpy() - summed).max() <= limit * summed.max()
+
+
 def test_other_numbers_of_dims_and_factors():
     generator = numpy.random.default_rng(0)
     line = generator.standard_normal((2, 3, 50))
@@ -151,7 +167,8 @@ def test_resampling_is_the_same_for_any_number_of_threads():
             made = F.interpolate(leaf, (65, 300), mode="bicubic", antialias=True)
             (made * made).sum().backward()
             whole = F.interpolate((image * 255).to(flambeau.uint8), (65, 300), mode="bilinear")
-            results.append([made.detach(), leaf.grad, whole])
+            lines = F.interpolate(image.view(1, -1, 257), 123, mode="linear")
+            results.append([made.detach(), leaf.grad, whole, lines])
     finally:
         flambeau.set_num_threads(before)
     for result in results[1:]:

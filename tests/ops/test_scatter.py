@@ -412,7 +412,7 @@ def test_many_indices_are_used_where_they_lie(low):
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 16])
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "float32", "float64", "complex128"])
-@pytest.mark.parametrize("sizes", [(100, 50), (7, 5, 3), (1, 33), (4000, 40)])
+@pytest.mark.parametrize("sizes", [(100, 50), (7, 5, 3), (1, 33), (4000, 40), (2100, 2, 11)])
 def test_rows_that_are_written_often_are_sums_in_order(sizes, dtype, threads):
     # few rows are written in copies of a thread's own, many where they lie
     random = np.random.default_rng(1)
@@ -433,6 +433,14 @@ def test_rows_that_are_written_often_are_sums_in_order(sizes, dtype, threads):
         np.testing.assert_array_equal(got.numpy(), x)
         got = fl.from_numpy(x).index_put((ints(index - sizes[0]),), fl.from_numpy(source), True)
         np.testing.assert_array_equal(got.numpy(), want)
+        got = fl.from_numpy(x).index_add(0, ints(index), fl.from_numpy(source))
+        np.testing.assert_array_equal(got.numpy(), want)
+        copied, filled = x.copy(), x.copy()
+        copied[index], filled[index] = source, 1
+        got = fl.from_numpy(x).index_copy(0, ints(index), fl.from_numpy(source))
+        np.testing.assert_array_equal(got.numpy(), copied)
+        got = fl.from_numpy(x).index_fill(0, ints(index - sizes[0]), 1)
+        np.testing.assert_array_equal(got.numpy(), filled)
         apart = fl.from_numpy(wide.copy())[..., 0].index_add_(0, ints(index), fl.from_numpy(source))
         np.add.at(wide[..., 0], index, source)
         np.testing.assert_array_equal(apart.numpy(), wide[..., 0])

@@ -25,6 +25,9 @@ TensorRef masked_select(Tensor& input, Tensor& mask);
 /// scatter and scatter_add
 TensorRef scatter(Called op, Tensor& self, int64_t dim, Tensor& index, Tensor& src,
                   Combine combine);
+/// index_add and index_copy
+TensorRef index_write(Called op, Tensor& self, int64_t dim, Tensor& index, Tensor& source,
+                      Combine combine);
 
 // These write into self and return it.
 
@@ -46,6 +49,10 @@ consteval auto scattering(const char* name) {
   return declare<scatter_>(name, "self, dim, index, src, combine, include_self",
                            "Writes src to self at index along dim.");
 }
+consteval auto written(const char* name) {
+  return declare<index_write>(name, "self, dim, index, source, combine",
+                              "A contiguous copy of self with source written to indices of dim.");
+}
 consteval auto writing(const char* name) {
   return declare<index_write_>(name, "self, dim, index, source, combine, include_self",
                                "Writes source to the given indices of dim.");
@@ -64,6 +71,8 @@ inline constexpr std::tuple index_functions{
     scattering("scatter_"),
     scattering("scatter_add_"),
     scattering("scatter_reduce_"),
+    written("index_add"),
+    written("index_copy"),
     writing("index_add_"),
     writing("index_copy_"),
     writing("index_fill_"),

@@ -23,31 +23,34 @@ struct WindowsKey {
   Resampling kind;
   int64_t in_size, out_size;
   double ratio;
-  bool corners, back, multiples;
+  bool corners, back;
   bool operator==(const WindowsKey&) const = default;
 };
+template <class T>
 struct KeptWindows {
   WindowsKey key;
-  Windows windows;
-  int bits = 0;
+  ResizeWindows<T> windows;
 };
 
-/// Programs resize to the same sizes again and again: each thread keeps the windows it had last, of
-/// no more than some thousand places.
-std::shared_ptr<const KeptWindows> windows_for(const WindowsKey& key) {
-  constexpr int64_t most_places = 4096;
-  static thread_local std::array<std::shared_ptr<const KeptWindows>, 6> recent;
+/// Programs resize to the same sizes again and again: each thread keeps the windows it had last,
+/// and of more than some thousand places the very last only.
+template <class T>
+std::shared_ptr<const KeptWindows<T>> windows_for(const WindowsKey& key) {
+  constexpr int64_t some_places = 4096, most_places = 1 << 16;
+  static thread_local std::array<std::shared_ptr<const KeptWindows<T>>, 7> recent;
   static thread_local size_t oldest = 0;
   for (const auto& had : recent)
     if (had && had->key == key) return had;
-  auto made = std::make_shared<KeptWindows>();
-  made->key = key;
-  made->windows =
+  auto made = std::make_shared<const KeptWindows<T>>(
+      key,
       key.back
           ? windows_of(key.kind, key.out_size, key.in_size, key.ratio, key.corners).transposed()
-          : windows_of(key.kind, key.in_size, key.out_size, key.ratio, key.corners);
-  if (key.multiples) made->bits = made->windows.to_multiples();
-  if (std::max(key.in_size, key.out_size) <= most_places) recent[oldest++ % recent.size()] = made;
+          : windows_of(key.kind, key.in_size, key.out_size, key.ratio, key.corners));
+  const int64_t places = std::max(key.in_size, key.out_size);
+  if (places <= some_places)
+    recent[oldest++ % (recent.size() - 1)] = made;
+  else if (places <= most_places)
+    recent.back() = made;
   return made;
 }
 
@@ -69,9 +72,8 @@ TensorRef resize(Tensor& given, int64_t wanted_dim, int64_t size, double ratio, 
     const T* from = input->as<T>();
     T* to = result->as<T>();
     LongWork unlocked(result->numel > long_work);
-    const auto kept =
-        windows_for({kind, had, size, ratio, corners, back, std::is_same_v<T, uint8_t>});
-    flambeau::resize(kept->windows, kept->bits, outer, inner, from, to);
+    const auto kept = windows_for<T>({kind, had, size, ratio, corners, back});
+    flambeau::resize(kept->windows, outer, inner, from, to);
   };
   if (input->dtype == DType::uint8)
     run(static_cast<uint8_t*>(nullptr));

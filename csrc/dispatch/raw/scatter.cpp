@@ -78,27 +78,51 @@ TensorRef scatter(Called op, Tensor& self, int64_t given_dim, Tensor& given_inde
   return out;
 }
 
+/// Checks what index_write and index_write_ take; returns dim counted from the first.
+static int check_index_write(const char* op, Tensor& self, int64_t given_dim, Tensor& index,
+                             Tensor& source) {
+  int dim = wrap_dim(given_dim, self.ndim, op);
+  check<IndexError>(index.ndim <= 1, [&] {
+    return message(op, ": index ", shape(index), " must be a vector (1 dim) or a single number.");
+  });
+  check_same_dtype(self, source, op, "source");
+  check<IndexError>(self.ndim > 0 || index.numel == 1, [&] {
+    return message(op, ": input is a number, which takes 1 index, but index has ", index.numel,
+                   ".");
+  });
+  Dims wanted = with_size(self, dim, index.numel);
+  // A number may stand for a vector of one.
+  bool scalars = source.numel == 1 && source.ndim <= 1 && self.ndim <= 1 && index.numel == 1;
+  check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
+    return message(op, ": source is ", shape(source), "; with ", index.numel, " indices along dim ",
+                   dim, " of self ", shape(self), " it must be ", to_string(wanted), ".");
+  });
+  return dim;
+}
+
+TensorRef index_write(Called op, Tensor& self, int64_t given_dim, Tensor& given_index,
+                      Tensor& source, Combine combine) {
+  TensorRef index = places(given_index, op);
+  const int dim = check_index_write(op, self, given_dim, *index, source);
+  if (self.is_meta()) return row_major(self);
+  const bool alike = self.ndim > 0 && index->ndim == 1 && source.ndim == self.ndim;
+  if (!alike || !self.contiguous) {
+    TensorRef out = row_major(self);
+    index_write_(op, *out, dim, *index, source, combine, true);
+    return out;
+  }
+  TensorRef out = empty(sizes_of(self), self.dtype);
+  Strided to = out->strided(), at = index->strided(), from = source.strided();
+  LongWork unlocked(out->numel > grain);
+  index_write_copy(op, to, self.data(), dim, at, from, combine);
+  return out;
+}
+
 /// index_write_(self, dim, index, source, combine, include_self)
 Tensor& index_write_(Called op, Tensor& self, int64_t given_dim, Tensor& given_index,
                      Tensor& source, Combine combine, bool include_self) {
-  int dim = wrap_dim(given_dim, self.ndim, op);
   TensorRef index = places(given_index, op);
-  check<IndexError>(index->ndim <= 1, [&] {
-    return message(op, ": index ", shape(*index), " must be a vector (1 dim) or a single number.");
-  });
-  check_same_dtype(self, source, op, "source");
-  check<IndexError>(self.ndim > 0 || index->numel == 1, [&] {
-    return message(op, ": input is a number, which takes 1 index, but index has ", index->numel,
-                   ".");
-  });
-  Dims wanted = with_size(self, dim, index->numel);
-  // A number may stand for a vector of one.
-  bool scalars = source.numel == 1 && source.ndim <= 1 && self.ndim <= 1 && index->numel == 1;
-  check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
-    return message(op, ": source is ", shape(source), "; with ", index->numel,
-                   " indices along dim ", dim, " of self ", shape(self), " it must be ",
-                   to_string(wanted), ".");
-  });
+  const int dim = check_index_write(op, self, given_dim, *index, source);
   if (op.name == std::string_view("index_fill_"))
     warn_of_repeats(self, op);
   else

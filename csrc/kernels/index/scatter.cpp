@@ -152,6 +152,8 @@ void write_own_rows(T* rows, int64_t step, const Cells& cells, const Strided& so
         __builtin_prefetch(reinterpret_cast<const char*>(from[k + ahead]) + b);
       if (source_step == 1 && self_step == 1)
         for (int64_t i = 0; i < length; ++i) to[k][i] = Op::apply(to[k][i], from[k][i]);
+      else if (source_step == 0 && self_step == 1)
+        for (int64_t i = 0; i < length; ++i) to[k][i] = Op::apply(to[k][i], *from[k]);
       else
         for (int64_t i = 0; i < length; ++i)
           to[k][i * self_step] = Op::apply(to[k][i * self_step], from[k][i * source_step]);
@@ -167,6 +169,15 @@ void write_own_rows(T* rows, int64_t step, const Cells& cells, const Strided& so
     if (count == block) write();
   });
   if (count > 0) write();
+}
+
+/// Copies the rows that fall to one thread, some at a time, `length` elements each.
+template <class T>
+void copy_own_rows(const T* from, int64_t n_rows, int64_t length, T* to, OwnCells own) {
+  const int64_t group = int64_t{1} << own.shift;
+  for (int64_t r = 0; r < n_rows; r += group)
+    if (own(r))
+      std::copy_n(from + r * length, std::min(group, n_rows - r) * length, to + r * length);
 }
 
 /// The same in a copy of few rows that are written to often. Where they lie, neighbours belong to
@@ -195,6 +206,17 @@ bool few_rows(const Strided& self, const Cells& cells, const Walk<3>& walk) {
          walk.size(0) >= least_writes * self.sizes[0];
 }
 
+/// How many rows, as a power of two, fall to a thread together: neighbours share lines of the cache
+/// and those that a CPU asks for ahead, so a group is some pages' worth, if there are many groups.
+int shift_of_rows(int64_t n_rows, int64_t row_bytes, int64_t n_threads) {
+  constexpr int64_t group_bytes = 8192, least_groups = 16;
+  int shift = 0;
+  while ((row_bytes << (shift + 1)) <= group_bytes &&
+         n_rows >> (shift + 1) >= least_groups * n_threads)
+    ++shift;
+  return shift;
+}
+
 /// Whether no two elements share memory, as strides that each step over all smaller ones tell.
 bool all_apart(const Strided& t) {
   int order[max_ndim];
@@ -216,8 +238,11 @@ constexpr int64_t write_grain = walk_grain / 2;
 /// Runs in parallel over parts that share no cell: of one dim whose coordinates never do, or of the
 /// cells themselves, which every thread picks out of all indices. How many parts there are changes
 /// no result: what meets in a cell does so in the order of the source.
+///
+/// base: what self, which is contiguous then, starts from; null: what it holds.
 template <class T, class Op>
-void write_all(const Strided& self, const Cells& cells, const Strided& source) {
+void write_all(const Strided& self, const Cells& cells, const Strided& source,
+               const void* base = nullptr) {
   int split = -1, first_indexed = cells.ndim;
   int64_t numel = 1;
   // The first dim that is long enough, so that rows stay whole; else the longest.
@@ -228,9 +253,13 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
         (split < 0 || (cells.sizes[split] < 16 && cells.sizes[d] > cells.sizes[split])))
       split = d;
   }
-  if (numel == 0) return;
+  auto begin_with_base = [&] {
+    if (base) copy_memory(self.data, base, self.numel() * int64_t{sizeof(T)});
+  };
+  if (numel == 0) return begin_with_base();
   Walk<3> walk(cells.ndim, cells.sizes, {source.strides, cells.cell_strides, cells.index_strides});
   if (numel <= write_grain || runs_serially() || !all_apart(self)) {
+    begin_with_base();
     write_part<T, Op>(self, cells, source, walk, 0, 0, 0, AllCells());
     return;
   }
@@ -238,18 +267,28 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   const bool whole_rows = walk.inner_stride(2) == 0;
   // Numbers are worth it where each is far from the last one and many threads pick.
   const bool far_numbers = n_threads >= 4 && self.numel() * int64_t{sizeof(T)} > far_bytes;
+  // A thread copies the rows that it will write to, if rows are all there is: what lies in the
+  // cache of another core costs as much as what lies nowhere near.
+  const bool rows_of_all = whole_rows && cells.indexed[0] && cells.step == self.strides[0] &&
+                           cells.step * self.sizes[0] == self.numel();
+  const bool copies_own = base && rows_of_all && split > first_indexed;
+  if (!copies_own) begin_with_base();
   if (split < 0 && !whole_rows && !far_numbers) {
     write_part<T, Op>(self, cells, source, walk, 0, 0, 0, AllCells());
     return;
   }
   if (split < 0 || (split > first_indexed && whole_rows)) {
     const bool copied = whole_rows && few_rows(self, cells, walk);
+    const int rows_shift =
+        shift_of_rows(cells.last + 1, cells.step * int64_t{sizeof(T)}, n_threads);
     parallel_for(n_threads, [&](int64_t part) {
-      OwnCells own{static_cast<uint32_t>(part), static_cast<uint32_t>(n_threads), 0};
+      OwnCells own{static_cast<uint32_t>(part), static_cast<uint32_t>(n_threads),
+                   whole_rows ? rows_shift : 4};
+      if (copies_own)
+        copy_own_rows(static_cast<const T*>(base), self.sizes[0], cells.step, self.as<T>(), own);
       if (copied) return write_copied_rows<T, Op>(self, cells, source, walk, own);
       if (whole_rows)
         return write_own_rows<T, Op>(self.as<T>(), cells.step, cells, source, walk, own);
-      own.shift = 4;
       write_part<T, Op>(self, cells, source, walk, 0, 0, 0, own);
     });
     return;
@@ -512,6 +551,19 @@ void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
 void index_write(const char* op, const Strided& self, int dim, const Strided& index,
                  const Strided& source, Combine combine, bool include_self) {
   write_cells(self, Cells::slices(op, self, dim, index), source, combine, include_self);
+}
+
+void index_write_copy(const char* op, const Strided& out, const void* base, int dim,
+                      const Strided& index, const Strided& source, Combine combine) {
+  const Cells cells = Cells::slices(op, out, dim, index);
+  if (combine == Combine::assign)
+    return with_item_type(itemsize(out.dtype),
+                          [&]<class Item>() { write_all<Item, Assign>(out, cells, source, base); });
+  if (combine == Combine::sum && !is_half(out.dtype))
+    return with_scalar_type(
+        out.dtype, [&]<class T>() { write_all<wrapping_t<T>, Sum>(out, cells, source, base); });
+  copy_memory(out.data, base, out.numel() * itemsize(out.dtype));
+  write_cells(out, cells, source, combine, true);
 }
 
 void index_put(const Strided& self, const Selection& selection, const Strided& values,

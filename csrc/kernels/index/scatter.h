@@ -23,6 +23,9 @@ void scatter_copy(const char* op, const Strided& out, const void* base, int dim,
 /// self[:, index[j], :] = combine(itself, source[:, j, :]).
 void index_write(const char* op, const Strided& self, int dim, const Strided& index,
                  const Strided& source, Combine combine, bool include_self = true);
+/// out = base, which is as out, contiguous, and then index_write().
+void index_write_copy(const char* op, const Strided& out, const void* base, int dim,
+                      const Strided& index, const Strided& source, Combine combine);
 void index_put(const Strided& self, const Selection& selection, const Strided& values,
                bool accumulate);
 void put(const Strided& self, const Strided& index, const Strided& source, bool accumulate);

@@ -9,6 +9,12 @@ inline __attribute__((always_inline)) __m256 multiply_add(__m256 a, __m256 b, __
 inline __attribute__((always_inline)) __m256d multiply_add(__m256d a, __m256d b, __m256d sum) {
   return _mm256_fmadd_pd(a, b, sum);
 }
+inline __attribute__((always_inline)) float multiply_add(float a, float b, float sum) {
+  return __builtin_fmaf(a, b, sum);
+}
+inline __attribute__((always_inline)) double multiply_add(double a, double b, double sum) {
+  return __builtin_fma(a, b, sum);
+}
 
 inline __attribute__((always_inline)) __m256 load_some(const float* from, __m256i mask) {
   return _mm256_maskload_ps(from, mask);

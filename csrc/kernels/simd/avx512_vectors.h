@@ -9,6 +9,12 @@ inline __attribute__((always_inline)) __m512 multiply_add(__m512 a, __m512 b, __
 inline __attribute__((always_inline)) __m512d multiply_add(__m512d a, __m512d b, __m512d sum) {
   return _mm512_fmadd_pd(a, b, sum);
 }
+inline __attribute__((always_inline)) float multiply_add(float a, float b, float sum) {
+  return __builtin_fmaf(a, b, sum);
+}
+inline __attribute__((always_inline)) double multiply_add(double a, double b, double sum) {
+  return __builtin_fma(a, b, sum);
+}
 
 inline __attribute__((always_inline)) __m512 load_some(const float* from, __mmask16 mask) {
   return _mm512_maskz_loadu_ps(mask, from);

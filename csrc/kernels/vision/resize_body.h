@@ -137,6 +137,32 @@ void resize_mix_columns(int64_t n_rows, int64_t n, const resize_sum_t<T>* from,
   }
 }
 
+template <int rows, class T>
+inline __attribute__((always_inline)) void pair_rows(int64_t begin, int64_t end, const T* in,
+                                                     int64_t in_row, const int64_t* places,
+                                                     const T* weights, T* __restrict out,
+                                                     int64_t out_row) {
+  for (int64_t i = begin; i < end; ++i) {
+    const T near = weights[2 * i], far = weights[2 * i + 1];
+    const T* at = in + places[i];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r)  // rounded as in mix_columns
+      out[r * out_row + i] = multiply_add(far, at[r * in_row + 1], near * at[r * in_row]);
+  }
+}
+
+template <class T>
+void resize_mix_pairs(int64_t n_rows, int64_t begin, int64_t end, const T* in, int64_t in_row,
+                      const int64_t* places, const resize_sum_t<T>* weights, T* out,
+                      int64_t out_row) {
+  if constexpr (!std::is_same_v<T, uint8_t>) {
+    if (n_rows == 4) return pair_rows<4>(begin, end, in, in_row, places, weights, out, out_row);
+    for (int64_t r = 0; r < n_rows; ++r)
+      pair_rows<1>(begin, end, in + r * in_row, in_row, places, weights, out + r * out_row,
+                   out_row);
+  }
+}
+
 /// Every second pixel (four lanes) of two vectors, from the first or the second on.
 template <int first, class V, int... I>
 inline __attribute__((always_inline)) V second_pixels(V a, V b, std::integer_sequence<int, I...>) {
@@ -187,7 +213,8 @@ inline void resize_mix_pixels(int64_t n, const uint8_t* in, const int64_t* begin
 
 template <class T>
 constexpr ResizeKernels<T> resize_table() {
-  return {Resized<T>::lanes, resize_mix_rows<T>, resize_load_rows<T>, resize_mix_columns<T>};
+  return {Resized<T>::lanes, resize_mix_rows<T>, resize_load_rows<T>, resize_mix_columns<T>,
+          resize_mix_pairs<T>};
 }
 extern const ResizeTable resize = {resize_table<float>(),
                                    resize_table<double>(),

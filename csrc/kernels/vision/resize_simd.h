@@ -26,6 +26,12 @@ struct ResizeKernels {
   /// weights[first[i] + k] * from[(begin[i] + k) * lanes + l].
   void (*mix_columns)(int64_t n_rows, int64_t n, const Sum* from, const int64_t* begin,
                       const int64_t* first, const Sum* weights, int bits, T* out, int64_t row);
+
+  /// For n_rows <= paired_rows rows, each in_row and out_row apart, and i in [begin, end): out[i] =
+  /// weights[2 * i] * in[places[i]] + weights[2 * i + 1] * in[places[i] + 1]. Not of bytes.
+  static constexpr int64_t paired_rows = 4;
+  void (*mix_pairs)(int64_t n_rows, int64_t begin, int64_t end, const T* in, int64_t in_row,
+                    const int64_t* places, const Sum* weights, T* out, int64_t out_row);
 };
 
 /// The kernels for this machine. T: float, double, uint8_t.

@@ -21,6 +21,13 @@ void close_window(Windows& w, int64_t begin) {
 
 /// The nearest places; those beyond the edge are the edge's.
 void append_nearest(Windows& w, double at, bool is_cubic) {
+  if (!is_cubic && at < static_cast<double>(w.in_size - 1)) {  // at >= 0, and both lie inside
+    const auto base = static_cast<int64_t>(at);
+    const double part = at - static_cast<double>(base);
+    w.weights.push_back(1 - part);
+    w.weights.push_back(part);
+    return close_window(w, base);
+  }
   const double base = std::floor(at), part = at - base;
   double taps[4] = {1 - part, part, 0, 0};
   if (is_cubic)
@@ -87,6 +94,12 @@ Windows windows_of(Resampling kind, int64_t in_size, int64_t out_size, double ra
     }
   }
   return w;
+}
+
+int64_t Windows::leading_pairs() const {
+  int64_t n = 0;
+  while (n < out_size && count(n) == 2) ++n;
+  return n;
 }
 
 Windows Windows::transposed() const {

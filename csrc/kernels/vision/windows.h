@@ -22,6 +22,8 @@ struct Windows {
   std::vector<std::pair<int64_t, int64_t>> edges;
 
   int64_t count(int64_t i) const { return first[i + 1] - first[i]; }
+  /// How many new places from the first on weigh two old ones each.
+  int64_t leading_pairs() const;
 
   /// The transposed matrix: what each old place gives to the new ones.
   Windows transposed() const;

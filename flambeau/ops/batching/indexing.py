@@ -378,6 +378,11 @@ def _(input, dim, index, source, combine, include_self):
     return _written(input, value, is_own, levels)
 
 
+@rule(indexing.index_add, indexing.index_copy)
+def _(input, dim, index, source, combine):
+    return indexing.index_reduce_(input.clone(), dim, index, source, combine, True)
+
+
 @rule(indexing.put_)
 def _(input, index, source, accumulate):
     levels = joint_levels(input, index, source)

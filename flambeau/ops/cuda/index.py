@@ -357,6 +357,13 @@ def put_(self, index, source, accumulate):
     return self
 
 
+@rule("index_add", "index_copy")
+def index_write(self, dim, index, source, combine):
+    return index_write_(
+        self.clone(memory_format=fl.contiguous_format), dim, index, source, combine, True
+    )
+
+
 @rule("scatter", "scatter_add")
 def scatter(self, dim, index, src, combine):
     return scatter_(self.clone(memory_format=fl.contiguous_format), dim, index, src, combine, True)
