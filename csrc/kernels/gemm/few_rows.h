@@ -97,6 +97,43 @@ class FewRows {
 
   static constexpr int64_t few = 3;
 
+  /// So few terms that packing costs more than the product, and no short rows.
+  static bool is_shallow(const Gemm<T>& p) {
+    return p.K <= most_shallow && p.N * static_cast<int64_t>(sizeof(T)) >= 200;
+  }
+
+  /// Any number of rows of few terms, each written as soon as it is summed.
+  void run_shallow() const {
+    const int64_t K = std::min(p_.K, most_shallow);
+    const Bits* b = b_;
+    int64_t b_row = b_row_;
+    if (b_column_ != 1) {
+      Bits* copy = Workspace::get<Bits>(packed_b_slot, K * N_);
+      for (int64_t k = 0; k < K; ++k)
+        for (int64_t j = 0; j < N_; ++j) copy[k * N_ + j] = b_[k * b_row_ + j * b_column_];
+      b = copy;
+      b_row = N_;
+    }
+    const bool plain =
+        p_.alpha == T(1) && p_.beta == T(0) && !p_.epilogue.bias && !p_.epilogue.relu;
+    // Columns of B that stay in the first-level cache beside those of a row.
+    constexpr int64_t cached = (24 << 10) / sizeof(T);
+    const int64_t columns = plain ? cached / (K + 1) : most_sums;
+    const int64_t rows = std::max<int64_t>(1, task_work / 4 / (N_ * (K + 2)));
+    parallel_ranges(M_, rows, [&](int64_t begin, int64_t end) {
+      Bits factors[8];
+      Sum sums[most_sums];
+      for (int64_t n0 = 0; n0 < N_; n0 += columns)
+        for (int64_t i = begin; i < end; ++i) {
+          for (int64_t k = 0; k < K; ++k) factors[k] = a_[i * a_row_ + k * a_column_];
+          const int64_t n = std::min(columns, N_ - n0);
+          auto* to = reinterpret_cast<Bits*>(c_ + i * c_row_) + n0;
+          loops().sum_of_rows(n, K, factors, b + n0, b_row, plain ? to : sums);
+          if (!plain) finish(i, n0, n, sums);
+        }
+    });
+  }
+
   void run() const {
     Bits* copy = a_column_ == 1 ? nullptr : Workspace::get<Bits>(packed_a_slot, p_.K);
     for (int64_t i = 0; i < M_; ++i) {
@@ -111,6 +148,7 @@ class FewRows {
   using Sum = std::conditional_t<std::is_integral_v<T>, Bits, float>;
   /// Sums that stay in the first-level cache, and products of a task.
   static constexpr int64_t most_sums = 1024, task_work = 1 << 17;
+  static constexpr int64_t most_shallow = sizeof(T) == 1 ? 5 : 8;
 
   void multiply(int64_t i, const Bits* row) const {
     const int64_t n_slices = ceil_div(p_.K, task_work);

@@ -29,24 +29,31 @@ void dots_of(int64_t N, int64_t K, const T* a, const T* b, int64_t b_row, T* out
   }
 }
 
+/// out = a[0] * b[0] + ..., of n rows of b, or what that adds to it.
+template <int n, bool add, class T>
+inline __attribute__((always_inline)) void sum_rows(int64_t N, const T* a, const T* b,
+                                                    int64_t b_row, T* __restrict out) {
+  using Wide = std::common_type_t<T, unsigned>;
+  Wide factors[n];
+  for (int k = 0; k < n; ++k) factors[k] = a[k];
+  for (int64_t j = 0; j < N; ++j) {
+    Wide sum = add ? out[j] : 0;
+#pragma GCC unroll 8
+    for (int k = 0; k < n; ++k) sum += factors[k] * b[k * b_row + j];
+    out[j] = static_cast<T>(sum);
+  }
+}
+
 template <class T>
 void sum_of_rows(int64_t N, int64_t K, const T* a, const T* b, int64_t b_row, T* out) {
-  using Wide = std::common_type_t<T, unsigned>;
-  for (int64_t j = 0; j < N; ++j) out[j] = 0;
-  int64_t k = 0;
-  for (; k + 4 <= K; k += 4) {
-    const Wide a0 = a[k], a1 = a[k + 1], a2 = a[k + 2], a3 = a[k + 3];
-    const T *b0 = b + k * b_row, *b1 = b0 + b_row, *b2 = b1 + b_row, *b3 = b2 + b_row;
-#pragma GCC ivdep
-    for (int64_t j = 0; j < N; ++j)
-      out[j] = static_cast<T>(out[j] + a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]);
-  }
-  for (; k < K; ++k) {
-    const Wide factor = a[k];
-    const T* row = b + k * b_row;
-#pragma GCC ivdep
-    for (int64_t j = 0; j < N; ++j) out[j] = static_cast<T>(out[j] + factor * row[j]);
-  }
+  // Of words up to eight rows at once: what is stored and read again takes as long as a product.
+  constexpr int most = sizeof(T) == 8 ? 8 : 4;
+  int64_t k = K <= most ? K : K % 4 ? K % 4 : 4;
+  if (k == 0) std::fill(out, out + N, T(0));
+  [&]<int... n>(std::integer_sequence<int, n...>) {
+    ((k == n + 1 ? sum_rows<n + 1, false>(N, a, b, b_row, out) : void()), ...);
+  }(std::make_integer_sequence<int, most>{});
+  for (; k < K; k += 4) sum_rows<4, true>(N, a + k, b + k * b_row, b_row, out);
 }
 
 template <class T>

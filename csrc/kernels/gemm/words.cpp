@@ -550,6 +550,8 @@ void gemm_integers(const Gemm<T>& p) {
   if (p.M == 0 || p.N == 0) return;
   if (std::min(p.M, p.N) <= FewRows<T>::few || p.M * p.N * p.K < least_work)
     each_of_batch(p, [&](int64_t item, bool) { FewRows<T>(p, item).run(); });
+  else if (FewRows<T>::is_shallow(p))
+    each_of_batch(p, [&](int64_t item, bool) { FewRows<T>(p, item).run_shallow(); });
   else
     multiply_batch(p);
 }

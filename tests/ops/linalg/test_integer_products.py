@@ -13,6 +13,7 @@ DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint6
 SHAPES = [
     (1, 1, 1), (1, 65, 1), (0, 3, 2), (3, 0, 2), (2, 3, 0), (1, 257, 65), (65, 257, 1), (3, 5, 300),
     (300, 7, 2), (4, 1, 4), (17, 16, 15), (33, 65, 31), (65, 257, 49), (130, 3, 97), (8, 1025, 24),
+    (70, 1, 300), (31, 2, 1030), (9, 5, 4100), (200, 8, 65), (40, 7, 301), (64, 4, 256),
 ]  # fmt: skip
 
 
@@ -52,6 +53,10 @@ def test_sums_vectors_and_stacks_of_integers(dtype):
     assert flambeau.dot(a[0], b[:, 0]).item() == product[0, 0]
     stack, other = a.expand(5, 33, 65), flambeau.stack([b, b + 1, b + 2, b + 3, b + 4])
     assert (flambeau.bmm(stack, other).numpy() == stack.numpy() @ other.numpy()).all()
+    a, b, c = (matrix("plain", *s, dtype) for s in ((30, 3), (3, 1500), (30, 1500)))
+    product = a.numpy() @ b.numpy()
+    got = flambeau.addmm(c, a, b, beta=3)
+    assert (got.numpy() == c.numpy() * numpy.array(3).astype(dtype) + product).all()
     few = stack[:, :2]
     assert (flambeau.bmm(few, other).numpy() == few.numpy() @ other.numpy()).all()
     got = flambeau.einsum("ij,kj->ik", a, b.t().contiguous())
