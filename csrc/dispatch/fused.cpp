@@ -10,6 +10,7 @@
 #include "dispatch/rows.h"
 #include "dispatch/touched.h"
 #include "runtime/threads.h"
+#include "tensor/gil.h"
 #include "tensor/objects.h"
 
 namespace flambeau {
@@ -75,24 +76,101 @@ void check_outputs(const Fusion& self, const FusedInputs& inputs, const Dims& si
   }
 }
 
-void* find_kernel(Fusion& self, uint64_t key, const char* modes) {
-  for (const Fusion::Kernel& k : self.kernels)
-    if (k.modes == key) return k.function;
-  Object address = owned(PyObject_CallMethod(self.spec.get(), "compile", "s", modes));
+// Kernels of all Fusions.
+constinit int64_t most_kernels = 1024, n_kernels = 0;
+constinit uint64_t look_ups = 0;
+constexpr uint64_t for_gpu = uint64_t{1} << 63;  // among modes: not counted, and kept
+std::vector<Fusion*>& holders() {                // in no order
+  static auto* one = new std::vector<Fusion*>;
+  return *one;
+}
+
+/// What the spec counts, it unloads when nobody else holds it.
+void let_go(PyObject* spec, void* function) {
+  Object address = Object::steal(PyLong_FromVoidPtr(function));
+  Object done =
+      Object::steal(address ? PyObject_CallMethod(spec, "let_go", "O", address.get()) : nullptr);
+  if (!done) PyErr_WriteUnraisable(spec);
+}
+
+struct Forgotten {
+  Object spec;
+  void* function;
+};
+
+/// Drops those that ran longest ago until a quarter of `most_kernels` is free.
+void forget_oldest() {
+  std::vector<uint64_t> times;
+  for (const Fusion* one : holders())
+    if (!one->running)
+      for (const Fusion::Kernel& k : one->kernels)
+        if (!(k.modes & for_gpu)) times.push_back(k.used);
+  const auto room = static_cast<size_t>(most_kernels * 3 / 4);
+  if (times.size() <= room) return;
+  const auto last = times.begin() + static_cast<std::ptrdiff_t>(times.size() - room - 1);
+  std::nth_element(times.begin(), last, times.end());
+  std::vector<Forgotten> forgotten;
+  for (Fusion* one : holders())
+    if (!one->running)
+      std::erase_if(one->kernels, [&](const Fusion::Kernel& k) {
+        if (k.used > *last || (k.modes & for_gpu)) return false;
+        forgotten.push_back({Object::borrow(one->spec.get()), k.function});
+        return true;
+      });
+  std::erase_if(holders(), [](const Fusion* one) { return one->kernels.empty(); });
+  n_kernels -= static_cast<int64_t>(forgotten.size());
+  for (const Forgotten& f : forgotten) let_go(f.spec.get(), f.function);  // may run other threads
+}
+
+Fusion::Kernel* known(Fusion& self, uint64_t key) {
+  for (Fusion::Kernel& k : self.kernels)
+    if (k.modes == key) return &k;
+  return nullptr;
+}
+
+/// for_cpu: what a GPU runs is found by the address of the CPU's form, which stays.
+void* find_kernel(Fusion& self, uint64_t key, const char* modes, bool for_cpu = true) {
+  static_assert(2 * max_operands < 63);
+  if (!for_cpu) key |= for_gpu;
+  if (Fusion::Kernel* found = known(self, key)) {
+    found->used = ++look_ups;
+    return found->function;
+  }
+  Object address =
+      owned(PyObject_CallMethod(self.spec.get(), for_cpu ? "hold" : "compile", "s", modes));
   void* function = PyLong_AsVoidPtr(address.get());
   if (!function) throw PythonError();
-  self.kernels.push_back({key, function});
+  if (for_cpu && n_kernels >= most_kernels) forget_oldest();
+  if (Fusion::Kernel* found = known(self, key)) {  // another thread was faster
+    void* theirs = found->function;
+    if (for_cpu) let_go(self.spec.get(), function);
+    return theirs;
+  }
+  if (self.kernels.empty()) holders().push_back(&self);
+  self.kernels.push_back({key, function, ++look_ups});
+  n_kernels += for_cpu;
   return function;
 }
 
-MapKernel find_map(Fusion& self, const Mode* modes) {
+/// A call is under way.
+class Running {
+ public:
+  explicit Running(Fusion& one) : one_(one) { ++one_.running; }
+  ~Running() { --one_.running; }
+  Running(const Running&) = delete;
+
+ private:
+  Fusion& one_;
+};
+
+MapKernel find_map(Fusion& self, const Mode* modes, bool for_cpu = true) {
   char letters[max_operands + 1] = {};
   uint64_t key = 0;
   for (int i = 0; i < self.n; ++i) {
     letters[i] = mode_letters[static_cast<int>(modes[i])];
     key = key << 2 | static_cast<uint64_t>(modes[i]);
   }
-  return reinterpret_cast<MapKernel>(find_kernel(self, key, letters));
+  return reinterpret_cast<MapKernel>(find_kernel(self, key, letters, for_cpu));
 }
 
 /// The first output's sum or mean, which is read as it is computed; the others are stored.
@@ -189,7 +267,7 @@ void run_on_device(Fusion& self, FusedInputs& inputs, const Dims& sizes, Device 
   }
   if (outputs[0]->numel == 0) return;
   Loop loop(sizes, operands.operands, self.n);
-  operands.run(find_map(self, loop.modes()), loop, "fused");
+  operands.run(find_map(self, loop.modes(), false), loop, "fused");
 }
 
 /// Over how many first rows of `sizes` a result of sizes `to` is a sum; 0: it is not one of these.
@@ -367,13 +445,28 @@ void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
       operands.add_number(inputs.numbers[i]);
     }
   }
-  run_rows(reinterpret_cast<RowsKernel>(find_kernel(self, 0, self.kinds)), operands, n_rows,
-           length);
+  run_rows(reinterpret_cast<RowsKernel>(find_kernel(self, 0, self.kinds, device == on_cpu)),
+           operands, n_rows, length);
 }
 
 }  // namespace
 
+Fusion::~Fusion() {
+  if (kernels.empty()) return;
+  std::erase(holders(), this);
+  std::erase_if(kernels, [](const Kernel& k) { return (k.modes & for_gpu) != 0; });
+  n_kernels -= static_cast<int64_t>(kernels.size());
+  if (interpreter_ends()) return;
+  Unraised error;
+  for (const Kernel& k : kernels) let_go(spec.get(), k.function);
+  if (error) error.raise();
+}
+
+void bound_fused_kernels(int64_t most) { most_kernels = most; }
+int64_t fused_kernels() { return n_kernels; }
+
 void run_fused(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
+  Running one(self);
   if (self.rows) return run_row_kernel(self, inputs, outputs);
   run_map(self, inputs, outputs);
   if (!self.total || (outputs[0]->ndim == 0 && inputs.sizes.n > 0)) return;

@@ -7,12 +7,13 @@
 
 #include "dispatch/iterate.h"
 #include "dispatch/reduce.h"
+#include "tensor/declared.h"
 
 namespace flambeau {
 
 /// What flambeau/compiled made of them, and the kernels that have been compiled of it so far.
 struct Fusion {
-  Object spec;           // compile(modes) gives a kernel's address
+  Object spec;           // hold(modes) gives a kernel's address until let_go(address)
   int n_out = 0, n = 0;  // outputs; all operands
   bool rows = false;
   bool row_major = false;      // of a map: its outputs are contiguous however the inputs lie
@@ -24,8 +25,14 @@ struct Fusion {
   struct Kernel {
     uint64_t modes;
     void* function;
+    uint64_t used;  // the time, in look-ups
   };
   std::vector<Kernel> kernels;
+  int running = 0;  // calls under way, maybe without the GIL; meanwhile its kernels stay
+
+  Fusion() = default;
+  Fusion(const Fusion&) = delete;
+  ~Fusion();
 };
 
 /// `kinds` is "" for a map, else it has a letter for each operand; `reads` a mask of inputs for
@@ -47,5 +54,14 @@ struct FusedInputs {
 
 /// Fills outputs[n_out] with new tensors, from inputs [n_out, n).
 void run_fused(Fusion& self, FusedInputs& inputs, TensorRef* outputs);
+
+/// How many kernels all of them hold at most; beyond, the quarter goes that ran longest ago, and
+/// is compiled again (or read from disk) where it is wanted again.
+void bound_fused_kernels(int64_t most);
+int64_t fused_kernels();
+
+inline constexpr std::tuple fused_functions{
+    declare<bound_fused_kernels>("_bound_fused_kernels", "most"),
+    fact(declare<fused_kernels>("_fused_kernels", ""))};
 
 }  // namespace flambeau

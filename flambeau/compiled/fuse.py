@@ -12,12 +12,22 @@ from flambeau import _core
 
 from ..kernels import Map, Rows
 from ..kernels.analysis import infer
-from ..kernels.expression import const, inputs_of, node, substitute, topological, twin, untwinned
+from ..kernels.expression import (
+    const,
+    digest_text,
+    inputs_of,
+    node,
+    substitute,
+    topological,
+    twin,
+    untwinned,
+)
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast, exp
 from ..kernels.schedules.row_functions import log_softmax_of, softmax_of
 from ..kernels.schedules.row_language import length, own_rmean, own_rsum, plain_rsum, rmax, rmin
 from ..kernels.types import DTYPES, compute_dtype
+from . import held
 from .graph import Ref
 from .groups import MOST_OPERANDS, is_costly, operands_of
 from .pointwise import Number, compute_of
@@ -124,6 +134,15 @@ class Kernel:
         if self.kinds:
             return self.schedule.compile(in_dtypes, self.kinds, out_dtypes, apart=apart)
         return self.schedule.compile(in_dtypes, in_dtypes, out_dtypes, modes, apart)
+
+    def hold(self, modes):
+        """Its address until `let_go`, where it is shared with all kernels that compute the same."""
+        key = digest_text(self.schedule.expressions), self.dtypes, self.kinds or modes
+        return held.hold(key, lambda: self.compile(modes, apart=True))
+
+    def let_go(self, address):
+        """Who held it no longer runs it."""
+        held.let_go(address)
 
     def fused(self):
         """The callable that runs it."""

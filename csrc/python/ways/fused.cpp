@@ -151,7 +151,7 @@ const NativeEntry entries[] = {
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads, row_major=False",
                          "Several operators as one kernel: a callable of tensors and numbers.")),
     {}};
-const Functions functions(entries);
+const Functions functions(entries), bounds(entries_of<fused_functions>.data());
 
 }  // namespace
 
