@@ -1,5 +1,6 @@
 """What tests of fusing share: nothing is fused while another test's sparse tensor, mode or device is alive in a cycle."""
 
+import builtins
 import gc
 
 import pytest
@@ -23,4 +24,5 @@ def is_fused():
 @pytest.fixture(autouse=True)
 def _nothing_watches():
     if not is_fused():
+        vars(builtins).pop("_", None)  # what an example of the docs has shown last
         gc.collect()  # errors that were caught hold the frames in which they were raised
