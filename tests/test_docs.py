@@ -94,3 +94,4 @@ def test_examples_of_the_guides_print_what_they_say(page, count):
         test.globs = names  # each block goes on where the one before ended
         runner.run(test, out=failures.append, clear_globs=False)
     assert len(blocks) >= count and not failures, "".join(failures)
+    names.clear()  # operators and classes of the examples outlive them, and hold this

@@ -24,5 +24,5 @@ def is_fused():
 @pytest.fixture(autouse=True)
 def _nothing_watches():
     if not is_fused():
-        vars(builtins).pop("_", None)  # what an example of the docs has shown last
+        vars(builtins).pop("_", None)  # what an example has shown last
         gc.collect()  # errors that were caught hold the frames in which they were raised
