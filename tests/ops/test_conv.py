@@ -93,6 +93,17 @@ CASES = [
     ((19,), (5,), (3,), (2,), (1,), 2, 1, 40),
     ((29, 40), (5, 2), (3, 3), (6, 0), (2, 1), 1, 5, 40),
     ((90, 80), (7, 7), (2, 2), (3, 3), (1, 1), 1, 1, 33),
+    # and where most taps of the input meet no output
+    ((9, 9), (3, 3), (1, 1), (0, 0), (2, 2), 1, 23, 40),
+    ((7, 8, 9), (3, 3, 3), (1, 1, 1), (0, 1, 0), (3, 2, 3), 2, 5, 24),
+    ((8, 7, 8), (3, 3, 3), (1, 1, 1), (1, 0, 1), (3, 3, 3), 1, 30, 20),
+    ((40,), (3,), (1,), (0,), (13,), 1, 6, 20),
+    # Planes of depths outside are left out
+    ((5, 9, 20), (5, 3, 3), (2, 1, 1), (4, 1, 1), (1, 1, 1), 1, 4, 6),
+    ((3, 8, 7), (7, 3, 5), (1, 1, 1), (5, 1, 2), (1, 1, 1), 2, 3, 5),
+    ((2, 40, 9), (2, 1, 1), (1, 1, 1), (3, 0, 0), (2, 1, 1), 1, 2, 3),
+    # Dilated, too small for tiles
+    ((9, 9), (3, 3), (1, 1), (2, 2), (2, 2), 1, 60, 40),
     # Products over packed pixels
     ((13, 10), (3, 3), (1, 1), (1, 1), (1, 1), 1, 20, 50),
     ((13, 10), (3, 3), (2, 2), (1, 1), (1, 1), 1, 37, 65),
@@ -555,7 +566,7 @@ def test_transposed_convolution_of_planes_without_elements(groups, channels, siz
 
 PROGRAM = """
 import test_conv as t
-for case in t.CASES[8:44]:
+for case in t.CASES[8:52]:
     t.test_conv_agrees_with_its_definition(case, "float32")
     t.test_conv_gradients_are_its_adjoints(case, "float32")
 """

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/conv/across.h"
+#include "kernels/conv/costs.h"
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/dilated.h"
 #include "kernels/conv/direct.h"
@@ -82,7 +83,7 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
     if (correlate_dilated(c, source, weight, bias, relu, target)) return;
     if (correlate_strided(c, source, weight, bias, relu, target)) return;
   }
-  if (correlate_fits_panels(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
+  if (panels_are_quicker<T>(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
   correlate_direct<T>(c, source, weight, bias, relu, target);
 }
 
@@ -133,7 +134,9 @@ void correlate_phases(const std::vector<Correlation>& phases, const T* source, c
 template <class T>
 bool saves_products(const std::vector<Correlation>& phases) {
   if constexpr (std::is_same_v<T, float>)
-    return strided_fits(phases) || std::ranges::all_of(phases, winograd_fits);
+    return strided_fits(phases) || std::ranges::all_of(phases, [](const Correlation& phase) {
+             return winograd_fits(phase) || dilated_fits(phase);
+           });
   return false;
 }
 
@@ -152,7 +155,7 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
   }
   if (outer_fits_across<T>(c)) return outer_across<T>(c, grad, source, grad_weight);
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
-  if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
+  if (outer_panels_are_quicker<T>(c)) return outer_panels<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);
 }
 
@@ -171,11 +174,13 @@ void fill_channels(const ConvShape& s, const T* bias, T* to) {
 template <class T>
 void correlate_back(const ConvShape& shape, const Phases& parts, const T* grad_output,
                     const T* weight, const T* bias, T* grad_input) {
-  if (!saves_products<T>(parts.list)) {
-    if (fits_spread(shape))
+  const bool saves = saves_products<T>(parts.list);
+  if (fits_spread(shape) && !saves)
+    return spread_backward_input<T>(shape, grad_output, weight, bias, grad_input);
+  if (spreading_is_quicker<T>(shape, parts.list, saves)) {
+    if (fits_spread_short(shape))
       return spread_backward_input<T>(shape, grad_output, weight, bias, grad_input);
-    if (fits_spread_rows(shape))
-      return spread_rows_backward_input<T>(shape, grad_output, weight, bias, grad_input);
+    return spread_rows_backward_input<T>(shape, grad_output, weight, bias, grad_input);
   }
   if (parts.leaves_gaps) fill_channels<T>(shape, bias, grad_input);
   correlate_phases<T>(parts.list, grad_output, weight, bias, false, grad_input, Sizes(shape),

@@ -113,12 +113,27 @@ Planes target_planes(const Images& images, const Correlation& c, int64_t n_items
   return {images, n_items, c.groups * c.n_target, c.axis[1].count, c.axis[2].count};
 }
 
+/// Whether tiles of images as small as these are full enough to save a third of the products.
+bool saves_enough(const Images& images, const Correlation& c) {
+  constexpr int64_t tile = 4, tile_products = 36, taps = 9;
+  const int64_t tiles = images.rows * images.columns * ceil_div(images.dense.axis[1].count, tile) *
+                        ceil_div(images.dense.axis[2].count, tile);
+  return 3 * tiles * tile_products <= 2 * c.axis[1].count * c.axis[2].count * taps;
+}
+
 }  // namespace
+
+bool dilated_fits(const Correlation& c) {
+  std::optional<Images> images = images_of(c);
+  if (!images || !saves_enough(*images, c)) return false;
+  images->dense.n_items = c.n_items * images->rows * images->columns;
+  return winograd_fits(images->dense);
+}
 
 bool correlate_dilated(const Correlation& c, const float* source, const float* weight,
                        const float* bias, bool relu, float* target) {
   std::optional<Images> found = images_of(c);
-  if (!found) return false;
+  if (!found || !saves_enough(*found, c)) return false;
   Images& images = *found;
   const int64_t one =
       source_planes(images, c, 1).numel(images) + target_planes(images, c, 1).numel(images);
@@ -142,7 +157,7 @@ bool correlate_dilated(const Correlation& c, const float* source, const float* w
 bool outer_dilated(const Correlation& c, const float* grad, const float* source,
                    float* grad_weight) {
   std::optional<Images> found = images_of(c);
-  if (!found) return false;
+  if (!found || !saves_enough(*found, c)) return false;
   Images& images = *found;
   const Planes in = source_planes(images, c, c.n_items), out = target_planes(images, c, c.n_items);
   if (in.numel(images) + out.numel(images) > 4 * most_elements) return false;

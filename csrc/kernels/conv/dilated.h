@@ -6,6 +6,8 @@
 
 namespace flambeau {
 
+bool dilated_fits(const Correlation& c);
+
 /// Computes the correlation and says true, or false where it is not dilated, or not by whole steps,
 /// or Winograd is not for it.
 bool correlate_dilated(const Correlation& c, const float* source, const float* weight,

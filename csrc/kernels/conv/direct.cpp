@@ -112,37 +112,74 @@ const T* depth_plane(const Correlation& c, const T* channel, int64_t i, size_t t
   return channel + depth * c.axis[1].source_size * c.axis[2].source_size;
 }
 
-/// The planes of all sources and depth taps that result depth `i` reads, from result row `row0` on.
+/// [begin, end) of the taps of a dimension that reach a source index from results first to last;
+/// the others meet only padding.
+std::pair<int64_t, int64_t> reaching(const CorrelationAxis& axis, int64_t first, int64_t last) {
+  auto outside = [&](int64_t tap) {
+    return last * axis.source_step + axis.offset[tap] < 0 ||
+           first * axis.source_step + axis.offset[tap] >= axis.source_size;
+  };
+  int64_t begin = 0, end = static_cast<int64_t>(axis.tap.size());
+  while (begin < end && outside(begin)) ++begin;
+  while (end > begin && outside(end - 1)) --end;
+  return {begin, end};
+}
+
+/// The planes of all sources and depth taps [begin, end) that result depth `i` reads, from result
+/// row `row0` on.
 template <class T>
 const T* pack_planes(const Correlation& c, const ConvKernels<T>& kernels, const PlaneLayout& layout,
-                     const T* channels, int64_t source_channel, int64_t i, int64_t row0) {
-  const size_t n_depth = c.axis[0].tap.size();
-  const int64_t n_planes = c.n_source * static_cast<int64_t>(n_depth);
+                     const T* channels, int64_t source_channel, int64_t i, int64_t begin,
+                     int64_t end, int64_t row0) {
+  const int64_t n_planes = c.n_source * (end - begin);
   // The last vector of the last plane reads past its pixels.
   const int64_t beyond = kernels.tile_v * kernels.lanes;
   T* packed = Workspace::get<T>(source_slot, n_planes * layout.plane_size + beyond);
   T* to = packed;
   for (int64_t channel = 0; channel < c.n_source; ++channel)
-    for (size_t t = 0; t < n_depth; ++t, to += layout.plane_size)
+    for (int64_t t = begin; t < end; ++t, to += layout.plane_size)
       layout.pack(kernels, depth_plane(c, channels + channel * source_channel, i, t), row0, to);
   std::fill(to, to + beyond, T(0));
   return packed;
 }
 
-/// [begin, end) of the taps that reach any source row from result rows first to last; the others
-/// meet only padding.
-std::pair<int64_t, int64_t> taps_of(const Correlation& c, int64_t first, int64_t last) {
-  const CorrelationAxis& rows = c.axis[1];
-  auto outside = [&](int64_t tap) {
-    return last * rows.source_step + rows.offset[tap] < 0 ||
-           first * rows.source_step + rows.offset[tap] >= rows.source_size;
-  };
-  int64_t begin = 0, end = static_cast<int64_t>(rows.tap.size());
-  while (begin < end && outside(begin)) ++begin;
-  while (end > begin && outside(end - 1)) --end;
-  const int64_t columns = static_cast<int64_t>(c.axis[2].tap.size());
-  return {begin * columns, end * columns};
-}
+/// The planes and their taps of the results of one depth. Planes of depths [first, end) are there,
+/// those that meet only padding are left out: then all of a channel are taps of one plane.
+struct DepthTaps {
+  int64_t n_planes, plane_step, per_plane, skipped = 0;
+  std::vector<int64_t> offset;
+
+  DepthTaps(const Correlation& c, const std::vector<int64_t>& offset, int64_t plane_step,
+            int64_t first, int64_t end)
+      : n_planes(c.n_source),
+        plane_step(plane_step),
+        per_plane(static_cast<int64_t>(offset.size())),
+        offset(offset),
+        n_columns_(static_cast<int64_t>(c.axis[2].tap.size())),
+        all_(end - first == static_cast<int64_t>(c.axis[0].tap.size())) {
+    if (all_) {
+      n_planes *= end - first;
+      return;
+    }
+    skipped = first * per_plane;
+    this->offset.clear();
+    for (int64_t t = 0; t < end - first; ++t)
+      for (int64_t at : offset) this->offset.push_back(t * plane_step + at);
+    this->plane_step *= end - first;
+    per_plane *= static_cast<int64_t>(c.axis[0].tap.size());
+  }
+
+  /// [begin, end) of the taps that meet a source from result rows first to last.
+  std::pair<int64_t, int64_t> met(const CorrelationAxis& rows, int64_t first, int64_t last) const {
+    if (!all_) return {0, static_cast<int64_t>(offset.size())};
+    const auto [begin, end] = reaching(rows, first, last);
+    return {begin * n_columns_, end * n_columns_};
+  }
+
+ private:
+  int64_t n_columns_;
+  bool all_;
+};
 
 template <class T>
 int tile_vectors(const ConvKernels<T>& kernels, int m, int64_t wanted) {
@@ -205,10 +242,11 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
     const int64_t n_pixels = (n_rows - 1) * row_length + columns.count;
 
     const T* channels = source + (item * c.groups + group) * c.n_source * source_channel;
-    const T* planes = plan.in_place
-                          ? depth_plane(c, channels, d, 0) + row0 * row_length
-                          : pack_planes(c, kernels, layout, channels, source_channel, d, row0);
-
+    const auto [first_depth, end_depth] = reaching(depth, d, d);
+    const T* planes = plan.in_place ? depth_plane(c, channels, d, 0) + row0 * row_length
+                                    : pack_planes(c, kernels, layout, channels, source_channel, d,
+                                                  first_depth, end_depth, row0);
+    const DepthTaps taps(c, offset, source_step, first_depth, end_depth);
     T* out =
         target + (item * c.groups + group) * c.n_target * target_channel + begin_of(c, d, row0);
     alignas(64) T tile[8 * 4 * 16];
@@ -227,9 +265,10 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
         // last band, in the rows above it).
         int64_t start = plan.in_place ? std::min(p0, n_pixels - v * kernels.lanes) : p0;
         const auto [first_tap, end_tap] =
-            taps_of(c, row0 + row, row0 + (p0 + covered - 1) / row_length);
-        kernels.correlate(m, v, w + first_tap * m, n_taps * m, planes + start, n_planes,
-                          source_step, offset.data() + first_tap, end_tap - first_tap, tile);
+            taps.met(rows, row0 + row, row0 + (p0 + covered - 1) / row_length);
+        kernels.correlate(m, v, w + (taps.skipped + first_tap) * m, taps.per_plane * m,
+                          planes + start, taps.n_planes, taps.plane_step,
+                          taps.offset.data() + first_tap, end_tap - first_tap, tile);
         kernels.store_tile(m, p0, covered, tile + (p0 - start), v * kernels.lanes, add, relu,
                            out + m0 * target_channel, place);
         p0 += covered;

@@ -231,35 +231,6 @@ void pack_weights(const Correlation& c, const std::vector<int64_t>& taps, int64_
   }
 }
 
-}  // namespace
-
-bool correlate_fits_panels(const Correlation& c) {
-  const size_t taps = c.axis[0].tap.size() * c.axis[1].tap.size() * c.axis[2].tap.size();
-  const int64_t per_item = c.axis[0].count * c.axis[1].count * c.axis[2].count;
-  if (taps == 0 || c.n_items * per_item == 0) return false;
-  const int64_t depth = c.n_source * static_cast<int64_t>(taps);
-  // Measured over some hundred shapes. Tiles of neighbouring pixels are mostly empty in small
-  // planes, and read apart what lies apart in the source.
-  if (per_item <= 16 && depth >= 16) return true;
-  if (per_item <= 64 && depth >= 32 && c.n_target >= 4) return true;
-  if (c.axis[2].source_step >= 3 && depth >= 32 && c.n_target >= 4) return true;
-  // So few products an element do not pay for packing it.
-  if (depth <= 24 && per_item > 256) return false;
-  if (c.n_source < 4 && per_item > 256) return false;
-  return c.n_target >= 48;
-}
-
-bool outer_fits_panels(const Correlation& c) {
-  const int64_t per_item = c.axis[0].count * c.axis[1].count * c.axis[2].count;
-  const int64_t pairs = c.n_source * c.n_target;
-  if (c.n_items * per_item == 0) return false;
-  if (per_item <= 128) return c.n_source >= 4 && c.n_target >= 8 && pairs >= 256;
-  if (c.axis[2].source_step >= 3 && per_item >= 512) return false;
-  return c.n_source >= 16 && c.n_target >= 16 && pairs >= 2048;
-}
-
-namespace {
-
 /// How correlate_panels cuts its work: units of (block of pixels, group, part of the targets), in
 /// which slices of the sources follow each other.
 template <class T>

@@ -6,16 +6,13 @@
 
 namespace flambeau {
 
-/// True where these are faster than conv/direct.h: enough targets to repay the packing.
-bool correlate_fits_panels(const Correlation& correlation);
-bool outer_fits_panels(const Correlation& forward);
-
-/// As correlate_direct (conv/direct.h). T: float, double.
+/// As correlate_direct (conv/direct.h), for enough targets to repay the packing (conv/costs.h);
+/// some result has a tap. T: float, double.
 template <class T>
 void correlate_panels(const Correlation& correlation, const T* source, const T* weight,
                       const T* bias, bool relu, T* target);
 
-/// As outer_direct (conv/direct.h). T: float, double.
+/// As outer_direct (conv/direct.h), for some results. T: float, double.
 template <class T>
 void outer_panels(const Correlation& forward, const T* grad, const T* source, T* grad_weight);
 

@@ -55,6 +55,12 @@ bool fits_spread(const ConvShape& s) {
          volume(s.kernel) <= 64;
 }
 
+bool fits_spread_short(const ConvShape& s) {
+  constexpr int64_t longest_row = 8, most_in_short_rows = 1024;
+  return s.groups == 1 && s.out[2] <= longest_row && s.N * volume(s.out) <= most_in_short_rows &&
+         volume(s.kernel) <= 64;
+}
+
 template <class T>
 void spread_backward_input(const ConvShape& s, const T* grad_output, const T* weight, const T* bias,
                            T* grad_input) {
@@ -129,18 +135,6 @@ void spread_rows(const ConvShape& s, const T* products, int64_t row0, int64_t n_
 }
 
 }  // namespace
-
-bool fits_spread_rows(const ConvShape& s) {
-  const int64_t n_sources = s.O / s.groups, n_targets = s.C / s.groups;
-  int64_t longest = 1;
-  for (int d = 0; d < 3; ++d)
-    if (s.out[d] > 1) longest = std::max(longest, s.stride[d]);
-  if (longest == 1 || volume(s.kernel) == 1 || s.N * volume(s.out) == 0) return false;
-  // Measured over channels of 1 to 64 from 16 to 200: adding up has to be little beside the sums.
-  const int64_t least = std::min<int64_t>(16 + 8 * n_targets, 160);
-  const bool has_many_phases = longest >= 3 || (s.in[0] > 1 && n_targets <= 8);
-  return n_sources >= (has_many_phases ? least / 2 : least);
-}
 
 template <class T>
 void spread_rows_backward_input(const ConvShape& s, const T* grad_output, const T* weight,

@@ -1,0 +1,23 @@
+// What the general ways of a convolution take, estimated: by these the quickest is chosen. Plain
+// arithmetic, any thread.
+#pragma once
+#include "kernels/conv/correlation.h"
+
+namespace flambeau {
+
+/// Whether correlate_panels or else correlate_direct is the quicker.
+/// T: float, double.
+template <class T>
+bool panels_are_quicker(const Correlation& c);
+
+/// The same of outer_panels and outer_direct.
+template <class T>
+bool outer_panels_are_quicker(const Correlation& c);
+
+/// Whether spread_rows_backward_input is quicker than the phases one after the other, by Winograd's
+/// method if `saves_products`.
+template <class T>
+bool spreading_is_quicker(const ConvShape& shape, const std::vector<Correlation>& phases,
+                          bool saves_products);
+
+}  // namespace flambeau
