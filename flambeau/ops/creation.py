@@ -107,9 +107,15 @@ def arange(
         and layout is strided
         and not (requires_grad or pin_memory)
         and (compute := _COUNTED_IN.get(dtype))
-        and (count := _count_of_ints(bounds))
     ):  # as programs call it all the time
-        result = _core.empty(count, dtype=dtype or _core.int64)
+        if count := _count_of_ints(bounds):
+            dtype = dtype or _core.int64
+        elif dtype is None and (count := _count_of_floats(bounds)):
+            dtype, compute = _core.get_default_dtype(), _core.float64
+    else:
+        count = 0
+    if count:
+        result = _core.empty(count, dtype=dtype)
         first = bounds[0] if len(bounds) > 1 else 0
         _core._map(_ramp, (result,), (first, bounds[2] if len(bounds) > 2 else 1), compute)
         return result
@@ -172,8 +178,13 @@ _COUNTED_IN = {
     None: _core.int64,
     _core.int64: _core.int64,
     _core.int32: _core.int64,
+    _core.int16: _core.int64,
+    _core.int8: _core.int64,
+    _core.uint8: _core.int64,
     _core.float32: _core.float64,
     _core.float64: _core.float64,
+    _core.bfloat16: _core.float64,
+    _core.float16: _core.float64,
 }
 
 
@@ -187,6 +198,18 @@ def _count_of_ints(bounds):
         return 0
     by = bounds[2] if n == 3 else 1
     return max(0, (bounds[1] - bounds[0] + by - (1 if by > 0 else -1)) // by) if by else 0
+
+
+def _count_of_floats(bounds):
+    """The same of floats and ints."""
+    n = len(bounds)
+    if not 0 < n < 4 or any(type(v) not in (int, float) for v in bounds):
+        return 0
+    first, last, by = (0, *bounds, 1) if n == 1 else (*bounds, 1)[:3]
+    span = last - first
+    if not (by and math.isfinite(span) and 0 < span / by < 2**62):
+        return 0
+    return math.ceil(span / by)
 
 
 def _range_bounds(positional, start, end, step):

@@ -8,7 +8,17 @@ from .core import operators as fl
 from .core.declare import METHODS
 from .creation import count_of
 from .generator import default_generator, generator_for
-from .philox import BERNOULLI, INTEGERS, NORMAL, SMALL_INTEGERS, UNIFORM, WIDE_INTEGERS
+from .philox import (
+    BERNOULLI,
+    CAUCHY,
+    EXPONENTIAL,
+    GEOMETRIC,
+    INTEGERS,
+    NORMAL,
+    SMALL_INTEGERS,
+    UNIFORM,
+    WIDE_INTEGERS,
+)
 
 # -------------------------------------------------------------------------------------- filling in place
 
@@ -48,7 +58,7 @@ def fresh(tensor):
 def _fill(tensor, maps, parameters, generator, name, compute=None):
     """_draw() as an in-place operator."""
     source = generator or default_generator
-    if not _core._in_vmap() and _core._fills_at_once(tensor):
+    if _core._fills_at_once(tensor):  # no map is running, and nobody watches
         if isinstance(maps, dict):
             maps = maps[64 if tensor.dtype is _core.float64 else 32]
         _core._fill_by_map(maps, tensor, (*source._next(), *parameters), compute, name)
@@ -122,15 +132,13 @@ def random_(self, *bounds, generator=None, **named):
 
     random_(from, None) goes up to the largest that the dtype holds (floating ones: exactly), random_() from 0.
     """
-    if (
-        self.dtype is _core.int64
-        and len(bounds) == 2
-        and type(bounds[0]) is type(bounds[1]) is int
-        and -(2**62) < bounds[0] < bounds[1] < 2**62
-        and not named
-    ):
-        span = bounds[1] - bounds[0]
-        return _fill(self, _integers(span), (bounds[0], span), generator, "random_", _core.int64)
+    if (exact := _EXACT.get(self.dtype)) and not named and len(bounds) < 3:
+        from_, to = bounds if len(bounds) == 2 else (0, *bounds) if bounds else (0, exact[1] + 1)
+        if type(from_) is type(to) is int and exact[0] <= from_ < to <= exact[1] + 1:
+            span = to - from_
+            return _fill(
+                self, _integers(span), (from_, span % 2**64), generator, "random_", _core.int64
+            )
     bounds = [*bounds, *(named.pop(name) for name in ("from", "from_", "to") if name in named)]
     if named or len(bounds) > 2:
         raise TypeError(
@@ -173,6 +181,15 @@ def _exact_integers(dtype):
     return iinfo(dtype).min, min(iinfo(dtype).max, 2**63 - 1)
 
 
+_EXACT = {
+    dtype: _exact_integers(dtype)
+    for dtype in (
+        _core.bool, _core.uint8, _core.int8, _core.int16, _core.int32, _core.int64, _core.float16,
+        _core.bfloat16, _core.float32, _core.float64,
+    )
+}  # fmt: skip
+
+
 def _check_integers(dtype, from_, to, exact):
     if from_ >= to:
         raise RuntimeError(f"random_: from {from_} must be below to {to}, which is left out.")
@@ -203,62 +220,35 @@ def bernoulli_(self, p=0.5, *, generator=None):
     return _fill(self, BERNOULLI, (p,), generator, "bernoulli_", _core.float32)
 
 
-def _by_uniform(name, transform, doc):
-    """A fill that transforms numbers of (0, 1]."""
-
-    def fill(self, *args, generator=None, **named):
-        if self.dtype.is_complex or self.dtype is _core.bool or name != "geometric_":
-            _needs_real(self, name)
-        wide = self.dtype if self.dtype.is_floating_point else _core.float64
-        u = 1 - _draw(
-            fresh(
-                _core.empty(
-                    self.shape,
-                    dtype=wide if wide is _core.float64 else _core.float32,
-                    device=self.device,
-                )
-            ),
-            UNIFORM,
-            (0.0, 1.0),
-            generator,
-        )
-        return self.copy_(transform(u, *args, **named))
-
-    fill.__name__ = fill.__qualname__ = name
-    fill.__doc__ = doc
-    return fill
-
-
 def _positive(name, value, what):
     if not value > 0:
         raise RuntimeError(f"{name}: {what} is {value}; it must be above 0.")
 
 
-def _exponential(u, lambd=1.0):
+def exponential_(self, lambd=1.0, *, generator=None):
+    """Fills with numbers of the exponential distribution of rate lambd."""
+    _needs_real(self, "exponential_")
     _positive("exponential_", lambd, "lambda")
-    return u.log() / -lambd
+    return _fill(self, EXPONENTIAL, (lambd,), generator, "exponential_")
 
 
-def _geometric(u, p):
+def geometric_(self, p, *, generator=None):
+    """Fills with the number of trials up to the first success."""
+    if self.dtype.is_complex or self.dtype is _core.bool:
+        _needs_real(self, "geometric_")
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_: p is {p}; it must be above 0 and below 1.")
-    return (u.log() / math.log1p(-p)).ceil().clamp(min=1)
+    step = (math.log1p(-p),)
+    if self.dtype.is_floating_point:
+        return _fill(self, GEOMETRIC, step, generator, "geometric_")
+    return _fill(self, GEOMETRIC[64], step, generator, "geometric_", _core.float64)
 
 
-def _cauchy(u, median=0.0, sigma=1.0):
+def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
+    """Fills with numbers of the Cauchy distribution."""
+    _needs_real(self, "cauchy_")
     _positive("cauchy_", sigma, "sigma")
-    return median + sigma * (math.pi * (u - 0.5)).tan()
-
-
-exponential_ = _by_uniform(
-    "exponential_",
-    _exponential,
-    "Fills with numbers of the exponential distribution of rate lambd.",
-)
-geometric_ = _by_uniform(
-    "geometric_", _geometric, "Fills with the number of trials up to the first success."
-)
-cauchy_ = _by_uniform("cauchy_", _cauchy, "Fills with numbers of the Cauchy distribution.")
+    return _fill(self, CAUCHY, (median, sigma), generator, "cauchy_")
 
 
 def log_normal_(self, mean=1.0, std=2.0, *, generator=None):

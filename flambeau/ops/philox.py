@@ -5,6 +5,8 @@ key `seed`: the same numbers for any number of threads, on any device.
 Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11.
 """
 
+import math
+
 from ..kernels import language as k
 from .core.declare import make_pointwise
 
@@ -101,6 +103,40 @@ def _wide_integer(seed, call, low, span):
     return low + k.cast(k.where(span == 0, bits, bits % k.where(span == 0, 1, span)), "int64")
 
 
+def _positive32(seed, call):
+    """A number of (0, 1]."""
+    return 1.0 - unit(philox(seed, call)[0])
+
+
+def _positive64(seed, call):
+    return 1.0 - unit64(*philox(seed, call)[:2])
+
+
+def _exponential32(seed, call, rate):
+    return k.log(_positive32(seed, call)) / -rate
+
+
+def _exponential64(seed, call, rate):
+    return k.log(_positive64(seed, call)) / -rate
+
+
+# Trials up to the first success; step is the logarithm of the chance to fail.
+def _geometric32(seed, call, step):
+    return k.maximum(k.ceil(k.log(_positive32(seed, call)) / step), 1)
+
+
+def _geometric64(seed, call, step):
+    return k.maximum(k.ceil(k.log(_positive64(seed, call)) / step), 1)
+
+
+def _cauchy32(seed, call, median, sigma):
+    return median + sigma * k.tan(math.pi * (_positive32(seed, call) - 0.5))
+
+
+def _cauchy64(seed, call, median, sigma):
+    return median + sigma * k.tan(math.pi * (_positive64(seed, call) - 0.5))
+
+
 UNIFORM = {32: random_map(_uniform32, "uniform_"), 64: random_map(_uniform64, "uniform_")}
 NORMAL = {32: random_map(_normal32, "normal_"), 64: random_map(_normal64, "normal_")}
 INTEGERS = random_map(_integer, "random_")
@@ -109,3 +145,12 @@ WIDE_INTEGERS = random_map(_wide_integer, "random_")
 BERNOULLI = random_map(
     lambda seed, call, p: k.where(unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"
 )
+EXPONENTIAL = {
+    32: random_map(_exponential32, "exponential_"),
+    64: random_map(_exponential64, "exponential_"),
+}
+GEOMETRIC = {
+    32: random_map(_geometric32, "geometric_"),
+    64: random_map(_geometric64, "geometric_"),
+}
+CAUCHY = {32: random_map(_cauchy32, "cauchy_"), 64: random_map(_cauchy64, "cauchy_")}

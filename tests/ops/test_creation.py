@@ -246,3 +246,35 @@ def test_arange_of_ints_in_any_dtype(dtype):
         want = numpy.arange(*bounds)
         assert got.dtype is (dtype or torch.int64)
         assert (got.numpy() == want.astype(got.numpy().dtype)).all() and got.shape == want.shape
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"],
+)
+def test_arange_of_every_dtype(dtype):
+    """The short way and the long one, which a keyword takes, count alike."""
+    for bounds in ((5,), (0,), (2, 9), (2, 9, 3), (9, 2, -2), (0, 3000, 7)):
+        start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+        got = torch.arange(*bounds, dtype=getattr(torch, dtype))
+        assert got.equal(torch.arange(start=start, end=end, step=step, dtype=getattr(torch, dtype)))
+        assert got.dtype is getattr(torch, dtype)
+
+
+def test_arange_of_floats():
+    for bounds in (
+        (5.0,),
+        (0.5,),
+        (2, 9.5),
+        (0, 1, 0.1),
+        (1.0, 0.0, -0.25),
+        (0.0, 0.0),
+        (0.0, 1e-3, 1.0),
+    ):
+        start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+        got = torch.arange(*bounds)
+        assert got.dtype is torch.float32
+        assert got.equal(torch.arange(start=start, end=end, step=step))
+    for bounds in ((1.0, 0.0), (0.0, 1.0, 0.0), (0.0, float("inf")), (0.0, float("nan"))):
+        with pytest.raises(RuntimeError):
+            torch.arange(*bounds)

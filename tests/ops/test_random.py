@@ -173,3 +173,38 @@ def test_multinomial_draws_by_weight():
     for bad in ([-1.0, 2.0], [0.0, 0.0], [float("nan"), 1.0], [float("inf"), 1.0]):
         with pytest.raises(RuntimeError, match="multinomial"):
             torch.multinomial(torch.tensor([[1.0, 1.0], bad]), 3, True)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32"]
+)
+def test_bounds_by_place_and_by_name_draw_the_same_integers(dtype):
+    x, y = (torch.empty(500, dtype=getattr(torch, dtype)) for _ in range(2))
+    for bounds in ((), (2,), (0, 2), (1, 2)):
+        low, high = bounds if len(bounds) == 2 else (0, *bounds) if bounds else (0, None)
+        torch.manual_seed(3)
+        x.random_(*bounds)
+        torch.manual_seed(3)
+        if high is None:
+            y.random_()
+        else:
+            y.random_(**{"from": low, "to": high})
+            assert x.min() >= low and x.max() < high
+        assert x.equal(y)
+    if dtype != "bool":
+        assert x.random_(-3 if dtype.startswith(("i", "f")) else 0, 4).unique().numel() in (4, 7)
+    with pytest.raises(RuntimeError):
+        x.random_(2, 2)
+
+
+def test_transformed_numbers_have_their_distributions():
+    torch.manual_seed(0)
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        x = torch.empty(100_000, dtype=dtype)
+        assert abs(x.exponential_(2.0).double().mean() - 0.5) < 0.02 and x.min() >= 0
+        assert abs(x.cauchy_(1.0, 3.0).double().median() - 1) < 0.1
+        assert abs((x < 4).double().mean() - 0.75) < 0.02
+    for dtype in (torch.float32, torch.int64, torch.uint8):
+        x = torch.empty(100_000, dtype=dtype).geometric_(0.4)
+        assert x.min() == 1 and abs(x.double().mean() - 2.5) < 0.05
+        assert abs((x == 1).double().mean() - 0.4) < 0.01

@@ -424,3 +424,13 @@ def test_lanes_of_one_value_are_sorted_and_selected_as_their_copies(dtype):
             ):
                 for got, expected in zip(act(lanes), act(same), strict=True):
                     fl.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_distinct_values_of_bools():
+    for values in ([True, False, True], [False], [True, True], []):
+        x = fl.tensor(values, dtype=fl.bool)
+        expected = np.unique(values, return_inverse=True, return_counts=True)
+        got = x.unique(return_inverse=True, return_counts=True)
+        for one, other in zip(got, expected, strict=True):
+            assert one.tolist() == other.tolist()
+        assert x.unique().tolist() == expected[0].tolist()

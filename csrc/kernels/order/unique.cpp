@@ -47,16 +47,18 @@ template <class T>
 bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_counts,
                     Unique& result) {
   if (n == 0) return false;
-  T least = values[0], greatest = values[0];
+  using Number = std::conditional_t<std::is_same_v<T, Truth>, uint8_t, T>;
+  auto number = [=](int64_t i) { return static_cast<Number>(values[i]); };
+  Number least = number(0), greatest = least;
   for (int64_t i = 0; i < n; ++i) {
-    least = std::min(least, values[i]);
-    greatest = std::max(greatest, values[i]);
+    least = std::min(least, number(i));
+    greatest = std::max(greatest, number(i));
   }
   const uint64_t range = static_cast<uint64_t>(greatest) - static_cast<uint64_t>(least);
   if (range > static_cast<uint64_t>(n) + 1024) return false;
   auto at = [&](int64_t i) {  // no further than the table: another thread may have written there
     return limited(
-        static_cast<int64_t>(static_cast<uint64_t>(values[i]) - static_cast<uint64_t>(least)),
+        static_cast<int64_t>(static_cast<uint64_t>(number(i)) - static_cast<uint64_t>(least)),
         static_cast<int64_t>(range));
   };
   std::vector<int64_t> first(range + 1, n), rank;
@@ -157,7 +159,7 @@ Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool cons
     Unique counted;
     bool done = false;
     with_ordered_type(dtype, [&]<class T>() {
-      if constexpr (std::is_integral_v<T>)
+      if constexpr (std::is_integral_v<T> || std::is_same_v<T, Truth>)
         done = count_in_table(static_cast<const T*>(data), n, wants_inverse, wants_counts, counted);
     });
     if (done) return counted;
