@@ -121,3 +121,24 @@ def test_a_mask_of_no_dims_stands_beside_no_other_index():
     for write in (torch.Tensor.index_put, torch.Tensor.index_put_):
         with pytest.raises(IndexError, match="alone"):
             write(torch.zeros(3), (torch.tensor(False), torch.tensor([1])), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sums_of_halves_in_any_order_of_memory(dtype):
+    """They are put together in float32; which way self and values lie does not show."""
+    table, values = torch.randn(37, 29).to(dtype), torch.randn(50, 29).to(dtype)
+    index = torch.randint(0, 37, (50,))
+    ways = (
+        lambda x: x,
+        lambda x: x.t().contiguous().t(),
+        lambda x: torch.cat([x, x], 1)[:, ::2],
+        lambda x: x[:, :1].expand(*x.shape),
+    )
+    for one in ways:
+        for other in ways:
+            x, y = one(table), other(values)
+            expected = x.contiguous().index_add(0, index, y.contiguous())
+            assert x.index_add(0, index, y).equal(expected)
+            assert x.index_put((index,), y, accumulate=True).equal(expected)
+            exact = x.double().index_add(0, index, y.double())
+            torch.testing.assert_close(expected.double(), exact, rtol=1e-2, atol=1e-2)

@@ -74,7 +74,7 @@ TensorRef embedding(Tensor& weight, Tensor& given_index) {
 
 TensorRef bag_sums(Tensor& weight, Tensor& index, Tensor* begins, bool mean) {
   check(weight.ndim == 2 && index.ndim == (begins ? 1 : 2) && index.dtype == DType::int64 &&
-            (weight.dtype == DType::float32 || weight.dtype == DType::float64) &&
+            is_floating(weight.dtype) && itemsize(weight.dtype) > 1 &&
             (!begins || (begins->ndim == 1 && begins->dtype == DType::int64)),
         [&] {
           return message("embedding_bag: weight ", describe(weight), " and input ", describe(index),

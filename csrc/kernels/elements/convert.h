@@ -16,4 +16,8 @@ inline void convert(const complex64* from, complex32* to, int64_t n) {
   convert(reinterpret_cast<const float*>(from), to->parts, 2 * n);
 }
 
+/// sums[i] += from[i]
+void add_converted(const float16* from, float* sums, int64_t n);
+void add_converted(const bfloat16* from, float* sums, int64_t n);
+
 }  // namespace flambeau

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "kernels/elements/clones.h"
+#include "kernels/elements/convert.h"
 #include "kernels/elements/walk.h"
 #include "kernels/gemm/dots.h"
 #include "kernels/index/cells.h"
@@ -125,6 +126,38 @@ FLAMBEAU_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
   return sum_some(bags, first, last, weight, mean, out);
 }
 
+/// Rows of halves, summed in float32 some columns at a time and rounded once.
+template <class T>
+bool sum_halves(const Bags& bags, int64_t first, int64_t last, Columns<T> from, bool mean, T* out) {
+  constexpr int64_t block = 512;
+  float sums[block];
+  const bool ascending = each_bag(bags, first, last, [&](int64_t b, int64_t begin, int64_t end) {
+    for (int64_t j = 0; j < from.width; j += block) {
+      const int64_t n = std::min(block, from.width - j);
+      if (begin == end) std::fill_n(sums, n, 0.0f);
+      for (int64_t i = begin; i < end; ++i) {
+        const T* row = from.row(bags.index[i]) + j;
+        if (i == begin)
+          convert(row, sums, n);
+        else
+          add_converted(row, sums, n);
+      }
+      if (mean && end > begin)
+        for (int64_t c = 0; c < n; ++c) sums[c] /= static_cast<float>(end - begin);
+      convert(sums, out + b * from.width + j, n);
+    }
+  });
+  return ascending && !from.outside;
+}
+bool sum_of(const Bags& bags, int64_t first, int64_t last, const Columns<bfloat16>& weight,
+            bool mean, bfloat16* out) {
+  return sum_halves(bags, first, last, weight, mean, out);
+}
+bool sum_of(const Bags& bags, int64_t first, int64_t last, const Columns<float16>& weight,
+            bool mean, float16* out) {
+  return sum_halves(bags, first, last, weight, mean, out);
+}
+
 }  // namespace
 
 bool Bags::ascend() const {
@@ -147,10 +180,12 @@ bool sum_bags(const Bags& bags, DType dtype, const void* weight, int64_t rows, i
     if (!sum_of(bags, first, last, columns, mean, to)) ok.store(false, std::memory_order_relaxed);
   };
   parallel_shares(bags.count, grain, [&](int64_t first, int64_t last) {
-    if (dtype == DType::float32)
-      sum(first, last, static_cast<float*>(out));
-    else
-      sum(first, last, static_cast<double*>(out));
+    switch (dtype) {
+      case DType::float32: return sum(first, last, static_cast<float*>(out));
+      case DType::bfloat16: return sum(first, last, static_cast<bfloat16*>(out));
+      case DType::float16: return sum(first, last, static_cast<float16*>(out));
+      default: return sum(first, last, static_cast<double*>(out));
+    }
   });
   return ok;
 }

@@ -20,9 +20,9 @@ struct Bags {
   bool ascend() const;
 };
 
-/// out (count, width) from weight (rows, width) of float32 or float64; an empty bag gives 0. Every
-/// bag sums its rows in their order. False where an index lies outside or a bag ends before it
-/// begins; out is not whole then.
+/// out (count, width) from weight (rows, width) of floating dtype; an empty bag gives 0. Every bag
+/// sums its rows in their order, halves in float32. False where an index lies outside or a bag ends
+/// before it begins; out is not whole then.
 bool sum_bags(const Bags& bags, DType dtype, const void* weight, int64_t rows, int64_t width,
               bool mean, void* out);
 

@@ -313,9 +313,16 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source,
 template <class From, class To>
 void convert_elements(const From* from, To* to, int ndim, const int64_t* sizes,
                       const int64_t* strides) {
-  int64_t apart[max_ndim];  // what is repeated is converted once
-  for (int d = 0; d < ndim; ++d) apart[d] = strides[d] == 0 ? 1 : sizes[d];
-  const Walk<1> walk(ndim, apart, {strides});
+  // What is repeated is converted once, and what lies side by side in one run.
+  int order[max_ndim];
+  for (int d = 0; d < ndim; ++d) order[d] = d;
+  std::stable_sort(order, order + ndim, [&](int a, int b) { return strides[a] > strides[b]; });
+  int64_t apart[max_ndim], steps[max_ndim];
+  for (int d = 0; d < ndim; ++d) {
+    steps[d] = strides[order[d]];
+    apart[d] = steps[d] == 0 ? 1 : sizes[order[d]];
+  }
+  const Walk<1> walk(ndim, apart, {steps});
   const int64_t step = walk.inner_stride(0);
   walk.shared_rows(walk_grain, [&](const auto& at, int64_t n) {
     if (step == 1) return convert(from + at[0], to + at[0], n);

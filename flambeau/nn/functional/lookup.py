@@ -54,6 +54,11 @@ def _shorten_rows(weight, indices, max_norm, norm_type):
         weight.index_copy_(0, used, rows * factor.to(rows.dtype))
 
 
+# Of which dtypes the rows of plain bags are summed in one pass.
+_SUMMED_ON_GPUS = flambeau.float32, flambeau.float64
+_SUMMED = (*_SUMMED_ON_GPUS, flambeau.bfloat16, flambeau.float16)
+
+
 def embedding_bag(
     input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean",
     sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None,
@@ -73,7 +78,7 @@ def embedding_bag(
     """
     if (
         input.dtype is flambeau.int64
-        and weight.dtype in (flambeau.float32, flambeau.float64)
+        and weight.dtype in (_SUMMED_ON_GPUS if weight.is_cuda else _SUMMED)
         and weight.dim() == 2
         and mode in ("sum", "mean")
         and max_norm is None

@@ -75,3 +75,24 @@ def test_a_largest_of_bags_is_nan_where_one_is():
     )
     result.sum().backward()
     assert result.isnan().tolist() == [[True], [False]] and weight.grad.tolist() == [[1], [1]]
+
+
+@pytest.mark.parametrize("dtype", [flambeau.bfloat16, flambeau.float16])
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_bags_of_halves_are_summed_in_float32(dtype, mode):
+    for width in (0, 1, 9, 250, 600):
+        weight = flambeau.randn(40, width).to(dtype).requires_grad_()
+        index = flambeau.randint(0, 40, (30,))
+        for given in ((index, flambeau.tensor([0, 0, 3, 7, 7, 29, 30])), (index.view(5, 6), None)):
+            got = flambeau.nn.functional.embedding_bag(given[0], weight, given[1], mode=mode)
+            wide = weight.detach().float().requires_grad_()
+            expected = flambeau.nn.functional.embedding_bag(given[0], wide, given[1], mode=mode)
+            assert got.equal(expected.to(dtype))
+            got.sum().backward()
+            expected.sum().backward()
+            flambeau.testing.assert_close(weight.grad, wide.grad.to(dtype))
+            weight.grad = None
+    with pytest.raises(IndexError):
+        flambeau.nn.functional.embedding_bag(
+            flambeau.tensor([[0, 40]]), flambeau.zeros(40, 3, dtype=dtype), mode=mode
+        )
