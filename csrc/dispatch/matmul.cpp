@@ -551,7 +551,12 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
       epilogue.device_bias = bias.get();
     else if (is_bias && !out->is_meta())
       epilogue.bias = bias->data();
+    // One term: a single pass.
+    constexpr int64_t many = 1 << 12;
+    const bool is_outer = a.sizes[c] == 1 && alpha == 1 && beta == 1 && !is_bias &&
+                          out->numel >= many && out->on_cpu();
     auto compute = [&](Tensor& left, double factor) {
+      if (is_outer) return void(out = call_bound("addcmul", {input.py(), a.py(), b.py()}));
       if (!is_bias && beta != 0) copy_bytes(*out, *expand(input, sizes));
       multiply(*out, left, b, epilogue, factor, is_bias ? 0 : beta);
     };

@@ -95,9 +95,10 @@ void finish(const Product<T>& p, int64_t n0, int64_t N, const T* sums, int64_t s
     }
 }
 
+/// Whether sums are the result, or are added to what is there.
 template <class T>
-bool is_plain(const Product<T>& p) {
-  return p.alpha == T(1) && p.beta == T(0) && !p.column_bias && !p.row_bias && !p.relu;
+bool is_plain(const Product<T>& p, bool added = false) {
+  return p.alpha == T(1) && p.beta == T(added) && !p.column_bias && !p.row_bias && !p.relu;
 }
 
 /// One column times one row: nothing but a result to write, which is done row after row. (Tiles of
@@ -123,7 +124,7 @@ void product_by_dots(const Product<T>& p, int64_t c_column) {
     a = copy;
     a_row = p.K;
   }
-  const bool plain = is_plain(p);
+  const bool plain = is_plain(p), added = is_plain(p, true) && p.M == 1;
   const int64_t grain = round_up(std::max<int64_t>(1, 65536 / p.K), 24);
   parallel_ranges(p.N, grain, [&](int64_t begin, int64_t end) {
     const T* b = p.b + begin * p.b_column;
@@ -134,6 +135,11 @@ void product_by_dots(const Product<T>& p, int64_t c_column) {
     }
     T* sums = Workspace::get<T>(partial_slot, p.M * (end - begin));
     kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, sums, end - begin, 1);
+    if (added) {
+      T* c = p.c + begin * c_column;
+      for (int64_t j = 0; j < end - begin; ++j) c[j * c_column] += sums[j];
+      return;
+    }
     finish(p, begin, end - begin, sums, end - begin, p.c, p.c_row, c_column);
   });
 }
@@ -154,17 +160,19 @@ bool is_shallow_for_dots(const Product<T>& p) {
   return p.M > 1 && p.N >= 64 && p.K <= 2 * p.M * gemm_kernels<T>().lanes;
 }
 
-/// One column of K products: a row's numbers are too few for vectors.
+/// One column of K products, added to what is there if beta is 1: a row's numbers are too few for
+/// vectors.
 template <int K, class T>
 void short_dots(const Product<T>& p, int64_t begin, int64_t end) {
   T b[K];
   for (int k = 0; k < K; ++k) b[k] = p.b[k * p.b_row];
   const T* a = p.a_at(begin, 0);
   T* c = p.c + begin * p.c_row;
+  const bool adds = p.beta == T(1);
   for (int64_t i = begin; i < end; ++i, a += p.a_row, c += p.c_row) {
     T sum = 0;  // to which the first product is added: -0 becomes 0
     for (int k = 0; k < K; ++k) sum += a[k] * b[k];
-    *c = sum;
+    *c = adds ? *c + sum : sum;
   }
 }
 
@@ -181,7 +189,7 @@ void product_shallow(const Product<T>& p) {
   T panel[most_panel];
   pack_b(p, 0, p.K, 0, p.N, 0, packs_panels(p) ? 1 : p.K, panel);
   constexpr int most_short = 10;
-  const bool single = p.N == 1 && p.K <= most_short && is_plain(p);
+  const bool single = p.N == 1 && p.K <= most_short && is_plain(p, p.beta == T(1));
   parallel_ranges(p.M, task_rows(p.N, p.K), [&](int64_t begin, int64_t end) {
     if (single) return short_dots(p, begin, end, std::make_integer_sequence<int, most_short>{});
     GemmBlock<T> g = block_of(p, begin, 0, 0, end - begin, p.N, p.K);

@@ -190,6 +190,7 @@ struct ThinProduct {
   /// Calls put(i, j, number) for each number of the result.
   template <class Put>
   void run(Put&& put) const {
+    if (K <= few_terms) return run_short(put);
     const int64_t depth = by_columns ? 2 * K : K, width = by_columns ? N : 2 * N;
     std::vector<Real> factors(2 * rows * depth), sums(2 * rows * width);
     for (int64_t i = 0; i < rows; ++i) {
@@ -216,6 +217,29 @@ struct ThinProduct {
         put(i, j,
             by_columns ? T(first[j], second[j])
                        : T(first[2 * j] - second[2 * j + 1], first[2 * j + 1] + second[2 * j]));
+    }
+  }
+
+ private:
+  static constexpr int64_t few_terms = 4;
+
+  /// Sums of so few terms that a product of matrices takes longer.
+  template <class Put>
+  void run_short(Put&& put) const {
+    const int64_t column = 2 * (by_columns ? b_line : 1), row = 2 * (by_columns ? 1 : b_line);
+    for (int64_t i = 0; i < rows; ++i) {
+      T factors[few_terms];
+      for (int64_t k = 0; k < K; ++k) factors[k] = x[i * x_row + k * x_column];
+      const auto* from = reinterpret_cast<const Real*>(b);
+      for (int64_t j = 0; j < N; ++j, from += column) {
+        Real real = 0, imaginary = 0;
+        for (int64_t k = 0; k < K; ++k) {
+          const Real *part = from + k * row, re = factors[k].real(), im = factors[k].imag();
+          real += re * part[0] - im * part[1];
+          imaginary += re * part[1] + im * part[0];
+        }
+        put(i, j, T(real, imaginary));
+      }
     }
   }
 };

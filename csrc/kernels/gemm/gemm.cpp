@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
@@ -49,6 +54,68 @@ std::unique_ptr<computed_t<Half>[]> widened(const Half* matrix, int64_t rows, in
   return copy;
 }
 
+float dot_by_parts(const float16* x, const float16* y, int64_t n) {
+  constexpr int64_t piece = 1 << 10;
+  float left[piece], right[piece], sum = 0;
+  for (int64_t begin = 0; begin < n; begin += piece) {
+    const int64_t length = std::min(piece, n - begin);
+    convert(x + begin, left, length);
+    convert(y + begin, right, length);
+    float part;
+    Gemm<float> q;
+    q.M = q.N = 1, q.K = length;
+    q.a = left, q.lda = length, q.b = right, q.ldb = 1, q.c = &part, q.ldc = 1;
+    gemm(q);
+    sum += part;
+  }
+  return sum;
+}
+
+#if defined(__x86_64__)
+const bool has_f16c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                      __builtin_cpu_supports("f16c");
+
+/// Widened in registers.
+__attribute__((target("avx2,fma,f16c"))) float dot_f16c(const float16* x, const float16* y,
+                                                        int64_t n) {
+  constexpr int64_t width = 8, parts = 4;
+  auto wide = [&](const float16* from) __attribute__((always_inline, target("avx2,fma,f16c"))) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  };
+  __m256 sums[parts] = {};
+  int64_t i = 0;
+  for (; i + parts * width <= n; i += parts * width)
+    for (int64_t part = 0; part < parts; ++part)
+      sums[part] =
+          _mm256_fmadd_ps(wide(x + i + part * width), wide(y + i + part * width), sums[part]);
+  const __m256 all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float sum = 0;
+  for (int64_t lane = 0; lane < width; ++lane) sum += all[lane];
+  return sum + dot_by_parts(x + i, y + i, n - i);
+}
+#else
+constexpr bool has_f16c = false;
+float dot_f16c(const float16* x, const float16* y, int64_t n) { return dot_by_parts(x, y, n); }
+#endif
+
+/// The sum of the products of two vectors, neither of which is copied.
+float dot(const float16* x, const float16* y, int64_t n) {
+  constexpr int64_t part = 1 << 15;
+  const int64_t n_parts = (n + part - 1) / part;
+  std::vector<float> sums(n_parts);
+  parallel_for(n_parts, [&](int64_t i) {
+    const int64_t begin = i * part, length = std::min(part, n - begin);
+    sums[i] = (has_f16c ? dot_f16c : dot_by_parts)(x + begin, y + begin, length);
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0f);
+}
+
+bool is_dot(const Gemm<float16>& p) {
+  const bool side_by_side = (!p.trans_a || p.lda == 1) && (p.trans_b || p.ldb == 1);
+  return p.M == 1 && p.N == 1 && p.batch == 1 && side_by_side && p.alpha == float16(1) &&
+         p.beta == float16(0) && !p.epilogue.bias && !p.epilogue.relu;
+}
+
 /// float16, bfloat16 and complex32: operands widened, the product in float32 or complex64, rounded
 /// once.
 template <class Half>
@@ -57,6 +124,11 @@ void gemm_halves(const Gemm<Half>& p) {
   if (p.M == 0 || p.N == 0) return;
   if constexpr (std::is_same_v<Half, bfloat16>)
     if (gemm_bfloat16(p)) return;
+  if constexpr (std::is_same_v<Half, float16>)
+    if (is_dot(p)) {
+      *p.c = static_cast<Half>(dot(p.a, p.b, p.K));
+      return;
+    }
   std::unique_ptr<Wide[]> bias;
   if (p.epilogue.bias) {
     int64_t n = p.epilogue.bias_per_row ? p.M : p.N;

@@ -126,13 +126,14 @@ def _scaled_sum(operator, input, product, beta, alpha):
 
 _HALF = (_core.float16, _core.bfloat16)
 _PLAIN = (_core.float32, _core.float64)
+_COMPLEX = (_core.complex64, _core.complex128)
 _FEW_PRODUCTS = 1 << 16  # that may be written out where a sum of them is not finite
 
 
 def _is_plain(dtype, beta, alpha):
     """Whether the core adds products of this dtype to something in one go."""
     real = not isinstance(beta, complex) and not isinstance(alpha, complex)
-    return real and dtype in _PLAIN
+    return real and (dtype in _PLAIN or (dtype in _COMPLEX and beta == 1 and alpha == 1))
 
 
 def _is_rounded_once(input, left, right, beta, alpha):

@@ -456,3 +456,52 @@ def test_sums_of_few_products_have_no_minus_zero_and_keep_nan_in_its_row():
             result = a @ flambeau.ones(k, n)
             assert result[3].isnan().all() and result.isnan().sum() == n
             assert not result[:3].signbit().any() and not result[4:].signbit().any()
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 31, 32, 33, 1025, 40_001, 100_000])
+def test_dots_of_float16_are_summed_in_float32(n):
+    x, y = flambeau.randn(n).half(), flambeau.randn(2 * n).half()[::2]
+    products = x.double() * y.double()
+    results = []
+    before = flambeau.get_num_threads()
+    for threads in (1, 2, 16):
+        flambeau.set_num_threads(threads)
+        results += [flambeau.dot(x, y), flambeau.dot(x, y.contiguous())]
+    flambeau.set_num_threads(before)
+    bound = 2.0**-11 * products.sum().abs() + 2.0**-20 * (products.abs().sum() + 1)
+    assert all((result.double() - products.sum()).abs() <= bound for result in results)
+    assert all(flambeau.equal(result, results[k % 2]) for k, result in enumerate(results))
+    if n:
+        x[n // 2] = flambeau.inf
+        y[n // 2] = 0
+        assert flambeau.dot(x, y).isnan()
+
+
+@pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64])
+def test_sums_with_products_of_one_term(dtype):
+    for shape in ((20, 30, 40), (70, 80), (3, 1500, 1)):
+        a = flambeau.randn(*shape[:-1], 1, dtype=dtype, requires_grad=True)
+        b = flambeau.randn(*shape[:-2], 1, shape[-1], dtype=dtype, requires_grad=True)
+        add = flambeau.addmm if len(shape) == 2 else flambeau.baddbmm
+        for size in (shape, shape[-1:], (shape[-2], 1), (1,) * len(shape)):
+            input = flambeau.randn(*size, dtype=dtype, requires_grad=True)
+            got = add(input, a, b)
+            assert got.shape == shape and flambeau.allclose(got, input + a * b, atol=1e-5)
+            grads = flambeau.autograd.grad(got.sum(), (input, a, b))
+            expected = flambeau.autograd.grad((input + a * b).sum(), (input, a, b))
+            assert all(
+                flambeau.allclose(x, y, rtol=1e-4, atol=1e-4)
+                for x, y in zip(grads, expected, strict=True)
+            )
+
+
+@pytest.mark.parametrize("dtype", [flambeau.complex64, flambeau.complex128, flambeau.float32])
+def test_a_vector_plus_a_matrix_times_a_vector(dtype):
+    for m, k in ((1, 1), (5, 3), (1000, 4), (1000, 10), (3, 70), (300, 11)):
+        for a in (flambeau.randn(m, k, dtype=dtype), flambeau.randn(k, m, dtype=dtype).mT):
+            v, c = flambeau.randn(k, dtype=dtype), flambeau.randn(m, dtype=dtype)
+            product = (a * v).sum(1)
+            for input in (c, c[:1], c[0]):
+                assert flambeau.allclose(flambeau.addmv(input, a, v), input + product, atol=1e-4)
+            got = flambeau.addmv(c, a, v, beta=2, alpha=3)
+            assert flambeau.allclose(got, 2 * c + 3 * product, atol=1e-4)
