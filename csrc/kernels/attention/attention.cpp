@@ -27,6 +27,8 @@ constexpr int64_t scores_bytes = 256 << 10;
 constexpr int64_t few_queries = 4;
 /// So few keys fill no vector of scores: each is a dot product.
 constexpr int64_t few_keys = 4;
+/// Rows below one another that see as many keys as the last of them, where rows are causal.
+constexpr int64_t strip_rows = 24;
 /// From so many heads on each is one task; fewer share their rows.
 constexpr int64_t heads_for_tasks = 4;
 
@@ -56,7 +58,11 @@ class Heads {
     return a_.causal ? std::min(a_.n_keys, begin(block) + length(block)) : a_.n_keys;
   }
 
-  /// Row t of head b: what a mask hides, and what is beyond the row's end, becomes -infinity.
+  /// Keys that row t sees, of the first n.
+  int64_t n_seen_by(int64_t t, int64_t n) const { return a_.causal ? std::min(n, t + 1) : n; }
+
+  /// The n scores of row t of head b: what a mask hides, and what is beyond their end, becomes
+  /// -infinity.
   void hide(T* scores, int64_t b, int64_t t, int64_t n) const {
     constexpr T hidden = -std::numeric_limits<T>::infinity();
     const int64_t at = a_.mask_kind == MaskKind::none ? 0 : a_.mask_at[b] + t * a_.mask_row;
@@ -74,8 +80,7 @@ class Heads {
       else
         for (int64_t j = 0; j < n; ++j) scores[j] += mask[j * step];
     }
-    const int64_t seen = a_.causal ? std::min(n, t + 1) : n;
-    std::fill(scores + seen, scores + round_up(n, lanes_), hidden);
+    std::fill(scores + n, scores + round_up(n, lanes_), hidden);
   }
 
   /// What dropout leaves of the first n weights of row t of head b.
@@ -91,17 +96,18 @@ class Heads {
   bool attend_block(int64_t b, int64_t block, const T* packed_keys, T* out, T* norms) const {
     const auto& kernels = attention_kernels<T>();
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
-    const int64_t padded = round_up(n, lanes_);
     T* scores = Workspace::get<T>(scores_slot, rows_ * row_);
     if (packs_keys())
-      packed_.products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E,
-                       0, n, a_.scale, scores, row_);
+      score(t0, n_rows, n, a_.query.of(b) + t0 * a_.query.row, a_.query.row, packed_keys, a_.E,
+            a_.scale, scores);
     else
       few_products(b, t0, n_rows, n, scores);
     norms += 2 * (b * a_.n_queries + t0);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = scores + i * row_;
-      hide(row, b, t0 + i, n);
+      const int64_t seen = n_seen_by(t0 + i, n), padded = round_up(seen, lanes_);
+      hide(row, b, t0 + i, seen);
+      clear(row, t0, i, n);
       const T largest = kernels.largest(row, padded);
       if (largest == -std::numeric_limits<T>::infinity()) {
         if (a_.mask_kind == MaskKind::none || kernels.exponentials(row, padded, T(0)) != T(0))
@@ -113,13 +119,13 @@ class Heads {
       if (!(sum <= std::numeric_limits<T>::max())) return false;
       norms[2 * i] = largest;
       norms[2 * i + 1] = 1 / sum;
-      drop(row, b, t0 + i, n, row);
+      drop(row, b, t0 + i, seen, row);
     }
     T* to = out + (b * a_.n_queries + t0) * a_.V;
     if (has_few_queries())
       plain_product(n_rows, a_.V, n, scores, row_, a_.value.of(b), a_.value.row, false, to, a_.V);
     else
-      combine(scores, row_, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V, T(1), T(0));
+      weigh(t0, n_rows, n, scores, a_.value.of(b), a_.value.row, a_.V, to);
     for (int64_t i = 0; i < n_rows; ++i)
       for (int64_t j = 0; j < a_.V; ++j) to[i * a_.V + j] *= norms[2 * i + 1];
     return true;
@@ -131,7 +137,7 @@ class Heads {
                       T* grad_value) const {
     const auto& kernels = attention_kernels<T>();
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
-    const int64_t padded = round_up(n, lanes_), first = b * a_.n_queries + t0;
+    const int64_t first = b * a_.n_queries + t0;
     T* weights = Workspace::get<T>(scores_slot, 2 * rows_ * row_);
     T* slopes = weights + rows_ * row_;
     T* kept = nullptr;  // by which factors dropout leaves the weights of a row
@@ -143,25 +149,25 @@ class Heads {
     }
     const T* query = a_.query.of(b) + t0 * a_.query.row;
     const T* g = grad + first * a_.V;
-    packed_.products(query, a_.query.row, n_rows, packed_keys, a_.E, 0, n, a_.scale, weights, row_);
-    packed_.products(g, a_.V, n_rows, packed_values, a_.V, 0, n, T(1), slopes, row_);
+    score(t0, n_rows, n, query, a_.query.row, packed_keys, a_.E, a_.scale, weights);
+    score(t0, n_rows, n, g, a_.V, packed_values, a_.V, T(1), slopes);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = weights + i * row_;
-      hide(row, b, t0 + i, n);
+      const int64_t seen = n_seen_by(t0 + i, n), padded = round_up(seen, lanes_);
+      hide(row, b, t0 + i, seen);
+      clear(row, t0, i, n);
+      clear(slopes + i * row_, t0, i, n);
       const T* norm = norms + 2 * (first + i);
       kernels.exponentials(row, padded, norm[0]);
-      std::fill(slopes + i * row_ + n, slopes + i * row_ + padded, T(0));
+      std::fill(slopes + i * row_ + seen, slopes + i * row_ + padded, T(0));
       T mean = 0;
       for (int64_t j = 0; j < a_.V; ++j) mean += g[i * a_.V + j] * out[(first + i) * a_.V + j];
-      drop(ones, b, t0 + i, n, kept);
+      drop(ones, b, t0 + i, seen, kept);
       kernels.slopes(row, slopes + i * row_, padded, norm[1], mean, a_.scale, kept);
     }
-    combine(slopes, row_, n_rows, n, a_.key.of(b), a_.key.row, a_.E, grad_query + first * a_.E,
-            a_.E, T(1), T(0));
-    multiply(n, a_.V, n_rows, weights, int64_t{1}, row_, g, a_.V, false,
-             grad_value + b * a_.n_keys * a_.V, a_.V, T(1), T(1));
-    multiply(n, a_.E, n_rows, slopes, int64_t{1}, row_, query, a_.query.row, false,
-             grad_key + b * a_.n_keys * a_.E, a_.E, T(1), T(1));
+    weigh(t0, n_rows, n, slopes, a_.key.of(b), a_.key.row, a_.E, grad_query + first * a_.E);
+    gather(t0, n_rows, n, weights, g, a_.V, a_.V, grad_value + b * a_.n_keys * a_.V);
+    gather(t0, n_rows, n, slopes, query, a_.query.row, a_.E, grad_key + b * a_.n_keys * a_.E);
   }
 
  private:
@@ -169,6 +175,61 @@ class Heads {
   static int64_t row_of(int64_t n) {
     constexpr int64_t line = 64 / sizeof(T);
     return n <= line ? n : (ceil_div(n, line) | 1) * line;
+  }
+
+  /// Keys that all rows of a block from t0 on see, of the n that one of them does.
+  int64_t n_shared(int64_t t0, int64_t n) const { return a_.causal ? std::min(t0, n) : n; }
+
+  /// Calls strip(begin, end, n_seen) for the rows of a block that see more than those.
+  template <class Strip>
+  void each_strip(int64_t t0, int64_t n_rows, int64_t n, Strip&& strip) const {
+    for (int64_t i = 0; n_shared(t0, n) < n && i < n_rows; i += strip_rows) {
+      const int64_t end = std::min(n_rows, i + strip_rows);
+      strip(i, end, std::min(n, t0 + end));
+    }
+  }
+
+  /// Row i of a block: behind what it sees, as far as its strip does, is 0.
+  void clear(T* row, int64_t t0, int64_t i, int64_t n) const {
+    if (!a_.causal) return;
+    const int64_t end = std::min(n, t0 + (i / strip_rows + 1) * strip_rows);
+    for (int64_t j = round_up(n_seen_by(t0 + i, n), lanes_); j < end; ++j) row[j] = T(0);
+  }
+
+  /// to = alpha * rows of a block times the packed keys that they see.
+  void score(int64_t t0, int64_t n_rows, int64_t n, const T* from, int64_t from_row,
+             const T* packed, int64_t width, T alpha, T* to) const {
+    const int64_t shared = n_shared(t0, n),
+                  whole = shared == n ? n : shared / keys_together * keys_together;
+    packed_.products(from, from_row, n_rows, packed, width, 0, whole, alpha, to, row_);
+    each_strip(t0, n_rows, n, [&](int64_t begin, int64_t end, int64_t seen) {
+      packed_.products(from + begin * from_row, from_row, end - begin, packed, width, whole, seen,
+                       alpha, to + begin * row_ + whole, row_);
+    });
+  }
+
+  /// to = rows of a block, of weights, times what keys have.
+  void weigh(int64_t t0, int64_t n_rows, int64_t n, const T* weights, const T* matrix, int64_t row,
+             int64_t width, T* to) const {
+    const int64_t shared = n_shared(t0, n);
+    combine(weights, row_, n_rows, shared, matrix, row, width, to, width, T(1), T(0));
+    each_strip(t0, n_rows, n, [&](int64_t begin, int64_t end, int64_t seen) {
+      combine(weights + begin * row_ + shared, row_, end - begin, seen - shared,
+              matrix + shared * row, row, width, to + begin * width, width, T(1), T(shared > 0));
+    });
+  }
+
+  /// to += what keys get of the rows of a block by their weights.
+  void gather(int64_t t0, int64_t n_rows, int64_t n, const T* weights, const T* rows, int64_t row,
+              int64_t width, T* to) const {
+    auto add = [&](int64_t i, int64_t begin, int64_t end) {
+      if (begin < end)
+        multiply(end - begin, width, n_rows - i, weights + i * row_ + begin, int64_t{1}, row_,
+                 rows + i * row, row, false, to + begin * width, width, T(1), T(1));
+    };
+    add(0, 0, n_shared(t0, n));
+    each_strip(t0, n_rows, n,
+               [&](int64_t begin, int64_t, int64_t seen) { add(begin, t0 + begin, seen); });
   }
 
   /// Some queries of head b, scaled, times the first n keys.

@@ -49,13 +49,19 @@ struct PackedKeys {
       gemm.pack_b_columns(width, n, matrix + j * row, row, 0, panels.n_parts, packed);
     }
   }
-  /// to[i, j - begin] = alpha * from[i] . matrix[j] for keys j of begin ... end in whole groups.
+  /// How many of a group's n columns are multiplied where the first `used` are asked for: panels
+  /// that lie as they would without the rest.
+  int64_t columns(int64_t n, int64_t used) const {
+    const int64_t panel = gemm_kernels<T>().panel * gemm_kernels<T>().lanes;
+    return n % panel ? n : std::min(n, round_up(used, panel));
+  }
+  /// to[i, j - begin] = alpha * from[i] . matrix[j] for keys j of begin ... end in whole panels.
   void products(const T* from, int64_t from_row, int64_t n_rows, const T* packed, int64_t width,
                 int64_t begin, int64_t end, T alpha, T* to, int64_t to_row) const {
     packed += begin / together * group_size(width);
     for (int64_t j = begin; j < end; j += together, packed += group_size(width))
-      multiply(n_rows, std::min(together, n_keys - j), width, from, from_row, int64_t{1}, packed,
-               int64_t{0}, true, to + j - begin, to_row, alpha, T(0));
+      multiply(n_rows, columns(std::min(together, n_keys - j), end - j), width, from, from_row,
+               int64_t{1}, packed, int64_t{0}, true, to + j - begin, to_row, alpha, T(0));
   }
 };
 
