@@ -58,7 +58,7 @@ def fresh(tensor):
 def _fill(tensor, maps, parameters, generator, name, compute=None):
     """_draw() as an in-place operator."""
     source = generator or default_generator
-    if _core._fills_at_once(tensor):  # no map is running, and nobody watches
+    if not _core._in_vmap() and _core._fills_at_once(tensor):
         if isinstance(maps, dict):
             maps = maps[64 if tensor.dtype is _core.float64 else 32]
         _core._fill_by_map(maps, tensor, (*source._next(), *parameters), compute, name)
