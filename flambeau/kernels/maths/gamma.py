@@ -4,6 +4,8 @@ Above a threshold by Stirling's asymptotic series (NIST DLMF 5.11, 5.15), below 
 length one where a polynomial holds, left of 0 by reflection.
 """
 
+import math
+
 from ..language import abs, cast, exp, floor, fma, isnan, log, seldom, sin, tan, where
 from ..language import round as nearest
 from .common import polynomial, scalar
@@ -69,16 +71,28 @@ def lgamma_of_positive(x):
     return where(large, far, where(below, near - logarithm, near + logarithm))
 
 
+# Taylor's series of sin(u) / u in u * u: beyond these terms less than 2**-59 is left at u = pi / 2.
+SINE = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
+
+
+def sine_of_turn(x):
+    """sin(pi x) but for the sign of whole steps of x: of x - round(x), by its series alone."""
+    u = PI * (x - nearest(x))
+    return u * polynomial(u * u, SINE)
+
+
 @scalar("lgamma float64")
 def lgamma(x, dtype):
     # lgamma(x) = log(pi / abs(x sin(pi x))) - lgamma(-x) for negative x; inf at 0, -1, -2, ...
-    magnitude = abs(x)
-    sine = abs(sin(PI * (x - nearest(x))))
-    pole = floor(x) == x
-    mirrored = -log(sine * (1.0 / PI)) - log(magnitude) - lgamma_of_positive(magnitude)
-    mirrored = where(pole | (x == -INF), INF, mirrored)
-    value = seldom(x <= 0.0, mirrored, lgamma_of_positive(x))
-    return where(x == INF, INF, value)
+    # What is common to both sides stands outside of the branch, which would compute it once more.
+    left, magnitude = x <= 0.0, abs(x)
+    of_magnitude = lgamma_of_positive(magnitude)
+    # Near 0 the product would leave the range, and lgamma(x) is lgamma(-x) to the last bit.
+    product = where(magnitude < 1e-20, 1.0, abs(sine_of_turn(x)) * (1.0 / PI) * magnitude)
+    mirrored = -seldom(left, log(product), 0.0)
+    mirrored = where(magnitude < 1e-20, of_magnitude, mirrored - of_magnitude)
+    mirrored = where((floor(x) == x) | (x == -INF), INF, mirrored)
+    return where(x == INF, INF, where(left, mirrored, of_magnitude))
 
 
 def digamma_of_positive(x):
@@ -103,10 +117,11 @@ def digamma_of_positive(x):
 @scalar("digamma float64")
 def digamma(x, dtype):
     # psi(x) = psi(1 - x) - pi / tan(pi x); as in PyTorch -inf at 0, inf at -0, NaN at -1, -2, ...
-    pole = floor(x) == x
-    mirrored = digamma_of_positive(1.0 - x) - PI / tan(PI * (x - nearest(x)))
+    left, pole = x <= 0.0, floor(x) == x
+    value = digamma_of_positive(where(left, 1.0 - x, x))
+    mirrored = value - seldom(left, PI / tan(PI * (x - nearest(x))), 0.0)
     mirrored = where(x == 0.0, -1.0 / x, where(pole, NAN, mirrored))
-    return where(x == INF, INF, seldom(x <= 0.0, mirrored, digamma_of_positive(x)))
+    return where(x == INF, INF, where(left, mirrored, value))
 
 
 def trigamma_of_positive(x):
@@ -125,9 +140,10 @@ def trigamma_of_positive(x):
 @scalar("trigamma float64")
 def trigamma(x, dtype):
     # psi'(x) = (pi / sin(pi x))**2 - psi'(1 - x); at -1, -2 ... as in PyTorch of the sine of a rounded angle
-    ratio = PI / sin(PI * where(floor(x) == x, x, x - nearest(x)))
-    mirrored = ratio * ratio - trigamma_of_positive(1.0 - x)
-    return seldom(x <= 0.0, mirrored, trigamma_of_positive(x))
+    left = x <= 0.0
+    value = trigamma_of_positive(where(left, 1.0 - x, x))
+    ratio = seldom(left, PI / sin(PI * where(floor(x) == x, x, x - nearest(x))), 0.0)
+    return where(left, ratio * ratio - value, value)
 
 
 def zeta_series(s, q, unit=0.0):
