@@ -434,3 +434,24 @@ def test_distinct_values_of_bools():
         for one, other in zip(got, expected, strict=True):
             assert one.tolist() == other.tolist()
         assert x.unique().tolist() == expected[0].tolist()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64", "float16"])
+@pytest.mark.parametrize("k", [1, 5, 15, 16, 17, 40])
+def test_a_few_of_many_with_ties(dtype, k):
+    """Those that are kept in order and those that are gathered; lanes that rise, fall and do neither."""
+    rng = np.random.default_rng(k)
+    for n in (300, 2000):
+        rows = [rng.integers(0, 40, n), np.arange(n) // 9, -(np.arange(n) // 9) + n, np.full(n, 7)]
+        array = np.stack(rows).astype(dtype)
+        if array.dtype.kind == "f":
+            array[0, ::50] = np.nan
+        x = fl.from_numpy(array)
+        for lanes, dim in ((x, 1), (x.t().contiguous(), 0)):
+            for largest in (True, False):
+                values, indices = lanes.topk(k, dim, largest=largest)
+                order = _order(array, 1, largest)[:, :k]
+                got = indices.numpy() if dim else indices.numpy().T
+                np.testing.assert_array_equal(got, order)
+                expected = np.take_along_axis(array, order, 1)
+                np.testing.assert_array_equal(values.numpy() if dim else values.numpy().T, expected)
