@@ -41,6 +41,8 @@ class StepProduct {
     }
   }
 
+  int64_t width() const { return N_; }
+
   void run(int64_t rows, const T* a, T* c, const T* bias, bool add) const {
     const int64_t work = std::max<int64_t>(1, rows * K_ * kernels_.panel * kernels_.lanes);
     const Spread tasks(panels_.n_parts, ceil_div(task_products, work));
@@ -133,6 +135,42 @@ void each_row(int64_t first, int64_t last, int64_t units, Row&& row) {
                   [&](int64_t begin, int64_t end) {
                     for (int64_t r = begin; r < end; ++r) row(first + r);
                   });
+}
+
+/// Forward through all steps: sums_of(first row) is where a step's products go, each row as long as
+/// the product is wide; step(row of all, row of the batch, its sums) makes the next state of h from
+/// them, which is written to output; had_h, unless it is null, gets the state before.
+template <class T, class Sums, class Step>
+void run_forward(const SequenceShape& shape, const StepProduct<T>& product, const T* bias, T* h,
+                 T* had_h, T* output, Sums&& sums_of, Step&& step) {
+  const int64_t H = shape.units, width = product.width();
+  each_step(shape, false, [&](int64_t first, int64_t begin, int64_t end) {
+    T* sums = sums_of(first);
+    product.run(end - begin, h + begin * H, sums + begin * width, bias, false);
+    each_row(begin, end, H, [&](int64_t r) {
+      if (had_h) std::copy_n(h + r * H, H, had_h + (first + r) * H);
+      step(first + r, r, sums + r * width);
+      std::copy_n(h + r * H, H, output + (first + r) * H);
+    });
+  });
+}
+
+/// And back: step(row of all, row of the batch, gradients of its sums) makes these, `width` of a
+/// row, from that of the state, whose own gradient is then their product with the weights, added to
+/// what the step left if `add`.
+template <class T, class Step>
+void run_backward(const SequenceShape& shape, const StepProduct<T>& product, int64_t width,
+                  const T* grad_output, T* grad_h, T* grad_sums, bool add, Step&& step) {
+  const int64_t H = shape.units;
+  each_step(shape, true, [&](int64_t first, int64_t begin, int64_t end) {
+    T* sums = grad_sums + first * width;
+    each_row(begin, end, H, [&](int64_t r) {
+      const T* more = grad_output + (first + r) * H;
+      for (int64_t j = 0; j < H; ++j) grad_h[r * H + j] += more[j];
+      step(first + r, r, sums + r * width);
+    });
+    product.run(end - begin, sums + begin * width, grad_h + begin * H, nullptr, add);
+  });
 }
 
 }  // namespace flambeau::recurrent

@@ -357,6 +357,9 @@ def _run_fused(sequence, rows, state, weights, counts, bidirectional, dropout):
         directions = []
         for place in range(layer, layer + stride):
             own = weights[place]
+            if sequence is lstm_sequence and "bias_ih" in own:  # the gradient of both is one sum
+                bias = own["bias_ih"] + own["bias_hh"]
+                own = {k: own[k] for k in own if k != "bias_ih"} | {"bias_hh": bias}
             inputs = F.linear(rows, own["weight_ih"], own.get("bias_ih"))
             start = [part[place] for part in state]
             output, *final = sequence(inputs, *start, own, counts, place > layer)

@@ -1,5 +1,7 @@
 """Products of vectors and matrices, over the core's mm, bmm, matmul and addmm."""
 
+import math
+
 from ... import _core
 from ...types import listed
 from ..activation import gelu
@@ -142,9 +144,18 @@ def _is_rounded_once(input, left, right, beta, alpha):
         left.dtype in _HALF
         and input.dtype == left.dtype == right.dtype
         and left.device.type == "cpu"
-        and alpha == 1
-        and beta in (0, 1)
+        and _is_held(beta)
+        and _is_held(alpha)
+        and abs(alpha) >= 1  # less may bring back what is beyond the range
     )
+
+
+def _is_held(factor):
+    """Whether half precision holds a factor exactly."""
+    if isinstance(factor, complex) or not abs(factor) < 4096:
+        return False
+    digits, power = math.frexp(factor)
+    return (digits * 256).is_integer() and power > -12
 
 
 def _widened(*tensors):
@@ -234,6 +245,10 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @composite(inplace=True)
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
+    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _PLAIN:
+        one_dtype = input.dtype == vec1.dtype == vec2.dtype
+        if one_dtype and vec1.dim() == vec2.dim() == 1 and input.shape == (len(vec1), len(vec2)):
+            return fl.addcmul(input, vec1.unsqueeze(1), vec2)
     dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if isinstance(factor, bool) and dtype is not fl.bool:
@@ -327,6 +342,8 @@ def inner(input, other):
             f"inner: the last sizes of {tuple(input.shape)} and {tuple(other.shape)} differ; they "
             "must be equal."
         )
+    if input.dim() == other.dim() == 2:
+        return fl.mm(input, other.t())
     return fl.tensordot(input, other, dims=([-1], [-1]))
 
 

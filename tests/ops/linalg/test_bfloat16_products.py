@@ -177,6 +177,22 @@ def test_few_rows_overflow_as_a_sum_of_numbers_does():
     assert (x @ torch.ones(40, 2).bfloat16() == float("inf")).all()
 
 
+@pytest.mark.parametrize("dtype, unit", [(torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)])
+def test_scaled_sums_are_rounded_once(dtype, unit):
+    torch.manual_seed(0)
+    c, a, b = (torch.randn(*s).to(dtype) for s in ((40, 50), (40, 70), (70, 50)))
+    product = a.double() @ b.double()
+    for alpha, beta in itertools.product((1, 2, -1, 3, 0.5, 1.1, 300), (0, 1, 0.5, -2, 0.3)):
+        exact = beta * c.double() + alpha * product
+        stacks = [t.expand(3, *t.shape) for t in (c, a, b)]
+        for got in (
+            torch.addmm(c, a, b, beta=beta, alpha=alpha),
+            torch.baddbmm(*stacks, beta=beta, alpha=alpha)[1],
+        ):
+            error = (got.double() - exact).abs()
+            assert (error <= 1.01 * unit * exact.abs() + 1e-4 * (1 + abs(alpha))).all()
+
+
 def test_what_lies_behind_a_row_is_not_summed():
     """Rows of a wider matrix, among numbers that would show."""
     torch.manual_seed(0)
