@@ -77,6 +77,7 @@ class Unraised {
     PyErr_NormalizeException(&type_, &value_, &traceback_);
     return value_;
   }
+  PyObject* traceback() const { return traceback_; }
   /// Sets it again; what has been set meanwhile goes.
   void raise() const {
     PyErr_Restore(Py_XNewRef(type_), Py_XNewRef(value_), Py_XNewRef(traceback_));

@@ -39,7 +39,7 @@ def compile(
         isolate_recompiles (bool), shapes_spec: not supported.
 
     Returns:
-        A Module that holds a module as `_orig_mod`; of another callable a function.
+        A Module that holds a module as `_orig_mod`; of another callable a callable with its name and signature.
 
     Raises:
         torch._dynamo.exc.Unsupported: at a call, where fullgraph is set and something cannot be compiled.
@@ -108,9 +108,7 @@ def _backend(backend):
 
 
 def _function(function, compiled):
-    def run(*args, **kwargs):
-        return compiled(*args, **kwargs)
-
+    run = compiled.callable()
     functools.update_wrapper(run, function, updated=())
     run._torchdynamo_orig_callable = function
     run._compiled = compiled
@@ -120,11 +118,12 @@ def _function(function, compiled):
 class OptimizedModule(flambeau.nn.Module):
     """What torch.compile makes of a module, which it holds as `_orig_mod` and whose attributes it shows."""
 
-    _own = frozenset(["_orig_mod", "_compiled"])
+    _own = frozenset(["_orig_mod", "_compiled", "_run"])
 
     def __init__(self, module, compiled=None):
         super().__init__()
         self.__dict__["_compiled"] = compiled
+        self.__dict__["_run"] = None if compiled is None else compiled.callable()
         self._orig_mod = module
 
     @property
@@ -138,14 +137,15 @@ class OptimizedModule(flambeau.nn.Module):
             self._orig_mod.training = value
 
     def __call__(self, *args, **kwargs):
-        compiled = self.__dict__["_compiled"]
-        if compiled is None or self._forward_hooks or self._forward_pre_hooks:
+        run = self._run
+        if run is None or (
+            self._module_hooks is not None and (self._forward_hooks or self._forward_pre_hooks)
+        ):
             return super().__call__(*args, **kwargs)
-        return compiled(*args, **kwargs)
+        return run(*args, **kwargs)
 
     def forward(self, *args, **kwargs):
-        compiled = self.__dict__["_compiled"]
-        return (self._orig_mod if compiled is None else compiled)(*args, **kwargs)
+        return (self._run or self._orig_mod)(*args, **kwargs)
 
     def __getattr__(self, name):
         if name == "_orig_mod":

@@ -1,11 +1,12 @@
 """How compiling is wished for at present: what torch.compiler.set_stance says."""
 
-__all__ = ["NAMES", "change", "disabled", "may_trace", "name", "skip_guards", "usual"]
+from flambeau import _core
+
+__all__ = ["NAMES", "change", "disabled", "may_trace", "name", "skip_guards"]
 
 NAMES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile", "eager_then_compile")
 name = "default"
 skip_guards = False
-usual = True  # whether calls are served by programs, after a look at their guards
 disabled = set()  # code objects of functions that are not to be compiled
 
 
@@ -27,6 +28,6 @@ def may_trace(compiled, key):
 
 def change(wished, without_guards):
     """Sets `name` and `skip_guards`."""
-    global name, skip_guards, usual
+    global name, skip_guards
     name, skip_guards = wished, without_guards
-    usual = name != "force_eager" and not skip_guards
+    _core._hold_compiled_back(1, name != "default" or skip_guards)

@@ -125,6 +125,9 @@ class State:
                 self._entries(value.__dict__, None, name)
         elif kind is types.FunctionType:
             self._function(value)
+        elif kind.__name__ == "CompiledFunction" and kind.__module__ == "flambeau._core":
+            # While another function is traced it runs as it is.
+            self._visit(getattr(value, "__wrapped__", None), name)
         elif kind is types.MethodType:
             self._work += [(value.__func__, name), (value.__self__, name)]
         elif isinstance(value, type):
@@ -166,8 +169,6 @@ class State:
         inner = getattr(function, "__wrapped__", None)
         if inner is not None:
             self._visit(inner, function.__name__)
-        if hasattr(function, "_torchdynamo_orig_callable"):
-            return  # a compiled function: while another is traced it runs as it is
         if is_ours(function.__code__):
             for cell in (
                 function.__closure__ or ()

@@ -14,6 +14,7 @@ from . import report, stance
 from .additions import settle_additions
 from .graph import Break, Differs, each_ref
 from .groups import grouped, length_ranges
+from .own import own_lines
 from .program import Program
 from .state import State, is_ours
 from .trace import Tracer
@@ -70,7 +71,7 @@ def _global_hooks():
 
 
 def _entry(state, program, tensors, outside, sized, ranges):
-    """A program with what must hold for it, as `_core._find_program` reads it.
+    """A program with what must hold for it, as `_core.CompiledFunction` reads it.
 
     (layouts of the arguments where the program read sizes, tensors beside the arguments, their layouts, whether sizes
     are part of these, Python values, ranges of sizes, and then what runs and the program.)
@@ -81,7 +82,7 @@ def _entry(state, program, tensors, outside, sized, ranges):
 
 
 def _holds(entry, tensors):
-    """Whether the program may run for arguments that `_core._find_program` does not know."""
+    """Whether the program may run for arguments that `_core.CompiledFunction` does not know."""
     layouts, outside, facts, sized, lists, ranges, *_ = entry
     for k, d, least, most in zip(*[iter(ranges)] * 4):
         if not least <= tensors[k].shape[d] <= most:
@@ -90,7 +91,7 @@ def _holds(entry, tensors):
         return False
     if outside and _core._describe_layouts(outside, sized) != facts:
         return False
-    return stance.skip_guards or _core._unchanged(lists)
+    return stance.skip_guards or lists is None or _core._unchanged(lists)
 
 
 class Compiled:
@@ -111,22 +112,18 @@ class Compiled:
         self.programs = {}  # key -> [_Entry]
         self.broken = {}  # key -> Break
         self.made = 0
+        self.plain = (
+            False  # whether calls are the function's own from now on, whatever they are given
+        )
         self.seen = set()  # keys, for a stance
         every.add(self)
 
     def __call__(self, *args, **kwargs):
-        if not stance.usual or _Module._module_hooks is not None:
-            return self._unusual(args, kwargs)
-        found = _core._find_program(self.programs, args, kwargs)
-        if found is None:
-            return self._general(args, kwargs)
-        key, tensors, entry = found
-        if entry is None:
-            return self._missed(key, tensors, args, kwargs)
-        try:
-            return entry[_RUN](*tensors)
-        except Exception as error:
-            return self._failed(key, entry, error, args, kwargs)
+        return self.callable()(*args, **kwargs)
+
+    def callable(self):
+        """What users call: it finds the program that fits, and asks the methods below where there is none."""
+        return _core.CompiledFunction(self.function, self.programs, self)
 
     def _unusual(self, args, kwargs):
         if stance.name == "force_eager" or _Module._module_hooks is not None and _global_hooks():
@@ -135,9 +132,9 @@ class Compiled:
 
     def _general(self, args, kwargs):
         """Calls with arguments of any kind, in any mode."""
-        found = _core._find_program({}, args, kwargs)
+        found = _core._call_key(args, kwargs)
         if found is not None:
-            key, leaves, _ = found
+            key, leaves = found
         else:
             settings = _settings()
             if settings is None:
@@ -148,6 +145,8 @@ class Compiled:
         tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
         for entry in self.programs.get(key, ()):
             if _holds(entry, tensors):
+                if entry[_RUN] is None:
+                    return self.function(*args, **kwargs)
                 try:
                     return entry[_RUN](*tensors)
                 except Exception as error:
@@ -163,6 +162,8 @@ class Compiled:
 
     def forget(self):
         """Drops all programs."""
+        for entries in self.programs.values():
+            entries.clear()  # whoever has looked them up keeps the list
         self.programs.clear()
         self.broken.clear()
         self.seen.clear()
@@ -174,10 +175,11 @@ class Compiled:
         if isinstance(error, Differs):
             program.differed += 1
             if program.differed == MOST_DIFFERING:
-                self.programs[key] = [e for e in self.programs.get(key, ()) if e is not entry]
+                entries = self.programs.get(key, [])
+                entries[:] = [e for e in entries if e is not entry]
                 self._break(key, Break("a bool is read that differs from call to call"))
         elif program.lasting:
-            raise
+            raise error
         return self.function(*args, **kwargs)
 
     def _trace(self, key, leaves, args, kwargs):
@@ -268,9 +270,15 @@ class Compiled:
         )  # fmt: skip
         program.lasting = tracer.lasting
         program.nodes = tracer.nodes
-        state.seal()
         sized, ranges = tracer.sized or self.static, length_ranges(tracer, tensors)
-        return _entry(state, program, tensors, list(tracer.outside.values()), sized, ranges)
+        own = not self.strict and own_lines(self.function, program, tracer.executed)
+        if own == "straight":
+            self.plain = len(program.nodes) <= 1
+            layouts = _core._describe_layouts(tensors, True) if sized else None
+            return layouts, [], None, False, None, ranges, None, program
+        state.seal()
+        entry = _entry(state, program, tensors, list(tracer.outside.values()), sized, ranges)
+        return (*entry[:_RUN], None, program) if own else entry
 
 
 def _containers(value):

@@ -1,8 +1,10 @@
-// What compiled functions (flambeau/compiled) ask before each call: what its arguments are like,
-// and whether Python values still are what they were. Needs the GIL.
+// Compiled functions (flambeau/compiled), and what they ask before each call: what its arguments
+// are like, and whether Python values still are what they were. Needs the GIL.
+#include <algorithm>
 #include <cstring>
 
 #include "dispatch/layout_key.h"
+#include "python/attributes.h"
 #include "python/bind.h"
 #include "python/overrides.h"
 
@@ -10,16 +12,23 @@ namespace flambeau {
 
 namespace {
 
-bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
+/// The tensors among the arguments of a call, in their order; borrowed.
+struct Given {
+  static constexpr Py_ssize_t most = 64;
+  PyObject* tensors[most];
+  Py_ssize_t n = 0;
+};
+
+bool add_value(std::string& key, PyObject* o, Given& given) {
   if (is_tensor(o)) {
-    if (has_override(&o, 1)) return false;
+    if (given.n == Given::most || has_override(&o, 1)) return false;
     // An attribute of the program's own, which it may read and nothing here follows.
     if (as_tensor(o)->dict && PyDict_GET_SIZE(as_tensor(o)->dict)) return false;
-    Py_ssize_t n = PyList_GET_SIZE(tensors), same = 0;
-    while (same < n && PyList_GET_ITEM(tensors, same) != o) ++same;
+    const auto same = std::find(given.tensors, given.tensors + given.n, o) - given.tensors;
     key.push_back('t');
-    put(key, same < n ? same : -1);
-    return put_layout(key, *as_tensor(o), false) && PyList_Append(tensors, o) == 0;
+    put(key, same < given.n ? Py_ssize_t{same} : -1);
+    given.tensors[given.n++] = o;
+    return put_layout(key, *as_tensor(o), false);
   }
   if (o == Py_None || o == Py_True || o == Py_False) {
     key.push_back(o == Py_None ? 'n' : o == Py_True ? 'y' : 'z');
@@ -40,22 +49,32 @@ bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
   return false;
 }
 
-/// The key of a call and its tensors; null for arguments of other kinds and modes in which calls
+/// The arguments of a call as a vectorcall has them.
+struct Arguments {
+  PyObject* const* values;
+  Py_ssize_t n;     // by position; behind them those by name
+  PyObject* names;  // a tuple, or null
+};
+
+/// The key of a call and its tensors; false for arguments of other kinds and modes in which calls
 /// are to be looked at otherwise.
-Object call_key(PyObject* args, PyObject* kwargs, PyObject* tensors) {
-  check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
-                   [] { return message("a call has a tuple and a dict of arguments."); });
-  std::string key;
-  if (!put_modes(key)) return {};
-  for (PyObject* o : Items(args))
-    if (!add_value(key, o, tensors)) return {};
-  PyObject *name, *value;
-  for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &name, &value);) {
+bool put_call(std::string& key, const Arguments& args, Given& given) {
+  if (!put_modes(key)) return false;
+  for (Py_ssize_t i = 0; i < args.n; ++i)
+    if (!add_value(key, args.values[i], given)) return false;
+  for (Py_ssize_t k = 0; k < count_of(args.names); ++k) {
     key.push_back('k');
-    key.append(text_of(name)).push_back(0);
-    if (!add_value(key, value, tensors)) return {};
+    key.append(text_of(PyTuple_GET_ITEM(args.names, k))).push_back(0);
+    if (!add_value(key, args.values[args.n + k], given)) return false;
   }
-  return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
+  return true;
+}
+
+/// Memory for keys: to be read before anything that may run Python.
+std::string& key_room() {
+  static auto* one = new std::string;
+  one->clear();
+  return *one;
 }
 
 /// Whether `now` is `value`, or an equal number or text of the same type.
@@ -198,23 +217,23 @@ bool unchanged(PyObject* lists) {
   return same;
 }
 
-/// Whether a list of tensors is described by `layouts`, None: not asked.
-bool are_laid_out(PyObject* tensors, bool exact, PyObject* layouts) {
+/// Whether tensors are described by `layouts`, None: not asked.
+bool are_laid_out(PyObject* const* tensors, Py_ssize_t n, bool exact, PyObject* layouts) {
   if (layouts == Py_None) return true;
-  std::string now;
-  for (PyObject* t : Items(tensors))
-    if (!put_layout(now, *as_tensor(t), exact)) return false;
+  std::string& now = key_room();
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (!put_layout(now, *as_tensor(tensors[i]), exact)) return false;
   return PyBytes_GET_SIZE(layouts) == static_cast<Py_ssize_t>(now.size()) &&
          std::memcmp(PyBytes_AS_STRING(layouts), now.data(), now.size()) == 0;
 }
 
-/// Whether sizes of a list of tensors are in ranges, four numbers each: which tensor and dim, the
-/// least and the most.
-bool are_in_ranges(PyObject* tensors, PyObject* ranges) {
+/// Whether sizes of tensors are in ranges, four numbers each: which tensor and dim, the least and
+/// the most.
+bool are_in_ranges(const Given& given, PyObject* ranges) {
   const Py_ssize_t n = PyTuple_GET_SIZE(ranges);
   auto number = [&](Py_ssize_t i) { return PyLong_AsSsize_t(PyTuple_GET_ITEM(ranges, i)); };
   for (Py_ssize_t i = 0; i + 3 < n; i += 4) {
-    const Tensor& t = *as_tensor(PyList_GET_ITEM(tensors, number(i)));
+    const Tensor& t = *as_tensor(given.tensors[number(i)]);
     const int64_t size = t.sizes[number(i + 1)];
     if (size < number(i + 2) || size > number(i + 3)) return false;
   }
@@ -222,39 +241,229 @@ bool are_in_ranges(PyObject* tensors, PyObject* ranges) {
 }
 
 /// Entries are tuples: (layouts of the arguments or None, tensors from elsewhere, their layouts or
-/// None, whether sizes are part of these, lists for `unchanged`, ranges of sizes, ...).
-bool holds(PyObject* entry, PyObject* tensors) {
-  check<TypeError>(PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) > 5 &&
-                       PyList_CheckExact(PyTuple_GET_ITEM(entry, 1)) &&
-                       PyTuple_CheckExact(PyTuple_GET_ITEM(entry, 5)),
-                   [] { return message("_find_program(): an entry is a tuple."); });
-  auto field = [&](Py_ssize_t i) { return PyTuple_GET_ITEM(entry, i); };
-  return are_in_ranges(tensors, field(5)) && are_laid_out(tensors, true, field(0)) &&
-         are_laid_out(field(1), field(3) == Py_True, field(2)) && unchanged(field(4));
+/// None, whether sizes are part of these, lists for `unchanged` or None, ranges of sizes, what runs
+/// or None where that is the function itself, ...).
+PyObject* field(PyObject* entry, Py_ssize_t i) { return PyTuple_GET_ITEM(entry, i); }
+
+bool holds(PyObject* entry, const Given& given) {
+  check<TypeError>(PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) > 6 &&
+                       PyList_CheckExact(field(entry, 1)) && PyTuple_CheckExact(field(entry, 5)),
+                   [] { return message("a compiled function's entry is a tuple."); });
+  PyObject* outside = field(entry, 1);
+  return are_in_ranges(given, field(entry, 5)) &&
+         are_laid_out(given.tensors, given.n, true, field(entry, 0)) &&
+         are_laid_out(PySequence_Fast_ITEMS(outside), PyList_GET_SIZE(outside),
+                      field(entry, 3) == Py_True, field(entry, 2)) &&
+         (field(entry, 4) == Py_None || unchanged(field(entry, 4)));
 }
 
-/// (key, [tensors], entry or None) of a call, whose program is to be found in a dict of lists of
-/// entries; None where the call has to be looked at otherwise.
-Object find_program(PyObject* programs, PyObject* args, PyObject* kwargs) {
-  Object tensors = owned(PyList_New(0)), found = Object::borrow(Py_None);
-  Object key = call_key(args, kwargs, tensors.get());
-  if (!key) return found;
+// ------------------------------------------------------------------------------------- the
+// callable
+
+/// Reasons why calls are looked at by Python, a bit each: a stance, hooks of all modules.
+constinit int64_t held_back = 0;
+
+/// What torch.compile gives: runs the program that fits a call, without a frame of Python between.
+struct CompiledFunction {
+  PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject *dict, *weakrefs;
+  PyObject *function, *programs;  // key -> list of entries
+  PyObject* owner;                // flambeau.compiled.wrapper.Compiled, for all else
+  bool plain;                     // the function itself is all there is to run
+  PyObject* last;                 // the entries of last_key, or null
+  std::string last_key;
+};
+
+PyObject* by_owner(CompiledFunction& self, const char* method, const Arguments& args,
+                   std::initializer_list<PyObject*> first) {
+  Object positions = tuple_of(args.n, [&](Py_ssize_t i) { return Py_NewRef(args.values[i]); });
+  Object names = dict_of(args.names, args.values + args.n);
+  std::vector<PyObject*> given(first);
+  given.push_back(positions.get());
+  given.push_back(names.get());
+  Object bound = owned(PyObject_GetAttrString(self.owner, method));
+  PyObject* result = PyObject_Vectorcall(bound.get(), given.data(), given.size(), nullptr);
+  if (!result) throw PythonError();
+  if (!self.plain) {
+    Object plain = owned(PyObject_GetAttrString(self.owner, "plain"));
+    self.plain = plain.get() == Py_True;
+  }
+  return result;
+}
+
+Object key_of(const Arguments& args) {
+  std::string& key = key_room();
+  Given given;
+  put_call(key, args, given);
+  return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
+}
+
+PyObject* run_function(CompiledFunction& self, const Arguments& args) {
+  return PyObject_Vectorcall(self.function, args.values, static_cast<size_t>(args.n), args.names);
+}
+
+PyObject* run_entry(CompiledFunction& self, PyObject* entry, const Given& given,
+                    const Arguments& args) {
+  PyObject* run = field(entry, 6);
+  if (run == Py_None) return run_function(self, args);
+  PyObject* result = PyObject_Vectorcall(run, given.tensors, static_cast<size_t>(given.n), nullptr);
+  if (result || !PyErr_ExceptionMatches(PyExc_Exception)) return result;
+  Unraised error;
+  Object raised = Object::borrow(error.value());
+  if (PyObject* traceback = error.traceback()) PyException_SetTraceback(raised.get(), traceback);
+  return by_owner(self, "_failed", args, {key_of(args).get(), entry, raised.get()});
+}
+
+/// The entry among `entries` that fits; null: there is none.
+Object fitting(PyObject* entries, const Given& given) {
+  for (PyObject* item : Items(entries)) {
+    Object entry = Object::borrow(item);
+    if (holds(item, given)) return entry;
+  }
+  return {};
+}
+
+PyObject* run_fitting(CompiledFunction& self, const Arguments& args) {
+  Given given;
+  std::string& key = key_room();
+  if (!put_call(key, args, given)) return by_owner(self, "_general", args, {});
   // Held: what is compared may run Python, which may make or forget programs.
-  Object entries = Object::borrow(PyDict_GetItemWithError(programs, key.get()));
-  if (entries)
-    for (PyObject* item : Items(entries.get())) {
-      Object entry = Object::borrow(item);
-      if (holds(item, tensors.get())) {
-        found = std::move(entry);
-        break;
-      }
-    }
-  if (PyErr_Occurred()) throw PythonError();
-  return owned(PyTuple_Pack(3, key.get(), tensors.get(), found.get()));
+  if (self.last && key == self.last_key) {
+    Object entries = Object::borrow(self.last);
+    if (Object entry = fitting(entries.get(), given))
+      return run_entry(self, entry.get(), given, args);
+  }
+  Object bytes = key_of(args);
+  Object entries = Object::borrow(PyDict_GetItemWithError(self.programs, bytes.get()));
+  if (!entries && PyErr_Occurred()) throw PythonError();
+  if (entries) {
+    self.last_key.assign(PyBytes_AS_STRING(bytes.get()),
+                         static_cast<size_t>(PyBytes_GET_SIZE(bytes.get())));
+    Py_XSETREF(self.last, Py_NewRef(entries.get()));
+    if (Object entry = fitting(entries.get(), given))
+      return run_entry(self, entry.get(), given, args);
+  }
+  Object tensors = list_of(given.n, [&](Py_ssize_t i) { return Object::borrow(given.tensors[i]); });
+  return by_owner(self, "_missed", args, {bytes.get(), tensors.get()});
+}
+
+PyObject* compiled_call(PyObject* o, PyObject* const* values, size_t nargsf, PyObject* names) {
+  return guarded([&]() -> PyObject* {
+    auto& self = as<CompiledFunction>(o);
+    check<TypeError>(self.function, [] { return message("compile: the function is gone."); });
+    const Arguments args{values, PyVectorcall_NARGS(nargsf), names};
+    Object alive = Object::borrow(o);
+    if (held_back) return by_owner(self, "_unusual", args, {});
+    return self.plain ? run_function(self, args) : run_fitting(self, args);
+  });
+}
+
+PyObject* compiled_get(PyObject* o, PyObject* instance, PyObject*) {
+  return instance ? PyMethod_New(o, instance) : Py_NewRef(o);
+}
+
+int compiled_traverse(PyObject* o, visitproc visit, void* arg) {
+  auto& self = as<CompiledFunction>(o);
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(self.dict);
+  Py_VISIT(self.function);
+  Py_VISIT(self.programs);
+  Py_VISIT(self.owner);
+  Py_VISIT(self.last);
+  return 0;
+}
+
+int compiled_clear(PyObject* o) {
+  auto& self = as<CompiledFunction>(o);
+  Py_CLEAR(self.dict);
+  Py_CLEAR(self.function);
+  Py_CLEAR(self.programs);
+  Py_CLEAR(self.owner);
+  Py_CLEAR(self.last);
+  return 0;
+}
+
+void compiled_dealloc(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  PyObject_GC_UnTrack(o);
+  if (as<CompiledFunction>(o).weakrefs) PyObject_ClearWeakRefs(o);
+  compiled_clear(o);
+  std::destroy_at(&as<CompiledFunction>(o).last_key);
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+PyObject* compiled_repr(PyObject* o) {
+  return PyUnicode_FromFormat("<compiled %R>", as<CompiledFunction>(o).function);
+}
+
+/// Copies are the function itself, and others find it by its name.
+PyObject* compiled_reduce(PyObject* o, PyObject*) {
+  return PyObject_GetAttrString(o, "__qualname__");
+}
+
+PyMemberDef compiled_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(CompiledFunction, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(CompiledFunction, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(CompiledFunction, weakrefs), READONLY, nullptr},
+    {}};
+PyGetSetDef compiled_attributes[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr}, {}};
+PyMethodDef compiled_methods[] = {{"__reduce__", compiled_reduce, METH_NOARGS, nullptr}, {}};
+
+PyTypeObject* compiled_type() {
+  static PyTypeObject* const type =
+      new_type("flambeau._core.CompiledFunction", sizeof(CompiledFunction),
+               Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+                   Py_TPFLAGS_DISALLOW_INSTANTIATION,
+               {slot(Py_tp_dealloc, compiled_dealloc), slot(Py_tp_traverse, compiled_traverse),
+                slot(Py_tp_clear, compiled_clear), slot(Py_tp_call, PyVectorcall_Call),
+                slot(Py_tp_descr_get, compiled_get), slot(Py_tp_repr, compiled_repr),
+                slot(Py_tp_members, compiled_members), slot(Py_tp_getset, compiled_attributes),
+                slot(Py_tp_methods, compiled_methods)});
+  return type;
+}
+
+Object new_compiled(PyObject* function, PyObject* programs, PyObject* owner) {
+  check<TypeError>(PyDict_CheckExact(programs),
+                   [] { return message("CompiledFunction: programs must be a dict."); });
+  Object made = owned(compiled_type()->tp_alloc(compiled_type(), 0));
+  auto& self = as<CompiledFunction>(made.get());
+  new (&self.last_key) std::string;
+  self.vectorcall = compiled_call;
+  self.function = Py_NewRef(function);
+  self.programs = Py_NewRef(programs);
+  self.owner = Py_NewRef(owner);
+  return made;
+}
+
+/// (key, [tensors]) of a call; None where it has to be looked at otherwise.
+Object call_key(PyObject* args, PyObject* kwargs) {
+  check<TypeError>(PyTuple_Check(args) && PyDict_Check(kwargs),
+                   [] { return message("a call has a tuple and a dict of arguments."); });
+  std::vector<PyObject*> values;
+  for (PyObject* value : Items(args)) values.push_back(value);
+  Object names = owned(PySequence_Tuple(kwargs));
+  for (PyObject* name : Items(names.get())) values.push_back(PyDict_GetItem(kwargs, name));
+  std::string& key = key_room();
+  Given given;
+  if (!put_call(key, {values.data(), PyTuple_GET_SIZE(args), names.get()}, given))
+    return Object::borrow(Py_None);
+  Object bytes = owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
+  Object tensors = list_of(given.n, [&](Py_ssize_t i) { return Object::borrow(given.tensors[i]); });
+  return owned(PyTuple_Pack(2, bytes.get(), tensors.get()));
+}
+
+/// Calls are looked at by Python from now on for this reason, or no longer for it.
+void hold_back(int64_t reason, bool on) {
+  held_back = on ? held_back | reason : held_back & ~reason;
 }
 
 const NativeEntry entries[] = {
-    fact(bind<find_program>("_find_program", "programs, args, kwargs")),
+    fact(bind<call_key>("_call_key", "args, kwargs")),
+    fact(bind<hold_back>("_hold_compiled_back", "reason, on")),
+    fact(bind<new_compiled>("CompiledFunction", "function, programs, owner",
+                            "What torch.compile gives: runs the program that fits a call.")),
     fact(bind<unchanged>("_unchanged", "lists")),
     fact(bind<[](PyObject* cls) { return uint64_t{tag_of(cls)}; }>("_class_tag", "cls")),
     {}};

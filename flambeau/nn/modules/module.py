@@ -4,6 +4,7 @@ import functools
 import weakref
 
 import flambeau
+from flambeau import _core
 
 from ..parameter import Buffer, Parameter
 from . import hooks
@@ -366,6 +367,7 @@ _global_parameter_registration_hooks = hooks.REGISTRATION["parameter"]
 
 def _for_every_module(table, hook, flags=()):
     Module._module_hooks = hooks.EVERY_MODULE
+    _core._hold_compiled_back(2, True)  # their programs know of no such hooks
     return hooks.add(table, hook, flags=flags)
 
 
