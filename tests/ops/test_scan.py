@@ -378,3 +378,40 @@ def test_scans_of_lanes_of_every_length(dtype, length):
                 place = np.arange(array.shape[dim]).reshape((-1, 1) if dim == 0 else (1, -1))
                 last = np.maximum.accumulate(np.where(array == want, place, 0), dim)
                 np.testing.assert_array_equal(at.numpy(), last)
+
+
+@pytest.mark.parametrize("dtype", [fl.float16, fl.bfloat16])
+def test_scans_of_halves_are_those_of_float32_rounded(dtype):
+    """In lanes side by side and beside each other, of lengths on both sides of what is converted at once."""
+    for shape in ((3, 5), (40, 300), (257, 9), (1, 129)):
+        x = fl.randn(shape).to(dtype)
+        x[0, 2] = float("nan")
+        for given in (x, x.t().contiguous().t(), fl.cat([x, x], 1)[:, ::2]):
+            for dim in (0, 1):
+                for name in ("cumsum", "cumprod"):
+                    got = getattr(given, name)(dim)
+                    expected = getattr(given.float(), name)(dim).to(dtype)
+                    eps = fl.finfo(dtype).eps  # float32 itself is summed in float64
+                    fl.testing.assert_close(got, expected, rtol=eps, atol=1e-6, equal_nan=True)
+                for name in ("cummax", "cummin"):
+                    got, places = getattr(given, name)(dim)
+                    expected, others = getattr(given.float(), name)(dim)
+                    assert places.equal(others)
+                    fl.testing.assert_close(got.float(), expected, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [fl.uint8, fl.int32, fl.int64])
+def test_running_extremes_of_integers_name_the_last_of_equals(dtype):
+    for n in (1, 7, 8, 9, 100):
+        rows = fl.stack([fl.randint(0, 5, (n,)), fl.arange(n) // 3, -(fl.arange(n) // 3) + n]).to(
+            dtype
+        )
+        for name, keeps in (("cummax", np.greater_equal), ("cummin", np.less_equal)):
+            values, indices = getattr(rows, name)(1)
+            for row, value, index in zip(
+                rows.tolist(), values.tolist(), indices.tolist(), strict=True
+            ):
+                place = 0
+                for i, x in enumerate(row):
+                    place = i if keeps(x, row[place]) else place
+                    assert (value[i], index[i]) == (row[place], place)

@@ -94,6 +94,8 @@ void copy_block(const Strided& out, const Strided& self) {
         std::memcpy(to, from, n * sizeof(Item));
       else if (out_step == 1 && self_step == -1)
         copy_reversed(to, from, n);
+      else if (out_step == 1 && self_step == 0)
+        std::fill_n(to, n, *from);
       else
         for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
     });

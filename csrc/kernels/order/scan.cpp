@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/elements/convert.h"
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/log_sums.h"
@@ -136,6 +137,9 @@ __attribute__((noinline)) bool scan_segments(int64_t n, const From* from, To* to
   return true;
 }
 
+template <class T>
+constexpr bool is_half = is_floating_type<T> && sizeof(T) == 2;
+
 constexpr int64_t beside = 256;  // neighbouring lanes that one thread takes: whole cache lines
 
 /// Lanes beside each other, all of one row before the next: memory is met in its order, and the
@@ -219,9 +223,58 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, accumulator_t<
   });
 }
 
+/// Halves, a run of which is converted at a time: one by one float16 has no instructions. False,
+/// and nothing is done, of lanes that lie neither side by side nor beside each other.
+template <class T, class Step>
+bool scan_halves(const Strided& out, const Strided& self, int dim, float initial, int64_t cost,
+                 Step&& step) {
+  constexpr int64_t at_once = 4, block = 128;
+  const int64_t n = self.sizes[dim], out_step = out.strides[dim], self_step = self.strides[dim];
+  Walk<2> walk(self.ndim, self.sizes, {out.strides, self.strides}, dim);
+  const int64_t out_next = walk.inner_stride(0), self_next = walk.inner_stride(1);
+  const int64_t grain = std::max<int64_t>(1, walk_grain / (std::max<int64_t>(n, 1) * cost));
+  if (self_step != 1 && out_next == 1 && self_next == 1) {
+    walk.parallel_rows(std::max(grain, beside), [&](const auto& at, int64_t lanes) {
+      float acc[beside], row[beside];
+      for (int64_t first = 0; first < lanes; first += beside) {
+        const int64_t width = std::min(beside, lanes - first);
+        std::fill_n(acc, width, initial);
+        for (int64_t i = 0; i < n; ++i) {
+          convert(self.as<const T>() + at[1] + first + i * self_step, row, width);
+          for (int64_t l = 0; l < width; ++l) acc[l] = step(acc[l], row[l]);
+          convert(acc, out.as<T>() + at[0] + first + i * out_step, width);
+        }
+      }
+    });
+    return true;
+  }
+  // One long lane is better scanned by segments.
+  if (self_step != 1 || out_step != 1 || walk.numel() == 1) return false;
+  walk.parallel_rows((grain + at_once - 1) / at_once * at_once, [&](const auto& at, int64_t lanes) {
+    float rows[at_once][block] = {};
+    for (int64_t first = 0; first < lanes; first += at_once) {
+      const int64_t width = std::min(at_once, lanes - first);
+      float acc[at_once];
+      std::fill_n(acc, at_once, initial);
+      for (int64_t begin = 0; begin < n; begin += block) {
+        const int64_t count = std::min(block, n - begin);
+        for (int64_t l = 0; l < width; ++l)
+          convert(self.as<const T>() + at[1] + (first + l) * self_next + begin, rows[l], count);
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t l = 0; l < at_once; ++l) rows[l][i] = acc[l] = step(acc[l], rows[l][i]);
+        for (int64_t l = 0; l < width; ++l)
+          convert(rows[l], out.as<T>() + at[0] + (first + l) * out_next + begin, count);
+      }
+    }
+  });
+  return true;
+}
+
 template <class From, class To, class Step>
 void scan(const Strided& out, const Strided& self, int dim, accumulator_t<To> initial, int64_t cost,
           Step&& step) {
+  if constexpr (is_half<To> && std::is_same_v<From, To>)
+    if (scan_halves<To>(out, self, dim, initial, cost, step)) return;
   if (self.strides[dim] == 1)
     scan_tiles<From, To, false>(out, self, dim, initial, cost, step);
   else
@@ -257,35 +310,63 @@ bool replaces(T x, T best) {
   return is_max ? !(x < best) : !(x > best);
 }
 
+/// What values are compared as: halves as float32, which has instructions for it.
+template <class T>
+using Compared = std::conditional_t<is_half<T>, float, T>;
+
+/// n values as they are compared: in `room` if they are not so already.
+template <class T>
+const Compared<T>* compared(const T* from, int64_t n, Compared<T>* room) {
+  if constexpr (is_half<T>) {
+    convert(from, room, n);
+    return room;
+  } else {
+    return from;
+  }
+}
+
 /// One lane whose elements lie side by side. A block in which nothing replaces the best is filled;
 /// in data without order most are such.
 template <bool is_max, class T>
 void best_of_lane(int64_t n, const T* from, T* value, int64_t* index) {
   constexpr int64_t block = 32;
-  T best = from[0];
+  if constexpr (std::is_integral_v<T>) {  // by parts, whatever the order of the data
+    scan_integers(n, from, value, from[0],
+                  [](T a, T b) { return is_max ? std::max(a, b) : std::min(a, b); });
+    // The last place whose own value is the best so far; eight at a time, as there.
+    constexpr int64_t at_once = 8;
+    int64_t place = 0, i = 0, part[at_once];
+    for (; i + at_once <= n; i += at_once) {
+      for (int64_t k = 0; k < at_once; ++k) part[k] = from[i + k] == value[i + k] ? i + k : 0;
+      for (int64_t k = 1; k < at_once; ++k) part[k] = std::max(part[k - 1], part[k]);
+      for (int64_t k = 0; k < at_once; ++k) index[i + k] = std::max(place, part[k]);
+      place = std::max(place, part[at_once - 1]);
+    }
+    for (; i < n; ++i) index[i] = place = from[i] == value[i] ? i : place;
+    return;
+  }
+  Compared<T> room[block], best = *compared(from, 1, room);
   int64_t place = 0;
+  T kept = from[0];
   for (int64_t i0 = 0; i0 < n; i0 += block) {
-    const int64_t end = std::min(n, i0 + block);
-    bool any = end - i0 < block;
+    const int64_t count = std::min(n - i0, block);
+    const auto* x = compared(from + i0, count, room);
+    bool any = count < block;
     if (!any)
-      for (int64_t i = i0; i < i0 + block; ++i)
-        any |= is_max ? !(from[i] < best) : !(from[i] > best);
+      for (int64_t i = 0; i < block; ++i) any |= is_max ? !(x[i] < best) : !(x[i] > best);
     if (!any) {
-      std::fill_n(value + i0, block, best);
+      std::fill_n(value + i0, block, kept);
       std::fill_n(index + i0, block, place);
       continue;
     }
-    for (int64_t i = i0; i < end; ++i) {
-      if constexpr (std::is_integral_v<T>) {  // many are equal, so that no branch could be foreseen
-        const bool taken = is_max ? from[i] >= best : from[i] <= best;
-        best = is_max ? std::max(best, from[i]) : std::min(best, from[i]);
-        place = __builtin_expect_with_probability(taken, 1, 0.5) ? i : place;
-      } else if (replaces<is_max>(from[i], best)) {
-        best = from[i];
-        place = i;
+    for (int64_t i = 0; i < count; ++i) {
+      if (replaces<is_max>(x[i], best)) {
+        best = x[i];
+        place = i0 + i;
+        kept = from[place];
       }
-      value[i] = best;
-      index[i] = place;
+      value[i0 + i] = kept;
+      index[i0 + i] = place;
     }
   }
 }
@@ -294,17 +375,20 @@ void best_of_lane(int64_t n, const T* from, T* value, int64_t* index) {
 template <bool is_max, class T>
 void best_of_lanes(int64_t lanes, int64_t n, const T* from, int64_t from_step, T* value,
                    int64_t value_step, int64_t* index, int64_t index_step) {
-  T best[beside];
+  Compared<T> room[beside], best[beside];
   int64_t place[beside] = {};
-  std::copy_n(from, lanes, best);
+  std::copy_n(compared(from, lanes, room), lanes, best);
   for (int64_t i = 0; i < n; ++i) {
-    const T* row = from + i * from_step;
+    const auto* row = compared(from + i * from_step, lanes, room);
     for (int64_t j = 0; j < lanes; ++j) {
       const bool taken = replaces<is_max>(row[j], best[j]);
       best[j] = taken ? row[j] : best[j];
       place[j] = taken ? i : place[j];
     }
-    std::copy_n(best, lanes, value + i * value_step);
+    if constexpr (is_half<T>)
+      convert(best, value + i * value_step, lanes);
+    else
+      std::copy_n(best, lanes, value + i * value_step);
     std::copy_n(place, lanes, index + i * index_step);
   }
 }
