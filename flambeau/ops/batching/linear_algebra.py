@@ -31,7 +31,7 @@ from .values import Tensor, batched, front, full, joint_levels, on_values, rule,
     singular._least_squares,
     systems._inverse,
     systems._solve,
-    systems._triangular_solve,
+    systems.triangular_solution,
     systems._determinant,
     systems._sign_and_log,
 )

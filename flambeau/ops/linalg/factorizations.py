@@ -2,12 +2,13 @@
 
 from ... import _core
 from ..core import operators as fl
-from ..core.arguments import common_shape
+from ..core.arguments import common_shape, some
 from ..core.attach import attached
 from ..core.declare import composite, primitive
 from ..core.no_derivative import without_derivative
 from ..core.results import lazy_result_type
 from . import lapack
+from .systems import one_batch, triangular_solution
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
 _QrResult = lazy_result_type("linalg_qr", "Q R")
@@ -45,8 +46,7 @@ def _(ctx, grad_output, _):
 @primitive(method=False, function=False)
 def _cholesky_solve(ctx, L, B):
     """X = (L L^H)**-1 B. The gradient of L is that of L L^H, not masked by the triangle, as in PyTorch."""
-    half = fl.linalg.solve_triangular(L, B, upper=False)
-    X = fl.linalg.solve_triangular(L.mH, half, upper=True)
+    X = triangular_solution(L.mH, triangular_solution(L, B, False, False), True, False)
     ctx.save_for_backward(L, X)
     return X
 
@@ -156,9 +156,8 @@ def cholesky_solve(B, L, upper=False):
             f"cholesky_solve: B {tuple(B.shape)} and L {tuple(L.shape)} do not fit: it takes (..., "
             "n, k) and (..., n, n)."
         )
-    batch = common_shape("cholesky_solve", L.shape[:-2], B.shape[:-2], what="batch")
-    L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
-    return _cholesky_solve(L, B.expand(*batch, *B.shape[-2:]))
+    L, B = one_batch("cholesky_solve", L, B)
+    return _cholesky_solve(L.mH if upper else L, B)
 
 
 @composite(autocast="float32")
@@ -172,10 +171,11 @@ def cholesky_inverse(L, upper=False):
     """
     lapack.check_matrices("cholesky_inverse", L, square=True)
     zero = L.detach().diagonal(0, -2, -1) == 0
-    first = zero.to(fl.int32).argmax(-1).add(1) if zero.size(-1) else zero.sum(-1)
-    lapack.raise_where(
-        "cholesky_inverse", first * zero.any(-1), "L is singular, with a zero on its diagonal"
-    )
+    if some(zero):
+        first = zero.to(fl.int32).argmax(-1).add(1)
+        lapack.raise_where(
+            "cholesky_inverse", first * zero.any(-1), "L is singular, with a zero on its diagonal"
+        )
     identity = fl.eye(L.size(-1), dtype=L.dtype, device=L.device)
     return cholesky_solve(identity.expand(L.shape), L, upper)
 
@@ -457,12 +457,22 @@ def _permutation(pivots, m, like):
         return _core._batch(permutations(pivots, m, like.dtype), levels)
     swaps = lapack.array(pivots)
     flat = lapack.stacked(swaps[..., None])[..., 0]
+    # Row swaps of all matrices at once, or of each one by one: the fewer steps.
+    order = numpy.tile(numpy.arange(m), (len(flat), 1))
+    if flat.shape[0] > flat.shape[1]:
+        every_one = numpy.arange(len(flat))
+        for i, others in enumerate(flat.T - 1):
+            moved = order[:, i].copy()
+            order[:, i] = order[every_one, others]
+            order[every_one, others] = moved
+    else:
+        for matrix, row_swaps in enumerate(flat.tolist()):
+            rows = list(range(m))
+            for i, other in enumerate(row_swaps):
+                rows[i], rows[other - 1] = rows[other - 1], rows[i]
+            order[matrix] = rows
     matrices = numpy.zeros((len(flat), m, m), str(like.dtype).partition(".")[2])
-    for matrix, row_swaps in zip(matrices, flat):
-        order = numpy.arange(m)
-        for i, other in enumerate(row_swaps):
-            order[[i, other - 1]] = order[[other - 1, i]]
-        matrix[order, numpy.arange(m)] = 1
+    matrices[numpy.arange(len(flat))[:, None], order, numpy.arange(m)] = 1
     return _core._batch(lapack.tensor(matrices.reshape(*swaps.shape[:-1], m, m), like), levels)
 
 

@@ -284,8 +284,12 @@ def _(ctx, grad_output, _):
     dtype = A.dtype
     A, B, grad_output = _widened(A, B, grad_output)  # the slope has the square of A's condition
     inverse = _pseudo_inverse(A, None, ctx.rtol, False)
-    grad_A = _pseudo_inverse_gradient(A, inverse, grad_output @ B.mH)
-    return grad_A.to(dtype), (inverse.mH @ grad_output).to(dtype), None, None
+    grad_B = inverse.mH @ grad_output
+    # The gradient of the pseudo-inverse for grad_output @ B.mH, whose factors have few columns.
+    X = inverse @ B
+    grad_A = (B - A @ X) @ (inverse @ grad_B).mH - grad_B @ X.mH
+    grad_A = grad_A + (inverse.mH @ X) @ (grad_output - A.mH @ grad_B).mH
+    return grad_A.to(dtype), grad_B.to(dtype), None, None
 
 
 @composite(name="pinv", namespaces=("linalg",), method=False)

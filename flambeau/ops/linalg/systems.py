@@ -56,7 +56,7 @@ def _(ctx, grad_output, _):
 
 
 @primitive(method=False, function=False)
-def _triangular_solve(ctx, A, B, upper, unitriangular):
+def triangular_solution(ctx, A, B, upper, unitriangular):
     """X = A**-1 B, where only one triangle of A counts."""
     X = _core._solve_triangular(A, B, upper, unitriangular)
     ctx.save_for_backward(A, X)
@@ -64,10 +64,10 @@ def _triangular_solve(ctx, A, B, upper, unitriangular):
     return X
 
 
-@_triangular_solve.derivative
+@triangular_solution.derivative
 def _(ctx, grad_output):
     A, X = ctx.saved
-    grad_B = _triangular_solve(A.mH, grad_output, not ctx.upper, ctx.unitriangular)
+    grad_B = triangular_solution(A.mH, grad_output, not ctx.upper, ctx.unitriangular)
     grad_A = -(grad_B @ X.mH)
     offset = 1 if ctx.unitriangular else 0
     grad_A = grad_A.triu(offset) if ctx.upper else grad_A.tril(-offset)
@@ -218,14 +218,14 @@ def _solve_equation(operator, A, B, left):
             f"{operator}: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the size of A's "
             f"matrices must be B's number of {'rows' if left else 'columns'}."
         )
-    X, info = _solve(*_one_batch(operator, A, B))
+    X, info = _solve(*one_batch(operator, A, B))
     info = lapack.of_first_batch(info, A.shape[:-2])
     X = X if left else X.mT
     return X.squeeze(-1) if vector else X, info
 
 
-def _one_batch(operator, A, B):
-    if A.dim() == B.dim() and A.shape[:-2] == B.shape[:-2]:
+def one_batch(operator, A, B):
+    if A.dim() == B.dim() and (A.dim() == 2 or A.shape[:-2] == B.shape[:-2]):
         return A, B
     batch = common_shape(operator, A.shape[:-2], B.shape[:-2], what="batch")
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
@@ -265,8 +265,8 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
             f"linalg.solve_triangular: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the "
             f"size of A's matrices must be B's number of {'rows' if left else 'columns'}."
         )
-    A, B = _one_batch("linalg.solve_triangular", A, B)
-    return _triangular_solve(A, B, upper, unitriangular)
+    A, B = one_batch("linalg.solve_triangular", A, B)
+    return triangular_solution(A, B, upper, unitriangular)
 
 
 @composite(autocast="float32")

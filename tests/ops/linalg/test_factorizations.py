@@ -219,3 +219,23 @@ def test_matrices_of_nothing_in_half_precision_give_named_results():
     assert U.dtype == S.dtype == Vh.dtype == flambeau.bfloat16 and U.shape == (0, 5, 5)
     found = linalg.eigh(flambeau.empty(2, 0, 0, dtype=flambeau.bool))
     assert found.eigenvalues.shape == (2, 0) and found.eigenvectors.dtype == flambeau.bool
+
+
+@pytest.mark.parametrize(
+    "shape", [(50, 3, 3), (2, 9, 9), (7, 4, 6), (9, 6, 4), (0, 3, 3), (3, 0, 0), (1, 1)]
+)
+def test_row_swaps_of_stacks_are_permutations(shape):
+    A = flambeau.randn(*shape, dtype=flambeau.float64)
+    P, L, U = flambeau.lu_unpack(*linalg.lu_factor(A))
+    assert P.shape == (*shape[:-1], shape[-2])
+    assert flambeau.allclose(P @ L @ U, A)
+
+
+@pytest.mark.parametrize("shape", [(9, 4), (5, 5), (4, 9), (3, 7, 4)])
+def test_gradients_of_least_squares_are_those_of_the_pseudo_inverse(shape):
+    A = flambeau.randn(*shape, dtype=flambeau.float64, requires_grad=True)
+    B = flambeau.randn(*shape[:-1], 2, dtype=flambeau.float64, requires_grad=True)
+    grad = flambeau.randn(*shape[:-2], shape[-1], 2, dtype=flambeau.float64)
+    found = flambeau.autograd.grad(linalg.lstsq(A, B).solution, (A, B), grad)
+    expected = flambeau.autograd.grad(linalg.pinv(A) @ B, (A, B), grad)
+    assert all(flambeau.allclose(x, y) for x, y in zip(found, expected, strict=True))
