@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/conv/simd.h"
+#include "kernels/conv/spread.h"
 #include "runtime/rounding.h"
 
 namespace flambeau {
@@ -13,7 +14,8 @@ namespace {
 // elements (docs/decisions.md): one number for each thing that a way does.
 using Cost = double;
 
-constexpr Cost write_strided = 10;  // what phases write beside other ones
+constexpr Cost saved_by_tiles = 0.45;  // of panels' time Winograd's method takes
+constexpr Cost write_strided = 10;     // what phases write beside other ones
 
 double cost(int64_t n) { return static_cast<double>(n); }
 
@@ -206,6 +208,32 @@ Cost spreading_cost(const ConvShape& s, int64_t lanes) {
 
 }  // namespace
 
+double pairs_saving(const ConvShape& shape, const std::vector<Correlation>& phases, bool backward,
+                    bool saves_products) {
+  constexpr Cost convert = 4, pair = 3, pair_weights = 3, saved_by_pixels = 0.4;
+  const int64_t lanes = conv_kernels<float>().lanes;
+  Cost pairs = 0, numbers = 0;
+  for (const Correlation& phase : phases) {
+    Spans spans(phase, lanes);
+    if (spans.taps == 0 || phase.n_items * spans.per_item == 0) continue;
+    numbers += std::min(panels_cost(phase, spans), direct_cost(phase, spans, sizeof(float)));
+    Correlation half = phase;
+    half.n_source = ceil_div(phase.n_source, 2);
+    half.weight_source = 0;  // turned in any case
+    pairs += panels_cost(half, Spans(half, lanes)) +
+             pair_weights * cost(half.n_source * spans.taps * half.n_target * half.groups);
+  }
+  if (saves_products) numbers *= saved_by_tiles;
+  if (backward)
+    numbers = std::min(
+        numbers, (fits_spread_short(shape) ? saved_by_pixels : 1) * spreading_cost(shape, lanes));
+  const int64_t in = shape.N * shape.C * shape.in[0] * shape.in[1] * shape.in[2],
+                out = shape.N * shape.O * shape.out[0] * shape.out[1] * shape.out[2];
+  numbers += convert * cost(in + out) / cost(lanes);
+  pairs += pair * cost(backward ? out : in) / cost(lanes);
+  return numbers / pairs;
+}
+
 template <class T>
 bool panels_are_quicker(const Correlation& c) {
   const Spans spans(c, conv_kernels<T>().lanes);
@@ -223,9 +251,7 @@ bool outer_panels_are_quicker(const Correlation& c) {
 template <class T>
 bool spreading_is_quicker(const ConvShape& shape, const std::vector<Correlation>& phases,
                           bool saves_products) {
-  // Winograd's method takes half the time that panels take; a product of few sources is all writes.
-  constexpr double saved = 0.45;
-  constexpr int64_t least_sources = 4;
+  constexpr int64_t least_sources = 4;  // a product of fewer is all writes
   const int64_t taps = shape.kernel[0] * shape.kernel[1] * shape.kernel[2],
                 pixels = shape.out[0] * shape.out[1] * shape.out[2];
   if (shape.N * pixels == 0 || taps <= 1 || shape.O < least_sources * shape.groups) return false;
@@ -235,7 +261,8 @@ bool spreading_is_quicker(const ConvShape& shape, const std::vector<Correlation>
     if (spans.taps == 0 || phase.n_items * spans.per_item == 0) continue;
     all += std::min(panels_cost(phase, spans), direct_cost(phase, spans, sizeof(T)));
   }
-  return spreading_cost(shape, conv_kernels<T>().lanes) < (saves_products ? saved : 1) * all;
+  return spreading_cost(shape, conv_kernels<T>().lanes) <
+         (saves_products ? saved_by_tiles : 1) * all;
 }
 
 template bool panels_are_quicker<float>(const Correlation&);

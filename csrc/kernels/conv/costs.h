@@ -20,4 +20,9 @@ template <class T>
 bool spreading_is_quicker(const ConvShape& shape, const std::vector<Correlation>& phases,
                           bool saves_products);
 
+/// How many times as long as correlate_pairs the ways of float32 take, with what is converted for
+/// them.
+double pairs_saving(const ConvShape& shape, const std::vector<Correlation>& phases, bool backward,
+                    bool saves_products);
+
 }  // namespace flambeau

@@ -56,9 +56,9 @@ bool fits_spread(const ConvShape& s) {
 }
 
 bool fits_spread_short(const ConvShape& s) {
-  constexpr int64_t longest_row = 8, most_in_short_rows = 1024;
-  return s.groups == 1 && s.out[2] <= longest_row && s.N * volume(s.out) <= most_in_short_rows &&
-         volume(s.kernel) <= 64;
+  constexpr int64_t longest_row = 8, most_of_channel = 1 << 17;
+  return s.groups == 1 && s.out[2] <= longest_row &&
+         s.N * volume(s.out) * volume(s.kernel) <= most_of_channel;
 }
 
 template <class T>
