@@ -14,6 +14,7 @@ from ..types import iinfo
 from .core import operators as fl
 from .core.arguments import is_left_out
 from .core.declare import primitive, register
+from .core.ways import native_way
 from .windows import at_least, per_dim, window_count
 
 
@@ -245,7 +246,7 @@ def _max_pools(n):
         register(name + "_with_indices", with_indices, namespaces=())
     else:
         register(name + "_with_indices", with_indices)
-    return plain, with_indices
+    return native_way(plain, name), with_indices
 
 
 def _adaptive_max_pools(n):
@@ -288,7 +289,7 @@ def _avg_pools(n):
     """
     pool.__name__ = pool.__qualname__ = name
     register(name, pool, namespaces=("torch",) if n == 1 else ())
-    return pool
+    return native_way(pool, name)
 
 
 def _adaptive_avg_pools(n):

@@ -110,9 +110,9 @@ bool lies_by_pixels(const Tensor& t) {
 
 /// The images themselves, or what of them is met, if they lie by pixels or, where programs see that
 /// order, a copy that does; null for others.
-TensorRef by_pixels(Tensor& images, Tensor& met, int64_t groups) {
-  if (!has_few_groups(images.sizes[1], groups) || met.numel == 0 || images.dtype == DType::bool_ ||
-      images.dtype == DType::complex32)
+TensorRef by_pixels(Tensor& images, Tensor& met, int64_t groups, int64_t others) {
+  if (!has_few_groups(images.sizes[1], others, groups) || met.numel == 0 ||
+      images.dtype == DType::bool_ || images.dtype == DType::complex32)
     return {};
   if (lies_by_pixels(met)) return TensorRef::borrow(&met);
   const Format format = format_shown(images);
@@ -142,7 +142,8 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
   const ConvWindow window = pixelwise ? side_by_side(given_window) : given_window;
   TensorRef met =
       pixelwise ? met_by(given_input, out_sizes, given_window) : TensorRef::borrow(&given_input);
-  TensorRef input = pixelwise ? by_pixels(given_input, *met, window.groups) : TensorRef{};
+  TensorRef input =
+      pixelwise ? by_pixels(given_input, *met, window.groups, given_weight.sizes[0]) : TensorRef{};
   const bool in_place = static_cast<bool>(input);
   if (!in_place) input = contiguous(*met);
   TensorRef weight = contiguous(given_weight);
@@ -187,7 +188,7 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
   TensorRef grad;
   if (!(bias && leaves_gaps) &&
       is_pixelwise(grad_output, in_sizes, space_of(*weight), space_of(grad_output), window))
-    grad = by_pixels(grad_output, grad_output, shape.groups);
+    grad = by_pixels(grad_output, grad_output, shape.groups, shape.C);
   if (grad) {
     TensorRef result = empty_beside(*grad, sizes), met = result;
     if (leaves_gaps) met = empty_beside(*grad, result_sizes(shape.N, shape.C, shape.out, sizes.n));
@@ -225,8 +226,9 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
   TensorRef input = TensorRef::borrow(&given_input), grad;
   if (pixelwise) {
     input = met_by(given_input, space_of(grad_output), given_window);
-    if (TensorRef pixels = by_pixels(given_input, *input, window.groups))
-      if ((grad = by_pixels(grad_output, grad_output, window.groups))) input = pixels;
+    if (TensorRef pixels = by_pixels(given_input, *input, window.groups, grad_output.sizes[1]))
+      if ((grad = by_pixels(grad_output, grad_output, window.groups, given_input.sizes[1])))
+        input = pixels;
   }
   const bool in_place = static_cast<bool>(grad);
   if (!in_place) grad = contiguous(grad_output), input = contiguous(*input);

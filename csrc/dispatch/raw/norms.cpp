@@ -144,6 +144,25 @@ std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight
   return {out, mean, rstd};
 }
 
+TensorRef batch_norm_by(Tensor& x, Tensor* weight, Tensor* bias, Tensor& mean, Tensor& var,
+                        double eps) {
+  const Channels shape = channels_of(x);
+  TensorRef out = empty(sizes_of(x), x.dtype);
+  in_precision("batch_norm", x, [&]<class T>(T*) {
+    const T *w = weight ? weight->as<T>() : nullptr, *b = bias ? bias->as<T>() : nullptr,
+            *v = var.as<T>();
+    std::vector<T> factor(shape.channels), shift(shape.channels);
+    for (int64_t c = 0; c < shape.channels; ++c) {
+      const T rstd = T(1) / std::sqrt(v[c] + static_cast<T>(eps));
+      factor[c] = w ? rstd * w[c] : rstd;
+      shift[c] = b ? b[c] : T(0);
+    }
+    LongWork unlocked(x.numel > long_work);
+    channel_scale(shape, x.as<T>(), mean.as<T>(), factor.data(), shift.data(), out->as<T>());
+  });
+  return out;
+}
+
 NormGradients batch_norm_backward(Tensor& given_grad, Tensor& given, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, const NormWants& wants) {
   TensorRef x = contiguous(given);

@@ -31,6 +31,9 @@ struct RunningMoments {
 };
 std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight, Tensor* bias,
                                                        const RunningMoments& running, double eps);
+/// x (N, C, *), each channel by a given mean and variance.
+TensorRef batch_norm_by(Tensor& x, Tensor* weight, Tensor* bias, Tensor& mean, Tensor& var,
+                        double eps);
 NormGradients batch_norm_backward(Tensor& grad, Tensor& x, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, const NormWants& wants);
 /// The sums over each channel of grad and of grad * (x - mean); x (N, C, *), mean (C,).

@@ -6,32 +6,15 @@ namespace flambeau::ways {
 
 namespace {
 
-bool is_full_precision(const Tensor& t) {
-  return t.on_cpu() && t.contiguous && t.numel > 0 &&
-         (t.dtype == DType::float32 || t.dtype == DType::float64);
-}
-
 /// The spatial sizes of a batch.
 Dims space_of(const Tensor& t) { return Dims(t.sizes + 2, t.ndim - 2); }
 
 constexpr int64_t most_elements = int64_t{1} << 40;  // of a result; what is larger Python refuses
-constexpr int64_t most_step = 1 << 20;
 
 /// Multiplies a count of elements; false where it would be too large.
 bool multiply(int64_t& elements, int64_t size) {
   if (size > most_elements / elements) return false;
   elements *= size;
-  return true;
-}
-
-/// One number for each of n dims, none below `least`.
-bool spread(const DimOrDims& given, int n, int64_t least, Dims& to) {
-  if (!given.given || (given.several && given.dims.n != n && given.dims.n != 1)) return false;
-  for (int d = 0; d < n; ++d) {
-    const int64_t number = given.dims[given.dims.n == n ? d : 0];
-    if (number < least || number > most_step) return false;
-    to.push(number);
-  }
   return true;
 }
 

@@ -184,11 +184,17 @@ BatchNorm::BatchNorm(const char* name, PyObject* backward)
 
 TensorRef BatchNorm::take(Tensor& input, Tensor* running_mean, Tensor* running_var, Tensor* weight,
                           Tensor* bias, bool training, double momentum, double eps) {
-  if (!training || !has_loops(input, input) || !input.contiguous || input.ndim < 2 ||
-      input.numel == 0 || input.numel == input.sizes[1] || !(eps > 0))
+  if (!has_loops(input, input) || !input.contiguous || input.ndim < 2 || input.numel == 0 ||
+      !(eps > 0))
     return nullptr;
   for (const Tensor* vector : {running_mean, running_var, weight, bias})
     if (!fits(vector, input, input.sizes + 1, 1) || (vector && !vector->on_cpu())) return nullptr;
+  const bool recorded = records(input) || records(weight) || records(bias);
+  if (!training) {
+    if (recorded || !running_mean || !running_var) return nullptr;
+    return raw::batch_norm_by(input, weight, bias, *running_mean, *running_var, eps);
+  }
+  if (input.numel == input.sizes[1]) return nullptr;
   for (Tensor* kept : {running_mean, running_var}) {
     if (!kept) continue;
     if (requires_grad(*kept)) return nullptr;
@@ -196,7 +202,7 @@ TensorRef BatchNorm::take(Tensor& input, Tensor* running_mean, Tensor* running_v
   }
   const raw::RunningMoments running{running_mean, running_var, momentum};
   auto [result, mean, rstd] = raw::batch_norm(input, weight, bias, running, eps);
-  if (records(input) || records(weight) || records(bias)) {
+  if (recorded) {
     Ref<WayNode> node = make_way_node(backward_, {&input, weight, bias});
     node->keep(input);
     node->keep(*mean);

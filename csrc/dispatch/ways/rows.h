@@ -77,8 +77,8 @@ class GroupNorm {
   WayBackward backward_;
 };
 
-/// nn.functional.batch_norm in training, of a contiguous input on the CPU. Keeps what layer_norm
-/// does but for length and eps.
+/// nn.functional.batch_norm of a contiguous input on the CPU, by running statistics where nothing
+/// is recorded. Keeps what layer_norm does but for length and eps.
 class BatchNorm {
  public:
   static constexpr const char* takes[] = {"running_mean", "running_var", "weight", "bias",

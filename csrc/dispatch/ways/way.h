@@ -57,6 +57,25 @@ inline bool wrap(int64_t& dim, int ndim) {
   return dim >= 0 && dim < ndim;
 }
 
+/// Whether t is a contiguous operand of float32 or float64 on the CPU, with elements.
+inline bool is_full_precision(const Tensor& t) {
+  return t.on_cpu() && t.contiguous && t.numel > 0 &&
+         (t.dtype == DType::float32 || t.dtype == DType::float64);
+}
+
+/// One number for each of n dims, none below `least`; false where there are others, or so large
+/// that products with sizes might not fit.
+inline bool spread(const DimOrDims& given, int n, int64_t least, Dims& to) {
+  constexpr int64_t most = 1 << 20;
+  if (!given.given || (given.several && given.dims.n != n && given.dims.n != 1)) return false;
+  for (int d = 0; d < n; ++d) {
+    const int64_t number = given.dims[given.dims.n == n ? d : 0];
+    if (number < least || number > most) return false;
+    to.push(number);
+  }
+  return true;
+}
+
 /// The compiled kernels of one operator of rows.
 class RowKernels {
  public:

@@ -218,7 +218,7 @@ int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
 
 /// Whether halves are multiplied as they are: products have loops for them.
 bool multiplies_halves(const ConvShape& s) {
-  return is_half(s.dtype) && fits_pixels(s) && has_few_groups(s.C, s.groups) && s.N > 0;
+  return is_half(s.dtype) && fits_pixels(s) && has_few_groups(s.C, s.C, s.groups) && s.N > 0;
 }
 
 template <class T>

@@ -1,6 +1,8 @@
 // Convolution by kernels of one element, one step a pixel: matrices of pixels and channels are
 // multiplied where they lie. Any thread may call.
 #pragma once
+#include <algorithm>
+
 #include "kernels/conv/conv.h"
 
 namespace flambeau {
@@ -11,9 +13,10 @@ enum class ImageOrder { by_channels, by_pixels };
 /// Whether the kernel has one element, goes one step a pixel and adds no border.
 bool fits_pixels(const ConvShape& shape);
 
-/// Whether groups, whose products are computed one after the other, are few and not thin.
-inline bool has_few_groups(int64_t channels, int64_t groups) {
-  return groups == 1 || (groups <= 8 && channels >= 8 * groups);
+/// Whether groups, whose products are computed one after the other, are few and not thin on both
+/// sides.
+inline bool has_few_groups(int64_t channels, int64_t others, int64_t groups) {
+  return groups == 1 || (groups <= 8 && std::max(channels, others) >= 8 * groups);
 }
 
 /// As conv_forward; groups are few. Input and output need not be in the same order.

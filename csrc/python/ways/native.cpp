@@ -5,6 +5,7 @@
 #include "dispatch/ways/convolutions.h"
 #include "dispatch/ways/indexing.h"
 #include "dispatch/ways/losses.h"
+#include "dispatch/ways/pools.h"
 #include "dispatch/ways/reductions.h"
 #include "dispatch/ways/rows.h"
 
@@ -120,7 +121,7 @@ constexpr NativeEntry bound_way(const ways::DeclaredWay<W, Parts...>& way) {
 constexpr auto entries =
     std::apply([](const auto&... way) { return std::array{bound_way(way)..., NativeEntry()}; },
                std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways,
-                              ways::reduction_ways, ways::convolution_ways));
+                              ways::reduction_ways, ways::convolution_ways, ways::pool_ways));
 const Functions functions(entries.data());
 
 }  // namespace
