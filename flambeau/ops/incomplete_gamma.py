@@ -10,13 +10,15 @@ from .core.declare import composite, primitive, register
 def _incomplete(ctx, input, other, upper):
     dtype = fl.result_type(input, other)
     dtype = dtype if dtype.is_floating_point else fl.get_default_dtype()
+    wide = dtype if dtype is fl.float32 else fl.float64
     a, x = (
-        value.double().contiguous()
+        value.to(wide).contiguous()
         for value in broadcast_together("gammaincc" if upper else "gammainc", input, other)
     )
     ctx.save_for_backward(input, other)
     ctx.upper = upper
-    return _core._incomplete_gamma(a, x, upper).to(dtype)
+    result = _core._incomplete_gamma(a, x, upper)
+    return result if wide is dtype else result.to(dtype)
 
 
 @_incomplete.derivative

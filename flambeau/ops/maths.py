@@ -422,9 +422,10 @@ def mvlgamma(input, p: int):
     # The terms, their logarithms and what those need: all at once, or not at all.
     check_room(4 * 8 * p * input.numel(), input)
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()
+    # A row for each term: rows of p would be too short for vectors.
     shifts = fl.arange(1 - p, 1, dtype=dtype, device=input.device) / 2
-    terms = lgamma(input.unsqueeze(-1) + shifts)
-    return terms.sum(-1) + p * (p - 1) / 4 * 1.1447298858494002
+    terms = lgamma(input.unsqueeze(0) + shifts.reshape(p, *[1] * input.dim()))
+    return terms.sum(0) + p * (p - 1) / 4 * 1.1447298858494002
 
 
 register("multigammaln", mvlgamma, namespaces=("special",))

@@ -240,7 +240,7 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
         if len(dim) not in (1, 2):
             raise RuntimeError(f"linalg.norm: dim {dim} must name one dim or two.")
     if ord is None:
-        return _vector_norm("linalg.norm", A, 2, dim, keepdim)
+        return linalg_vector_norm(A, 2, dim, keepdim)
     if dim is None:
         if A.dim() not in (1, 2):
             raise RuntimeError(

@@ -230,7 +230,7 @@ def _wide(x):
 @composite(inplace=True, out="same")
 def float_power(input, exponent):
     """pow computed in float64 (complex128 for complex operands)."""
-    return _pow(_wide(input), _wide(exponent))
+    return pow(_wide(input), _wide(exponent))
 
 
 # ------------------------------------------------------------------------------------------- rounding

@@ -455,3 +455,29 @@ def test_a_few_of_many_with_ties(dtype, k):
                 np.testing.assert_array_equal(got, order)
                 expected = np.take_along_axis(array, order, 1)
                 np.testing.assert_array_equal(values.numpy() if dim else values.numpy().T, expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float32", "float64"])
+def test_the_median_of_a_long_lane_stands_at_its_rank_in_the_stable_order(dtype):
+    """Of a sample that encloses it, of one that is none of the whole, and where many are equal."""
+    rng = np.random.default_rng(1)
+    for n in (2047, 2048, 5001, 40000):
+        fooling = np.arange(n) % 7  # the sample may meet one of the remainders alone
+        for values in (
+            rng.integers(0, 90, n),
+            rng.random(n) * 100,
+            fooling,
+            np.full(n, 3),
+            np.arange(n)[::-1] // 300,
+        ):
+            array = values.astype(dtype)
+            order = np.argsort(array, kind="stable")
+            for lane in (fl.from_numpy(array), fl.from_numpy(np.stack([array, array], 1))[:, 1]):
+                value, index = lane.median(0)
+                assert index == order[(n - 1) // 2]
+                assert value == lane[index] == lane.median()
+    if dtype.startswith("float"):
+        lane = fl.ones(5000, dtype=getattr(fl, dtype))
+        lane[4000:] = NAN
+        assert lane.median(0).indices == 4000 and lane.median().isnan()
+        assert lane.nanmedian(0).values == 1

@@ -48,10 +48,18 @@ TensorRef lcm(Tensor& x, Tensor& y) {
 }
 
 TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper) {
-  TensorRef out = result_of("incomplete_gamma", {&a, &x});
+  check_alike("incomplete_gamma", {&a, &x});
+  check(a.dtype == DType::float32 || a.dtype == DType::float64,
+        [] { return message("incomplete_gamma: expected float32 or float64."); });
+  TensorRef out = empty(sizes_of(a), a.dtype);
   if (out->is_meta()) return out;
-  LongWork unlocked(out->numel > 256);
-  flambeau::incomplete_gamma(out->numel, a.as<double>(), x.as<double>(), upper, out->as<double>());
+  auto run = [&]<class T>() {
+    const T *orders = a.as<T>(), *ends = x.as<T>();
+    T* to = out->as<T>();
+    LongWork unlocked(out->numel > 256);
+    flambeau::incomplete_gamma(out->numel, orders, ends, upper, to);
+  };
+  a.dtype == DType::float32 ? run.operator()<float>() : run.operator()<double>();
   return out;
 }
 TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw) {

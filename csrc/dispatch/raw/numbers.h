@@ -19,7 +19,7 @@ TensorRef fourier_to_real(Tensor& input, int64_t dim, int64_t size, double scale
 
 TensorRef gcd(Tensor& input, Tensor& other);
 TensorRef lcm(Tensor& input, Tensor& other);
-/// Of float64: the regularised incomplete gamma function.
+/// Of float32 or float64: the regularised incomplete gamma function.
 TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper);
 /// Of float64, from the counter-based numbers of (seed, draw).
 TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw);

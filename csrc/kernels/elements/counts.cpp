@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/threads.h"
 
@@ -95,30 +96,37 @@ namespace {
 /// Terms that either expansion may take: some 6 sqrt(a) of them near x = a, so this serves a < 1e8.
 constexpr int most_terms = 100000;
 
+// Both as one fraction, which is divided at the end: a division in each step takes longer than all
+// else. Where its parts grow far they are made smaller together.
+constexpr double far = 0x1p+400, smaller = 0x1p-400;
+
 /// The sum over n of x**n / ((a + 1) ... (a + n)), for x < a + 1.
-double series(double a, double x) {
-  double total = 1, term = 1;
+double series(double a, double x, double precision) {
+  double total = 1, power = 1, product = 1;
   for (int n = 1; n < most_terms; ++n) {
-    term *= x / (a + n);
-    total += term;
-    if (term <= total * 1e-17) break;
+    power *= x;
+    product *= a + n;
+    total = total * (a + n) + power;
+    if (power <= total * 0.1 * precision) break;
+    if (total > far) total *= smaller, power *= smaller, product *= smaller;
   }
-  return total;
+  return total / product;
 }
 
-/// 1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - ...)), for x >= a + 1, by Lentz's method.
-double fraction(double a, double x) {
-  double b = x + 1 - a, c = 1e300, d = 1 / b, result = d;
+/// 1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - ...)), for x >= a + 1, by Wallis's recurrence.
+double fraction(double a, double x, double precision) {
+  double b = x + 1 - a, above = 1, below = b, above_before = 0, below_before = 1;
   for (int n = 1; n < most_terms; ++n) {
-    double factor = -n * (n - a);
+    const double factor = -n * (n - a);
     b += 2;
-    d = 1 / (b + factor * d);
-    c = b + factor / c;
-    double step = c * d;
-    result *= step;
-    if (std::fabs(step - 1) <= 1e-16) break;
+    above_before = std::exchange(above, b * above + factor * above_before);
+    below_before = std::exchange(below, b * below + factor * below_before);
+    const double crossed = above * below_before;
+    if (std::fabs(crossed - above_before * below) <= precision * std::fabs(crossed)) break;
+    if (std::fabs(below) > far)
+      for (double* part : {&above, &below, &above_before, &below_before}) *part *= smaller;
   }
-  return result;
+  return above / below;
 }
 
 /// The upper function for a beyond 1e7, by the leading terms of its uniform expansion
@@ -137,7 +145,7 @@ double of_great(double a, double x) {
 }
 
 /// Source: Press et al., "Numerical Recipes", section 6.2.
-double incomplete(double a, double x, bool upper) {
+double incomplete(double a, double x, bool upper, double precision) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (std::isnan(a) || std::isnan(x) || a < 0 || x < 0) return nan;
   double lower;
@@ -153,9 +161,9 @@ double incomplete(double a, double x, bool upper) {
     double rest = of_great(a, x);
     return upper ? rest : 1 - rest;
   } else if (x < a + 1)
-    lower = std::exp(a * std::log(x) - x - log_gamma(a + 1)) * series(a, x);
+    lower = std::exp(a * std::log(x) - x - log_gamma(a + 1)) * series(a, x, precision);
   else {
-    double rest = std::exp(a * std::log(x) - x - log_gamma(a)) * fraction(a, x);
+    double rest = std::exp(a * std::log(x) - x - log_gamma(a)) * fraction(a, x, precision);
     return upper ? rest : 1 - rest;
   }
   return upper ? 1 - lower : lower;
@@ -163,9 +171,16 @@ double incomplete(double a, double x, bool upper) {
 
 }  // namespace
 
-void incomplete_gamma(int64_t n, const double* a, const double* x, bool upper, double* out) {
-  each(n, [&](int64_t i) { out[i] = incomplete(a[i], x[i], upper); });
+template <class T>
+void incomplete_gamma(int64_t n, const T* a, const T* x, bool upper, T* out) {
+  each(n, [&](int64_t i) {
+    // Small orders leave little of 1 - P(a, x), of which all digits count.
+    const double precision = sizeof(T) == 4 && a[i] > T(0.1) ? 1e-10 : 1e-16;
+    out[i] = static_cast<T>(incomplete(a[i], x[i], upper, precision));
+  });
 }
+template void incomplete_gamma(int64_t, const float*, const float*, bool, float*);
+template void incomplete_gamma(int64_t, const double*, const double*, bool, double*);
 
 // --------------------------------------------------------------------------------- random counts
 

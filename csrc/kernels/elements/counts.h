@@ -12,8 +12,10 @@ void gcd(int64_t n, const T* a, const T* b, T* out);
 template <class T>
 void lcm(int64_t n, const T* a, const T* b, T* out);
 
-/// out = the regularised incomplete gamma function P(a, x), or 1 - P(a, x) if upper.
-void incomplete_gamma(int64_t n, const double* a, const double* x, bool upper, double* out);
+/// out = the regularised incomplete gamma function P(a, x), or 1 - P(a, x) if upper, computed
+/// in float64. T: float, double.
+template <class T>
+void incomplete_gamma(int64_t n, const T* a, const T* x, bool upper, T* out);
 
 /// out[i] is drawn from the Poisson distribution of rate[i] >= 0, or the binomial one of trials[i]
 /// and chance[i]; it depends on seed, call, i and the arguments alone.

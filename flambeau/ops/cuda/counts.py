@@ -7,6 +7,8 @@ from .rules import rule
 
 @rule("_incomplete_gamma")
 def incomplete_gamma(a, x, upper):
+    if a.dtype is not _core.float64:
+        return incomplete_gamma(a.double(), x.double(), upper).to(a.dtype)
     out = _core.empty_like(a)
     upper = bool(upper)
 

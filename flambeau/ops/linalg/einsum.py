@@ -237,10 +237,34 @@ class _Plan:
         return product if self.order is None else _core.permute(product, self.order)
 
 
+class _Outer:
+    """How two operands meet element by element: orders and shapes with sizes of 1, already as the output has them."""
+
+    def __init__(self, a_order, a_shape, b_order, b_shape):
+        self.a_order, self.a_shape = a_order, a_shape
+        self.b_order, self.b_shape = b_order, b_shape
+
+    def run(self, a, b):
+        return _laid_out(a, self.a_order, self.a_shape) * _laid_out(b, self.b_order, self.b_shape)
+
+
 def _laid_out(operand, order, shape):
     if order is not None:
         operand = _core.permute(operand, order)
     return operand if operand.shape == shape else _core.reshape(operand, shape)
+
+
+def _hidden(labels, shape):
+    """How many dimensions an ellipsis stands for; 0 where there is none."""
+    return len(shape) - len(labels) + 1 if _ellipsis in labels else 0
+
+
+def _named(labels, hidden):
+    """The labels with `hidden` of their own in place of an ellipsis."""
+    if _ellipsis not in labels:
+        return labels
+    at = labels.index(_ellipsis)
+    return labels[:at] + [(_ellipsis, i) for i in range(hidden)] + labels[at + 1 :]
 
 
 @functools.lru_cache(512)
@@ -250,9 +274,16 @@ def _pair_plan(equation, a_shape, b_shape):
     The general way below takes ten times as long to decide the same, which small operands notice.
     """
     (a, b), output = _parse_equation(equation, 2)
-    if output is None:
+    if _ellipsis in a + b:
+        if output is None or _ellipsis not in output:
+            return None
+        hidden = [_hidden(labels, shape) for labels, shape in ((a, a_shape), (b, b_shape))]
+        if min(hidden) < 0 or 0 < hidden[0] != hidden[1] > 0:
+            return None
+        a, b, output = (_named(labels, max(hidden)) for labels in (a, b, output))
+    elif output is None:
         output = sorted(label for label in {*a, *b} if (a + b).count(label) == 1)
-    if _ellipsis in a + b + output or len(a) != len(a_shape) or len(b) != len(b_shape):
+    if _ellipsis in output or len(a) != len(a_shape) or len(b) != len(b_shape):
         return None
     if any(len(set(labels)) != len(labels) for labels in (a, b, output)):
         return None
@@ -260,11 +291,7 @@ def _pair_plan(equation, a_shape, b_shape):
     shared = [label for label in a if label in b]
     summed = [label for label in shared if label not in output]
     wanted = {*a, *b} - set(summed)
-    if (
-        not summed
-        or wanted != set(output)
-        or sizes != dict(zip(b, b_shape)) | dict(zip(a, a_shape))
-    ):
+    if wanted != set(output) or sizes != dict(zip(b, b_shape)) | dict(zip(a, a_shape)):
         return None
     batch = [label for label in shared if label in output]
     a_only = [label for label in a if label not in shared]
@@ -276,6 +303,10 @@ def _pair_plan(equation, a_shape, b_shape):
     def count(labels):
         return math.prod(sizes[label] for label in labels)
 
+    if not summed:
+        orders = [order(x, [label for label in output if label in x]) for x in (a, b)]
+        shapes = [tuple(sizes[label] if label in x else 1 for label in output) for x in (a, b)]
+        return _Outer(orders[0], shapes[0], orders[1], shapes[1])
     front = (count(batch),) if batch else ()
     made = batch + a_only + b_only
     return _Plan(
@@ -287,6 +318,47 @@ def _pair_plan(equation, a_shape, b_shape):
         tuple(sizes[label] for label in made),
         order(made, output),
     )
+
+
+@functools.lru_cache(256)
+def _chain_plan(equation, shapes):
+    """The plans of several operands, pair by pair: (one, other, plan), the result going to the end; or None."""
+    inputs, output = _parse_equation(equation, len(shapes))
+    terms = list(zip(inputs, shapes))
+    if output is None or any(
+        _ellipsis in labels or len(labels) != len(shape) for labels, shape in terms
+    ):
+        return None
+    sizes = {label: size for labels, shape in terms for label, size in zip(labels, shape)}
+    steps = []
+    while len(terms) > 1:
+        pairs = [(i, j) for i in range(len(terms)) for j in range(i + 1, len(terms))]
+        kept = {pair: _kept(terms, pair, output) for pair in pairs}
+        i, j = min(pairs, key=lambda pair: math.prod(sizes[label] for label in kept[pair]))
+        labels = output if len(terms) == 2 else kept[i, j]
+        (a, a_shape), (b, b_shape) = terms[i], terms[j]
+        plan = _pair_plan(f"{''.join(a)},{''.join(b)}->{''.join(labels)}", a_shape, b_shape)
+        if plan is None:
+            return None
+        steps.append((i, j, plan))
+        terms = [term for k, term in enumerate(terms) if k not in (i, j)]
+        terms.append((labels, tuple(sizes[label] for label in labels)))
+    return steps
+
+
+def _kept(terms, pair, output):
+    """The labels of a pair that the others or the output need."""
+    others = {label for k, (labels, _) in enumerate(terms) if k not in pair for label in labels}
+    both = dict.fromkeys(terms[pair[0]][0] + terms[pair[1]][0])
+    return [label for label in both if label in others or label in output]
+
+
+def _run_chain(steps, operands):
+    for i, j, plan in steps:
+        result = plan.run(operands[i], operands[j])
+        operands = [operand for k, operand in enumerate(operands) if k not in (i, j)]
+        operands.append(result)
+    return operands[0]
 
 
 @composite(method=False, out=False, autocast="lower")
@@ -318,6 +390,10 @@ def einsum(*args):
             plan = _pair_plan(equation, operands[0].shape, operands[1].shape)
             if plan:
                 return plan.run(*operands)
+        elif len(operands) > 2:
+            steps = _chain_plan(equation, tuple(operand.shape for operand in operands))
+            if steps:
+                return _run_chain(steps, operands)
         inputs, output = _parse_equation(equation, len(operands))
     else:
         if not isinstance(args[0], _core.Tensor):

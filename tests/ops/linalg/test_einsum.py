@@ -33,6 +33,14 @@ from flambeau.autograd import gradcheck
         (",->", [(), ()]),
         ("ij,kl", [(2, 3), (4, 0)]),
         ("ij,jk->ik", [(2, 0), (0, 3)]),
+        ("...ij,...jk->...ki", [(5, 2, 3), (5, 3, 4)]),
+        ("i...j,j->...i", [(2, 5, 6, 3), (3,)]),
+        ("...i,i...->i...", [(5, 2), (2, 5)]),
+        ("bi,bj->jbi", [(2, 3), (2, 4)]),
+        ("ij,ij->ji", [(2, 3), (2, 3)]),
+        ("ij,jk,kl,lm->im", [(2, 3), (3, 4), (4, 5), (5, 6)]),
+        ("i,ij,j->", [(2,), (2, 3), (3,)]),
+        ("bij,bjk,bk->bi", [(2, 3, 4), (2, 4, 5), (2, 5)]),
     ],
 )
 def test_einsum_is_that_of_numpy(agrees, random, equation, shapes):
