@@ -1,8 +1,11 @@
 """The categorical distribution."""
 
-import flambeau
+import functools
 
-from ..ops.core.arguments import common_shape
+import flambeau
+from flambeau import _core
+
+from ..ops.core.arguments import common_shape, is_plain
 from . import constraints
 from .distribution import Distribution
 from .utils import borrowed, lazy_property, logits_to_probs, probs_to_logits
@@ -64,7 +67,7 @@ class Categorical(Distribution):
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         """0 to K - 1."""
-        return constraints.integer_interval(0, self._num_events - 1)
+        return _numbers_below(self._num_events)
 
     @property
     def param_shape(self):
@@ -84,6 +87,8 @@ class Categorical(Distribution):
     variance = mean
 
     def sample(self, sample_shape=()):
+        if type(sample_shape) is tuple and not sample_shape and len(self._batch_shape) == 1:
+            return flambeau.multinomial(self.probs.detach(), 1, True).squeeze(1)
         sample_shape = flambeau.Size(sample_shape)
         rows = self.probs.detach()
         if rows.dim() != 2:
@@ -94,12 +99,30 @@ class Categorical(Distribution):
         return drawn.T.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value):
+        if self._is_checked_by_gather(value):
+            try:
+                return self.logits.gather(-1, value.unsqueeze(-1)).squeeze(-1)
+            except RuntimeError as error:
+                refused = error
+            self._validate_sample(value)
+            raise refused
         self._validate_sample(value)
         value, logits = value.long(), self.logits
         if value.shape != self._batch_shape:
             shape = common_shape("Categorical.log_prob", value.shape, self._batch_shape)
             logits, value = logits.expand((*shape, self._num_events)), value.expand(shape)
         return logits.gather(-1, value.unsqueeze(-1)).squeeze(-1)
+
+    def _is_checked_by_gather(self, value):
+        """Whether gather refuses all values outside of the support."""
+        return (
+            type(value) is flambeau.Tensor
+            and value.dtype is flambeau.int64
+            and value.device.type == "cpu"
+            and not _core._is_overridden()
+            and value.shape == self._batch_shape
+            and is_plain(value)
+        )
 
     def entropy(self):
         least = flambeau.finfo(self.logits.dtype).min
@@ -109,6 +132,11 @@ class Categorical(Distribution):
         values = flambeau.arange(self._num_events, dtype=flambeau.long, device=self._param.device)
         values = values.view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+
+@functools.lru_cache(64)
+def _numbers_below(count):
+    return constraints.integer_interval(0, count - 1)
 
 
 class OverCategorical(Distribution):

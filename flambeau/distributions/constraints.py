@@ -106,6 +106,8 @@ def is_dependent(constraint):
 
 def holds(constraint, value):
     """Whether all of `value` satisfies `constraint`."""
+    if constraint is real_vector and value.dim():
+        return every(value == value)
     while isinstance(constraint, _IndependentConstraint) and value.dim() >= constraint.event_dim:
         constraint = constraint.base_constraint
     # Not under a mode: one that records calls can expect a bool, but no number.

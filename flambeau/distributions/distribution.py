@@ -21,6 +21,16 @@ def _defined_below(name, doc):
     return property(read, doc=doc)
 
 
+_NONE = flambeau.Size()
+
+
+def _size(shape):
+    """flambeau.Size(shape), without a call for the usual ones."""
+    if type(shape) is flambeau.Size:
+        return shape
+    return _NONE if type(shape) is tuple and not shape else flambeau.Size(shape)
+
+
 class Distribution:
     """`batch_shape` independent distributions over events of `event_shape`.
 
@@ -60,8 +70,8 @@ class Distribution:
         Distribution._validate_args = value
 
     def __init__(self, batch_shape=(), event_shape=(), validate_args=None):
-        self._batch_shape = flambeau.Size(batch_shape)
-        self._event_shape = flambeau.Size(event_shape)
+        self._batch_shape = _size(batch_shape)
+        self._event_shape = _size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:

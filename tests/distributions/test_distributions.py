@@ -309,3 +309,23 @@ def test_discrete_supports_take_numbers_of_any_dtype():
     assert not c.integer_interval(0, 2).check(torch.tensor(0.5))
     with pytest.raises(ValueError, match="outside of the support"):
         D.Poisson(torch.tensor(2.0)).log_prob(torch.tensor(0.5))
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 4), (0,)])
+def test_categorical_refuses_what_is_outside(shape):
+    """Whoever looks: gather where it reads the value as it is, the support elsewhere."""
+    given = D.Categorical(logits=torch.randn(*shape, 3))
+    drawn = given.sample()
+    assert drawn.shape == shape and given.sample((5,)).shape == (5, *shape)
+    expected = given.logits.reshape(-1, 3)[torch.arange(drawn.numel()), drawn.flatten()]
+    for value in (drawn, drawn.float(), drawn.int()):
+        assert torch.equal(given.log_prob(value).flatten(), expected.flatten())
+    for wrong in (-1, 3) if drawn.numel() else ():
+        for value in (torch.full(shape, wrong), torch.full(shape, float(wrong))):
+            with pytest.raises(ValueError, match="outside of the support IntegerInterval") as error:
+                given.log_prob(value)
+            assert error.value.__context__ is None
+    with torch.no_grad():
+        unchecked = D.Categorical(logits=torch.randn(4, 3), validate_args=False)
+        with pytest.raises(RuntimeError, match="gather"):
+            unchecked.log_prob(torch.tensor([0, 1, 2, 3]))
