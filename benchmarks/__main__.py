@@ -1,4 +1,4 @@
-"""python -m benchmarks [name ...] [--only TEXT] [--threads N], or all --help, or beside --help"""
+"""python -m benchmarks [name ...] [--only TEXT] [--threads N], or all, beside, random with --help"""
 
 import argparse
 import importlib
@@ -52,7 +52,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["all"], ["beside"]):  # with options of their own
+    if sys.argv[1:2] in (["all"], ["beside"], ["random"]):  # with options of their own
         importlib.import_module(f".{sys.argv[1]}.report", __package__).main(sys.argv[2:])
     else:
         main()

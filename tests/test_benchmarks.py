@@ -1,5 +1,7 @@
 """The benchmarks' programs run: their times are reported, never asserted."""
 
+import pytest
+
 import flambeau
 from benchmarks import distributions, files, first_use, foreach, lenet, overhead, programs
 from benchmarks.all import measure, report
@@ -7,6 +9,8 @@ from benchmarks.all.case import FAMILIES, filled, indices
 from benchmarks.all.programs import PROGRAMS, reinforce
 from benchmarks.beside import report as beside
 from benchmarks.beside.batches import BATCHES
+from benchmarks.random import calls
+from benchmarks.random import report as drawn
 
 
 def test_every_program_runs_once():
@@ -97,3 +101,27 @@ def test_a_program_runs_beside_those_that_are_installed(capsys, tmp_path):
 def first_loss():
     flambeau.manual_seed(0)
     return reinforce(flambeau)()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_random_calls_run_and_are_told_of(capsys):
+    drawn.load()
+    assert len(calls.OPERATORS) >= 570
+    for number, (name, (dtypes, _, layouts)) in enumerate(calls.OPERATORS.items()):
+        drawn.call(flambeau, name, dtypes[0], 1000, layouts[number % len(layouts)], False)()
+    for layout in calls.MATRICES:
+        x = calls.laid_out(flambeau, "float32", (4, 6), "x", layout)
+        assert x.shape == (4, 6) and x.is_contiguous() == (layout in ("contiguous", "narrow", "wide"))  # fmt: skip
+    drawn.summary([("one", 2.0, 1.0, 0.5), ("two", 1.0, 2.0, 2.0)], ["three: TypeError: no"])
+    told = capsys.readouterr().out
+    assert "2 calls: 1.00x in the mean, 1 below 1, 1 below 0.8" in told
+    assert "one" in told and "three: TypeError: no" in told
+
+
+def test_random_calls_are_drawn_by_seed():
+    asked = ["--match", "^add$", "--dtypes", "float32,bool", "--sizes", "1000"]
+    first, again, other = (
+        list(drawn.cases(drawn.arguments([*asked, "--seed", seed]))) for seed in ("1", "1", "2")
+    )
+    assert first == again != other and sorted(first) == sorted(other)
+    assert len(first) == 2 * len(calls.MATRICES)
