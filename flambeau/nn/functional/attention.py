@@ -62,6 +62,8 @@ def scaled_dot_product_attention(
             f"scaled_dot_product_attention: key {tuple(key.shape)} and value {tuple(value.shape)} have no heads "
             "to share."
         )
+    if enable_gqa and key.size(-3) == value.size(-3) and query.size(-3) % key.size(-3) == 0:
+        return _in_groups(query, key, value, attn_mask, dropout_p, is_causal, scale)
     dtype, width = query.dtype, query.size(-1)
     # Without features every score is the empty sum 0, whatever the factor.
     factor = scale if scale is not None else 1.0 / math.sqrt(width) if width else 1.0
@@ -86,6 +88,24 @@ def scaled_dot_product_attention(
             return result.to(dtype)
     weights = attention_weights(query, key, attn_mask, is_causal, factor)
     return (drops(weights) @ value).to(dtype)
+
+
+def _in_groups(query, key, value, mask, p, causal, scale):
+    """Attention whose heads share those of keys and values, as many beside each other, without copies of them."""
+    groups, T = key.size(-3), query.size(-2)
+    query = query.unflatten(-3, (groups, query.size(-3) // groups))
+    one_mask = mask is None or (T == 1 and (mask.dim() < 3 or mask.size(-3) == 1))
+    if one_mask and not causal:  # a group's queries are rows of one head
+        rows = query.flatten(-3, -2)
+        result = scaled_dot_product_attention(rows, key, value, mask, p, False, scale)
+        return result.unflatten(-2, query.shape[-3:-1]).flatten(-4, -3)
+    each = (*[-1] * (key.dim() - 2), query.size(-3), -1, -1)
+    key, value = key.unsqueeze(-3).expand(each), value.unsqueeze(-3).expand(each)
+    if mask is not None and mask.dim() > 2:
+        shared = mask.size(-3) == 1
+        mask = mask.unsqueeze(-3) if shared else mask.unflatten(-3, query.shape[-4:-2])
+    result = scaled_dot_product_attention(query, key, value, mask, p, causal, scale)
+    return result.flatten(-4, -3)
 
 
 class _Dropout:

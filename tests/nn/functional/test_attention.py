@@ -46,3 +46,32 @@ def test_dropout_that_is_no_probability_is_refused(p):
     x = flambeau.ones(1, 1, 2, 4)
     with pytest.raises(RuntimeError, match="dropout_p is .*a probability"):
         flambeau.nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=p)
+
+
+@pytest.mark.parametrize("masked", [None, "rows", "one head", "each head", "causal"])
+@pytest.mark.parametrize("T", [0, 1, 5])
+@pytest.mark.parametrize(
+    "batch, heads, groups", [((2,), 6, 3), ((), 4, 1), ((2, 3), 4, 4), ((1,), 0, 2)]
+)
+def test_grouped_queries_are_heads_with_copies_of_keys(batch, heads, groups, T, masked):
+    S = 9
+    query = flambeau.randn(*batch, heads, T, 4, requires_grad=True)
+    key = flambeau.randn(*batch, groups, S, 4, requires_grad=True)
+    value = flambeau.randn(*batch, groups, S, 3, requires_grad=True)
+    mask = {
+        "rows": flambeau.randn(T, S),
+        "one head": flambeau.rand(*batch, 1, T, S) > 0.3,
+        "each head": flambeau.randn(*batch, heads, T, S),
+    }.get(masked)
+    attend = flambeau.nn.functional.scaled_dot_product_attention
+    options = {"attn_mask": mask, "is_causal": masked == "causal"}
+    results = [
+        attend(query, key, value, enable_gqa=True, **options),
+        attend(query, *(t.repeat_interleave(heads // groups, -3) for t in (key, value)), **options),
+    ]
+    assert results[0].shape == results[1].shape
+    for ours, copied in zip(
+        *((r, *flambeau.autograd.grad((r * r).sum(), (query, key, value))) for r in results),
+        strict=True,
+    ):
+        assert flambeau.allclose(ours, copied, atol=1e-5)
