@@ -22,11 +22,6 @@ def _routine(name, letter):
     return ctypes.CFUNCTYPE(None)(address)
 
 
-def _call(name, dtype, *arguments):
-    """Call a routine once."""
-    _prepared(name, dtype, *arguments)()
-
-
 def _prepared(name, dtype, *arguments):
     """The call of a routine: ints and letters by reference, as Fortran has them, the letters' lengths at the end.
 
@@ -45,14 +40,14 @@ def _prepared(name, dtype, *arguments):
 
 
 class _Stack:
-    """The addresses of the matrices, or rows, of a contiguous array."""
+    """A pointer to one of the matrices, or rows, of a contiguous array after the other."""
 
     def __init__(self, values):
-        self.base = values.ctypes.data
         self.step = values.strides[0] if len(values) else 0
+        self.pointer = ctypes.c_void_p(values.ctypes.data)
 
-    def __getitem__(self, i):
-        return ctypes.c_void_p(self.base + i * self.step)
+    def go_on(self):
+        self.pointer.value += self.step
 
 
 def _by_columns(values):
@@ -72,9 +67,13 @@ def ldl_factor(values, hermitian):
     work = numpy.empty(64 * max(n, 1), values.dtype)
     w, name = ctypes.c_void_p(work.ctypes.data), _symmetric(values.dtype, hermitian) + "trf"
     a, p, info = _Stack(factors), _Stack(pivots), ctypes.c_int32()
+    given = "L", n, a.pointer, n, p.pointer, w, len(work), ctypes.byref(info)
+    factor = _prepared(name, values.dtype, *given)
     for i in range(count if n else 0):
-        _call(name, values.dtype, "L", n, a[i], n, p[i], w, len(work), ctypes.byref(info))
+        factor()
         infos[i] = info.value
+        a.go_on()
+        p.go_on()
     return factors.swapaxes(-1, -2), pivots, infos
 
 
@@ -87,8 +86,12 @@ def ldl_solve(LD, pivots, B, hermitian):
     pivots = numpy.ascontiguousarray(pivots, numpy.int32)
     name = _symmetric(LD.dtype, hermitian) + "trs"
     a, p, x, info = _Stack(factors), _Stack(pivots), _Stack(X), ctypes.c_int32()
-    for i in range(count if n and k else 0):
-        _call(name, LD.dtype, "L", n, k, a[i], n, p[i], x[i], n, ctypes.byref(info))
+    given = "L", n, k, a.pointer, n, p.pointer, x.pointer, n, ctypes.byref(info)
+    solve = _prepared(name, LD.dtype, *given)
+    for _ in range(count if n and k else 0):
+        solve()
+        for stack in (a, p, x):
+            stack.go_on()
     return X.swapaxes(-1, -2)
 
 
