@@ -245,7 +245,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @composite(inplace=True)
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
-    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _PLAIN:
+    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _PLAIN + _COMPLEX:
         one_dtype = input.dtype == vec1.dtype == vec2.dtype
         if one_dtype and vec1.dim() == vec2.dim() == 1 and input.shape == (len(vec1), len(vec2)):
             return fl.addcmul(input, vec1.unsqueeze(1), vec2)
