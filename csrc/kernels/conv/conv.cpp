@@ -194,11 +194,11 @@ void correlate_back(const ConvShape& shape, const Phases& parts, const T* grad_o
   const bool saves = saves_products<T>(parts.list);
   if (fits_spread(shape) && !saves)
     return spread_backward_input<T>(shape, grad_output, weight, bias, grad_input);
-  if (spreading_is_quicker<T>(shape, parts.list, saves)) {
-    if (fits_spread_short(shape))
-      return spread_backward_input<T>(shape, grad_output, weight, bias, grad_input);
+  const Spreading spreading = quicker_spreading<T>(shape, parts.list, saves);
+  if (spreading == Spreading::pixels)
+    return spread_backward_input<T>(shape, grad_output, weight, bias, grad_input);
+  if (spreading == Spreading::rows)
     return spread_rows_backward_input<T>(shape, grad_output, weight, bias, grad_input);
-  }
   if (parts.leaves_gaps) fill_channels<T>(shape, bias, grad_input);
   correlate_phases<T>(parts.list, grad_output, weight, bias, false, grad_input, Sizes(shape),
                       false);

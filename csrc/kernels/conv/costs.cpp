@@ -182,6 +182,26 @@ Cost outer_direct_cost(const Correlation& c, const Spans& s) {
               add_lanes * cost(s.sums * c.n_target * ceil_div(items, at_once)));
 }
 
+/// Of spread_backward_input, which adds up one element at a time.
+Cost pixels_cost(const ConvShape& s, int64_t lanes) {
+  constexpr Cost add = 5, fill = 10, calls = 13000;
+  const int64_t taps = s.kernel[0] * s.kernel[1] * s.kernel[2],
+                pixels = s.N * s.out[0] * s.out[1] * s.out[2];
+  double meeting = 1;  // of the taps
+  for (int d = 0; d < 3; ++d) {
+    int64_t met = 0;
+    for (int64_t k = 0; k < s.kernel[d]; ++k)
+      for (int64_t i = 0; i < s.out[d]; ++i) {
+        const int64_t at = i * s.stride[d] + k * s.dilation[d] - s.padding[d];
+        met += at >= 0 && at < s.in[d];
+      }
+    meeting *= cost(met) / cost(s.kernel[d] * s.out[d]);
+  }
+  const Cost products = cost(ceil_div(s.C * taps, lanes)) * cost(pixels * s.O);
+  return calls + products + meeting * add * cost(s.C * taps * pixels) +
+         fill * cost(s.N * s.C) * cost(ceil_div(s.in[0] * s.in[1] * s.in[2], lanes));
+}
+
 Cost spreading_cost(const ConvShape& s, int64_t lanes) {
   constexpr ByStep add{0, 11, 9.2};
   constexpr Cost row = 26, fill = 10, pack = 1.3, write = 10, call = 1160, calls = 13000;
@@ -210,7 +230,7 @@ Cost spreading_cost(const ConvShape& s, int64_t lanes) {
 
 double pairs_saving(const ConvShape& shape, const std::vector<Correlation>& phases, bool backward,
                     bool saves_products) {
-  constexpr Cost convert = 4, pair = 3, pair_weights = 3, saved_by_pixels = 0.4;
+  constexpr Cost convert = 4, pair = 3, pair_weights = 3;
   const int64_t lanes = conv_kernels<float>().lanes;
   Cost pairs = 0, numbers = 0;
   for (const Correlation& phase : phases) {
@@ -225,8 +245,8 @@ double pairs_saving(const ConvShape& shape, const std::vector<Correlation>& phas
   }
   if (saves_products) numbers *= saved_by_tiles;
   if (backward)
-    numbers = std::min(
-        numbers, (fits_spread_short(shape) ? saved_by_pixels : 1) * spreading_cost(shape, lanes));
+    numbers = std::min({numbers, spreading_cost(shape, lanes),
+                        fits_spread_short(shape) ? pixels_cost(shape, lanes) : numbers});
   const int64_t in = shape.N * shape.C * shape.in[0] * shape.in[1] * shape.in[2],
                 out = shape.N * shape.O * shape.out[0] * shape.out[1] * shape.out[2];
   numbers += convert * cost(in + out) / cost(lanes);
@@ -249,27 +269,34 @@ bool outer_panels_are_quicker(const Correlation& c) {
 }
 
 template <class T>
-bool spreading_is_quicker(const ConvShape& shape, const std::vector<Correlation>& phases,
-                          bool saves_products) {
+Spreading quicker_spreading(const ConvShape& shape, const std::vector<Correlation>& phases,
+                            bool saves_products) {
   constexpr int64_t least_sources = 4;  // a product of fewer is all writes
   const int64_t taps = shape.kernel[0] * shape.kernel[1] * shape.kernel[2],
                 pixels = shape.out[0] * shape.out[1] * shape.out[2];
-  if (shape.N * pixels == 0 || taps <= 1 || shape.O < least_sources * shape.groups) return false;
+  if (shape.N * pixels == 0 || taps <= 1 || shape.O < least_sources * shape.groups)
+    return Spreading::none;
+  const int64_t lanes = conv_kernels<T>().lanes;
   Cost all = 0;
   for (const Correlation& phase : phases) {
-    const Spans spans(phase, conv_kernels<T>().lanes);
+    const Spans spans(phase, lanes);
     if (spans.taps == 0 || phase.n_items * spans.per_item == 0) continue;
     all += std::min(panels_cost(phase, spans), direct_cost(phase, spans, sizeof(T)));
   }
-  return spreading_cost(shape, conv_kernels<T>().lanes) <
-         (saves_products ? saved_by_tiles : 1) * all;
+  if (saves_products) all *= saved_by_tiles;
+  const Cost rows = spreading_cost(shape, lanes);
+  if (fits_spread_short(shape) && pixels_cost(shape, lanes) < std::min(rows, all))
+    return Spreading::pixels;
+  return rows < all ? Spreading::rows : Spreading::none;
 }
 
 template bool panels_are_quicker<float>(const Correlation&);
 template bool panels_are_quicker<double>(const Correlation&);
 template bool outer_panels_are_quicker<float>(const Correlation&);
 template bool outer_panels_are_quicker<double>(const Correlation&);
-template bool spreading_is_quicker<float>(const ConvShape&, const std::vector<Correlation>&, bool);
-template bool spreading_is_quicker<double>(const ConvShape&, const std::vector<Correlation>&, bool);
+template Spreading quicker_spreading<float>(const ConvShape&, const std::vector<Correlation>&,
+                                            bool);
+template Spreading quicker_spreading<double>(const ConvShape&, const std::vector<Correlation>&,
+                                             bool);
 
 }  // namespace flambeau

@@ -14,11 +14,12 @@ bool panels_are_quicker(const Correlation& c);
 template <class T>
 bool outer_panels_are_quicker(const Correlation& c);
 
-/// Whether spread_rows_backward_input is quicker than the phases one after the other, by Winograd's
-/// method if `saves_products`.
+/// Whether to spread pixels (conv/spread.h) one by one or by rows is quicker than the phases one
+/// after the other, by Winograd's method if `saves_products`.
+enum class Spreading { none, pixels, rows };
 template <class T>
-bool spreading_is_quicker(const ConvShape& shape, const std::vector<Correlation>& phases,
-                          bool saves_products);
+Spreading quicker_spreading(const ConvShape& shape, const std::vector<Correlation>& phases,
+                            bool saves_products);
 
 /// How many times as long as correlate_pairs the ways of float32 take, with what is converted for
 /// them.

@@ -56,7 +56,7 @@ bool fits_spread(const ConvShape& s) {
 }
 
 bool fits_spread_short(const ConvShape& s) {
-  constexpr int64_t longest_row = 8, most_of_channel = 1 << 17;
+  constexpr int64_t longest_row = 16, most_of_channel = 1 << 17;
   return s.groups == 1 && s.out[2] <= longest_row &&
          s.N * volume(s.out) * volume(s.kernel) <= most_of_channel;
 }
