@@ -73,23 +73,28 @@ void spread_backward_input(const ConvShape& s, const T* grad_output, const T* we
       std::copy_n(grad_output + (n * s.O + o) * per_item, per_item,
                   grads + o * pixels + n * per_item);
   const std::vector<std::vector<Spreading>> taps = spreadings(s);
-  const int64_t fitting = most_products / (pixels * n_taps) / unit * unit;
+  // As many items at a time as have the products of a unit of channels in the cache.
+  const int64_t items =
+      balanced(s.N, std::max<int64_t>(1, most_products / (per_item * n_taps * unit)));
+  const int64_t fitting = most_products / (items * per_item * n_taps) / unit * unit;
   const int64_t step = std::clamp<int64_t>(fitting, unit, round_up(ceil_div(s.C, 4), unit));
-  parallel_for(ceil_div(s.C, step), [&](int64_t block) {
-    const int64_t first = block * step, channels = std::min(step, s.C - first);
+  const int64_t n_blocks = ceil_div(s.C, step);
+  parallel_for(n_blocks * ceil_div(s.N, items), [&](int64_t index) {
+    const int64_t first = index % n_blocks * step, channels = std::min(step, s.C - first);
+    const int64_t item = index / n_blocks * items, last = std::min(s.N, item + items);
     Gemm<T> product;
-    product.M = pixels, product.N = channels * n_taps, product.K = s.O;
-    product.a = grads, product.lda = pixels, product.trans_a = true;
+    product.M = (last - item) * per_item, product.N = channels * n_taps, product.K = s.O;
+    product.a = grads + item * per_item, product.lda = pixels, product.trans_a = true;
     product.b = weight + first * n_taps, product.ldb = s.C * n_taps;
-    product.c = Workspace::get<T>(products_slot, pixels * product.N);
+    product.c = Workspace::get<T>(products_slot, items * per_item * product.N);
     product.ldc = product.N;
     gemm(product);
-    for (int64_t n = 0; n < s.N; ++n)
+    for (int64_t n = item; n < last; ++n)
       for (int64_t c = 0; c < channels; ++c) {
         T* to = grad_input + (n * s.C + first + c) * plane;
         std::fill_n(to, plane, bias ? bias[first + c] : T(0));
         for (int64_t t = 0; t < n_taps; ++t) {
-          const T* from = product.c + n * per_item * product.N + c * n_taps + t;
+          const T* from = product.c + (n - item) * per_item * product.N + c * n_taps + t;
           for (const Spreading& pixel : taps[t]) to[pixel.to] += from[pixel.from * product.N];
         }
       }
