@@ -190,8 +190,14 @@ class Pairs {
 
 bool fits_pairs(const std::vector<Correlation>& phases) {
   constexpr int64_t least_sources = 2, least_targets = 2;
-  return bfloat16_pairs().lanes != 0 && !phases.empty() && phases[0].n_source >= least_sources &&
-         phases[0].n_target >= least_targets && phases[0].n_items > 0;
+  if (bfloat16_pairs().lanes == 0 || phases.empty()) return false;
+  const Correlation& c = phases[0];
+  return c.n_source >= least_sources && c.n_target >= least_targets && c.n_items > 0 &&
+         std::ranges::all_of(phases, [](const Correlation& phase) {
+           return std::ranges::all_of(phase.axis, [](const CorrelationAxis& axis) {
+             return axis.count > 0 && !axis.tap.empty();
+           });
+         });
 }
 
 void correlate_pairs(const std::vector<Correlation>& phases, const bfloat16* source,
