@@ -21,7 +21,7 @@ def _linspace_from_both_ends(start, end, step, steps):
     # Counting from the nearer end makes the last value exactly `end`.
     i = k.index()
     return k.where(
-        i < steps / 2,
+        i < (steps - 1) / 2,
         start + step * k.cast(i, "float64"),
         end - step * k.cast(steps - 1 - i, "float64"),
     )
@@ -332,10 +332,13 @@ def logspace(
     """base to the powers linspace(start, end, steps)."""
     check_options("logspace", layout, device, pin_memory, dtype)
     start, end, steps, dtype = _line_bounds("logspace", start, end, steps, dtype, out, device)
-    if not (dtype.is_floating_point or dtype.is_complex):
-        start, end = int(start), int(end)
     wide = _core.complex128 if dtype.is_complex else _core.float64
-    powers = linspace(start, end, steps, dtype=wide, device=_place(device, out))
+    if steps < 2 or dtype.is_floating_point or dtype.is_complex:
+        powers = linspace(start, end, steps, dtype=wide, device=_place(device, out))
+    else:
+        # Exact where the power is whole: a rounded one is cut off to the next integer below.
+        i = arange(steps, dtype=wide, device=_place(device, out))
+        powers = (int(start) * (steps - 1 - i) + int(end) * i) / (steps - 1)
     values = (_number(base, "logspace", "base") ** powers).to(dtype)
     values = values.pin_memory() if pin_memory and out is None else values
     return _finish(values, out, requires_grad, "logspace", dtype)

@@ -39,7 +39,7 @@ def resampled(input, steps, kind, corners):
             "parts."
         )
     if not steps and kind == 0:
-        return input
+        return input.clone(memory_format=fl.contiguous_format)
     wide = input.float() if input.dtype in (fl.float16, fl.bfloat16) else input
     return _resample(wide, steps, kind, corners, False).to(input.dtype)
 

@@ -60,6 +60,12 @@ def test_integer_dtypes_truncate_bounds_first():
     assert torch.arange(3.1, dtype=torch.int64).tolist() == [0, 1, 2]
     assert torch.arange(0.5, 5.5, 1.7, dtype=torch.int64).tolist() == [0, 1, 2, 3, 4]
     assert torch.logspace(1.2, 4, 5, dtype=torch.int64).tolist() == [10, 56, 316, 1778, 10000]
+    assert torch.logspace(-2, 2, 7, dtype=torch.int64).tolist() == [0, 0, 0, 1, 4, 21, 100]
+    assert torch.logspace(-6, 6, 11, base=2, dtype=torch.int32)[5].item() == 1
+    assert torch.logspace(0.9, 3, 1, dtype=torch.int64).tolist() == [7]
+    assert (
+        torch.linspace(-2, 2, 7, dtype=torch.float64)[3].item() > 0
+    )  # from the end, as in PyTorch
 
 
 def test_old_constructor_methods():

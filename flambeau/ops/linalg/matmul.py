@@ -538,6 +538,8 @@ def _matrix_power(operator, input, n):
         raise RuntimeError(f"{operator}: input {tuple(input.shape)} must hold square matrices.")
     if n < 0:
         input, n = fl.linalg.inv(input), -n
+    elif n == 1:
+        return input.clone(memory_format=fl.contiguous_format)
     if n == 3:
         return fl.matmul(fl.matmul(input, input), input)
     result = None
