@@ -157,7 +157,7 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.O);
   const Dims sizes = result_sizes(shape.N, shape.O, shape.out, input->ndim);
   TensorRef output = in_place ? empty_beside(*input, sizes) : empty(sizes, shape.dtype);
-  if (!output->is_meta()) {
+  if (!output->is_meta() && output->numel) {
     LongWork unlocked(flop_of(shape) > 20000);
     const void* add = bias ? bias->data() : nullptr;
     if (in_place)
@@ -207,7 +207,7 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
   }
   grad = contiguous(grad_output);
   TensorRef result = empty(sizes, shape.dtype);
-  if (!result->is_meta()) {
+  if (!result->is_meta() && result->numel) {
     LongWork unlocked(flop_of(shape) > 20000);
     flambeau::conv_backward_input(shape, grad->data(), weight->data(),
                                   bias ? bias->data() : nullptr, result->data());
@@ -241,7 +241,9 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
   shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = grad->sizes[1];
   TensorRef result =
       empty(result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim), shape.dtype);
-  if (!result->is_meta()) {
+  if (!result->is_meta() && (!grad->numel || !input->numel)) {
+    fill_bytes(*result, 0);
+  } else if (!result->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
     if (in_place)
       pixels_backward_weight(shape, grad->data(), input->data(), result->data());
