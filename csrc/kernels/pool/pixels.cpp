@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/elements/clones.h"
+#include "kernels/elements/convert.h"
 #include "runtime/threads.h"
 
 namespace flambeau {
@@ -16,7 +17,26 @@ inline float wide(bfloat16 x) { return static_cast<float>(x); }
 inline float wide(float x) { return x; }
 inline double wide(double x) { return x; }
 template <class T>
-using Wide = decltype(wide(T()));
+using Wide = std::conditional_t<sizeof(T) == 2, float, T>;
+
+/// n numbers as they are read: float16 through `room`, for one by one it has no instructions.
+template <class T>
+[[gnu::always_inline]] inline auto readable(const T* x, int64_t n, float* room) {
+  if constexpr (std::is_same_v<T, float16>) {
+    convert(x, room, n);
+    return static_cast<const float*>(room);
+  } else {
+    return x;
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void write(const Wide<T>* from, T* to, int64_t n) {
+  if constexpr (sizeof(T) == 2)
+    convert(from, to, n);
+  else
+    std::copy_n(from, n, to);
+}
 
 /// fn(window of d, of h, of w, index of the result) for results [begin, end) of one image.
 template <class F>
@@ -29,18 +49,12 @@ template <class F>
        w[static_cast<size_t>(i % n_w)], i);
 }
 
-/// Some channels of the pixels of an image that a window covers: fn(pixel) row by row, and
-/// row_ends() behind each row.
-template <class F, class G>
-[[gnu::always_inline]] inline void each_pixel(const PoolShape& s, const PoolWindow& d,
-                                              const PoolWindow& h, const PoolWindow& w, F fn,
-                                              G row_ends) {
+/// fn(first pixel of a row) for the rows of an image that a window covers.
+template <class F>
+[[gnu::always_inline]] inline void each_row(const PoolShape& s, const PoolWindow& d,
+                                            const PoolWindow& h, F fn) {
   for (int64_t i = d.begin; i < d.end; i += d.step)
-    for (int64_t j = h.begin; j < h.end; j += h.step) {
-      const int64_t row = (i * s.axis[1].size + j) * s.axis[2].size;
-      for (int64_t k = w.begin; k < w.end; k += w.step) fn(row + k);
-      row_ends();
-    }
+    for (int64_t j = h.begin; j < h.end; j += h.step) fn((i * s.axis[1].size + j) * s.axis[2].size);
 }
 
 template <class T>
@@ -48,50 +62,109 @@ template <class T>
                                            int64_t end, const T* in, T* out, int64_t* indices) {
   Wide<T> best[beside];
   int32_t place[beside];
+  float room[std::is_same_v<T, float16> ? beside : 1];
   each_window(s, begin, end,
               [&](const auto& d, const auto& h, const auto& w, int64_t i)
                   __attribute__((always_inline)) {
                     for (int64_t c0 = 0; c0 < channels; c0 += beside) {
                       const int64_t n = std::min(beside, channels - c0);
                       bool first = true;
-                      each_pixel(
-                          s, d, h, w,
-                          [&](int64_t pixel) __attribute__((always_inline)) {
-                            const T* x = in + pixel * channels + c0;
-                            const auto at = static_cast<int32_t>(pixel);
-                            if (first) {
-                              for (int64_t c = 0; c < n; ++c) best[c] = wide(x[c]);
-                              std::fill_n(place, n, at);
-                              first = false;
-                            } else if (indices) {
-                              for (int64_t c = 0; c < n; ++c) {
-                                const Wide<T> value = wide(x[c]);
-                                const bool taken = value > best[c] || value != value;
-                                best[c] = taken ? value : best[c];
-                                place[c] = taken ? at : place[c];
-                              }
-                            } else {
-                              for (int64_t c = 0; c < n; ++c) {
-                                const Wide<T> value = wide(x[c]);
-                                const bool taken = value > best[c] || value != value;
-                                best[c] = taken ? value : best[c];
-                              }
-                            }
-                          },
-                          [] {});
-                      for (int64_t c = 0; c < n; ++c)
-                        out[i * channels + c0 + c] = static_cast<T>(best[c]);
+                      auto look = [&](int64_t pixel) __attribute__((always_inline)) {
+                        const auto* x = readable(in + pixel * channels + c0, n, room);
+                        const auto at = static_cast<int32_t>(pixel);
+                        if (first) {
+                          for (int64_t c = 0; c < n; ++c) best[c] = wide(x[c]);
+                          std::fill_n(place, n, at);
+                          first = false;
+                        } else if (indices) {
+                          for (int64_t c = 0; c < n; ++c) {
+                            const Wide<T> value = wide(x[c]);
+                            const bool taken = value > best[c] || value != value;
+                            best[c] = taken ? value : best[c];
+                            place[c] = taken ? at : place[c];
+                          }
+                        } else {
+                          for (int64_t c = 0; c < n; ++c) {
+                            const Wide<T> value = wide(x[c]);
+                            const bool taken = value > best[c] || value != value;
+                            best[c] = taken ? value : best[c];
+                          }
+                        }
+                      };
+                      each_row(s, d, h, [&](int64_t row) __attribute__((always_inline)) {
+                        for (int64_t k = w.begin; k < w.end; k += w.step) look(row + k);
+                      });
+                      write(best, out + i * channels + c0, n);
                       if (indices) std::copy_n(place, n, indices + i * channels + c0);
                     }
                   });
+}
+
+/// sum[c] += x[pixel * channels + c] over some pixels one after the other, for c < n. Vectors of
+/// channels stay in registers, each in two sums: one alone would wait for itself.
+template <class T>
+[[gnu::always_inline]] inline void add_run(const T* x, int64_t pixels, int64_t channels, int64_t n,
+                                           T* sum) {
+  typedef T Vector __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+  constexpr int64_t lanes = 32 / sizeof(T);
+  constexpr int vectors = 2;
+  auto at = [](auto* p)
+                __attribute__((always_inline)) { return reinterpret_cast<const Vector*>(p); };
+  auto some = [&]<int count>(int64_t c) __attribute__((always_inline)) {
+    Vector even[count] = {}, odd[count] = {};
+    int64_t p = 0;
+    for (; p + 2 <= pixels; p += 2)
+      for (int v = 0; v < count; ++v) {
+        even[v] += at(x + p * channels + c)[v];
+        odd[v] += at(x + (p + 1) * channels + c)[v];
+      }
+    for (int v = 0; v < count; ++v) {
+      if (p < pixels) even[v] += at(x + p * channels + c)[v];
+      reinterpret_cast<Vector*>(sum + c)[v] += even[v] + odd[v];
+    }
+  };
+  int64_t c = 0;
+  for (; c + vectors * lanes <= n; c += vectors * lanes) some.template operator()<vectors>(c);
+  for (; c + lanes <= n; c += lanes) some.template operator()<1>(c);
+  for (; c < n; ++c) {
+    T parts[4] = {};
+    int64_t p = 0;
+    for (; p + 4 <= pixels; p += 4)
+      for (int k = 0; k < 4; ++k) parts[k] += x[(p + k) * channels + c];
+    for (; p < pixels; ++p) parts[0] += x[p * channels + c];
+    sum[c] += (parts[0] + parts[1]) + (parts[2] + parts[3]);
+  }
+}
+
+/// The same of halves, as many at a time as `room` holds.
+template <class T>
+[[gnu::always_inline]] inline void add_halves(const T* x, int64_t pixels, int64_t channels,
+                                              int64_t n, float* room, int64_t size, float* sum) {
+  const bool whole = n == channels;
+  const int64_t at_once = whole ? std::max<int64_t>(1, size / n) : 1;
+  for (int64_t p = 0; p < pixels; p += at_once) {
+    const int64_t some = std::min(at_once, pixels - p);
+    convert(x + p * channels, room, some * n);
+    add_run(room, some, n, n, sum);
+  }
 }
 
 template <class T>
 [[gnu::always_inline]] inline void mean(const PoolShape& s, const double* divisors,
                                         int64_t channels, int64_t begin, int64_t end, const T* in,
                                         T* out) {
+  constexpr int64_t room_size = 2048;
+  Wide<T> sum[beside];
+  float room[sizeof(T) == 2 ? room_size : 1];
   // Row by row, so that rounding errors do not grow with a whole plane.
-  Wide<T> sum[beside], of_row[beside];
+  auto add = [&](int64_t pixel, int64_t count, int64_t c0, int64_t n)
+                 __attribute__((always_inline)) {
+                   const T* x = in + pixel * channels + c0;
+                   if constexpr (sizeof(T) == 2)
+                     add_halves(x, count, channels, n, room, room_size, sum);
+                   else
+                     add_run(x, count, channels, n, sum);
+                 };
   each_window(s, begin, end,
               [&](const auto& d, const auto& h, const auto& w, int64_t i)
                   __attribute__((always_inline)) {
@@ -99,19 +172,14 @@ template <class T>
                     for (int64_t c0 = 0; c0 < channels; c0 += beside) {
                       const int64_t n = std::min(beside, channels - c0);
                       std::fill_n(sum, n, Wide<T>(0));
-                      std::fill_n(of_row, n, Wide<T>(0));
-                      each_pixel(
-                          s, d, h, w,
-                          [&](int64_t pixel) __attribute__((always_inline)) {
-                            const T* x = in + pixel * channels + c0;
-                            for (int64_t c = 0; c < n; ++c) of_row[c] += wide(x[c]);
-                          },
-                          [&]() __attribute__((always_inline)) {
-                            for (int64_t c = 0; c < n; ++c) sum[c] += of_row[c];
-                            std::fill_n(of_row, n, Wide<T>(0));
-                          });
-                      for (int64_t c = 0; c < n; ++c)
-                        out[i * channels + c0 + c] = static_cast<T>(sum[c] / by);
+                      each_row(s, d, h, [&](int64_t row) __attribute__((always_inline)) {
+                        if (w.step == 1)
+                          add(row + w.begin, w.end - w.begin, c0, n);
+                        else
+                          for (int64_t k = w.begin; k < w.end; k += w.step) add(row + k, 1, c0, n);
+                      });
+                      for (int64_t c = 0; c < n; ++c) sum[c] /= by;
+                      write(sum, out + i * channels + c0, n);
                     }
                   });
 }
@@ -141,6 +209,15 @@ FLAMBEAU_CLONES void mean_of(const PoolShape& s, const double* divisors, int64_t
   mean(s, divisors, channels, begin, end, in, out);
 }
 
+FLAMBEAU_CLONES void largest_of(const PoolShape& s, int64_t channels, int64_t begin, int64_t end,
+                                const float16* in, float16* out, int64_t* indices) {
+  largest(s, channels, begin, end, in, out, indices);
+}
+FLAMBEAU_CLONES void mean_of(const PoolShape& s, const double* divisors, int64_t channels,
+                             int64_t begin, int64_t end, const float16* in, float16* out) {
+  mean(s, divisors, channels, begin, end, in, out);
+}
+
 /// body(T(), image, begin, end) for the results of all images, in ranges.
 template <class Body>
 void for_each_result(const PoolShape& s, int64_t channels, Body&& body) {
@@ -166,6 +243,8 @@ void for_each_result(const PoolShape& s, int64_t channels, Body&& body) {
     all(float());
   else if (s.dtype == DType::float64)
     all(double());
+  else if (s.dtype == DType::float16)
+    all(float16());
   else
     all(bfloat16());
 }
@@ -179,7 +258,8 @@ int64_t pixels_out(const PoolShape& s) {
 }  // namespace
 
 bool pools_pixels(const PoolShape& s) {
-  return (s.dtype == DType::float32 || s.dtype == DType::float64 || s.dtype == DType::bfloat16) &&
+  return (s.dtype == DType::float32 || s.dtype == DType::float64 || s.dtype == DType::bfloat16 ||
+          s.dtype == DType::float16) &&
          pixels_in(s) <= INT32_MAX;
 }
 
