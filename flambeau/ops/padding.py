@@ -1,6 +1,7 @@
 """Borders: of constant numbers, and where those of other kinds come from."""
 
 from .. import _core
+from ..types import channels_last
 from .core.declare import composite, primitive
 
 
@@ -32,6 +33,13 @@ def constant_pad_nd(input, pad, value=0):
         and _is_plain(input, value)
     ):
         return _add_constant_border(input, tuple(pad), value)
+    if is_of_pixels(input, pad) and min(pad) >= 0 and _is_plain(input.permute(0, 2, 3, 1), value):
+        # Rows of pixels are rows of numbers.
+        n, channels, height, width = input.shape
+        border = (pad[0] * channels, pad[1] * channels, pad[2], pad[3])
+        rows = input.permute(0, 2, 3, 1).reshape(n, height, width * channels)
+        padded = _add_constant_border(rows, border, value)
+        return padded.unflatten(2, (width + pad[0] + pad[1], channels)).permute(0, 3, 1, 2)
     check_widths(pad, input)
     out_shape, inner = list(input.shape), [slice(None)] * input.dim()
     inside, cut_only = list(inner), True
@@ -54,6 +62,17 @@ def constant_pad_nd(input, pad, value=0):
     out = _core._keep_format(out, input)
     out[tuple(inner)] = source
     return out
+
+
+def is_of_pixels(input, pad):
+    """Whether these are borders of images whose channels lie side by side."""
+    return (
+        len(pad) == 4
+        and input.dim() == 4
+        and not input.is_contiguous()
+        and input.is_contiguous(memory_format=channels_last)
+        and not _core._in_vmap()
+    )
 
 
 def _is_plain(input, value):

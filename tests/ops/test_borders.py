@@ -115,3 +115,24 @@ def test_a_dim_that_is_cut_away():
     assert not x.grad.any()
     with pytest.raises(RuntimeError, match="leaves nothing of input"):
         torch.nn.functional.pad(x, (-4, 0, -3, 0), mode="reflect")
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
+def test_borders_of_channels_last_images_are_those_of_planes(mode, dtype):
+    if dtype == "uint8" and mode != "constant":
+        pytest.skip("borders from inside are for floating numbers")
+    for sizes in ((2, 3, 4, 5), (1, 16, 7, 3), (2, 2, 3, 3)):
+        planes = (torch.rand(sizes) * 9).to(getattr(torch, dtype))
+        image = planes.contiguous(memory_format=torch.channels_last)
+        for pad in ((1, 2, 0, 1), (0, 0, 2, 2), (2, 0, 0, 0), (0, 1, -1, 2)):
+            got = torch.nn.functional.pad(image, pad, mode)
+            assert got.equal(torch.nn.functional.pad(planes, pad, mode))
+            assert got.is_contiguous(memory_format=torch.channels_last)
+        if dtype == "float32":
+            grads = []
+            for x in (image, planes):
+                x = x.detach().requires_grad_()
+                torch.nn.functional.pad(x, (1, 2, 0, 1), mode).square().sum().backward()
+                grads.append(x.grad)
+            torch.testing.assert_close(*grads)

@@ -9,7 +9,7 @@ from ..._core import _keep_format
 from ...ops.core.arguments import check_room
 from ...ops.core.attach import attached, of_constant_slope
 from ...ops.core.autocast import full_precision
-from ...ops.padding import add_border, check_widths
+from ...ops.padding import add_border, check_widths, is_of_pixels
 
 
 def pad(input, pad, mode="constant", value=None):
@@ -51,6 +51,9 @@ def _pad_from_inside(input, pad, mode):
         check_room(room, input)
     if is_empty:
         return attached(input.new_zeros(shape), input)
+    if mode != "circular" and is_of_pixels(input, pad):
+        pixels = add_border(input.permute(0, 2, 3, 1), mode, (0, 0, *pad))
+        return pixels.permute(0, 3, 1, 2)
     padded = add_border(input, mode, pad)
     # Circular padding gives the usual order, as in PyTorch.
     return padded if mode == "circular" else _keep_format(padded, input)
