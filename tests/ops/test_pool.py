@@ -355,3 +355,21 @@ def test_channels_last_pooling_has_the_same_bits_for_any_number_of_threads():
         torch.set_num_threads(before)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other))
+
+
+@pytest.mark.parametrize("dtype", ("bfloat16", "float16"))
+def test_halves_are_pooled_as_float32_and_rounded_once(dtype):
+    F, dtype = torch.nn.functional, getattr(torch, dtype)
+    for sizes in ((2, 3, 9, 14), (1, 5, 33, 40)):
+        x = torch.randn(sizes).to(dtype)
+        x[0, 0, 1, 1] = float("nan")
+        for call in (
+            lambda t: F.max_pool2d(t, 3, 2, 1, return_indices=True),
+            lambda t: F.max_pool1d(t.flatten(0, 1).flatten(1), 3),
+            lambda t: F.avg_pool2d(t, 2, 1, 1, count_include_pad=False),
+            lambda t: F.adaptive_avg_pool2d(t, (1, 3)),
+            lambda t: F.adaptive_max_pool2d(t, 2, return_indices=True),
+        ):
+            got, want = (r if isinstance(r, tuple) else (r,) for r in (call(x), call(x.float())))
+            for a, b in zip(got, want, strict=True):
+                torch.testing.assert_close(a, b.to(a.dtype), rtol=0, atol=0, equal_nan=True)

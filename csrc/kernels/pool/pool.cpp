@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <memory>
 #include <type_traits>
 
+#include "kernels/elements/convert.h"
 #include "kernels/pool/simd.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 #include "tensor/error.h"
 
 namespace flambeau {
@@ -444,12 +447,43 @@ std::vector<double> pool_divisors(const PoolShape& shape, bool count_include_pad
   return divisors;
 }
 
+/// Halves in float32: run(shape, input, output) between two conversions, since an element of a
+/// window at a time they take several times as long.
+template <class Run>
+static void in_float32(const PoolShape& shape, const void* input, void* output, Run&& run) {
+  constexpr int64_t kept_elements = int64_t{1} << 21, grain = 16384;
+  const int64_t n_in = shape.n_planes * numel_in(shape), n_out = shape.n_planes * numel_out(shape);
+  std::unique_ptr<float[]> own;
+  if (n_in + n_out > kept_elements)
+    own = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(n_in + n_out));
+  float* wide = own ? own.get() : Workspace::get<float>(0, static_cast<size_t>(n_in + n_out));
+  PoolShape floats = shape;
+  floats.dtype = DType::float32;
+  auto convert_all = [&]<class T>(T*) {
+    parallel_ranges(n_in, grain, [&](int64_t begin, int64_t end) {
+      convert(static_cast<const T*>(input) + begin, wide + begin, end - begin);
+    });
+    run(floats, wide, wide + n_in);
+    parallel_ranges(n_out, grain, [&](int64_t begin, int64_t end) {
+      convert(wide + n_in + begin, static_cast<T*>(output) + begin, end - begin);
+    });
+  };
+  if (shape.dtype == DType::float16)
+    convert_all(static_cast<float16*>(nullptr));
+  else
+    convert_all(static_cast<bfloat16*>(nullptr));
+}
+
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
+  if (is_half(shape.dtype))
+    return in_float32(shape, input, output, [&](const PoolShape& s, const float* in, float* out) {
+      max_forward<float>(s, in, out, indices);
+    });
   with_scalar_type(shape.dtype, [&]<class T>() {
     if constexpr (is_complex_type<T>)
       throw NotImplementedError(
           "max_pool: input is complex, and complex numbers have no order. Pool its abs().");
-    else
+    else if constexpr (!is_half_type<T>)
       max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);
   });
 }
@@ -478,9 +512,14 @@ bool max_pool_backward(const PoolShape& shape, const void* grad_output, const in
 
 void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
                       const void* input, void* output) {
+  if (is_half(shape.dtype))
+    return in_float32(shape, input, output, [&](const PoolShape& s, const float* in, float* out) {
+      avg_forward<float>(s, count_include_pad, divisor_override, in, out);
+    });
   with_scalar_type(shape.dtype, [&]<class T>() {
-    avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input),
-                   static_cast<T*>(output));
+    if constexpr (!is_half_type<T>)
+      avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input),
+                     static_cast<T*>(output));
   });
 }
 
