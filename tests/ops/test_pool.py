@@ -373,3 +373,8 @@ def test_halves_are_pooled_as_float32_and_rounded_once(dtype):
             got, want = (r if isinstance(r, tuple) else (r,) for r in (call(x), call(x.float())))
             for a, b in zip(got, want, strict=True):
                 torch.testing.assert_close(a, b.to(a.dtype), rtol=0, atol=0, equal_nan=True)
+        leaf, wide = x.nan_to_num(1).requires_grad_(), x.nan_to_num(1).float().requires_grad_()
+        for call in (lambda t: F.max_pool2d(t, 3, 2, 1), lambda t: F.avg_pool2d(t, 3, 1, 1)):
+            got = torch.autograd.grad(call(leaf).sum(), leaf)[0]
+            want = torch.autograd.grad(call(wide).sum(), wide)[0]
+            torch.testing.assert_close(got, want.to(dtype))

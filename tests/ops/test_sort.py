@@ -481,3 +481,14 @@ def test_the_median_of_a_long_lane_stands_at_its_rank_in_the_stable_order(dtype)
         lane[4000:] = NAN
         assert lane.median(0).indices == 4000 and lane.median().isnan()
         assert lane.nanmedian(0).values == 1
+
+
+@pytest.mark.parametrize("dtype", [fl.float16, fl.bfloat16])
+def test_runs_and_nonzero_halves(dtype):
+    """They are compared by their bits: a NaN differs from itself, and -0 is 0."""
+    x = fl.tensor([0.0, -0.0, 1, 1, NAN, NAN, -2, -2, 0, float("inf"), float("inf")]).to(dtype)
+    for halves in (x, x.repeat(40), fl.stack([x, x], 1)[:, 1]):
+        got, wide = halves.unique_consecutive(), halves.float().unique_consecutive()
+        fl.testing.assert_close(got.float(), wide, rtol=0, atol=0, equal_nan=True)
+        assert halves.nonzero().equal(halves.float().nonzero())
+        assert halves.view(-1, 1).nonzero().equal(halves.float().view(-1, 1).nonzero())

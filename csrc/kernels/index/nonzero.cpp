@@ -1,9 +1,20 @@
 #include "kernels/index/nonzero.h"
 
+#include <bit>
+
 #include "kernels/elements/walk.h"
 
 namespace flambeau {
 namespace {
+
+/// Of halves by their bits: there is no instruction that compares float16.
+template <class T>
+[[gnu::always_inline]] inline bool is_nonzero(T x) {
+  if constexpr (is_half_type<T>)
+    return (std::bit_cast<uint16_t>(x) & 0x7fff) != 0;
+  else
+    return x != T(0);
+}
 
 /// Calls stretch(begin, end, first, last) for each counted stretch, in parallel: its results are
 /// [first, last), and no more, though another thread may have written more since they were counted.
@@ -25,7 +36,7 @@ int64_t count(const T* p, int64_t n, int64_t step) {
     while (n > 0) {
       const int64_t some = std::min<int64_t>(n, 240);
       uint8_t part = 0;
-      for (int64_t i = 0; i < some; ++i) part += p[i] != T(0);
+      for (int64_t i = 0; i < some; ++i) part += is_nonzero(p[i]);
       total += part;
       p += some;
       n -= some;
@@ -33,9 +44,9 @@ int64_t count(const T* p, int64_t n, int64_t step) {
     return total;
   }
   if (step == 1)
-    for (int64_t i = 0; i < n; ++i) total += p[i] != T(0);
+    for (int64_t i = 0; i < n; ++i) total += is_nonzero(p[i]);
   else
-    for (int64_t i = 0; i < n; ++i) total += p[i * step] != T(0);
+    for (int64_t i = 0; i < n; ++i) total += is_nonzero(p[i * step]);
   return total;
 }
 
@@ -127,12 +138,12 @@ void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& count
                      if (self.ndim == 1) {
                        for (int64_t i = 0; i < n && row != stop; ++i) {
                          *row = linear + i;
-                         row += -static_cast<int64_t>(p[i * step] != T(0)) & row_step;
+                         row += -static_cast<int64_t>(is_nonzero(p[i * step])) & row_step;
                        }
                        linear += n;
                        return;
                      }
-                     auto wanted = [&](int64_t i) { return p[i * step] != T(0); };
+                     auto wanted = [&](int64_t i) { return is_nonzero(p[i * step]); };
                      if (!rare) row = places.write(n, row, stop, row_step, dim_step, wanted);
                      for (int64_t i = 0; rare && i < n && row != stop; ++i) {
                        if (!wanted(i)) continue;

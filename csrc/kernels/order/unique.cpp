@@ -1,6 +1,7 @@
 #include "kernels/order/unique.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -18,6 +19,20 @@
 
 namespace flambeau {
 namespace {
+
+/// Whether two values are unequal, as a NaN is to all. Of halves by their bits: there is no
+/// instruction that compares float16.
+template <class T>
+[[gnu::always_inline]] inline bool differ(T a, T b) {
+  if constexpr (is_half_type<T>) {
+    const uint16_t x = std::bit_cast<uint16_t>(a), y = std::bit_cast<uint16_t>(b);
+    constexpr uint16_t infinity = std::is_same_v<T, float16> ? 0x7c00 : 0x7f80;
+    const bool zeros = ((x | y) & 0x7fff) == 0, nan = (x & 0x7fff) > infinity;
+    return !((x == y && !nan) || zeros);
+  } else {
+    return !(a == b);
+  }
+}
 
 /// Collects distinct values in their order, place by place.
 class Collector {
@@ -136,7 +151,7 @@ int64_t write_changes(T* out, int64_t most, const T* values, int64_t begin, int6
   for (; begin < end; begin += block) {
     const int64_t n = std::min(block, end - begin);
     const T* from = values + begin;
-    for (int64_t i = 0; i < n; ++i) differs[i] = !(from[i] == from[i - 1]);
+    for (int64_t i = 0; i < n; ++i) differs[i] = differ(from[i], from[i - 1]);
     // Without a branch: what differs can't be foreseen.
     int64_t count = 0;
     for (int64_t i = 0; i < n; ++i) {
@@ -199,7 +214,7 @@ std::vector<int64_t> count_changes(const void* data, DType dtype, int64_t n) {
     parallel_ranges(n, walk_grain, [&](int64_t begin, int64_t end) {
       int64_t count = begin == 0;
       for (int64_t i = std::max<int64_t>(begin, 1); i < end; ++i)
-        count += !(values[i] == values[i - 1]);
+        count += differ(values[i], values[i - 1]);
       before[begin / walk_grain + 1] = count;
     });
   });

@@ -450,9 +450,10 @@ std::vector<double> pool_divisors(const PoolShape& shape, bool count_include_pad
 /// Halves in float32: run(shape, input, output) between two conversions, since an element of a
 /// window at a time they take several times as long.
 template <class Run>
-static void in_float32(const PoolShape& shape, const void* input, void* output, Run&& run) {
+static void in_float32(const PoolShape& shape, const void* input, int64_t from_plane, void* output,
+                       int64_t to_plane, Run&& run) {
   constexpr int64_t kept_elements = int64_t{1} << 21, grain = 16384;
-  const int64_t n_in = shape.n_planes * numel_in(shape), n_out = shape.n_planes * numel_out(shape);
+  const int64_t n_in = shape.n_planes * from_plane, n_out = shape.n_planes * to_plane;
   std::unique_ptr<float[]> own;
   if (n_in + n_out > kept_elements)
     own = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(n_in + n_out));
@@ -476,9 +477,10 @@ static void in_float32(const PoolShape& shape, const void* input, void* output, 
 
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
   if (is_half(shape.dtype))
-    return in_float32(shape, input, output, [&](const PoolShape& s, const float* in, float* out) {
-      max_forward<float>(s, in, out, indices);
-    });
+    return in_float32(shape, input, numel_in(shape), output, numel_out(shape),
+                      [&](const PoolShape& s, const float* in, float* out) {
+                        max_forward<float>(s, in, out, indices);
+                      });
   with_scalar_type(shape.dtype, [&]<class T>() {
     if constexpr (is_complex_type<T>)
       throw NotImplementedError(
@@ -491,6 +493,14 @@ void max_pool_forward(const PoolShape& shape, const void* input, void* output, i
 bool max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
                        void* grad_input) {
   const int64_t in_step = numel_in(shape), out_step = numel_out(shape);
+  if (is_half(shape.dtype)) {
+    bool all_inside = true;
+    in_float32(shape, grad_output, out_step, grad_input, in_step,
+               [&](const PoolShape& s, const float* from, float* to) {
+                 all_inside = max_pool_backward(s, from, indices, to);
+               });
+    return all_inside;
+  }
   std::atomic<bool> inside = true;
   with_scalar_type(shape.dtype, [&]<class T>() {
     using Sum = SumOf<T>;
@@ -513,9 +523,10 @@ bool max_pool_backward(const PoolShape& shape, const void* grad_output, const in
 void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
                       const void* input, void* output) {
   if (is_half(shape.dtype))
-    return in_float32(shape, input, output, [&](const PoolShape& s, const float* in, float* out) {
-      avg_forward<float>(s, count_include_pad, divisor_override, in, out);
-    });
+    return in_float32(shape, input, numel_in(shape), output, numel_out(shape),
+                      [&](const PoolShape& s, const float* in, float* out) {
+                        avg_forward<float>(s, count_include_pad, divisor_override, in, out);
+                      });
   with_scalar_type(shape.dtype, [&]<class T>() {
     if constexpr (!is_half_type<T>)
       avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input),
@@ -525,9 +536,15 @@ void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t di
 
 void avg_pool_backward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
                        const void* grad_output, void* grad_input) {
+  if (is_half(shape.dtype))
+    return in_float32(shape, grad_output, numel_out(shape), grad_input, numel_in(shape),
+                      [&](const PoolShape& s, const float* from, float* to) {
+                        avg_backward<float>(s, count_include_pad, divisor_override, from, to);
+                      });
   with_scalar_type(shape.dtype, [&]<class T>() {
-    avg_backward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(grad_output),
-                    static_cast<T*>(grad_input));
+    if constexpr (!is_half_type<T>)
+      avg_backward<T>(shape, count_include_pad, divisor_override,
+                      static_cast<const T*>(grad_output), static_cast<T*>(grad_input));
   });
 }
 
