@@ -209,3 +209,21 @@ def test_an_infinity_at_an_edge_is_nan_where_pytorch_counts_it_twice(mode, size,
                 for lib in (flambeau, pytorch)
             )
             numpy.testing.assert_allclose(ours, want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
+def test_nearest_places_of_channels_last_images_are_those_of_planes(mode, dtype):
+    for sizes, wanted, order in (
+        ((2, 3, 5, 7), (10, 14), flambeau.channels_last),
+        ((1, 16, 6, 4), (3, 9), flambeau.channels_last),
+        ((2, 40, 3, 3), (4, 2), flambeau.channels_last),
+        ((2, 3, 2, 5, 4), (3, 5, 8), flambeau.channels_last_3d),
+    ):
+        planes = (flambeau.rand(sizes) * 90).to(getattr(flambeau, dtype))
+        image = planes.contiguous(memory_format=order)
+        got = F.interpolate(image, wanted, mode=mode)
+        assert got.equal(F.interpolate(planes, wanted, mode=mode))
+        assert got.is_contiguous(memory_format=order)
+        one = flambeau.vmap(lambda x: F.interpolate(x[None], wanted, mode=mode)[0])(image)
+        assert one.equal(got)

@@ -9,6 +9,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/memory_format.h"
 #include "dispatch/raw/precision.h"
 #include "kernels/vision/nearest.h"
 #include "kernels/vision/resize.h"
@@ -123,6 +124,21 @@ static Dims last_of(const Tensor& t, int n) {
 }
 
 TensorRef nearest(Tensor& given, const Dims& sizes, const NearestSteps& steps) {
+  if (const Format format = format_shown(given); is_channels_last(format) &&
+                                                 given.ndim == sizes.n + 2 && given.on_cpu() &&
+                                                 given.numel > 0 && is_in_format(given, format)) {
+    NearestPlaces places = nearest_places(given, last_of(given, sizes.n), sizes, steps);
+    const int64_t channels = given.sizes[1];
+    places.planes /= channels;
+    const Dims made = with_last(given, sizes);
+    TensorRef result =
+        empty_strided(made, channels_last_strides(made, format, "nearest"), given.dtype);
+    const void* from = given.data();
+    void* to = result->data();
+    LongWork unlocked(result->numel > long_work);
+    nearest_pixels(places, channels * itemsize(given.dtype), from, to);
+    return result;
+  }
   TensorRef input = contiguous(given);
   const NearestPlaces places = nearest_places(given, last_of(given, sizes.n), sizes, steps);
   TensorRef result = empty(with_last(given, sizes), given.dtype);

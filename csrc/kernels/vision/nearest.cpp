@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
 #include "runtime/threads.h"
 
@@ -61,6 +62,31 @@ void nearest(const NearestPlaces& p, int64_t itemsize, const void* in, void* out
         }
     });
   });
+}
+
+void nearest_pixels(const NearestPlaces& p, int64_t pixel_bytes, const void* in, void* out) {
+  const int64_t width = static_cast<int64_t>(p.place[2].size()), row_bytes = width * pixel_bytes;
+  const int64_t work = std::max<int64_t>({1, p.old_plane(), p.new_plane()}) * pixel_bytes;
+  parallel_shares(
+      p.planes, std::max<int64_t>(1, 4 * walk_grain / work), [&](int64_t begin, int64_t end) {
+        for (int64_t plane = begin; plane < end; ++plane) {
+          const char* from = static_cast<const char*>(in) + plane * p.old_plane() * pixel_bytes;
+          char* to = static_cast<char*>(out) + plane * p.new_plane() * pixel_bytes;
+          const char* of = nullptr;  // what the row before was made of
+          for (int64_t d : p.place[0])
+            for (int64_t h : p.place[1]) {
+              const char* row = from + (d * p.size[1] + h) * p.size[2] * pixel_bytes;
+              if (row == of)
+                std::memcpy(to, to - row_bytes, static_cast<size_t>(row_bytes));
+              else
+                for (int64_t j = 0; j < width; ++j)
+                  copy_short(to + j * pixel_bytes,
+                             row + p.place[2][static_cast<size_t>(j)] * pixel_bytes, pixel_bytes);
+              of = row;
+              to += row_bytes;
+            }
+        }
+      });
 }
 
 void nearest_backward(const NearestPlaces& p, DType dtype, const void* grad_out, void* grad_in) {

@@ -23,6 +23,9 @@ struct NearestPlaces {
 
 void nearest(const NearestPlaces& places, int64_t itemsize, const void* in, void* out);
 
+/// The same of pixels of so many bytes instead of numbers, each behind the one before it.
+void nearest_pixels(const NearestPlaces& places, int64_t pixel_bytes, const void* in, void* out);
+
 /// grad_in sums what was taken of each element. float32, float64 and complex.
 void nearest_backward(const NearestPlaces& places, DType dtype, const void* grad_out,
                       void* grad_in);
