@@ -62,11 +62,12 @@ def pixel_unshuffle(input, downscale_factor):
 def channel_shuffle(input, groups):
     """The channels of each of `groups` groups dealt out in turn."""
     _check_factor("channel_shuffle", input, "groups", groups, "(N, C, ...)")
-    n, c, *rest = input.shape
+    shape = input.shape
+    c = shape[1]
     if c % groups:
         raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
-    dealt = input.reshape(n, groups, c // groups, *rest).transpose(1, 2)
-    return _keep_format(_copied(dealt, input.shape), input)
+    dealt = input.unflatten(1, (groups, c // groups)).transpose(1, 2)
+    return _keep_format(_copied(dealt, shape), input)
 
 
 native_channel_shuffle = channel_shuffle
