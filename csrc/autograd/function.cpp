@@ -240,6 +240,11 @@ void check_dirty(FunctionNode& self, Row outputs, Row args) {
   }
 }
 
+/// Whether a tensor that forward returned is differentiated.
+bool takes_gradient(const FunctionNode& self, PyObject* result) {
+  return is_differentiable(as_tensor(result)->dtype) && !contains(self.non_differentiable, result);
+}
+
 /// Gives the i-th result its history; returns what stands for it from now on.
 Object record_output(FunctionNode& self, Row outputs, Py_ssize_t i, Row args) {
   Object given = Object::borrow(outputs.items[i]);
@@ -249,7 +254,9 @@ Object record_output(FunctionNode& self, Row outputs, Py_ssize_t i, Row args) {
   self.result_dtypes[nr] = t.dtype;
   self.result_is_tensor[nr] = true;
   self.node.results[nr].set(t);
-  if (!is_differentiable(t.dtype) || contains(self.non_differentiable, given.get())) return given;
+  // An input handed through keeps its own history; what comes out has none.
+  if (!takes_gradient(self, given.get()))
+    return requires_grad(t) ? Object::steal(alias(t).release_py()) : given;
   if (contains(self.dirty, given.get())) {
     rebase_history(t, &self.node, nr);
     return given;
@@ -288,7 +295,8 @@ void save_named(FunctionNode& self, Row outputs, Row args) {
                               : argument >= 0 ? static_cast<int>(argument)
                                               : from_elsewhere);
     Saved& saved = self.saved.emplace_back();
-    if (result >= 0)
+    // A result without a gradient (places, a mask) comes back as it is, of no graph.
+    if (result >= 0 && takes_gradient(self, o))
       saved.save_result(*as_tensor(o), static_cast<uint32_t>(result));
     else
       saved.save(*as_tensor(o));

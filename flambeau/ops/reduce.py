@@ -323,8 +323,8 @@ def _scattered(grad_output, sizes, indices, dim, keepdim):
     return grad_output.new_zeros(sizes).scatter(dim, indices, grad_output)
 
 
-def _index_backward(grad_output, input, indices, dims, keepdim):
-    return _scattered(grad_output, input.shape, indices, dims[0], keepdim)
+def _index_backward(grad_output, sizes, indices, dims, keepdim):
+    return _scattered(grad_output, sizes, indices, dims[0], keepdim)
 
 
 class _LeftOut:

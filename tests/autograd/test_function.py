@@ -285,3 +285,48 @@ def test_what_is_marked_is_not_kept_by_the_node():
     image.grad = None
     freed = before - flambeau._core.memory_stats()["allocated_bytes.current"]
     assert freed >= 32 * 32 * 8  # the indices
+
+
+def test_saved_results_without_a_gradient_come_back_without_one():
+    """Saved places and masks required grad, and so did gradients that do not depend on the input."""
+
+    class Positive(Function):
+        @staticmethod
+        def forward(ctx, x):
+            mask, places = (x > 0).double(), x.argsort()
+            ctx.mark_non_differentiable(mask, places)
+            ctx.save_for_backward(mask, places)
+            return x * mask, mask, places
+
+        @staticmethod
+        def backward(ctx, grad_output, *_):
+            assert not any(t.requires_grad for t in ctx.saved_tensors)
+            return grad_output * ctx.saved_tensors[0]
+
+    def grad_of(function):
+        x = doubles(3.0, 1.0, 2.0)
+        return flambeau.autograd.grad(function(x).sum(), x, create_graph=True)[0]
+
+    for function in (
+        lambda x: Positive.apply(x)[0],
+        lambda x: x.sort()[0],
+        lambda x: x.topk(2)[0],
+        lambda x: x.cummax(0)[0],
+        lambda x: x.max(0)[0],
+    ):
+        assert not grad_of(function).requires_grad
+
+
+def test_an_input_handed_through_without_a_gradient_has_no_history():
+    class Constant(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_non_differentiable(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    x = doubles(1.0, 2.0)
+    assert not Constant.apply(x).requires_grad and x.requires_grad

@@ -411,3 +411,18 @@ def test_a_view_outlives_the_memory_that_its_base_gave_up():
     assert view[0][0].item() == 5 and view.dtype is torch.float32
     assert view.requires_grad and view.grad_fn is not None
     assert layer.weight.dtype is torch.float64 and layer.weight[0, 0].item() != 5
+
+
+@pytest.mark.parametrize("name", ["max", "min", "sort", "topk", "median", "mode", "kthvalue"])
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_what_was_picked_by_place_does_not_read_the_input_again(name, keepdim):
+    """max(dim) and min(dim) refused: they kept the input for the sake of its sizes."""
+    a = leaf(3, 1, 2).reshape(1, 3).detach().requires_grad_()
+    b = a * 2
+    arguments = {"sort": (1,), "topk": (2, 1), "kthvalue": (2, 1, keepdim)}.get(name, (1, keepdim))
+    picked, places = getattr(b, name)(*arguments)
+    b.masked_fill_(b > 2, -9)
+    picked.sum().backward()
+    expected = torch.zeros(3, dtype=torch.float64)
+    expected[places.flatten()] = 2
+    assert a.grad.tolist() == [expected.tolist()]

@@ -19,13 +19,16 @@ void record(WayBackward& backward, const Pair& made, Tensor& input, const Dims& 
             bool reads_result) {
   Ref<WayNode> node = make_way_node(backward, {&input});
   set_history(*made[0], &node->node);
-  node->keep(input);
-  if (made[1])
+  if (made[1]) {
+    node->keep(sizes_of(input));  // who takes places reads no values, and the input may be written
     node->keep(*made[1]);
-  else if (reads_result)
-    node->keep_result(*made[0]);
-  else
-    node->keep(static_cast<Tensor*>(nullptr));
+  } else {
+    node->keep(input);
+    if (reads_result)
+      node->keep_result(*made[0]);
+    else
+      node->keep(static_cast<Tensor*>(nullptr));
+  }
   node->keep(dims);
   node->keep(Object::borrow(keepdim ? Py_True : Py_False));
 }
@@ -34,9 +37,11 @@ void record(WayBackward& backward, const Pair& made, Tensor& input, const Dims& 
 
 static Reduce::Run run_of(const char* name, Reduction& reduction, const char* results,
                           PyObject* backward) {
-  const char* kept = results[0] && results[1] ? "indices" : "result";
+  const bool places = results[0] && results[1];
   return {Ref<Reduction>::borrow(&reduction), results,
-          WayBackward(name, backward, {"self", kept, "dim", "keepdim"})};
+          WayBackward(name, backward,
+                      {places ? "self_sym_sizes" : "self", places ? "indices" : "result", "dim",
+                       "keepdim"})};
 }
 
 Reduce::Reduce(const char* name, Reduction& reduction, const char* results, const char* accepts,

@@ -6,8 +6,8 @@
 
 namespace flambeau::ways {
 
-/// reduction(input, dim, keepdim). Keeps the input, the result (of two results the places), the
-/// dims and keepdim.
+/// reduction(input, dim, keepdim). Keeps the input and the result (of two results the sizes of the
+/// input and the places), the dims and keepdim.
 class Reduce {
  public:
   static constexpr const char* takes[] = {"dim", "keepdim", "p", "ord"};

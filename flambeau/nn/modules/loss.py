@@ -3,6 +3,7 @@
 from ... import _core
 from .. import functional as F
 from ..functional.reduction import reduction_of
+from .distance import PairwiseDistance
 from .homes import elsewhere
 from .module import Module
 
@@ -536,7 +537,7 @@ class TripletMarginWithDistanceLoss(_Loss):
                 f"TripletMarginWithDistanceLoss: margin is {margin}; it must be above 0."
             )
         self.distance_function = (
-            F.pairwise_distance if distance_function is None else distance_function
+            PairwiseDistance() if distance_function is None else distance_function
         )
         self.margin = margin
         self.swap = swap

@@ -42,7 +42,7 @@ def reduction_way(
         result_type (optional): the named tuple of two results.
         parameter (float, optional): of the reduction.
         backward (optional): backward(grad, input, result, dims, keepdim) gives the gradient of the input, by
-            differentiable operators; of two results it gets the indices. Without it, recorded calls are left
+            differentiable operators; of two results it gets (grad, sizes of the input, indices, dims, keepdim). Without it, recorded calls are left
             to the implementation.
         whole_backward (optional): the same of `whole`.
     """
