@@ -128,3 +128,19 @@ def test_copies_of_views_and_ravel_are_contiguous():
     ):  # fmt: skip
         assert copy.is_contiguous()
     assert x.contiguous().ravel()._base is not None
+
+
+def test_turns_of_every_second_element():
+    """Read forwards and backwards, in blocks and behind the last one; take() of what has gaps, too."""
+    for n in (1, 2, 65, 257, 600):
+        for dtype in ("uint8", "int16", "float32", "float64", "complex128"):
+            wide = numpy.random.default_rng(n).integers(0, 200, (3, 2 * n)).astype(dtype)
+            array, x = wide[:, ::2], flambeau.from_numpy(wide)[:, ::2]
+            numpy.testing.assert_array_equal(x.flip(0).numpy(), numpy.flip(array, 0))
+            numpy.testing.assert_array_equal(x.flip(1).numpy(), numpy.flip(array, 1))
+            numpy.testing.assert_array_equal(x.rot90().numpy(), numpy.rot90(array))
+            numpy.testing.assert_array_equal(x.roll(3, 1).numpy(), numpy.roll(array, 3, 1))
+            places = numpy.random.default_rng(1).integers(-3 * n, 3 * n, 500)
+            numpy.testing.assert_array_equal(
+                x.take(flambeau.from_numpy(places)).numpy(), array.take(places)
+            )

@@ -123,7 +123,10 @@ TensorRef take(Tensor& input, Tensor& given_index) {
   });
   TensorRef out = empty(sizes_of(*index), input.dtype);
   if (out->is_meta()) return out;
-  Strided to = out->strided(), from = input.strided(), at = index->strided();
+  // A place in row-major order is divided by sizes to find one with gaps; many pay for a copy.
+  const bool packs = !input.contiguous && out->numel >= 256 && out->numel >= input.numel / 4;
+  TensorRef packed = packs ? contiguous(input) : TensorRef::borrow(&input);
+  Strided to = out->strided(), from = packed->strided(), at = index->strided();
   {
     LongWork unlocked(out->numel > grain);
     flambeau::take(to, from, at);

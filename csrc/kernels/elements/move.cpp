@@ -43,6 +43,12 @@ void copy_reversed(Item16* to, const Item16* from, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
 }
 
+/// to[i] = from[2 i]: a step that the compiler knows makes vectors of it.
+template <class Item>
+void copy_every_second(Item* __restrict to, const Item* __restrict from, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
+}
+
 /// The dims of both sides, that with the shortest steps in the result last, so that rows are as
 /// long as they can be whatever the order of memory. Those along which self steps by -1 and the
 /// result does not are read forwards.
@@ -82,6 +88,7 @@ void copy_block(const Strided& out, const Strided& self) {
   const Strided to{dims.to, out.dtype, dims.ndim, dims.sizes, dims.out_steps};
   const Strided from{dims.from, self.dtype, dims.ndim, dims.sizes, dims.self_steps};
   if (copy_turned(to, from) || copy_runs(to, from)) return;
+  constexpr int64_t block = 256;
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     Walk<2> walk(dims.ndim, dims.sizes, {dims.out_steps, dims.self_steps});
     int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1);
@@ -96,6 +103,15 @@ void copy_block(const Strided& out, const Strided& self) {
         copy_reversed(to, from, n);
       else if (out_step == 1 && self_step == 0)
         std::fill_n(to, n, *from);
+      else if (out_step == 1 && self_step == 2)
+        copy_every_second(to, from, n);
+      else if (out_step == 1 && self_step == -2)
+        for (int64_t i = 0; i < n; i += block) {
+          const int64_t count = std::min(n - i, block);
+          Item room[block];
+          copy_every_second(room, from - 2 * (i + count - 1), count);
+          copy_reversed(to + i, room + count - 1, count);
+        }
       else
         for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
     });
