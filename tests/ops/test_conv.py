@@ -387,6 +387,19 @@ def test_no_channels_give_none():
     assert x.grad.shape == x.shape and w.grad.shape == w.shape and b.grad.tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("sizes", [(0, 0, 4), (17, 4, 0), (0, 5, 7), (0, 33, 20)])
+def test_transposed_convolutions_of_nothing_are_0(sizes, dtype):
+    x = torch.ones(3, *sizes, dtype=dtype, requires_grad=True)
+    for k, stride in itertools.product((1, 3), (1, 2)):
+        weight = torch.ones(sizes[0], 40, k, k, dtype=dtype, requires_grad=True)
+        if k > 1 or min(sizes[1:]) > 0:
+            output = torch.conv_transpose2d(x, weight, None, stride)
+            assert output.shape[1] == 40 and not output.any()
+            grads = gradients(output, torch.ones_like(output), [x, weight])
+            assert grads[0].shape == x.shape and not grads[1].any()
+
+
 def test_conv_is_differentiable_twice():
     """The derivative of grad_w along dx is grad_w of dx: both are linear in x."""
     x, w, g = draw(2, 2, 6, 6), draw(3, 2, 3, 3), draw(2, 3, 6, 6)

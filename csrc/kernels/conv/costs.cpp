@@ -214,6 +214,7 @@ Cost spreading_cost(const ConvShape& s, int64_t lanes) {
           (s.N * s.groups * ceil_div(n_targets, part) < wanted_units && part * taps >= 64)))
     part = ceil_div(part, 2);
   const int64_t n_parts = ceil_div(n_targets, part);
+  if (s.N * rows * length * n_targets == 0) return calls;
   const int64_t blocks =
       ceil_div(rows, std::max<int64_t>(1, most_products / (part * taps * length)));
   const int64_t vectors = blocks * ceil_div(ceil_div(rows, blocks) * length, lanes);
@@ -257,14 +258,14 @@ double pairs_saving(const ConvShape& shape, const std::vector<Correlation>& phas
 template <class T>
 bool panels_are_quicker(const Correlation& c) {
   const Spans spans(c, conv_kernels<T>().lanes);
-  if (spans.taps == 0 || c.n_items * spans.per_item == 0) return false;
+  if (spans.sums * c.n_target * c.n_items * spans.per_item == 0) return false;
   return panels_cost(c, spans) < direct_cost(c, spans, sizeof(T));
 }
 
 template <class T>
 bool outer_panels_are_quicker(const Correlation& c) {
   const Spans spans(c, conv_kernels<T>().lanes);
-  if (spans.taps == 0 || c.n_items * spans.per_item == 0) return false;
+  if (spans.sums * c.n_target * c.n_items * spans.per_item == 0) return false;
   return outer_panels_cost(c, spans) < outer_direct_cost(c, spans);
 }
 
