@@ -94,25 +94,27 @@ def _(ctx, grad_output):
     return _norm_slope(grad, x, result, p=p), None, None, None
 
 
+def _slope(x, norm, p):
+    """d norm / dx, 0 where it has no value: what is differentiated by the gradient is this alone."""
+    slope = k.sgn(x) * k.where(
+        k.isinf(norm),
+        k.power(k.abs(x), p - 1) / k.power(norm, p - 1),
+        k.power(k.abs(x) / norm, p - 1),
+    )
+    return k.where(k.logical_or(x == 0, norm == 0), 0, slope)
+
+
 # d norm / dx = sgn(x) * (abs(x) / norm)**(p - 1), and 0 at a zero vector. The quotient is at most 1, however
 # large or small its parts; of a norm beyond the dtype's range the quotient of powers tells whether it is 0.
 _two_norm_slope = make_pointwise(
-    lambda grad, x, norm: k.where(norm == 0, 0, grad * (x / norm)),
+    lambda grad, x, norm: k.where(norm == 0, 0, grad * k.where(norm == 0, 0, x / norm)),
     name="norm_backward",
 )
 _norm_slope = make_pointwise(
     lambda grad, x, norm, *, p=3.0: k.where(
         k.logical_or(x == 0, norm == 0),
         k.where(k.isnan(norm), norm, 0),
-        grad
-        * (
-            k.sgn(x)
-            * k.where(
-                k.isinf(norm),
-                k.power(k.abs(x), p - 1) / k.power(norm, p - 1),
-                k.power(k.abs(x) / norm, p - 1),
-            )
-        ),
+        grad * _slope(x, norm, p),
     ),
     name="norm_backward",
 )

@@ -133,3 +133,18 @@ def test_cdist_in_parts_is_cdist(p, monkeypatch):
     if p:
         slopes = [flambeau.autograd.grad(d.sum(), x)[0] for d in (whole, parts)]
         flambeau.testing.assert_close(*slopes)
+
+
+@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 3, 10, inf])
+@pytest.mark.parametrize("x", [[0.0, 0.0], [0.0, 2.0]])
+def test_forward_mode_takes_the_slopes_that_backward_takes(p, x):
+    x = flambeau.tensor(x, dtype=flambeau.float64)
+    along = flambeau.ones_like(x)
+    for f in (
+        lambda x: flambeau.linalg.vector_norm(x, p),
+        lambda x: flambeau.cdist(x[None], flambeau.zeros_like(x)[None], p).sum(),
+    ):
+        (slope,) = flambeau.func.vjp(f, x)[1](flambeau.ones(1, dtype=x.dtype)[0])
+        assert slope.isfinite().all()
+        tangent = flambeau.func.jvp(f, (x,), (along,))[1]
+        assert flambeau.allclose(tangent, (slope * along).sum())
