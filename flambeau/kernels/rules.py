@@ -58,11 +58,15 @@ def _share(loses):
 def _pow_base(g, n, x, y):
     if y.op == "const":
         return k.guard(g, g * k.conj(y.attr * x ** (y.attr - 1)))
-    return k.where(y == 0, 0.0, k.guard(g, g * k.conj(y * x ** (y - 1))))
+    # As in _copysign, the factor is finite where it does not count.
+    safe = k.where(y == 0, 1.0, y)
+    return k.where(y == 0, 0.0, k.guard(g, g * k.conj(y * x ** (safe - 1))))
 
 
 def _pow_exponent(g, n, x, y):
-    return k.where((x == 0) & (k.real(y) >= 0), 0.0, k.guard(g, g * k.conj(n * k.log(x))))
+    is_edge = (x == 0) & (k.real(y) >= 0)
+    safe = k.where(is_edge, 1.0, x)
+    return k.where(is_edge, 0.0, k.guard(g, g * k.conj(n * k.log(safe))))
 
 
 def _clamp_inside(g, n, x, low, high):

@@ -169,3 +169,15 @@ def test_running_statistics_have_no_tangents():
         normalize(x, moving, var)
         with pytest.raises(RuntimeError, match="running_mean and running_var have no derivatives"):
             normalize(dual, moving, var)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
+def test_a_power_of_0_has_tangents_where_it_has_gradients(dtype):
+    x = torch.tensor([0.0, 0.0, 0.0, 2.0], dtype=dtype)
+    y = torch.tensor([2.0, 1.0, 0.0, 3.0], dtype=dtype)
+    ones = torch.ones_like(x)
+    for f, at in ((lambda y: x**y, y), (lambda x: x**y, x), (lambda y: torch.pow(0.0, y), y)):
+        (slopes,) = torch.func.vjp(f, at)[1](ones)
+        tangent = torch.func.jvp(f, (at,), (ones,))[1]
+        assert slopes.isfinite().all()
+        assert torch.allclose(tangent, slopes)
