@@ -63,12 +63,28 @@ _names = {
 }
 
 
+def _in_lanes(x, dims):
+    """x in memory in which long runs of elements lie side by side, so that vectors of powers are full."""
+    kept, reduced = [d for d in range(x.dim()) if d not in dims], sorted(dims)
+    length = math.prod(x.size(d) for d in reduced)
+    across = (
+        length < 64 <= x.numel() // max(length, 1)
+    )  # each vector then holds parts of several norms
+    order = [*reduced, *kept] if across else [*kept, *reduced]
+    if x.is_cuda or (x.is_contiguous() and (x.size(-1) >= 64 or order == [*range(x.dim())])):
+        return x
+    return x.permute(order).contiguous().permute([order.index(d) for d in range(x.dim())])
+
+
 @primitive(method=False, function=False)
 def _norm(ctx, x, p, dims, keepdim):
     """The p-norm over dims in one pass."""
     name = _names.get(p, "norm")
     parameters = () if name != "norm" else (p,)
-    (result,) = _core._reduce(_kernels[name], (x,), dims, keepdim, (x.dtype.to_real(),), parameters)
+    lanes = _in_lanes(x, dims) if parameters else x
+    (result,) = _core._reduce(
+        _kernels[name], (lanes,), dims, keepdim, (x.dtype.to_real(),), parameters
+    )
     ctx.p, ctx.dims, ctx.keepdim = p, dims, keepdim
     ctx.save_for_backward(x, result)
     return result
