@@ -294,13 +294,13 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
         index = fl.searchsorted(total, u * total[..., -1:], right=True)
         result = index.clamp(max=input.shape[-1] - 1)
     else:
-        if num_samples > input.shape[-1] or some((weights > 0).sum(-1) < num_samples):
+        if num_samples > input.shape[-1]:
             raise RuntimeError(
                 f"multinomial: num_samples is {num_samples}, but a row of input has fewer weights "
-                "above 0 to draw without replacement. Pass replacement=True."
+                "to draw without replacement. Pass replacement=True."
             )
         noise = exponential_(fresh(_core.empty_like(weights)), generator=generator)
-        result = (weights / noise).topk(num_samples, -1)[1]
+        result = (weights / noise).topk(num_samples, -1)[1]  # weights of 0 last
     return _as_out(result, input, out)
 
 

@@ -152,6 +152,20 @@ def test_uniform_takes_ranges_and_refuses_others():
             x.uniform_(low, high)
 
 
+def test_multinomial_draws_weights_of_zero_last():
+    """Fewer weights above 0 than draws were refused; PyTorch takes the others after them."""
+    weights = torch.tensor([[0.0, 3.0, 0.0, 1.0], [0.0, 0.0, 0.0, 2.0]])
+    for _ in range(5):
+        first, second = torch.multinomial(weights, 3).tolist()
+        assert set(first[:2]) == {1, 3} and first[2] in (0, 2)
+        assert second[0] == 3 and len(set(second)) == 3
+    for none in (torch.zeros(3), weights * 0):
+        with pytest.raises(RuntimeError, match="multinomial"):
+            torch.multinomial(none, 2)
+    with pytest.raises(RuntimeError, match="multinomial"):
+        torch.multinomial(weights, 5)
+
+
 def test_multinomial_draws_by_weight():
     torch.manual_seed(4)
     weights = torch.tensor([[1.0, 0.0, 3.0, 0.0], [0.0, 2.0, 2.0, 0.0]])
