@@ -53,6 +53,13 @@ def test_every_kind_of_size(n):
             compare(n, sizes, dim, dtype)
 
 
+@pytest.mark.parametrize("columns", [*range(2, 20), 31, 33, 65])
+def test_any_number_of_columns(columns):
+    for n in (8, 24, 37, 1000):
+        for dtype in (np.complex64, np.complex128):
+            compare(n, (3, None, columns), 1, dtype)
+
+
 @pytest.mark.parametrize("n", [100_000, 100_003, 1 << 17])
 def test_long_signals(n):
     z = signals(n, (None,), np.complex64)
@@ -71,6 +78,9 @@ for n in (1, 2, 7, 12, 16, 30, 37, 64, 77, 361, 1009, 2048):
     for sizes, dim in LAYOUTS:
         for dtype in (np.complex64, np.complex128):
             compare(n, sizes, dim, dtype)
+for columns in range(2, 20):
+    for dtype in (np.complex64, np.complex128):
+        compare(24, (3, None, columns), 1, dtype)
 """
     run_at_level(level, program)
 

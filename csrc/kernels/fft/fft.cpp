@@ -27,12 +27,13 @@ class Signals {
       : inner_(shape.inner),
         n_signals_(shape.outer * shape.inner),
         lanes_(fourier_kernels<T>().lanes),
-        columns_(shape.inner > 1 && 2 * shape.inner >= lanes_),
+        columns_(shape.inner > 1 && shape.inner >= std::min(3, lanes_) &&
+                 4 * shape.inner >= lanes_),
         n_groups_(columns_ ? shape.outer * ((shape.inner + lanes_ - 1) / lanes_)
                            : (n_signals_ + lanes_ - 1) / lanes_) {}
 
   int64_t n_groups() const { return n_groups_; }
-  bool enough() const { return 2 * n_signals_ >= lanes_; }
+  bool enough() const { return (columns_ ? 4 : 2) * n_signals_ >= lanes_; }
 
   /// n points of `parts` numbers each of the signals of a group.
   void load(int64_t group, const T* in, int64_t n, int parts, T scale, bool swap, T* to) const {

@@ -344,19 +344,60 @@ void fourier_store_rows(const T* from, int64_t n, bool swap, T* const* rows, int
   }
 }
 
+/// Columns of fewer signals than lanes: load_pair(from, a, b) and store_pair(to, a, b) of their 2 *
+/// count numbers.
+template <class T>
+class SomeColumns {
+ public:
+  explicit SomeColumns(int count) : count_(2 * count) {
+    if constexpr (has_spans) {
+      low_ = span_of<T>(0, count_ < lanes ? count_ : lanes);
+      high_ = span_of<T>(0, count_ < lanes ? 0 : count_ - lanes);
+    }
+  }
+  void load_pair(const T* from, Lane<T>& a, Lane<T>& b) const {
+    if constexpr (has_spans) {
+      a = load_some(from, low_);
+      b = load_some(from + lanes, high_);
+    } else {
+      T part[2 * lanes] = {};
+      for (int f = 0; f < count_; ++f) part[f] = from[f];
+      a = load(part);
+      b = load(part + lanes);
+    }
+  }
+  void store_pair(T* to, Lane<T> a, Lane<T> b) const {
+    if constexpr (has_spans) {
+      store_some(to, a, low_);
+      store_some(to + lanes, b, high_);
+    } else {
+      T part[2 * lanes];
+      store(part, a);
+      store(part + lanes, b);
+      for (int f = 0; f < count_; ++f) to[f] = part[f];
+    }
+  }
+
+ private:
+  static constexpr int lanes = Vec<T>::lanes;
+  int count_;
+  Span<T> low_, high_;
+};
+
 template <class T>
 void fourier_load_columns(const T* from, int64_t step, int64_t n, int count, T scale, bool swap,
                           T* to) {
   constexpr int lanes = Vec<T>::lanes;
   constexpr auto order = std::make_integer_sequence<int, lanes>{};
-  T part[2 * lanes] = {};
-  for (int64_t j = 0; j < n; ++j) {
-    const T* at = from + j * step;
-    if (count < lanes) {
-      for (int f = 0; f < 2 * count; ++f) part[f] = at[f];
-      at = part;
+  const SomeColumns<T> some(count);
+  for (int64_t j = 0; j < n; ++j, from += step) {
+    Lane<T> a, b;
+    if (count == lanes) {
+      a = load(from);
+      b = load(from + lanes);
+    } else {
+      some.load_pair(from, a, b);
     }
-    Lane<T> a = load(at), b = load(at + lanes);
     Points<T> points = {every_other<0>(a, b, order) * splat(scale),
                         every_other<1>(a, b, order) * splat(scale)};
     store_points(to + 2 * j * lanes, swapped(points, swap));
@@ -367,14 +408,17 @@ template <class T>
 void fourier_store_columns(const T* from, int64_t n, bool swap, T* to, int64_t step, int count) {
   constexpr int lanes = Vec<T>::lanes;
   constexpr auto order = std::make_integer_sequence<int, lanes>{};
-  T part[2 * lanes];
-  for (int64_t j = 0; j < n; ++j) {
+  const SomeColumns<T> some(count);
+  for (int64_t j = 0; j < n; ++j, to += step) {
     Points<T> points = swapped(load_points(from + 2 * j * lanes), swap);
-    T* at = count < lanes ? part : to + j * step;
-    store(at, low_interleaved(points.re, points.im, order));
-    store(at + lanes, high_interleaved(points.re, points.im, order));
-    if (count < lanes)
-      for (int f = 0; f < 2 * count; ++f) to[j * step + f] = part[f];
+    const Lane<T> a = low_interleaved(points.re, points.im, order),
+                  b = high_interleaved(points.re, points.im, order);
+    if (count == lanes) {
+      store(to, a);
+      store(to + lanes, b);
+    } else {
+      some.store_pair(to, a, b);
+    }
   }
 }
 
