@@ -137,10 +137,8 @@ class OptimizedModule(flambeau.nn.Module):
             self._orig_mod.training = value
 
     def __call__(self, *args, **kwargs):
-        run = self._run
-        if run is None or (
-            self._module_hooks is not None and (self._forward_hooks or self._forward_pre_hooks)
-        ):
+        run, hooks = self._run, self.__dict__.get("_module_hooks")
+        if run is None or hooks is not None and (hooks.forward or hooks.forward_pre):
             return super().__call__(*args, **kwargs)
         return run(*args, **kwargs)
 

@@ -112,9 +112,7 @@ class Compiled:
         self.programs = {}  # key -> [_Entry]
         self.broken = {}  # key -> Break
         self.made = 0
-        self.plain = (
-            False  # whether calls are the function's own from now on, whatever they are given
-        )
+        self.plain = False  # whether calls are the function's own from now on, with any arguments
         self.seen = set()  # keys, for a stance
         every.add(self)
 
@@ -127,6 +125,8 @@ class Compiled:
 
     def _unusual(self, args, kwargs):
         if stance.name == "force_eager" or _Module._module_hooks is not None and _global_hooks():
+            return self.function(*args, **kwargs)
+        if self.plain and stance.name == "default":
             return self.function(*args, **kwargs)
         return self._general(args, kwargs)
 

@@ -215,3 +215,19 @@ def test_more_tensors_than_a_key_has_room_for():
     for _ in range(3):
         assert compiled(*given).tolist() == [69, 69, 69]
     assert _core._call_key(tuple(given), {}) is None
+
+
+def test_hooks_of_all_modules_that_are_gone():
+    seen = []
+    handle = torch.nn.modules.module.register_module_forward_hook(lambda *given: seen.append(given))
+    module = torch.compile(torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU()))
+    both, plain = torch.compile(lambda x: module(x * 2) + 1), torch.compile(lambda x, y: x + y)
+    x = torch.randn(2, 3)
+    module(x)
+    assert len(seen) == 3
+    handle.remove()
+    for given in ((x, x), (x.int(), 2), (x.double(), x)):
+        for _ in range(2):
+            assert torch.equal(both(x), module._orig_mod(x * 2) + 1)
+            assert torch.equal(plain(*given), given[0] + given[1])
+    assert not both._compiled.broken and len(entries(plain)) == 1 and len(seen) == 3
