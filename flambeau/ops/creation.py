@@ -201,9 +201,9 @@ def _count_of_ints(bounds):
 
 
 def _count_of_floats(bounds):
-    """The same of floats and ints."""
+    """The same of floats, or floats and ints."""
     n = len(bounds)
-    if not 0 < n < 4 or any(type(v) not in (int, float) for v in bounds):
+    if not 0 < n < 4 or {float} != {type(v) for v in bounds} - {int}:
         return 0
     first, last, by = (0, *bounds, 1) if n == 1 else (*bounds, 1)[:3]
     span = last - first

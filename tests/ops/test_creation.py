@@ -284,3 +284,12 @@ def test_arange_of_floats():
     for bounds in ((1.0, 0.0), (0.0, 1.0, 0.0), (0.0, float("inf")), (0.0, float("nan"))):
         with pytest.raises(RuntimeError):
             torch.arange(*bounds)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [(2**62, 2**62 + 7, 3), (2**63 - 5, 2**63 - 1), (-(2**63), 5 - 2**63, 2), (2**62, 2**62)],
+)
+def test_arange_of_large_ints_is_exact(bounds):
+    found = torch.arange(*bounds)
+    assert found.dtype == torch.int64 and found.tolist() == list(range(*bounds))
