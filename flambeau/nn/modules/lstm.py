@@ -12,13 +12,16 @@ from .recurrences import lstm_step, run_steps
 
 def takes(data, state, weights):
     """Whether the loops take these: one real dtype of full precision on the CPU, no slices of a vmap."""
-    tensors = [data, *state, *(t for own in weights for t in own.values())]
     dtype = data.dtype
-    return (
-        dtype in (flambeau.float32, flambeau.float64)
-        and not flambeau.is_autocast_enabled("cpu")
-        and all(t.dtype is dtype and t.device.type == "cpu" and not _is_batched(t) for t in tensors)
-    )
+    if dtype not in (flambeau.float32, flambeau.float64) or flambeau.is_autocast_enabled("cpu"):
+        return False
+    tensors = [data, *state]
+    for own in weights:
+        tensors.extend(own.values())
+    for t in tensors:
+        if t.dtype is not dtype or t.device.type != "cpu" or _is_batched(t):
+            return False
+    return True
 
 
 def lstm_sequence(inputs, h, c, weights, counts, backwards):

@@ -240,8 +240,9 @@ class RNNBase(Module):
 
     def _layers(self, data, state, counts):
         """The outputs of the last layer, (all rows, features), and the final state of every layer."""
+        kinds = [name.rpartition("_l")[0] for name in self._all_weights[0]]
         weights = [
-            {name.rpartition("_l")[0]: getattr(self, name) for name in names}
+            dict(zip(kinds, [getattr(self, name) for name in names], strict=True))
             for names in self._all_weights
         ]
         dropout = self.dropout if self.training else 0
@@ -358,8 +359,7 @@ def _run_fused(sequence, rows, state, weights, counts, bidirectional, dropout):
         for place in range(layer, layer + stride):
             own = weights[place]
             if sequence is lstm_sequence and "bias_ih" in own:  # the gradient of both is one sum
-                bias = own["bias_ih"] + own["bias_hh"]
-                own = {k: own[k] for k in own if k != "bias_ih"} | {"bias_hh": bias}
+                own["bias_hh"] = own.pop("bias_ih") + own["bias_hh"]
             inputs = F.linear(rows, own["weight_ih"], own.get("bias_ih"))
             start = [part[place] for part in state]
             output, *final = sequence(inputs, *start, own, counts, place > layer)
