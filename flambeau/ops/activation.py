@@ -299,9 +299,9 @@ def hardswish(input):
 
 @hardswish.derivative
 def _(grad_output, input, result):
-    return k.where(
-        input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5))
-    )
+    # Finite where it is not taken: a tangent multiplies by 0 there.
+    slope = k.where(k.abs(input) >= 3, 1, input / 3 + 0.5)
+    return k.where(input <= -3, 0, grad_output * slope)
 
 
 @pointwise(

@@ -240,11 +240,10 @@ def _plan_transposed(n, facts, stride, padding, extra, groups, dilation):
     sizes = tuple(facts[0][-n:])
     each = zip(sizes, facts[2][2:], stride, padding, extra, dilation, strict=True)
     out = tuple((size - 1) * s - 2 * p + d * (k - 1) + e + 1 for size, k, s, p, e, d in each)
-    without_any = facts[0][0] == 0 and not single
-    if min(out) < (0 if without_any else 1):
+    if min(out) < 0:
         raise RuntimeError(
-            f"{name}: an input of {sizes} would give an output of {out}, which is empty. Use less "
-            "padding, or more output_padding."
+            f"{name}: an input of {sizes} would give an output of {out}. Use less padding, or more "
+            "output_padding."
         )
     return single, (stride, padding, dilation, groups, within_reach(out, name))
 

@@ -307,9 +307,7 @@ def test_conv_transpose_of_no_batches_gives_none_of_any_size():
     assert y.shape == (0, 3, 0, 2)
     y.sum().backward()
     assert x.grad.shape == x.shape and (w.grad == 0).all()
-    with pytest.raises(RuntimeError, match="which is empty"):
-        torch.conv_transpose2d(torch.ones(1, 2, 2, 2), w, padding=(1, 0))
-    with pytest.raises(RuntimeError, match="which is empty"):
+    with pytest.raises(RuntimeError, match="would give an output of"):
         torch.conv_transpose2d(x, w, padding=(2, 0))
 
 

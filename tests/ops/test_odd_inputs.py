@@ -92,6 +92,17 @@ def test_gradients_where_the_input_is_nan():
         assert grad[0] == 0.5, function
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_tangents_at_infinity_are_slopes(dtype):
+    x = torch.tensor([inf, -inf, 3.0, -3.0, 0.0, 1e30, -1e30], dtype=dtype)
+    slopes = [1, 0, 1, 0, 0.5, 1, 0]
+    _, tangent = torch.func.jvp(F.hardswish, (x,), (torch.full_like(x, 2),))
+    assert tangent.tolist() == [2 * slope for slope in slopes]
+    x.requires_grad_()
+    (grad,) = torch.autograd.grad(F.hardswish(x).sum(), x)
+    assert grad.tolist() == slopes
+
+
 def test_gradients_where_the_result_is_nan():
     """amax and most norms make them NaN for all; max hands its own to the NaN, the inf-norm to nobody."""
     x = torch.tensor([1.0, nan, 3.0], requires_grad=True)
