@@ -11,6 +11,7 @@
 #include "dispatch/bound.h"
 #include "dispatch/device_rules.h"
 #include "dispatch/iterate.h"
+#include "dispatch/product_layout.h"
 #include "dispatch/views.h"
 #include "kernels/gemm/gemm.h"
 #include "runtime/blas.h"
@@ -186,15 +187,10 @@ void multiply_float8(Tensor& out, Tensor& a, Tensor& b, Epilogue epilogue, doubl
   copy_bytes(out, *wide);
 }
 
-/// The conjugate for complex tensors, which gradients of products need.
-TensorRef conjugate(Tensor& t) {
-  if (!is_complex(t.dtype)) return TensorRef::borrow(&t);
-  return call_bound("conj", {t.py()});
-}
-
 struct ProductNode {
   Node node;
   Saved a, b;
+  bool columns_a = false, columns_b = false;  // see by_columns
 };
 
 /// The factors of a product as two edges of its node; each is kept for the gradient of the other.
@@ -204,22 +200,30 @@ void follow_product(Kept& kept, int first, Tensor& a, Tensor& b) {
   set_edge(&kept.node, first + 1, &b);
   if (kept.node.edges[first].node) kept.b.save(b);
   if (kept.node.edges[first + 1].node) kept.a.save(a);
+  kept.columns_a = by_columns(a);
+  kept.columns_b = by_columns(b);
 }
 
-/// The gradients of multiply(a, b), a product of matrices or of stacks of them: the engine sums
-/// what was broadcast.
+/// The gradients of multiply(a, b), a product of matrices or of stacks of them, for edges `first`
+/// and the next: the engine sums what was broadcast. That of a matrix lies in memory as the matrix
+/// does, so that the one of what a program has transposed is contiguous.
+template <auto multiply>
+void factor_gradients(ProductNode* self, uint32_t first, Tensor& grad, TensorRef* grad_inputs,
+                      const char* a_name, const char* b_name) {
+  if (wants_gradient(&self->node, first)) {
+    TensorRef other = transpose(*conjugate(*self->b.unpack(&self->node, b_name)), -2, -1);
+    grad_inputs[first] = laid_out_product<multiply>(grad, *other, self->columns_a);
+  }
+  if (wants_gradient(&self->node, first + 1)) {
+    TensorRef other = transpose(*conjugate(*self->a.unpack(&self->node, a_name)), -2, -1);
+    grad_inputs[first + 1] = laid_out_product<multiply>(*other, grad, self->columns_b);
+  }
+}
+
 template <auto multiply>
 void product_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<ProductNode*>(node);
-  Tensor& grad = *grad_outputs[0];
-  if (wants_gradient(node, 0)) {
-    TensorRef b = self->b.unpack(node, "other");
-    grad_inputs[0] = multiply(grad, *transpose(*conjugate(*b), -2, -1));
-  }
-  if (wants_gradient(node, 1)) {
-    TensorRef a = self->a.unpack(node, "input");
-    grad_inputs[1] = multiply(*transpose(*conjugate(*a), -2, -1), grad);
-  }
+  factor_gradients<multiply>(self, 0, *grad_outputs[0], grad_inputs, "input", "other");
 }
 
 void product_release(Node* node) {
@@ -233,8 +237,9 @@ void product_visit(Node* node, Visitor& visitor) {
   self->b.visit(visitor);
 }
 
-const NodeKind mm_kind = {product_backward<[](Tensor& a, Tensor& b) { return mm(a, b); }>,
-                          product_release, destroy_as<ProductNode>, product_visit};
+constexpr auto plain_mm = [](Tensor& a, Tensor& b) { return mm(a, b); };
+const NodeKind mm_kind = {product_backward<plain_mm>, product_release, destroy_as<ProductNode>,
+                          product_visit};
 
 /// (rows, last) view of a tensor.
 TensorRef flat_rows(Tensor& t) {
@@ -341,17 +346,13 @@ struct AddmmNode : ProductNode {
 /// Inputs in the order of the formula beta * input + alpha * (a @ b).
 void addmm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<AddmmNode*>(node);
-  Tensor& grad = *grad_outputs[0];
-  auto scaled = [](TensorRef t, double factor) { return factor == 1 ? t : mul_scalar(*t, factor); };
-  if (wants_gradient(node, 0)) grad_inputs[0] = scaled(grad_outputs[0], self->beta);
-  if (wants_gradient(node, 1)) {
-    TensorRef b = self->b.unpack(node, "mat2");
-    grad_inputs[1] = scaled(mm(grad, *transpose(*conjugate(*b), -2, -1)), self->alpha);
-  }
-  if (wants_gradient(node, 2)) {
-    TensorRef a = self->a.unpack(node, "mat1");
-    grad_inputs[2] = scaled(mm(*transpose(*conjugate(*a), -2, -1), grad), self->alpha);
-  }
+  auto scale = [](TensorRef& t, double factor) {
+    if (t && factor != 1) t = mul_scalar(*t, factor);
+  };
+  if (wants_gradient(node, 0)) grad_inputs[0] = grad_outputs[0];
+  factor_gradients<plain_mm>(self, 1, *grad_outputs[0], grad_inputs, "mat1", "mat2");
+  scale(grad_inputs[0], self->beta);
+  for (int i : {1, 2}) scale(grad_inputs[i], self->alpha);
 }
 const NodeKind addmm_kind = {addmm_backward, product_release, destroy_as<AddmmNode>, product_visit};
 

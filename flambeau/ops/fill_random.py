@@ -256,7 +256,8 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     if not std > 0:
         raise RuntimeError(f"log_normal_: std is {std}; it must be above 0.")
     _needs_real(self, "log_normal_")
-    return normal_(self, mean, std, generator=generator).exp_()
+    normal_(self, mean, std, generator=generator)
+    return self.exp_() if self.numel() else self
 
 
 for _function in (

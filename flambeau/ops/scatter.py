@@ -9,6 +9,7 @@ from operator import gt
 
 from .. import _core
 from .._core import indexing
+from ..kernels.types import DtypeError
 from .core import operators as fl
 from .core.declare import composite, primitive
 
@@ -289,7 +290,7 @@ class _SlicesIndex(_Cells):
 
 def _reduced(cells, input, source, reduce, include_self, operator):
     if reduce == "mean":
-        return _mean(cells, input, source, include_self)
+        return _mean(cells, input, source, include_self, operator)
     if reduce not in _COMBINE:
         raise RuntimeError(
             f"{operator}: reduce is {reduce!r}; it must be 'sum', 'prod', 'mean', 'amax' or 'amin'."
@@ -301,7 +302,11 @@ def _reduced(cells, input, source, reduce, include_self, operator):
     return _extreme(input, source, cells, reduce, include_self)
 
 
-def _mean(cells, input, source, include_self):
+def _mean(cells, input, source, include_self, operator):
+    if input.dtype is fl.bool:
+        raise DtypeError(
+            f"{operator}: the mean of bools is none of them. Convert input and src with .float()."
+        )
     used = cells.covered(source)
     counts = cells.add(
         fl.full(input.shape, int(include_self), dtype=input.dtype, device=input.device),

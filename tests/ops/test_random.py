@@ -222,3 +222,9 @@ def test_transformed_numbers_have_their_distributions():
         x = torch.empty(100_000, dtype=dtype).geometric_(0.4)
         assert x.min() == 1 and abs(x.double().mean() - 2.5) < 0.05
         assert abs((x == 1).double().mean() - 0.4) < 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.float32])
+def test_log_normal_of_nothing(dtype):
+    x = torch.ones(0, dtype=dtype)
+    assert x.log_normal_() is x

@@ -481,3 +481,11 @@ def test_halves_are_added_in_float32_and_rounded_once(dtype):
         w = zero.clone().requires_grad_()
         read(w).sum().backward()
         assert (w.grad[0] == sum).all()
+
+
+@pytest.mark.parametrize("name", ["scatter_reduce", "index_reduce"])
+@pytest.mark.parametrize("include_self", [False, True])
+def test_means_of_bools_are_refused_by_name(name, include_self):
+    x, index = fl.ones(3, dtype=fl.bool), fl.tensor([0, 1, 1])
+    with pytest.raises(NotImplementedError, match=f"^{name}: "):
+        getattr(fl, name)(x, 0, index, x, "mean", include_self=include_self)

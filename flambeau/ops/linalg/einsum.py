@@ -124,11 +124,13 @@ def _take_diagonals(operand, labels, position):
     return operand, labels
 
 
-def _sum_out(operand, labels, keep):
-    """Sum over the dimensions whose label nothing else needs."""
-    dims = [i for i, label in enumerate(labels) if label not in keep]
-    if not dims:
+def _sum_out(operand, labels, keep, output):
+    """Sum over the dimensions whose label nothing else needs; those of the output come first, as it has them."""
+    if keep.issuperset(labels):
         return operand, labels
+    ordered = _in_order(labels, output)
+    operand, labels = _arrange(operand, labels, ordered), ordered
+    dims = [i for i, label in enumerate(labels) if label not in keep]
     return operand.sum(dims), [label for label in labels if label in keep]
 
 
@@ -150,8 +152,22 @@ def _arrange(operand, labels, order):
     return operand
 
 
-def _contract(a, a_labels, b, b_labels, keep):
-    """The product of two operands, summed over the labels that are in both and not in `keep`."""
+def _in_order(labels, output):
+    """Those of the output first, as it has them, so that its dimensions lie in memory one after the other."""
+    return [label for label in output if label in labels] + [
+        label for label in labels if label not in output
+    ]
+
+
+def _comes_first(batch, first, second, output, sizes):
+    """Whether the output, dims of 1 aside, is the batch, the labels of `first` alone and those of `second`."""
+    made = [label for label in batch + first + second if sizes[label] != 1]
+    return made == [label for label in output if sizes.get(label, 1) != 1]
+
+
+def _contract(a, a_labels, b, b_labels, others, output):
+    """The product of two operands, summed over the labels that are in both but neither in others nor output."""
+    keep = others | set(output)
     sizes = {}
     for operand, labels in ((a, a_labels), (b, b_labels)):
         for i, label in enumerate(labels):
@@ -160,15 +176,18 @@ def _contract(a, a_labels, b, b_labels, keep):
             )
     a, a_labels = _drop_ones(a, a_labels, sizes)
     b, b_labels = _drop_ones(b, b_labels, sizes)
-    a, a_labels = _sum_out(a, a_labels, set(keep) | set(b_labels))
-    b, b_labels = _sum_out(b, b_labels, set(keep) | set(a_labels))
+    a, a_labels = _sum_out(a, a_labels, keep | set(b_labels), output)
+    b, b_labels = _sum_out(b, b_labels, keep | set(a_labels), output)
     shared = [label for label in a_labels if label in b_labels]
-    batch = [label for label in shared if label in keep]
+    batch = _in_order([label for label in shared if label in keep], output)
     summed = [label for label in shared if label not in keep]
-    a_only = [label for label in a_labels if label not in shared]
-    b_only = [label for label in b_labels if label not in shared]
+    a_only = _in_order([label for label in a_labels if label not in shared], output)
+    b_only = _in_order([label for label in b_labels if label not in shared], output)
+    if _comes_first(batch, b_only, a_only, output, sizes):
+        a, a_labels, a_only, b, b_labels, b_only = b, b_labels, b_only, a, a_labels, a_only
     labels = batch + a_only + b_only
     if not summed:
+        labels = _in_order(labels, output)
         return _arrange(a, a_labels, labels) * _arrange(b, b_labels, labels), labels
 
     def count(group):
@@ -223,18 +242,25 @@ def _check_sizes(operands):
 class _Plan:
     """How a product of two operands becomes one matrix product: orders and shapes before and after it."""
 
+    swapped = False  # whether b stands left
+    copied = False  # whether the result is laid out anew
+
     def __init__(self, a_order, a_shape, b_order, b_shape, batched, shape, order):
         self.a_order, self.a_shape = a_order, a_shape
         self.b_order, self.b_shape = b_order, b_shape
         self.batched, self.shape, self.order = batched, shape, order
 
     def run(self, a, b):
+        if self.swapped:
+            a, b = b, a
         left = _laid_out(a, self.a_order, self.a_shape)
         right = _laid_out(b, self.b_order, self.b_shape)
         product = _core.bmm(left, right) if self.batched else _core.mm(left, right)
         if product.shape != self.shape:
             product = _core.reshape(product, self.shape)
-        return product if self.order is None else _core.permute(product, self.order)
+        if self.order is not None:
+            product = _core.permute(product, self.order)
+        return product.contiguous() if self.copied else product
 
 
 class _Outer:
@@ -293,9 +319,6 @@ def _pair_plan(equation, a_shape, b_shape):
     wanted = {*a, *b} - set(summed)
     if wanted != set(output) or sizes != dict(zip(b, b_shape)) | dict(zip(a, a_shape)):
         return None
-    batch = [label for label in shared if label in output]
-    a_only = [label for label in a if label not in shared]
-    b_only = [label for label in b if label not in shared]
 
     def order(labels, wanted):
         return None if labels == wanted else tuple(labels.index(label) for label in wanted)
@@ -307,9 +330,25 @@ def _pair_plan(equation, a_shape, b_shape):
         orders = [order(x, [label for label in output if label in x]) for x in (a, b)]
         shapes = [tuple(sizes[label] if label in x else 1 for label in output) for x in (a, b)]
         return _Outer(orders[0], shapes[0], orders[1], shapes[1])
+    batch = [label for label in output if label in shared]
+    a_only, b_only = (
+        [label for label in output if label in x and label not in batch] for x in (a, b)
+    )
+    swapped = _comes_first(batch, b_only, a_only, output, sizes)
+    copied = False
+    if swapped or _comes_first(batch, a_only, b_only, output, sizes):
+        # Operands larger than the output keep their order, and the output is copied in their place.
+        natural = [
+            own if count(x) <= count(output) else [label for label in x if label in own]
+            for x, own in ((a, a_only), (b, b_only))
+        ]
+        copied = natural != [a_only, b_only]
+        a_only, b_only = natural
+    if swapped:
+        a, a_only, b, b_only = b, b_only, a, a_only
     front = (count(batch),) if batch else ()
     made = batch + a_only + b_only
-    return _Plan(
+    plan = _Plan(
         order(a, batch + a_only + summed),
         (*front, count(a_only), count(summed)),
         order(b, batch + summed + b_only),
@@ -318,6 +357,8 @@ def _pair_plan(equation, a_shape, b_shape):
         tuple(sizes[label] for label in made),
         order(made, output),
     )
+    plan.swapped, plan.copied = swapped, copied
+    return plan
 
 
 @functools.lru_cache(256)
@@ -350,7 +391,7 @@ def _kept(terms, pair, output):
     """The labels of a pair that the others or the output need."""
     others = {label for k, (labels, _) in enumerate(terms) if k not in pair for label in labels}
     both = dict.fromkeys(terms[pair[0]][0] + terms[pair[1]][0])
-    return [label for label in both if label in others or label in output]
+    return _in_order([label for label in both if label in others or label in output], output)
 
 
 def _run_chain(steps, operands):
@@ -415,10 +456,10 @@ def einsum(*args):
         others = {
             label for k, (_, labels) in enumerate(work) if k not in (i, j) for label in labels
         }
-        pair = _contract(*work[i], *work[j], others | set(output))
+        pair = _contract(*work[i], *work[j], others, output)
         work = [item for k, item in enumerate(work) if k not in (i, j)]
         work.insert(0, pair)
-    result, labels = _sum_out(*work[0], output)
+    result, labels = _sum_out(*work[0], set(output), output)
     return _arrange(result, labels, output)
 
 

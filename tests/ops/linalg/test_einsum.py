@@ -105,3 +105,32 @@ def test_tensordot(agrees, random):
 def test_operands_that_are_no_tensors(operands):
     with pytest.raises(TypeError, match="einsum: operand 0 must be a Tensor, not (int|float|list)"):
         flambeau.einsum(",".join("i" * len(operands)), *operands)
+
+
+@pytest.mark.parametrize(
+    "equation, shapes",
+    [
+        ("bmk,kn->nbm", [(2, 3, 4), (4, 5)]),
+        ("ki,ij->jk", [(5, 3), (3, 4)]),
+        ("zki,zij->zjk", [(2, 5, 3), (2, 3, 4)]),
+        ("cba,a->bc", [(6, 2, 5), (5,)]),
+        ("cba,an->bcn", [(6, 2, 5), (5, 40)]),
+        ("bac,cn->nab", [(6, 2, 5), (5, 3)]),
+        ("bmk,kn->nbm", [(2, 1, 4), (4, 5)]),
+        ("bzmk,kn->nbm", [(2, 3, 3, 4), (4, 5)]),
+        ("d,acb->cdb", [(2,), (4, 3, 6)]),
+        ("eaf,bce->fe", [(4, 6, 2), (6, 6, 4)]),
+        ("ab->b", [(3, 4)]),
+        ("cab->ba", [(3, 4, 5)]),
+        ("...mk,kn->n...m", [(2, 3, 4), (4, 5)]),
+        ("ij,jk,kl->li", [(2, 3), (3, 4), (4, 5)]),
+    ],
+)
+def test_results_are_laid_out_in_the_order_of_the_output(equation, shapes, random):
+    arrays = [random(*shape) for shape in shapes]
+    operands = [array.clone().requires_grad_() for array in arrays]
+    result = flambeau.einsum(equation, *operands)
+    assert result.is_contiguous()
+    expected = numpy.einsum(equation, *(array.numpy() for array in arrays))
+    numpy.testing.assert_allclose(result.detach().numpy(), expected)
+    assert gradcheck(lambda *x: flambeau.einsum(equation, *x), operands)

@@ -505,3 +505,29 @@ def test_a_vector_plus_a_matrix_times_a_vector(dtype):
                 assert flambeau.allclose(flambeau.addmv(input, a, v), input + product, atol=1e-4)
             got = flambeau.addmv(c, a, v, beta=2, alpha=3)
             assert flambeau.allclose(got, 2 * c + 3 * product, atol=1e-4)
+
+
+@pytest.mark.parametrize("with_sum", [False, True])
+@pytest.mark.parametrize("dtype", [flambeau.float64, flambeau.complex128])
+@pytest.mark.parametrize("rows, inner, columns", [(5, 7, 3), (5, 7, 1), (1, 7, 3), (40, 1, 30)])
+def test_gradients_of_transposed_factors_are_contiguous(rows, inner, columns, dtype, with_sum):
+    a = flambeau.randn(inner, rows, dtype=dtype, requires_grad=True)
+    b = flambeau.randn(columns, inner, dtype=dtype, requires_grad=True)
+    weights = flambeau.randn(rows, columns, dtype=dtype)
+
+    def product(a, b):
+        if with_sum:
+            return flambeau.addmm(weights, a.t(), b.t(), beta=2, alpha=3)
+        return a.t() @ b.t()
+
+    gradients = flambeau.autograd.grad(product(a, b), (a, b), weights)
+    assert all(gradient.is_contiguous() for gradient in gradients)
+    flambeau.autograd.gradcheck(product, (a, b))
+    flambeau.autograd.gradgradcheck(product, (a, b))
+
+
+@pytest.mark.parametrize("points, features", [(257, 1), (30, 4)])
+def test_gradients_of_distances_by_products_are_contiguous(points, features):
+    a, b = (flambeau.randn(points, features, requires_grad=True) for _ in range(2))
+    gradients = flambeau.autograd.grad(flambeau.cdist(a, b).sum(), (a, b))
+    assert all(gradient.is_contiguous() for gradient in gradients)
