@@ -61,13 +61,15 @@ def pixel_unshuffle(input, downscale_factor):
 
 def channel_shuffle(input, groups):
     """The channels of each of `groups` groups dealt out in turn."""
-    _check_factor("channel_shuffle", input, "groups", groups, "(N, C, ...)")
     shape = input.shape
+    if len(shape) < 3 or groups <= 0:
+        _check_factor("channel_shuffle", input, "groups", groups, "(N, C, ...)")
     c = shape[1]
     if c % groups:
         raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
     dealt = input.unflatten(1, (groups, c // groups)).transpose(1, 2)
-    return _keep_format(_copied(dealt, shape), input)
+    copied = dealt.contiguous()
+    return _keep_format(_copied(dealt, shape) if copied is dealt else copied.reshape(shape), input)
 
 
 native_channel_shuffle = channel_shuffle
