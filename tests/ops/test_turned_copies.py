@@ -22,6 +22,20 @@ def test_matrices(shape, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_lines_and_parts_of_them(dtype):
+    items = np.random.default_rng(0).integers(0, 250, 150 * 140)
+    for rows, columns in itertools.product(
+        (7, 8, 16, 33, 64, 150), (1, 5, 9, 17, 40, 65, 127, 140)
+    ):
+        x = items[: rows * columns].reshape(rows, columns).astype(dtype)
+        place = torch.full((columns + 2, rows + 3), 255, dtype=getattr(torch, dtype))
+        place[1:-1, 2:-1].copy_(torch.from_numpy(x).t())
+        written = place.numpy()
+        assert np.array_equal(written[1:-1, 2:-1], x.T), (rows, columns)
+        assert (written != 255).sum() == x.size, (rows, columns)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_every_order_of_four_dims(dtype):
     x = np.arange(2 * 17 * 3 * 70).reshape(2, 17, 3, 70).astype(dtype)
     for order in itertools.permutations(range(4)):

@@ -156,28 +156,63 @@ inline void transpose_square(uint64_t* to, int64_t to_step, const uint64_t* from
   store(to + to_step, __builtin_shufflevector(a, b, 1, 3));
 }
 
+/// Halves and bytes: as often as rows double to their number, those of both halves are interleaved.
+template <class Item>
+inline void transpose_square(Item* to, int64_t to_step, const Item* from, int64_t from_step) {
+  using V = typename Vector<Item>::type;
+  constexpr int n = Vector<Item>::lanes;
+  V rows[n], woven[n];
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) rows[i] = load(from + i * from_step);
+#pragma GCC unroll 4
+  for (int step = 1; step < n; step *= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < n / 2; ++i) {
+      const V a = rows[i], b = rows[i + n / 2];
+      if constexpr (n == 8) {
+        woven[2 * i] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+        woven[2 * i + 1] = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+      } else {
+        woven[2 * i] =
+            __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        woven[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                                   29, 14, 30, 15, 31);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) rows[i] = woven[i];
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < n; ++j) store(to + j * to_step, rows[j]);
+}
+
 /// A square as wide as a cache line, put together aside so that each line is read once and written
 /// once whatever the strides do to the sets of the cache; or what is left of one at an edge.
 template <class Item>
 inline void transpose_lines(Item* to, int64_t to_step, int64_t n_j, const Item* from,
                             int64_t from_step, int64_t n_i) {
   constexpr int n = 64 / sizeof(Item);
-  if (n_i < n || n_j < n) {
+  constexpr bool narrow = sizeof(Item) <= 2;
+  if (n_i < n || (!narrow && n_j < n)) {
     for (int64_t j = 0; j < n_j; ++j)
       for (int64_t i = 0; i < n_i; ++i) to[j * to_step + i] = from[i * from_step + j];
     return;
   }
+  const int height = narrow ? static_cast<int>(n_j) : n;
+  if constexpr (narrow)
+    for (int j = 0; j < height; ++j) __builtin_prefetch(to + j * to_step + n, 1);
   alignas(64) Item square[n * n];
-  if constexpr (sizeof(Item) == 4 || sizeof(Item) == 8) {
+  int whole = 0;
+  if constexpr (sizeof(Item) <= 8) {
     constexpr int lanes = Vector<Item>::lanes;
+    whole = height / lanes * lanes;
     for (int i = 0; i < n; i += lanes)
-      for (int j = 0; j < n; j += lanes)
+      for (int j = 0; j < whole; j += lanes)
         transpose_square(square + j * n + i, n, from + i * from_step + j, from_step);
-  } else {
-    for (int i = 0; i < n; ++i)
-      for (int j = 0; j < n; ++j) square[j * n + i] = from[i * from_step + j];
   }
-  for (int j = 0; j < n; ++j) std::memcpy(to + j * to_step, square + j * n, 64);
+  for (int i = 0; i < n; ++i)
+    for (int j = whole; j < height; ++j) square[j * n + i] = from[i * from_step + j];
+  for (int j = 0; j < height; ++j) std::memcpy(to + j * to_step, square + j * n, 64);
 }
 
 /// to[j * row.to + i] = from[i * column.from + j] for i below column.size, j below row.size.
