@@ -280,8 +280,9 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source,
   }
   if (split < 0 || (split > first_indexed && whole_rows)) {
     const bool copied = whole_rows && few_rows(self, cells, walk);
-    const int rows_shift =
-        shift_of_rows(cells.last + 1, cells.step * int64_t{sizeof(T)}, n_threads);
+    // Of several indexed dims cells.last says nothing.
+    const int64_t n_rows = std::min(cells.last, self.numel() / std::max<int64_t>(1, cells.step));
+    const int rows_shift = shift_of_rows(n_rows, cells.step * int64_t{sizeof(T)}, n_threads);
     parallel_for(n_threads, [&](int64_t part) {
       OwnCells own{static_cast<uint32_t>(part), static_cast<uint32_t>(n_threads),
                    whole_rows ? rows_shift : 4};
