@@ -476,9 +476,11 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
         by_product = x1.size(-2) > 25 or x2.size(-2) > 25
     if p != 2 or not by_product:
         return _distances(x1, x2, p)
+    # The product first: backward reaches it last and adds its transposed gradient to a contiguous one.
+    product = fl.matmul(x1, x2.transpose(-2, -1))
     square1 = (x1 * x1).sum(-1, keepdim=True)
     square2 = (x2 * x2).sum(-1).unsqueeze(-2)
-    return _from_product(fl.matmul(x1, x2.transpose(-2, -1)), square1, square2)
+    return _from_product(product, square1, square2)
 
 
 def _distance(product, square1, square2):

@@ -526,8 +526,8 @@ def test_gradients_of_transposed_factors_are_contiguous(rows, inner, columns, dt
     flambeau.autograd.gradgradcheck(product, (a, b))
 
 
-@pytest.mark.parametrize("points, features", [(257, 1), (30, 4)])
-def test_gradients_of_distances_by_products_are_contiguous(points, features):
-    a, b = (flambeau.randn(points, features, requires_grad=True) for _ in range(2))
+@pytest.mark.parametrize("shape", [(257, 1), (30, 4), (2, 30, 4), (1, 2, 30, 4)])
+def test_gradients_of_distances_by_products_are_contiguous(shape):
+    a, b = (flambeau.randn(*shape, requires_grad=True) for _ in range(2))
     gradients = flambeau.autograd.grad(flambeau.cdist(a, b).sum(), (a, b))
     assert all(gradient.is_contiguous() for gradient in gradients)
