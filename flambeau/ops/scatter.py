@@ -9,7 +9,6 @@ from operator import gt
 
 from .. import _core
 from .._core import indexing
-from ..kernels.types import DtypeError
 from .core import operators as fl
 from .core.declare import composite, primitive
 
@@ -304,6 +303,8 @@ def _reduced(cells, input, source, reduce, include_self, operator):
 
 def _mean(cells, input, source, include_self, operator):
     if input.dtype is fl.bool:
+        from ..kernels.types import DtypeError
+
         raise DtypeError(
             f"{operator}: the mean of bools is none of them. Convert input and src with .float()."
         )
