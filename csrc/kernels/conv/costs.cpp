@@ -109,12 +109,17 @@ Cost panels_cost(const Correlation& c, const Spans& s) {
   return call + cost(c.groups) * one;
 }
 
-Cost direct_cost(const Correlation& c, const Spans& s, int64_t itemsize) {
+/// Of one of correlate_direct's layouts of planes: see PlaneLayout.
+Cost direct_cost(const Correlation& c, const Spans& s, int64_t itemsize, bool taps_apart) {
   constexpr ByStep pack{4.2, 9.3, 15};
   constexpr Cost sum = 0.92, load = 0.72, load_far = 0.36, write = 9.9, weights = 43, call = 4400;
+  // Short rows are written through masks, which shorter vectors have no registers for.
+  const Cost pack_apart = s.lanes * itemsize == 64 ? 8 : 24;
   constexpr int64_t band_bytes = 512 << 10, cache_bytes = 900 << 10, tile_targets = 8;
-  const int64_t n_planes = c.n_source * s.depths.taps, row_length = s.row_length();
-  const int64_t row_bytes = n_planes * row_length * itemsize * s.rows.step * s.columns.step;
+  const int64_t n_planes = c.n_source * s.depths.taps,
+                row_length = taps_apart ? s.columns.count : s.row_length();
+  const int64_t row_bytes = n_planes * row_length * itemsize * s.rows.step *
+                            (taps_apart ? s.columns.taps : s.columns.step);
   const int64_t n_bands =
       ceil_div(s.rows.count, std::max<int64_t>(1, band_bytes / std::max<int64_t>(1, row_bytes)));
   const int64_t band = ceil_div(s.rows.count, n_bands) + s.rows.length();
@@ -125,21 +130,35 @@ Cost direct_cost(const Correlation& c, const Spans& s, int64_t itemsize) {
   const int64_t slices = c.n_items * s.depths.count;
   const int64_t vectors =
       slices * (by_rows ? rows * s.vectors(columns) : s.vectors((rows - 1) * row_length + columns));
-  const bool in_place = s.depths.taps == 1 && s.rows.step == 1 && s.columns.step == 1 &&
-                        c.axis[0].stays_inside() && c.axis[1].stays_inside() &&
-                        c.axis[2].stays_inside() &&
+  const bool in_place = !taps_apart && s.depths.taps == 1 && s.rows.step == 1 &&
+                        s.columns.step == 1 && c.axis[0].stays_inside() &&
+                        c.axis[1].stays_inside() && c.axis[2].stays_inside() &&
                         (rows - 1) * c.axis[2].source_size + columns >= 6 * s.lanes;
-  const int64_t packed = in_place ? 0
-                                  : n_planes * slices * (rows + n_bands * s.rows.length()) *
-                                        s.rows.phases * s.columns.phases * s.vectors(row_length);
+  const int64_t packed =
+      in_place ? 0
+               : n_planes * slices * (rows + n_bands * s.rows.length()) * s.rows.phases *
+                     (taps_apart ? s.columns.taps : s.columns.phases) * s.vectors(row_length);
   const Cost products = s.reach(c.axis[0]) * cost(s.sums * vectors);
   return call +
          cost(c.groups) *
              (products * (sum * cost(c.n_target) + (load + (far ? load_far : 0)) *
                                                        cost(ceil_div(c.n_target, tile_targets))) +
-              pack.of(s.columns.step) * cost(packed) +
+              (taps_apart ? pack_apart : pack.of(s.columns.step)) * cost(packed) +
               (s.in_order ? write : write + write_strided) * cost(c.n_target * vectors) +
               weights * cost(s.sums * c.n_target) / cost(s.lanes));
+}
+
+bool gains_by_taps_apart(const Correlation& c, const Spans& s, int64_t itemsize) {
+  constexpr Cost least_gain = 1.05;
+  return s.columns.step == 1 && s.columns.taps > 1 && s.rows.count > 1 &&
+         direct_cost(c, s, itemsize, true) * least_gain < direct_cost(c, s, itemsize, false);
+}
+
+Cost direct_cost(const Correlation& c, const Spans& s, int64_t itemsize) {
+  constexpr Cost estimate = 1.09;  // that of taps apart is this much short beside panels'
+  const Cost plain = direct_cost(c, s, itemsize, false);
+  if (!gains_by_taps_apart(c, s, itemsize)) return plain;
+  return std::min(plain, estimate * direct_cost(c, s, itemsize, true));
 }
 
 Cost outer_panels_cost(const Correlation& c, const Spans& s) {
@@ -263,6 +282,11 @@ bool panels_are_quicker(const Correlation& c) {
 }
 
 template <class T>
+bool taps_apart_are_quicker(const Correlation& c) {
+  return gains_by_taps_apart(c, Spans(c, conv_kernels<T>().lanes), sizeof(T));
+}
+
+template <class T>
 bool outer_panels_are_quicker(const Correlation& c) {
   const Spans spans(c, conv_kernels<T>().lanes);
   if (spans.sums * c.n_target * c.n_items * spans.per_item == 0) return false;
@@ -293,6 +317,8 @@ Spreading quicker_spreading(const ConvShape& shape, const std::vector<Correlatio
 
 template bool panels_are_quicker<float>(const Correlation&);
 template bool panels_are_quicker<double>(const Correlation&);
+template bool taps_apart_are_quicker<float>(const Correlation&);
+template bool taps_apart_are_quicker<double>(const Correlation&);
 template bool outer_panels_are_quicker<float>(const Correlation&);
 template bool outer_panels_are_quicker<double>(const Correlation&);
 template Spreading quicker_spreading<float>(const ConvShape&, const std::vector<Correlation>&,

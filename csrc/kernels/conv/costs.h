@@ -10,7 +10,11 @@ namespace flambeau {
 template <class T>
 bool panels_are_quicker(const Correlation& c);
 
-/// The same of outer_panels and outer_direct.
+/// Whether correlate_direct is the quicker with a copy of the rows for each column tap.
+template <class T>
+bool taps_apart_are_quicker(const Correlation& c);
+
+/// Whether outer_panels or else outer_direct is the quicker.
 template <class T>
 bool outer_panels_are_quicker(const Correlation& c);
 

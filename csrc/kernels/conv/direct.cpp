@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/conv/costs.h"
 #include "kernels/conv/planes.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
@@ -29,19 +30,21 @@ struct CorrelatePlan {
 
 template <class T>
 CorrelatePlan plan_correlation(const Correlation& c, const ConvKernels<T>& kernels,
-                               int64_t n_planes, const PlaneLayout& one_row, int64_t n_taps) {
+                               int64_t n_planes, const PlaneLayout& one_row, int64_t n_taps,
+                               bool taps_apart) {
   const CorrelationAxis& rows = c.axis[1];
   const CorrelationAxis& columns = c.axis[2];
   CorrelatePlan plan;
-  plan.in_place = n_taps > 0 && c.axis[0].tap.size() == 1 && c.axis[0].stays_inside() &&
-                  rows.source_step == 1 && columns.source_step == 1 && rows.stays_inside() &&
-                  columns.stays_inside() &&
+  plan.in_place = !taps_apart && n_taps > 0 && c.axis[0].tap.size() == 1 &&
+                  c.axis[0].stays_inside() && rows.source_step == 1 && columns.source_step == 1 &&
+                  rows.stays_inside() && columns.stays_inside() &&
                   (rows.count - 1) * columns.source_size + columns.count >= 6 * kernels.lanes;
   plan.block_m = balanced(c.n_target, kernels.tile_m);
   plan.n_blocks = ceil_div(c.n_target, plan.block_m);
 
-  int64_t row_bytes = n_planes * one_row.row_length * static_cast<int64_t>(sizeof(T)) *
-                      rows.source_step * columns.source_step;
+  const int64_t copies = taps_apart ? std::ssize(columns.tap) : columns.source_step;
+  int64_t row_bytes =
+      n_planes * one_row.row_length * static_cast<int64_t>(sizeof(T)) * rows.source_step * copies;
   int64_t most_rows = std::max<int64_t>(1, band_bytes / std::max<int64_t>(row_bytes, 1));
   plan.band_rows = balanced(rows.count, most_rows);
   plan.part_blocks = plan.n_blocks;
@@ -212,9 +215,10 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
   const int64_t source_channel = depth.source_size * rows.source_size * columns.source_size;
   const int64_t target_channel = depth.target_size * rows.target_size * columns.target_size;
 
-  const CorrelatePlan plan =
-      plan_correlation(c, kernels, n_planes, PlaneLayout(rows, columns, 1), n_taps);
-  const PlaneLayout layout(rows, columns, plan.band_rows);
+  const bool taps_apart = taps_apart_are_quicker<T>(c);
+  const CorrelatePlan plan = plan_correlation(
+      c, kernels, n_planes, PlaneLayout(rows, columns, 1, taps_apart), n_taps, taps_apart);
+  const PlaneLayout layout(rows, columns, plan.band_rows, taps_apart);
   const T* packed_weight = pack_weight(c, plan, n_planes, n_taps, weight);
 
   int64_t row_length = layout.row_length, source_step = layout.plane_size;

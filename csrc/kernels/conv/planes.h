@@ -18,7 +18,15 @@ struct PhasedAxis {
   std::vector<int64_t> phase_of, shift;
   int64_t least_shift = 0, span = 0;
 
-  explicit PhasedAxis(const CorrelationAxis& axis) {
+  /// With taps_apart (steps of 1 only) each tap has a phase of its own, its offset, and no shift.
+  explicit PhasedAxis(const CorrelationAxis& axis, bool taps_apart = false) {
+    if (taps_apart) {
+      phases = axis.offset;
+      shift.assign(phases.size(), 0);
+      for (size_t tap = 0; tap < phases.size(); ++tap)
+        phase_of.push_back(static_cast<int64_t>(tap));
+      return;
+    }
     for (int64_t offset : axis.offset) {
       int64_t down = floor_div(offset, axis.source_step), phase = offset - down * axis.source_step;
       auto found = std::find(phases.begin(), phases.end(), phase);
@@ -37,10 +45,17 @@ struct PhasedAxis {
 ///
 ///     row phase 0: column phase 0: (rows + row span) x row_length, column phase 1: ...
 ///     row phase 1: ...
+///
+/// With taps_apart a column phase is what one column tap reads: then rows are no longer than
+/// results.
 class PlaneLayout {
  public:
-  PlaneLayout(const CorrelationAxis& row_axis, const CorrelationAxis& column_axis, int64_t rows)
-      : row_axis_(row_axis), column_axis_(column_axis), row_(row_axis), column_(column_axis) {
+  PlaneLayout(const CorrelationAxis& row_axis, const CorrelationAxis& column_axis, int64_t rows,
+              bool taps_apart = false)
+      : row_axis_(row_axis),
+        column_axis_(column_axis),
+        row_(row_axis),
+        column_(column_axis, taps_apart) {
     row_length = column_axis.count + column_.span;
     rows_packed_ = rows + row_.span;
     phase_size_ = rows_packed_ * row_length;
