@@ -148,17 +148,26 @@ Cost direct_cost(const Correlation& c, const Spans& s, int64_t itemsize, bool ta
               weights * cost(s.sums * c.n_target) / cost(s.lanes));
 }
 
+/// Whether there are fewer vectors without the pixels between rows: all that taps apart can save.
+bool may_gain_by_taps_apart(const Spans& s) {
+  const int64_t rows = s.rows.count, columns = s.columns.count;
+  return s.columns.step == 1 && s.columns.taps > 1 &&
+         s.vectors(rows * columns) < s.vectors((rows - 1) * s.row_length() + columns);
+}
+
+constexpr Cost least_gain_apart = 1.05;
+
 bool gains_by_taps_apart(const Correlation& c, const Spans& s, int64_t itemsize) {
-  constexpr Cost least_gain = 1.05;
-  return s.columns.step == 1 && s.columns.taps > 1 && s.rows.count > 1 &&
-         direct_cost(c, s, itemsize, true) * least_gain < direct_cost(c, s, itemsize, false);
+  return may_gain_by_taps_apart(s) &&
+         direct_cost(c, s, itemsize, true) * least_gain_apart < direct_cost(c, s, itemsize, false);
 }
 
 Cost direct_cost(const Correlation& c, const Spans& s, int64_t itemsize) {
   constexpr Cost estimate = 1.09;  // that of taps apart is this much short beside panels'
   const Cost plain = direct_cost(c, s, itemsize, false);
-  if (!gains_by_taps_apart(c, s, itemsize)) return plain;
-  return std::min(plain, estimate * direct_cost(c, s, itemsize, true));
+  if (!may_gain_by_taps_apart(s)) return plain;
+  const Cost apart = direct_cost(c, s, itemsize, true);
+  return apart * least_gain_apart < plain ? std::min(plain, estimate * apart) : plain;
 }
 
 Cost outer_panels_cost(const Correlation& c, const Spans& s) {

@@ -209,8 +209,7 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
   const CorrelationAxis& columns = c.axis[2];
   if (c.n_items * c.groups * c.n_target * depth.count * rows.count * columns.count == 0) return;
   const ConvKernels<T>& kernels = conv_kernels<T>();
-  const int64_t n_depth = static_cast<int64_t>(depth.tap.size());
-  const int64_t n_planes = c.n_source * n_depth;
+  const int64_t n_planes = c.n_source * std::ssize(depth.tap);
   const int64_t n_taps = static_cast<int64_t>(rows.tap.size() * columns.tap.size());
   const int64_t source_channel = depth.source_size * rows.source_size * columns.source_size;
   const int64_t target_channel = depth.target_size * rows.target_size * columns.target_size;
