@@ -39,10 +39,13 @@ FAMILIES = """
     inner_names
     join
     layout
+    linalg.cholesky
     linalg.einsum
-    linalg.factorizations
+    linalg.ldl
+    linalg.lu
     linalg.matmul
     linalg.older_lapack
+    linalg.orthogonal
     linalg.singular
     linalg.spectra
     linalg.systems

@@ -2,7 +2,7 @@
 
 from ... import _core
 from .. import fourier, numbers
-from ..linalg import factorizations, singular, spectra, systems
+from ..linalg import cholesky, ldl, lu, orthogonal, singular, spectra, systems
 from .values import Tensor, batched, front, full, joint_levels, on_values, rule, same_for, shifted
 
 
@@ -14,13 +14,13 @@ from .values import Tensor, batched, front, full, joint_levels, on_values, rule,
             "_solve_triangular _svd"
         ).split()
     ),
-    factorizations._cholesky,
-    factorizations._cholesky_solve,
-    factorizations._qr,
-    factorizations._complete_qr,
-    factorizations._lu_factor,
-    factorizations.geqrf,
-    factorizations.linalg_ldl_factor_ex,
+    cholesky._cholesky,
+    cholesky._cholesky_solve,
+    orthogonal._qr,
+    orthogonal._complete_qr,
+    lu._lu_factor,
+    orthogonal.geqrf,
+    ldl.linalg_ldl_factor_ex,
     numbers._frexp,
     numbers.airy_ai,
     spectra.linalg_eigvals,
@@ -50,14 +50,14 @@ def _(A, atol, rtol, hermitian):
     return batched(singular._pseudo_inverse(full(A, levels), *limits, hermitian), levels)
 
 
-@rule(factorizations.linalg_ldl_solve)
+@rule(ldl.linalg_ldl_solve)
 def _(LD, pivots, B, *, hermitian=False):
     ndim = max(LD.dim(), B.dim())
     if min(LD.dim(), B.dim()) < 2:  # refused there
-        return _core._run_inside(factorizations.linalg_ldl_solve, LD, pivots, B)
+        return _core._run_inside(ldl.linalg_ldl_solve, LD, pivots, B)
     levels = joint_levels(LD, pivots, B)
     given = full(LD, levels, ndim), full(pivots, levels, ndim - 1), full(B, levels, ndim)
-    return batched(factorizations.linalg_ldl_solve(*given, hermitian=hermitian), levels)
+    return batched(ldl.linalg_ldl_solve(*given, hermitian=hermitian), levels)
 
 
 @rule(_core._cross)
