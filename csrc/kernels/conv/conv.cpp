@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/conv/across.h"
+#include "kernels/conv/complex.h"
 #include "kernels/conv/costs.h"
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/dilated.h"
@@ -243,6 +244,7 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
   if (multiplies_halves(shape))
     return pixels_forward(shape, input, ImageOrder::by_channels, weight, bias, relu, output,
                           ImageOrder::by_channels);
+  if (fits_parts(shape) && !relu) return parts_forward(shape, input, weight, bias, output);
   const std::vector<Correlation> correlation = {forward_correlation(shape)};
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto x = static_cast<const T*>(input);
@@ -293,6 +295,7 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
   if (multiplies_halves(shape))
     return pixels_backward_input(shape, grad_output, ImageOrder::by_channels, weight, bias,
                                  grad_input, ImageOrder::by_channels);
+  if (fits_parts(shape)) return parts_backward_input(shape, grad_output, weight, bias, grad_input);
   const Phases parts = backward_correlations(shape);
   const std::vector<Correlation>& phases = parts.list;
   with_scalar_type(shape.dtype, [&]<class T>() {
@@ -329,6 +332,7 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     return gemm(product(shape, shape.O, volume(shape), shape.N, grad_output, true, input, false,
                         grad_weight));
   if (fits_patches(shape)) return patches_backward_weight(shape, grad_output, input, grad_weight);
+  if (fits_parts(shape)) return parts_backward_weight(shape, grad_output, input, grad_weight);
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);
