@@ -2,7 +2,8 @@
 
 The degree may differ from element to element: the recurrence runs up to the largest one, and every element
 keeps the value at its own. A negative degree gives 0, and so does what is no int64 (NaN, infinity, 2**63); a
-fraction of a degree is dropped.
+fraction of a degree is dropped. The loops are in csrc/kernels/elements/polynomials.cpp; where gradients are
+wanted, and off the CPU, the same recurrences are composed of operators.
 """
 
 import math
@@ -12,7 +13,49 @@ from .core import operators as fl
 from .core.arguments import broadcast_together, operand, require_tensors, some
 from .core.declare import composite
 
-_polynomial = composite(namespaces=("special",), method=False)
+# As csrc/kernels/elements/polynomials.h numbers them.
+_KINDS = (
+    *(f"chebyshev_polynomial_{letter}" for letter in "tuvw"),
+    *(f"shifted_chebyshev_polynomial_{letter}" for letter in "tuvw"),
+    "hermite_polynomial_h",
+    "hermite_polynomial_he",
+    "laguerre_polynomial_l",
+    "legendre_polynomial_p",
+)
+
+
+def _declare(composed):
+    """Makes an operator of composed(x, n), which the core's loop stands in for where nothing is recorded."""
+    name = composed.__name__
+    kind = _KINDS.index(name)
+    ends = name[:3] in ("lag", "leg")  # where the steps do
+
+    def polynomial(input, n):
+        x, degrees = _alike(name, input, n)
+        if x.requires_grad and _core.is_grad_enabled() or x.is_meta or x.is_cuda:
+            return composed(*_arguments(name, input, n))
+        n = 0.0 if degrees is not None else n if abs(n) < 2**63 else -1.0
+        if ends and n > _MOST_STEPS or (result := _core._polynomial(x, degrees, n, kind)) is None:
+            return composed(*_arguments(name, input, n if degrees is None else degrees))
+        return result if x.is_contiguous() else fl.empty_like(x).copy_(result)
+
+    polynomial.__name__ = polynomial.__qualname__ = name
+    polynomial.__doc__ = composed.__doc__
+    polynomial.__module__ = __name__
+    return composite(polynomial, namespaces=("special",), method=False)
+
+
+def _alike(name, input, n):
+    """(x, degrees) of one floating dtype and shape; degrees are None where n is a number."""
+    if isinstance(input, _core.Tensor) and (input.dtype is fl.float32 or input.dtype is fl.float64):
+        if isinstance(n, (int, float)):
+            return input, None
+        if isinstance(n, _core.Tensor) and n.shape == input.shape:
+            if n.dtype is input.dtype:
+                return input, n
+            if not (n.dtype.is_floating_point or n.dtype.is_complex):
+                return input, n.to(input.dtype)
+    return _arguments(name, input, n)
 
 
 def _arguments(operator, input, n):
@@ -87,18 +130,18 @@ def _fourth(x, n):
 
 
 def _declare_chebyshev(letter, kind, polynomial):
-    def chebyshev(input, n):
-        return polynomial(*_arguments(f"chebyshev_polynomial_{letter}", input, n))
+    def chebyshev(x, n):
+        return polynomial(x, n)
 
-    def shifted(input, n):
-        x, n = _arguments(f"shifted_chebyshev_polynomial_{letter}", input, n)
+    def shifted(x, n):
         return polynomial(2 * x - 1, n)
 
     chebyshev.__doc__ = f"The Chebyshev polynomial of the {kind} kind of degree n at input."
     shifted.__doc__ = f"The Chebyshev polynomial of the {kind} kind of degree n at 2 * input - 1."
-    name = f"chebyshev_polynomial_{letter}"
-    composite(chebyshev, name=name, namespaces=("special",), method=False)
-    composite(shifted, name="shifted_" + name, namespaces=("special",), method=False)
+    chebyshev.__name__ = f"chebyshev_polynomial_{letter}"
+    shifted.__name__ = "shifted_" + chebyshev.__name__
+    _declare(chebyshev)
+    _declare(shifted)
 
 
 _declare_chebyshev("t", "first", _first)
@@ -114,32 +157,30 @@ def _hermite(x, n, second, step):
     return fl.where(n > limit, fl.full_like(x, math.nan), result)
 
 
-@_polynomial
-def hermite_polynomial_h(input, n):
+@_declare
+def hermite_polynomial_h(x, n):
     """The physicists' Hermite polynomial of degree n: H_k+1 = 2 x H_k - 2 k H_k-1.
 
     Example:
         >>> torch.special.hermite_polynomial_h(torch.tensor([1.0, 2.0, 3.0]), 2)
         tensor([ 2., 14., 34.])
     """
-    x, n = _arguments("hermite_polynomial_h", input, n)
     return _hermite(x, n, 2 * x, lambda k, p, before: 2 * x * p - 2 * k * before)
 
 
-@_polynomial
-def hermite_polynomial_he(input, n):
+@_declare
+def hermite_polynomial_he(x, n):
     """The probabilists' Hermite polynomial of degree n: He_k+1 = x He_k - k He_k-1.
 
     Example:
         >>> torch.special.hermite_polynomial_he(torch.tensor([1.0, 2.0, 3.0]), 3)
         tensor([-2.,  2., 18.])
     """
-    x, n = _arguments("hermite_polynomial_he", input, n)
     return _hermite(x, n, x, lambda k, p, before: x * p - k * before)
 
 
-@_polynomial
-def laguerre_polynomial_l(input, n):
+@_declare
+def laguerre_polynomial_l(x, n):
     """The Laguerre polynomial of degree n: (k + 1) L_k+1 = (2 k + 1 - x) L_k - k L_k-1.
 
     Example:
@@ -147,7 +188,6 @@ def laguerre_polynomial_l(input, n):
         tensor([[ 0., -1.],
                 [-2., -3.]])
     """
-    x, n = _arguments("laguerre_polynomial_l", input, n)
     result = _recurrence(
         x,
         n,
@@ -158,15 +198,14 @@ def laguerre_polynomial_l(input, n):
     return _with_high_degrees(x, n, result, _laguerre_of_high_degree)
 
 
-@_polynomial
-def legendre_polynomial_p(input, n):
+@_declare
+def legendre_polynomial_p(x, n):
     """The Legendre polynomial of degree n: (k + 1) P_k+1 = (2 k + 1) x P_k - k P_k-1.
 
     Example:
         >>> torch.special.legendre_polynomial_p(torch.tensor([0.0, 0.5, 1.0]), 2)
         tensor([-0.5000, -0.1250,  1.0000])
     """
-    x, n = _arguments("legendre_polynomial_p", input, n)
     result = _recurrence(
         x,
         n,

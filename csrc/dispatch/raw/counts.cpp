@@ -1,10 +1,13 @@
-// The functions of kernels/elements/counts.h and kernels/order/shuffle.h on contiguous tensors.
+// The functions of kernels/elements/counts.h, polynomials.h and kernels/order/shuffle.h.
 #include "kernels/elements/counts.h"
+
+#include <algorithm>
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/raw/numbers.h"
 #include "kernels/elements/cross.h"
+#include "kernels/elements/polynomials.h"
 #include "kernels/order/shuffle.h"
 
 namespace flambeau::raw {
@@ -61,6 +64,30 @@ TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper) {
   };
   a.dtype == DType::float32 ? run.operator()<float>() : run.operator()<double>();
   return out;
+}
+TensorRef polynomial(Tensor& input, Tensor* degrees, double degree, int64_t kind) {
+  check(
+      (input.dtype == DType::float32 || input.dtype == DType::float64) &&
+          (!degrees || (degrees->dtype == input.dtype && sizes_of(*degrees) == sizes_of(input))) &&
+          kind >= 0 && kind < n_polynomials,
+      [] { return message("polynomial: expected float32 or float64, and degrees alike."); });
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  const auto which = static_cast<Polynomial>(kind);
+  const bool ends = which == Polynomial::laguerre || which == Polynomial::legendre;
+  TensorRef x = contiguous(input), n = degrees ? contiguous(*degrees) : nullptr;
+  auto run = [&]<class T>() {
+    const T *points = x->as<T>(), *all = n ? n->as<T>() : nullptr;
+    T* to = out->as<T>();
+    if (ends && all && std::any_of(all, all + n->numel, [](T d) { return d > most_steps; }))
+      return false;
+    LongWork unlocked(out->numel > 1024);
+    flambeau::polynomial(which, out->numel, points, all, degree, to);
+    return true;
+  };
+  const bool done =
+      input.dtype == DType::float32 ? run.operator()<float>() : run.operator()<double>();
+  return done ? out : nullptr;
 }
 TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw) {
   TensorRef out = result_of("poisson", {&rate});

@@ -17,6 +17,7 @@ COMPOSED = {
     "_cross_entropy": "the same kernel of rows, then sums",
     "_nll": "a pick, a product and sums",
     "_nll_backward": "a scatter",
+    "_polynomial": "its recurrence, in operators",
     "_gru": "its steps, in operators",
     "_gru_backward": "its steps, in operators",
     "_distances": "differences, then their norms",
