@@ -7,20 +7,6 @@ void attention_hide(T* x, const uint8_t* visible, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] = visible[i] ? x[i] : hidden;
 }
 
-/// All lanes by an operation of two, half of them with the other half at a time: one after the
-/// other they would wait for each other.
-template <class T, class Both>
-inline __attribute__((always_inline)) T across(typename Vec<T>::type value, Both both) {
-  constexpr int lanes = Vec<T>::lanes;
-  alignas(64) T parts[lanes];
-  store(parts, value);
-#pragma GCC unroll 8
-  for (int width = lanes / 2; width > 0; width /= 2)
-#pragma GCC unroll 16
-    for (int i = 0; i < width; ++i) parts[i] = both(parts[i], parts[i + width]);
-  return parts[0];
-}
-
 template <class T>
 T attention_largest(const T* x, int64_t n) {
   constexpr int lanes = Vec<T>::lanes;
@@ -29,7 +15,7 @@ T attention_largest(const T* x, int64_t n) {
     const typename Vec<T>::type value = load(x + i);
     best = value > best ? value : best;
   }
-  return across<T>(best, [](T a, T b) { return b > a ? b : a; });
+  return across<T>(best, [](auto a, auto b) { return b > a ? b : a; });
 }
 
 template <class T>
@@ -41,7 +27,7 @@ T attention_exponentials(T* x, int64_t n, T from) {
     store(x + i, value);
     sum += value;
   }
-  return across<T>(sum, [](T a, T b) { return a + b; });
+  return sum_of_lanes<T>(sum);
 }
 
 template <class T>

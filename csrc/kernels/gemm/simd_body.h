@@ -416,18 +416,6 @@ void pack_a(int64_t M, int64_t K, const T* a, int64_t column, T* packed) {
   }
 }
 
-template <class T>
-inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type value) {
-  constexpr int lanes = Vec<T>::lanes;
-  alignas(64) T parts[lanes];
-  store(parts, value);
-#pragma GCC unroll 8
-  for (int width = lanes / 2; width > 0; width /= 2)
-#pragma GCC unroll 16
-    for (int i = 0; i < width; ++i) parts[i] += parts[i + width];
-  return parts[0];
-}
-
 /// An M x N tile of dots, in M * N * U sums: U parts of k side by side.
 template <class T, int M, int N, int U>
 void dot_tile(int64_t K, const T* a, int64_t a_row, const T* b, int64_t b_row, T* out,

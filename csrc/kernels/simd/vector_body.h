@@ -59,6 +59,27 @@ inline __attribute__((always_inline)) void transpose(typename Vec<T>::type* v) {
   transpose_square<Vec<T>::lanes>(v);
 }
 
+/// All lanes by an operation of two vectors or numbers, one half of them with the other at a time.
+template <class V, class Both, int... I>
+inline __attribute__((always_inline)) auto across_halves(V value, Both both,
+                                                         std::integer_sequence<int, I...>) {
+  constexpr int half = sizeof...(I);
+  if constexpr (half == 1)
+    return both(value[0], value[1]);
+  else
+    return across_halves(both(__builtin_shufflevector(value, value, I...),
+                              __builtin_shufflevector(value, value, (I + half)...)),
+                         both, std::make_integer_sequence<int, half / 2>{});
+}
+template <class T, class Both>
+inline __attribute__((always_inline)) T across(typename Vec<T>::type value, Both both) {
+  return across_halves(value, both, std::make_integer_sequence<int, Vec<T>::lanes / 2>{});
+}
+template <class T>
+inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type value) {
+  return across<T>(value, [](auto a, auto b) __attribute__((always_inline)) { return a + b; });
+}
+
 /// The sum of all lanes of each of as many vectors as there are lanes, in their order. What v holds
 /// is lost.
 template <class T>

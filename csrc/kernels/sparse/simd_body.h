@@ -54,23 +54,6 @@ void sparse_times_dense(const sparse::Rows& a, int64_t begin, int64_t end, const
   }
 }
 
-/// The sum of all elements: halves onto each other.
-template <class T, int n, int... i>
-inline __attribute__((always_inline)) T sum_of(Run<T, n> x, std::integer_sequence<int, i...>) {
-  if constexpr (n == 2) {
-    return x[0] + x[1];
-  } else {
-    const Run<T, n / 2> low = __builtin_shufflevector(x, x, i...),
-                        high = __builtin_shufflevector(x, x, (i + n / 2)...);
-    return sum_of<T, n / 2>(low + high, std::make_integer_sequence<int, n / 4>{});
-  }
-}
-template <class T>
-inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type x) {
-  constexpr int lanes = Vec<T>::lanes;
-  return sum_of<T, lanes>(x, std::make_integer_sequence<int, lanes / 2>{});
-}
-
 /// The first n lanes, and 0 behind; what is beyond them may be read.
 template <class T>
 inline __attribute__((always_inline)) typename Vec<T>::type load_first(const T* from, int64_t n) {
