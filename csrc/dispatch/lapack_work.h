@@ -10,7 +10,7 @@
 #include <vector>
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
-#include "dispatch/matmul.h"
+#include "dispatch/multiply.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/small_matrix.h"
 #include "kernels/gemm/triangular.h"

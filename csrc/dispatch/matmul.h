@@ -5,9 +5,6 @@
 
 namespace flambeau {
 
-/// Opens the BLAS library unless it is open.
-void need_library();
-
 /// (M, K) @ (K, N), or (B, M, K) @ (B, K, N).
 TensorRef mm(Tensor& a, Tensor& b, const char* operator_name = "mm");
 /// (*B, M, K) @ (*B, K, N), where *B broadcast; a vector on either side counts as a matrix, and the

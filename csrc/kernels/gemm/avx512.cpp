@@ -25,8 +25,15 @@ constexpr int most_rows(int vectors) {
   return table[vectors];
 }
 constexpr int panel_vectors = 3, wide_vectors = 6;
+constexpr bool has_halves = true;  // a Zen 4 multiplies vectors of 64 bytes in two halves
 constexpr int dots_columns(int rows) { return rows <= 2 ? 8 : 6; }
 
+inline __attribute__((always_inline)) __m256 multiply_add(__m256 a, __m256 b, __m256 sum) {
+  return _mm256_fmadd_ps(a, b, sum);
+}
+inline __attribute__((always_inline)) __m256d multiply_add(__m256d a, __m256d b, __m256d sum) {
+  return _mm256_fmadd_pd(a, b, sum);
+}
 /// The first n lanes.
 template <class T>
 inline __attribute__((always_inline)) __mmask16 mask_of(int n) {

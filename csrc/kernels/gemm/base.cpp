@@ -19,6 +19,7 @@ constexpr int most_rows(int vectors) {
   return table[vectors];
 }
 constexpr int panel_vectors = 2, wide_vectors = 4;
+constexpr bool has_halves = false;
 constexpr int dots_columns(int rows) { return rows == 1 ? 6 : rows == 2 ? 4 : 2; }
 
 template <class V>

@@ -1,12 +1,32 @@
 // The loops of gemm/simd.h, for the vector width and tile sizes that the including file sets:
-// vector_bytes, most_rows(v), panel_vectors, wide_vectors, dots_columns, and the functions
-// multiply_add, mask_of, load_some and store_some over vectors, inside its own namespace. No
-// include guard: each instruction set compiles its own copy.
+// vector_bytes, most_rows(v), panel_vectors, wide_vectors, has_halves, dots_columns, and the
+// functions multiply_add, mask_of, load_some and store_some over vectors, inside its own namespace.
+// No include guard: each instruction set compiles its own copy.
 
 #include "kernels/simd/vector_body.h"
 
-/// What one tile needs; `last` is the number of columns in its last vector, and `whole` says that
-/// the rows of B can be read to the end of that vector nevertheless.
+/// The lower half of a vector, which some processors multiply in half the time.
+template <class T>
+struct Half {
+  static constexpr int lanes = Vec<T>::lanes / 2;
+  typedef T type __attribute__((vector_size(vector_bytes / 2)));
+  typedef T unaligned __attribute__((vector_size(vector_bytes / 2), aligned(sizeof(T)), may_alias));
+};
+template <class T, int... I>
+inline __attribute__((always_inline)) typename Half<T>::type lower_half(
+    typename Vec<T>::type value, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(value, value, I...);
+}
+/// Zeros above.
+template <class T, int... I>
+inline __attribute__((always_inline)) typename Vec<T>::type widened(
+    typename Half<T>::type value, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(value, typename Half<T>::type{}, I...);
+}
+
+/// What one tile needs; `last` is the number of columns in its last vector, `whole` says that the
+/// rows of B can be read to the end of that vector nevertheless, and `half` that they all are in
+/// its lower half.
 template <class T>
 struct TileTask {
   int64_t K;
@@ -17,7 +37,7 @@ struct TileTask {
   T* c;
   int64_t c_row;
   int last;
-  bool whole;
+  bool whole, half;
   T alpha, beta;
   const T* column_bias;
   const T* row_bias;
@@ -136,67 +156,96 @@ inline __attribute__((always_inline)) void finish_tile(const TileTask<T>& task,
     }
 }
 
-template <class T, int M, int V>
-void tile(const TileTask<T>& task) {
+/// The sums of a tile: of all its vectors, or of the last one's lower half only, in vectors of half
+/// the length; with masked loads of the last unless `whole`.
+template <bool whole, bool fetch, bool apart, bool half, class T, int M, int V, class Mask>
+inline __attribute__((always_inline)) void add_products(const TileTask<T>& task,
+                                                        typename Vec<T>::type (&acc)[M][V],
+                                                        const Mask mask) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
-  const auto mask = mask_of<T>(task.last);
-  vec acc[M][V] = {};
-  auto add_products = [&]<bool whole, bool fetch, bool apart>() __attribute__((always_inline)) {
-    const T *b = task.b, *fetch_a = task.fetch_a, *fetch_c = task.fetch_c;
-    RowAddresses<T> a(task.a, task.a_row);
-    int64_t a_column = task.a_column * static_cast<int64_t>(sizeof(T));
-    const int64_t b_row = task.b_row;
-    // A second loop for a_column = 1, which the compiler would make, is no faster.
-    asm("" : "+r"(a_column));
-    constexpr int64_t line = 64 / sizeof(T);
-    for (int64_t left = task.K, steps; left > 0; left -= steps) {
-      steps = left;
-      if constexpr (fetch) {
-        // A few lines at a time: a burst would take every place where misses wait, and B's rows
-        // come from L2.
-        steps = left < line ? left : line;
-        for (int64_t i = 0; i < task.fetch_rows; ++i)
-          __builtin_prefetch(fetch_a + i * task.a_row, 0, V == 1 ? 3 : 2);
-        fetch_a += line;
-        if (task.fetch) fetch_some(*task.fetch);
-        if (task.K - left < M * line) {
+  constexpr auto lower = std::make_integer_sequence<int, lanes / 2>{};
+  typename Half<T>::type narrow[M] = {};  // the last vector's sums
+  const T *b = task.b, *fetch_a = task.fetch_a, *fetch_c = task.fetch_c;
+  RowAddresses<T> a(task.a, task.a_row);
+  int64_t a_column = task.a_column * static_cast<int64_t>(sizeof(T));
+  const int64_t b_row = task.b_row;
+  // A second loop for a_column = 1, which the compiler would make, is no faster.
+  asm("" : "+r"(a_column));
+  constexpr int64_t line = 64 / sizeof(T);
+  for (int64_t left = task.K, steps; left > 0; left -= steps) {
+    steps = left;
+    if constexpr (fetch) {
+      // A few lines at a time: a burst would take every place where misses wait, and B's rows
+      // come from L2.
+      steps = left < line ? left : line;
+      for (int64_t i = 0; i < task.fetch_rows; ++i)
+        __builtin_prefetch(fetch_a + i * task.a_row, 0, V == 1 ? 3 : 2);
+      fetch_a += line;
+      if (task.fetch) fetch_some(*task.fetch);
+      if (task.K - left < M * line) {
 #pragma GCC unroll 16
-          for (int v = 0; v < V; ++v) __builtin_prefetch(fetch_c + v * lanes, 1);
-          fetch_c += task.c_row;
-        }
-      }
-#pragma GCC unroll 1
-      for (int64_t k = 0; k < steps; ++k) {
-        // Not constants of the loop, as far as the compiler is told: it would keep all multiples.
-        asm("" : "+r"(a.row), "+r"(a.row3), "+r"(a.row5));
-        vec x[V];
-#pragma GCC unroll 16
-        for (int v = 0; v < V - 1; ++v) x[v] = load(b + v * lanes);
-        const T* last = b + (V - 1) * lanes;
-        x[V - 1] = whole ? load(last) : load_some(last, mask);
-#pragma GCC unroll 16
-        for (int i = 0; i < M; ++i) {
-          const vec w = splat(a.at(i));
-#pragma GCC unroll 16
-          for (int v = 0; v < V; ++v)
-            acc[i][v] = apart ? acc[i][v] + w * x[v] : multiply_add(w, x[v], acc[i][v]);
-        }
-        a.first += a_column;
-        a.second += a_column;
-        b += b_row;
+        for (int v = 0; v < V; ++v) __builtin_prefetch(fetch_c + v * lanes, 1);
+        fetch_c += task.c_row;
       }
     }
-  };
+#pragma GCC unroll 1
+    for (int64_t k = 0; k < steps; ++k) {
+      // Not constants of the loop, as far as the compiler is told: it would keep all multiples.
+      asm("" : "+r"(a.row), "+r"(a.row3), "+r"(a.row5));
+      vec x[V];
+#pragma GCC unroll 16
+      for (int v = 0; v < V - 1; ++v) x[v] = load(b + v * lanes);
+      const T* last = b + (V - 1) * lanes;
+      [[maybe_unused]] typename Half<T>::type narrow_x;
+      if constexpr (half && whole)
+        narrow_x = *reinterpret_cast<const typename Half<T>::unaligned*>(last);
+      else if constexpr (half)
+        narrow_x = lower_half<T>(load_some(last, mask), lower);
+      else
+        x[V - 1] = whole ? load(last) : load_some(last, mask);
+#pragma GCC unroll 16
+      for (int i = 0; i < M; ++i) {
+        const vec w = splat(a.at(i));
+#pragma GCC unroll 16
+        for (int v = 0; v < V - half; ++v)
+          acc[i][v] = apart ? acc[i][v] + w * x[v] : multiply_add(w, x[v], acc[i][v]);
+        if constexpr (half) narrow[i] = multiply_add(lower_half<T>(w, lower), narrow_x, narrow[i]);
+      }
+      a.first += a_column;
+      a.second += a_column;
+      b += b_row;
+    }
+  }
+  if constexpr (half)
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i)
+      acc[i][V - 1] = widened<T>(narrow[i], std::make_integer_sequence<int, lanes>{});
+}
+
+template <class T, int M, int V>
+void tile(const TileTask<T>& task) {
+  constexpr int lanes = Vec<T>::lanes;
+  const auto mask = mask_of<T>(task.last);
+  typename Vec<T>::type acc[M][V] = {};
+  constexpr bool may_fetch = M >= 4 && V <= panel_vectors;
+  constexpr bool may_half = has_halves && V <= panel_vectors;
+  const bool fetches = may_fetch && task.fetch_c, half = may_half && task.half;
   // A masked load takes a slot from the arithmetic: 5 % of a tile of 8 x 3.
   if (V <= apart_vectors && task.apart)
-    add_products.template operator()<false, false, V <= apart_vectors>();
+    add_products<false, false, V <= apart_vectors, false>(task, acc, mask);
+  else if (half && !task.whole && task.last < lanes / 2)
+    add_products<false, false, false, may_half>(task, acc, mask);
+  else if (half && fetches)
+    add_products<true, may_fetch, false, may_half>(task, acc, mask);
+  else if (half)
+    add_products<true, false, false, may_half>(task, acc, mask);
   else if (!task.whole)
-    add_products.template operator()<false, false, false>();
-  else if (M >= 4 && V <= panel_vectors && task.fetch_c)
-    add_products.template operator()<true, M >= 4 && V <= panel_vectors, false>();
+    add_products<false, false, false, false>(task, acc, mask);
+  else if (fetches)
+    add_products<true, may_fetch, false, false>(task, acc, mask);
   else
-    add_products.template operator()<true, false, false>();
+    add_products<true, false, false, false>(task, acc, mask);
   finish_tile<T, M, V>(task, acc, mask);
 }
 
@@ -245,6 +294,7 @@ void block(const GemmBlock<T>& g) {
     const Spread rows(g.M, g.packed_a ? most_rows(panel_vectors) : most_rows(v));
     task.last = static_cast<int>(width - (v - 1) * lanes);
     task.whole = g.packed_b || task.last == lanes;
+    task.half = task.last <= lanes / 2;
     task.b = g.b + (g.packed_b ? column * g.K : column);
     task.b_row = g.packed_b ? v * lanes : g.b_row;
     task.column_bias = g.column_bias ? g.column_bias + column : nullptr;

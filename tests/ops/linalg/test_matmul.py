@@ -170,6 +170,24 @@ def test_products_of_any_sizes_and_layouts(dtype, layout):
         assert_close_sums(b.t() @ a.t(), expected.T, magnitude.T, k)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m, k", [(1, 40), (9, 65), (33, 300), (100, 130), (300, 600)])
+def test_results_of_any_width(m, k, dtype):
+    """Columns that fill the last vector, half of it, or some lanes, beside numbers that must stay."""
+    for n in [*range(1, 36), 40, 56, 63, 72, 200]:
+        a, exact_a = matrix("plain", m, k, dtype)
+        for layout in ("plain", "transposed"):
+            b, exact_b = matrix(layout, k, n, dtype)
+            expected, magnitude = exact_a @ exact_b, numpy.abs(exact_a) @ numpy.abs(exact_b)
+            room = flambeau.full((m * n + 64,), 7.0, dtype=getattr(flambeau, dtype))
+            out = room[32 : 32 + m * n].view(m, n)
+            out.zero_().addmm_(a, b)
+            assert_close_sums(out, expected, magnitude, k)
+            assert (room[:32] == 7).all()
+            assert (room[32 + m * n :] == 7).all()
+            assert_close_sums(a @ b, expected, magnitude, k)
+
+
 @pytest.mark.parametrize(
     "m, n, k",
     [
