@@ -152,6 +152,38 @@ def test_cummax_takes_the_last_of_equals_and_nan():
             )
 
 
+@pytest.mark.parametrize(
+    "dtype", "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
+)
+def test_running_extremes_of_lanes_of_every_length(dtype):
+    random = np.random.default_rng(0)
+    for n in (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 63, 64, 65, 72, 100, 257, 1025):
+        for array in (random.normal(0, 40, (3, n)), random.integers(-1, 3, (3, n)) * 1.0):
+            array[1].sort()
+            x = fl.from_numpy(np.clip(array, 0, 99)).to(getattr(fl, dtype))
+            if x.is_floating_point() and n > 9:
+                x[0, n // 2], x[2, 2:9:3] = float("nan"), -0.0
+            values = x.double().numpy()
+            for sign, extremes in ((1, fl.cummax), (-1, fl.cummin)):
+                best = np.maximum.accumulate(sign * values, 1)
+                own = (sign * values == best) | np.isnan(values)
+                places = np.maximum.accumulate(np.where(own, np.arange(n), 0), 1)
+                want = np.take_along_axis(values, places, 1)
+                for way in (
+                    x,
+                    x.t().contiguous().t(),
+                    x.flip(1).flip(1),
+                    fl.stack([x, x], 2)[..., 1],
+                ):
+                    got, at = extremes(way, 1)
+                    np.testing.assert_array_equal(at.numpy(), places)
+                    np.testing.assert_array_equal(got.double().numpy(), want)
+                    zeros = want == 0
+                    np.testing.assert_array_equal(
+                        np.signbit(got.double().numpy()[zeros]), np.signbit(want[zeros])
+                    )
+
+
 def test_flip_and_roll_on_every_layout():
     for layout, tensor, array in views((3, 4, 5)):
         for dims in ((0,), (2,), (0, 2), (1, -1)):

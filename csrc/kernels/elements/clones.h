@@ -4,6 +4,9 @@
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__)
 #define FLAMBEAU_CLONES __attribute__((target_clones("avx2", "default")))
+/// And for AVX-512, whose vectors are whole cache lines.
+#define FLAMBEAU_WIDE_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define FLAMBEAU_CLONES
+#define FLAMBEAU_WIDE_CLONES
 #endif

@@ -294,7 +294,10 @@ bool copy_runs(const Strided& out, const Strided& self) {
   const int64_t size = itemsize(out.dtype);
   const Axis run = axes.take(axes.count() - 1);
   const int64_t n_bytes = run.size * size;
-  if (run.to != 1 || run.from != 1 || n_bytes < 32 || n_bytes > 2048) return false;
+  // From memory the C library's copy of long runs is better.
+  constexpr int64_t most_bytes = 2048, most_cached_bytes = 8192, cached_bytes = int64_t{2} << 20;
+  const int64_t most = axes.numel() * n_bytes <= cached_bytes ? most_cached_bytes : most_bytes;
+  if (run.to != 1 || run.from != 1 || n_bytes < 32 || n_bytes > most) return false;
   parallel_shares(axes.numel(), chunk_bytes / n_bytes, [&](int64_t begin, int64_t end) {
     char* to = static_cast<char*>(out.data);
     const char* from = static_cast<const char*>(self.data);

@@ -6,7 +6,6 @@
 #include "kernels/elements/clones.h"
 #include "kernels/elements/convert.h"
 #include "kernels/elements/walk.h"
-#include "kernels/gemm/dots.h"
 #include "kernels/index/cells.h"
 #include "runtime/threads.h"
 
@@ -51,13 +50,27 @@ template <class Body>
   return ascending;
 }
 
-/// `n_vectors` vectors of some bags, whose sums stay in registers while the rows of a bag pass by;
-/// false where an index or a bag lies outside.
-template <int n_vectors, class T>
+/// `n_bytes` of a row in vectors of at most 64; fewer columns than two are no vector.
+template <class T, int n_bytes>
+struct Part {
+  static constexpr int vector_bytes = n_bytes < 64 ? n_bytes : 64;
+  static constexpr int count = n_bytes / vector_bytes;
+  typedef T V __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+struct Part<T, sizeof(T)> {
+  static constexpr int count = 1;
+  typedef T V __attribute__((may_alias));
+};
+
+/// `n_bytes` of the rows of some bags, whose sums stay in registers while the rows of a bag pass
+/// by; false where an index or a bag lies outside.
+template <int n_bytes, class T>
 [[gnu::always_inline]] inline bool sum_columns(const Bags& bags, int64_t first, int64_t last,
                                                Columns<T> from, bool mean, T* out) {
-  using V = typename Lanes<T>::V;
-  constexpr int64_t block = n_vectors * Lanes<T>::count, line = 64 / sizeof(T);
+  using V = typename Part<T, n_bytes>::V;
+  constexpr int n_vectors = Part<T, n_bytes>::count;
+  constexpr int64_t block = n_bytes / sizeof(T), line = 64 / sizeof(T);
   const int64_t* index = bags.index;
   const uint64_t row_bytes = from.width * sizeof(T);
   const int64_t asked = std::min(bags.begin(last), bags.n) - ahead;
@@ -94,35 +107,41 @@ template <int n_vectors, class T>
   return ascending && !from.outside;
 }
 
+/// All columns by parts of `n_bytes`, then by shorter ones; of the last, those of less than a line,
+/// one may begin in the part before it, whose sums are then made twice.
+template <int n_bytes, class T>
+[[gnu::always_inline]] inline bool sum_parts(const Bags& bags, int64_t first, int64_t last,
+                                             const Columns<T>& weight, int64_t j, bool mean,
+                                             T* out) {
+  constexpr int64_t block = n_bytes / sizeof(T);
+  bool ok = true;
+  auto sum = [&](int64_t at) __attribute__((always_inline)) {
+    const Columns<T> from{weight.data + at, weight.rows, weight.width};
+    ok &= sum_columns<n_bytes>(bags, first, last, from, mean, out + at);
+  };
+  for (; j + block <= weight.width; j += block) sum(j);
+  if (j == weight.width) return ok;
+  if constexpr (n_bytes > sizeof(T)) {
+    constexpr int shorter = n_bytes > 64 ? 64 : n_bytes / 2;
+    if (n_bytes > 64 || weight.width < block)
+      return ok & sum_parts<shorter>(bags, first, last, weight, j, mean, out);
+    sum(weight.width - block);
+  }
+  return ok;
+}
+
 template <class T>
 [[gnu::always_inline]] inline bool sum_some(const Bags& bags, int64_t first, int64_t last,
                                             const Columns<T>& weight, bool mean, T* out) {
-  constexpr int64_t lanes = Lanes<T>::count;
-  bool ok = true;
-  int64_t j = 0;
-  auto from = [&] { return Columns<T>{weight.data + j, weight.rows, weight.width}; };
-  for (; j + 8 * lanes <= weight.width; j += 8 * lanes)
-    ok &= sum_columns<8>(bags, first, last, from(), mean, out + j);
-  for (; j + 2 * lanes <= weight.width; j += 2 * lanes)
-    ok &= sum_columns<2>(bags, first, last, from(), mean, out + j);
-  if (j == weight.width) return ok;
-  Columns<T> rest = from();
-  ok &= each_bag(bags, first, last, [&](int64_t b, int64_t begin, int64_t end) {
-    for (int64_t c = 0; c < rest.width - j; ++c) {
-      T sum = begin < end ? rest.row(bags.index[begin])[c] : T(0);
-      for (int64_t i = begin + 1; i < end; ++i) sum += rest.row(bags.index[i])[c];
-      out[b * rest.width + j + c] = mean && end > begin ? sum / static_cast<T>(end - begin) : sum;
-    }
-  });
-  return ok && !rest.outside;
+  return sum_parts<256>(bags, first, last, weight, 0, mean, out);
 }
 
-FLAMBEAU_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
-                            const Columns<float>& weight, bool mean, float* out) {
+FLAMBEAU_WIDE_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
+                                 const Columns<float>& weight, bool mean, float* out) {
   return sum_some(bags, first, last, weight, mean, out);
 }
-FLAMBEAU_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
-                            const Columns<double>& weight, bool mean, double* out) {
+FLAMBEAU_WIDE_CLONES bool sum_of(const Bags& bags, int64_t first, int64_t last,
+                                 const Columns<double>& weight, bool mean, double* out) {
   return sum_some(bags, first, last, weight, mean, out);
 }
 

@@ -9,7 +9,6 @@
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/log_sums.h"
-#include "kernels/order/order.h"
 #include "runtime/threads.h"
 
 namespace flambeau {
@@ -302,140 +301,6 @@ void log_sums_of_lanes(const Strided& out, const Strided& self, int dim) {
   });
 }
 
-/// Whether x replaces the best so far: is_max says >=, else <=. A NaN replaces everything but a
-/// NaN.
-template <bool is_max, class T>
-bool replaces(T x, T best) {
-  if (is_nan(best)) return is_nan(x);
-  return is_max ? !(x < best) : !(x > best);
-}
-
-/// What values are compared as: halves as float32, which has instructions for it.
-template <class T>
-using Compared = std::conditional_t<is_half<T>, float, T>;
-
-/// n values as they are compared: in `room` if they are not so already.
-template <class T>
-const Compared<T>* compared(const T* from, int64_t n, Compared<T>* room) {
-  if constexpr (is_half<T>) {
-    convert(from, room, n);
-    return room;
-  } else {
-    return from;
-  }
-}
-
-/// One lane whose elements lie side by side. A block in which nothing replaces the best is filled;
-/// in data without order most are such.
-template <bool is_max, class T>
-void best_of_lane(int64_t n, const T* from, T* value, int64_t* index) {
-  constexpr int64_t block = 32;
-  if constexpr (std::is_integral_v<T>) {  // by parts, whatever the order of the data
-    scan_integers(n, from, value, from[0],
-                  [](T a, T b) { return is_max ? std::max(a, b) : std::min(a, b); });
-    // The last place whose own value is the best so far; eight at a time, as there.
-    constexpr int64_t at_once = 8;
-    int64_t place = 0, i = 0, part[at_once];
-    for (; i + at_once <= n; i += at_once) {
-      for (int64_t k = 0; k < at_once; ++k) part[k] = from[i + k] == value[i + k] ? i + k : 0;
-      for (int64_t k = 1; k < at_once; ++k) part[k] = std::max(part[k - 1], part[k]);
-      for (int64_t k = 0; k < at_once; ++k) index[i + k] = std::max(place, part[k]);
-      place = std::max(place, part[at_once - 1]);
-    }
-    for (; i < n; ++i) index[i] = place = from[i] == value[i] ? i : place;
-    return;
-  }
-  Compared<T> room[block], best = *compared(from, 1, room);
-  int64_t place = 0;
-  T kept = from[0];
-  for (int64_t i0 = 0; i0 < n; i0 += block) {
-    const int64_t count = std::min(n - i0, block);
-    const auto* x = compared(from + i0, count, room);
-    bool any = count < block;
-    if (!any)
-      for (int64_t i = 0; i < block; ++i) any |= is_max ? !(x[i] < best) : !(x[i] > best);
-    if (!any) {
-      std::fill_n(value + i0, block, kept);
-      std::fill_n(index + i0, block, place);
-      continue;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      if (replaces<is_max>(x[i], best)) {
-        best = x[i];
-        place = i0 + i;
-        kept = from[place];
-      }
-      value[i0 + i] = kept;
-      index[i0 + i] = place;
-    }
-  }
-}
-
-/// Up to `beside` neighbouring lanes, row by row.
-template <bool is_max, class T>
-void best_of_lanes(int64_t lanes, int64_t n, const T* from, int64_t from_step, T* value,
-                   int64_t value_step, int64_t* index, int64_t index_step) {
-  Compared<T> room[beside], best[beside];
-  int64_t place[beside] = {};
-  std::copy_n(compared(from, lanes, room), lanes, best);
-  for (int64_t i = 0; i < n; ++i) {
-    const auto* row = compared(from + i * from_step, lanes, room);
-    for (int64_t j = 0; j < lanes; ++j) {
-      const bool taken = replaces<is_max>(row[j], best[j]);
-      best[j] = taken ? row[j] : best[j];
-      place[j] = taken ? i : place[j];
-    }
-    if constexpr (is_half<T>)
-      convert(best, value + i * value_step, lanes);
-    else
-      std::copy_n(best, lanes, value + i * value_step);
-    std::copy_n(place, lanes, index + i * index_step);
-  }
-}
-
-template <bool is_max>
-void running_best(const Strided& values, const Strided& indices, const Strided& self, int dim) {
-  const int64_t n = self.sizes[dim];
-  if (n == 0) return;
-  Walk<3> walk(self.ndim, self.sizes, {values.strides, indices.strides, self.strides}, dim);
-  const int64_t value_step = values.strides[dim], index_step = indices.strides[dim],
-                self_step = self.strides[dim];
-  const bool by_rows = walk.inner_stride(0) == 1 && walk.inner_stride(1) == 1 &&
-                       walk.inner_stride(2) == 1 && self_step != 1;
-  with_ordered_type(self.dtype, [&]<class T>() {
-    const int64_t grain = std::max<int64_t>(1, walk_grain / (n * 2));
-    walk.parallel_rows(
-        by_rows ? std::max(grain, beside) : grain, [&](const auto& at, int64_t lanes) {
-          T* value = values.as<T>() + at[0];
-          int64_t* index = indices.as<int64_t>() + at[1];
-          const T* from = self.as<T>() + at[2];
-          int64_t lane = 0;
-          for (; by_rows && lane < lanes; lane += beside)
-            best_of_lanes<is_max>(std::min(beside, lanes - lane), n, from + lane, self_step,
-                                  value + lane, value_step, index + lane, index_step);
-          for (; lane < lanes; ++lane) {
-            const T* x = from + lane * walk.inner_stride(2);
-            T* v = value + lane * walk.inner_stride(0);
-            int64_t* p = index + lane * walk.inner_stride(1);
-            if (self_step == 1 && value_step == 1 && index_step == 1) {
-              best_of_lane<is_max>(n, x, v, p);
-              continue;
-            }
-            T best = x[0];
-            int64_t place = 0;
-            for (int64_t i = 0; i < n; ++i) {
-              if (replaces<is_max>(x[i * self_step], best)) {
-                best = x[i * self_step];
-                place = i;
-              }
-              v[i * value_step] = best;
-              p[i * index_step] = place;
-            }
-          }
-        });
-  });
-}
-
 /// Integers of any width are read as they lie: a copy of a mask as int64 is eight times the mask.
 template <class Step>
 void scan_numbers(const Strided& out, const Strided& self, int dim, int initial, Step&& step) {
@@ -467,14 +332,6 @@ void logcumsumexp(const Strided& out, const Strided& self, int dim) {
       scan<T, T>(out, self, dim, Acc(-std::numeric_limits<double>::infinity(), 0), 32,
                  [](Acc a, Acc b) { return log_add_exp(a, b); });
   });
-}
-
-void cummax(const Strided& values, const Strided& indices, const Strided& self, int dim) {
-  running_best<true>(values, indices, self, dim);
-}
-
-void cummin(const Strided& values, const Strided& indices, const Strided& self, int dim) {
-  running_best<false>(values, indices, self, dim);
 }
 
 }  // namespace flambeau

@@ -68,8 +68,9 @@ def channel_shuffle(input, groups):
     if c % groups:
         raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
     dealt = input.unflatten(1, (groups, c // groups)).transpose(1, 2)
-    copied = dealt.contiguous()
-    return _keep_format(_copied(dealt, shape) if copied is dealt else copied.reshape(shape), input)
+    # Both numbers above 1, they cannot be one dim of a view.
+    copied = dealt.reshape(shape) if 1 < groups < c else _copied(dealt, shape)
+    return _keep_format(copied, input)
 
 
 native_channel_shuffle = channel_shuffle

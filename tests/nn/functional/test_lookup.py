@@ -28,7 +28,7 @@ def test_bags_of_numbers_that_are_no_indices(dtype, offsets_dtype):
         )
 
 
-@pytest.mark.parametrize("width", [1, 7, 64, 100, 132])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33, 64, 100, 132])
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_bags_of_every_width(width, mode):
     random = numpy.random.default_rng(width)
