@@ -10,38 +10,33 @@ from .core.declare import primitive
 
 
 @primitive(method=False, function=False, out=False)
-def _resample(ctx, input, steps, kind, corners, back):
-    """input after each of `steps` (dim, size, ratio); `back`, the gradient of an input of these sizes."""
-    sizes = [input.size(dim) for dim, _, _ in steps]
-    ctx.steps = [(dim, size, ratio) for (dim, _, ratio), size in zip(steps, sizes, strict=True)][
-        ::-1
-    ]
-    ctx.options = kind, corners, not back
-    result = input if steps else input.clone()
-    for dim, size, ratio in steps:
-        result = _core._resize(result, dim, size, ratio, kind, corners, back)
-    return result
+def _resample(ctx, input, sizes, ratios, kind, corners, back):
+    """input with the last dims in other `sizes`; `back`, the gradient of an input of these sizes.
+
+    ratios: how far a new place goes among the old ones in each of 3 dims; below 0 the dim stays as it is.
+    """
+    ctx.had, ctx.options = tuple(input.shape[-len(sizes) :]), (ratios, kind, corners, not back)
+    return _core._resize(input, sizes, *ratios, kind, corners, back)
 
 
 @_resample.derivative
 def _(ctx, grad_output):
-    return _resample(grad_output, ctx.steps, *ctx.options), None, None, None, None
+    return _resample(grad_output, ctx.had, *ctx.options), None, None, None, None, None
 
 
-def resampled(input, steps, kind, corners):
+def resampled(input, sizes, ratios, kind, corners):
     """`input` of the modes linear (kind 0), cubic (1) or their antialiased forms (2, 3), rounded once.
 
-    steps: (dim, counted from behind, size, input samples for one of the output) in their order.
+    ratios: in each of 3 dims the input samples for one of the output; below 0 where the dim stays as it is.
     """
     if input.dtype.is_complex:
         raise NotImplementedError(
             f"interpolate: input is {input.dtype}, which only the nearest modes take. Resize its real and imaginary "
             "parts."
         )
-    if not steps and kind == 0:
+    if max(ratios) < 0 and kind == 0:
         return input.clone(memory_format=fl.contiguous_format)
-    wide = input.float() if input.dtype in (fl.float16, fl.bfloat16) else input
-    return _resample(wide, steps, kind, corners, False).to(input.dtype)
+    return _resample(input, sizes, ratios, kind, corners, False)
 
 
 @primitive(method=False, function=False, out=False)

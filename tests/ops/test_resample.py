@@ -180,6 +180,7 @@ import test_resample as t
 for mode in t.MODES:
     t.test_resampling_is_a_product_with_the_weights(*mode, False)
     t.test_bytes_are_rounded_once_a_direction(*mode)
+    t.test_images_in_any_order_of_memory_are_resized_alike(*mode, "float32")
 """
 
 
@@ -227,3 +228,59 @@ def test_nearest_places_of_channels_last_images_are_those_of_planes(mode, dtype)
         assert got.is_contiguous(memory_format=order)
         one = flambeau.vmap(lambda x: F.interpolate(x[None], wanted, mode=mode)[0])(image)
         assert one.equal(got)
+
+
+@pytest.mark.parametrize("mode,antialias", [*MODES, ("trilinear", False)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_images_in_any_order_of_memory_are_resized_alike(mode, antialias, dtype):
+    """Pixels of few and of many channels, planes that are turned into pixels, and large planes."""
+    kind, deep = getattr(flambeau, dtype), mode == "trilinear"
+    order = flambeau.channels_last_3d if deep else flambeau.channels_last
+    exact = {"float64": 1e-12, "float32": 1e-5, "float16": 2e-3, "bfloat16": 2e-2}[dtype]
+    for sizes, wanted in (
+        ((2, 3, 7, 7), (14, 14)), ((1, 5, 9, 4), (4, 11)), ((2, 16, 6, 7), (6, 3)), ((1, 40, 5, 5), (3, 3)),
+        ((3, 70, 4, 3), (7, 3)), ((1, 2, 1, 3), (3, 2)), ((1, 33, 70, 60), (50, 40)), ((2, 17, 3, 40), (5, 17)),
+    ):  # fmt: skip
+        if deep:
+            sizes, wanted = (*sizes[:2], 3, *sizes[2:]), (4, *wanted)
+        planes = flambeau.randn(sizes).to(kind)
+        pixels = planes.contiguous(memory_format=order)
+        options = {"size": wanted, "mode": mode, "antialias": antialias}
+        for align in (False, True):
+            exactly = planes.double().requires_grad_()
+            want = F.interpolate(exactly, **options, align_corners=align)
+            slope = flambeau.randn(want.shape).to(kind)
+            (expected,) = flambeau.autograd.grad(want, exactly, slope.double())
+            for given in (planes, pixels):
+                leaf = given.detach().requires_grad_()
+                made = F.interpolate(leaf, **options, align_corners=align)
+                assert made.dtype is kind and made.is_contiguous(
+                    memory_format=order if given is pixels else flambeau.contiguous_format
+                )
+                close(made, want, exact)
+                grad_output = slope.contiguous(memory_format=order) if given is pixels else slope
+                (grad,) = flambeau.autograd.grad(made, leaf, grad_output)
+                close(grad, expected, 4 * exact)
+
+
+def close(got, want, exact):
+    scale = 1 + want.detach().abs().max().item()
+    assert (got.detach().double() - want.detach()).abs().max().item() <= exact * scale
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_pixels_and_small_planes_are_resized_the_same_by_any_number_of_threads(dtype):
+    images = flambeau.randn(5, 24, 40, 30).to(getattr(flambeau, dtype))
+    before, results = flambeau.get_num_threads(), []
+    try:
+        for n in (1, 2, 3, 16):
+            flambeau.set_num_threads(n)
+            for given in (images, images.contiguous(memory_format=flambeau.channels_last)):
+                leaf = given.detach().requires_grad_()
+                made = F.interpolate(leaf, (51, 44), mode="bilinear")
+                (grad,) = flambeau.autograd.grad(made, leaf, made.detach())
+                results.append((made.detach(), grad))
+    finally:
+        flambeau.set_num_threads(before)
+    for i in range(2, len(results)):
+        assert all(a.equal(b) for a, b in zip(results[i], results[i % 2], strict=True))

@@ -1,9 +1,7 @@
-// Other sizes and the points of grids of tensors, without history.
+// Nearest places in other sizes and the points of grids of tensors, without history.
 #include "dispatch/raw/resampling.h"
 
 #include <algorithm>
-#include <array>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -12,76 +10,9 @@
 #include "dispatch/memory_format.h"
 #include "dispatch/raw/precision.h"
 #include "kernels/vision/nearest.h"
-#include "kernels/vision/resize.h"
 #include "runtime/threads.h"
-#include "tensor/device_scope.h"
 
 namespace flambeau::raw {
-
-namespace {
-
-struct WindowsKey {
-  Resampling kind;
-  int64_t in_size, out_size;
-  double ratio;
-  bool corners, back;
-  bool operator==(const WindowsKey&) const = default;
-};
-template <class T>
-struct KeptWindows {
-  WindowsKey key;
-  ResizeWindows<T> windows;
-};
-
-/// Programs resize to the same sizes again and again: each thread keeps the windows it had last,
-/// and of more than some thousand places the very last only.
-template <class T>
-std::shared_ptr<const KeptWindows<T>> windows_for(const WindowsKey& key) {
-  constexpr int64_t some_places = 4096, most_places = 1 << 16;
-  static thread_local std::array<std::shared_ptr<const KeptWindows<T>>, 7> recent;
-  static thread_local size_t oldest = 0;
-  for (const auto& had : recent)
-    if (had && had->key == key) return had;
-  auto made = std::make_shared<const KeptWindows<T>>(
-      key,
-      key.back
-          ? windows_of(key.kind, key.out_size, key.in_size, key.ratio, key.corners).transposed()
-          : windows_of(key.kind, key.in_size, key.out_size, key.ratio, key.corners));
-  const int64_t places = std::max(key.in_size, key.out_size);
-  if (places <= some_places)
-    recent[oldest++ % (recent.size() - 1)] = made;
-  else if (places <= most_places)
-    recent.back() = made;
-  return made;
-}
-
-}  // namespace
-
-TensorRef resize(Tensor& given, int64_t wanted_dim, int64_t size, double ratio, Resampling kind,
-                 bool corners, bool back) {
-  TensorRef input = contiguous(given);
-  const int dim = wrap_dim(wanted_dim, input->ndim, "resize");
-  const int64_t had = input->sizes[dim];
-  Dims sizes = sizes_of(*input);
-  sizes[dim] = size;
-  TensorRef result = empty(sizes, input->dtype);
-  if (!result->numel || result->is_meta()) return result;
-  int64_t outer = 1, inner = 1;
-  for (int d = 0; d < input->ndim; ++d)
-    if (d != dim) (d < dim ? outer : inner) *= input->sizes[d];
-  auto run = [&]<class T>(T*) {
-    const T* from = input->as<T>();
-    T* to = result->as<T>();
-    LongWork unlocked(result->numel > long_work);
-    const auto kept = windows_for<T>({kind, had, size, ratio, corners, back});
-    flambeau::resize(kept->windows, outer, inner, from, to);
-  };
-  if (input->dtype == DType::uint8)
-    run(static_cast<uint8_t*>(nullptr));
-  else
-    in_precision("resize", *input, run);
-  return result;
-}
 
 /// Places of the new sizes in the old ones, of the last dims of t.
 static NearestPlaces nearest_places(const Tensor& t, const Dims& old_sizes, const Dims& new_sizes,
@@ -224,21 +155,6 @@ TensorRef affine_grid(Tensor& given, const Dims& sizes, bool corners) {
     });
   });
   return result;
-}
-
-std::tuple<TensorRef, TensorRef, TensorRef> resize_windows(Resampling kind, int64_t had,
-                                                           int64_t size, double ratio, bool corners,
-                                                           bool back) {
-  Windows windows = back ? windows_of(kind, size, had, ratio, corners).transposed()
-                         : windows_of(kind, had, size, ratio, corners);
-  const DeviceScope here("resize", on_cpu);
-  auto tensor = []<class T>(const std::vector<T>& values, DType dtype) {
-    TensorRef t = empty({static_cast<int64_t>(values.size())}, dtype);
-    std::copy(values.begin(), values.end(), t->as<T>());
-    return t;
-  };
-  return {tensor(windows.begin, DType::int64), tensor(windows.first, DType::int64),
-          tensor(windows.weights, DType::float64)};
 }
 
 static GridShape grid_shape(const Tensor& input, const Tensor& grid, const GridOptions& options) {

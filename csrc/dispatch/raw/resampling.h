@@ -10,9 +10,15 @@
 
 namespace flambeau::raw {
 
-/// float32, float64 or uint8 `input` with `size` samples along dim, each `ratio` of the input's
-/// from the next; or, going back, the gradient of an input that had that size.
-TensorRef resize(Tensor& input, int64_t dim, int64_t size, double ratio, Resampling kind,
+/// For each of three dims how far one step of the new places goes among the old ones; below 0 the
+/// dim stays as it is.
+struct ResizeSteps {
+  double ratio[3];
+  using Arguments = std::tuple<double, double, double>;
+};
+/// A floating or uint8 `input` whose last dims have other sizes; or, going back, the gradient of an
+/// input that had those. Halves are summed in float32. Channels-last images stay such.
+TensorRef resize(Tensor& input, const Dims& sizes, const ResizeSteps& steps, Resampling kind,
                  bool corners, bool back);
 
 /// How far one step of the new places goes in each of three dims, and where in a step a place
@@ -53,7 +59,7 @@ inline constexpr std::tuple resampling_functions{
     declare<nearest>("_nearest", "input, sizes, depth, height, width, shift"),
     declare<nearest_backward>("_nearest_backward", "grad, sizes, depth, height, width, shift"),
     declare<affine_grid>("_affine_grid", "theta, sizes, corners"),
-    declare<resize>("_resize", "input, dim, size, ratio, kind, corners, back"),
+    declare<resize>("_resize", "input, sizes, depth, height, width, kind, corners, back"),
     declare<resize_windows>("_resize_windows", "kind, had, size, ratio, corners, back"),
     declare<grid_sample>("_grid_sample", "input, grid, mode, padding, corners"),
     declare<grid_sample_backward>(

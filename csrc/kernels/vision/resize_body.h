@@ -90,15 +90,17 @@ void resize_load_rows(int64_t n_rows, int64_t n, const T* in, int64_t row, resiz
   using R = Resized<T>;
   using Sum = typename R::Sum;
   constexpr int lanes = R::lanes;
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
+  auto some = [&](int64_t i) __attribute__((always_inline)) {
     typename R::V v[lanes];
 #pragma GCC unroll 16
     for (int l = 0; l < lanes; ++l) v[l] = l < n_rows ? R::wide(in + l * row + i) : typename R::V{};
     transpose<Sum>(v);
 #pragma GCC unroll 16
     for (int l = 0; l < lanes; ++l) store(to + (i + l) * lanes, v[l]);
-  }
+  };
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) some(i);
+  if (i < n && n >= lanes) return some(n - lanes);  // once more, from the end
   for (; i < n; ++i)
     for (int l = 0; l < lanes; ++l)
       to[i * lanes + l] = l < n_rows ? static_cast<Sum>(in[l * row + i]) : Sum(0);
@@ -134,6 +136,98 @@ void resize_mix_columns(int64_t n_rows, int64_t n, const resize_sum_t<T>* from,
   for (; i < n; ++i) {
     const V sum = sum_of(i);
     for (int64_t l = 0; l < n_rows; ++l) out[l * row + i] = static_cast<T>(sum[l]);
+  }
+}
+
+template <class T>
+void resize_store_rows(int64_t n_rows, int64_t n, const T* from, T* out, int64_t row) {
+  if constexpr (!std::is_same_v<T, uint8_t>) {
+    constexpr int lanes = Vec<T>::lanes;
+    auto some = [&](int64_t i) __attribute__((always_inline)) {
+      typename Vec<T>::type v[lanes];
+#pragma GCC unroll 16
+      for (int l = 0; l < lanes; ++l) v[l] = load(from + (i + l) * lanes);
+      transpose<T>(v);
+#pragma GCC unroll 16
+      for (int l = 0; l < lanes; ++l)
+        if (l < n_rows) store(out + l * row + i, v[l]);
+    };
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) some(i);
+    if (i < n && n >= lanes) return some(n - lanes);
+    for (; i < n; ++i)
+      for (int64_t l = 0; l < n_rows; ++l) out[l * row + i] = from[i * lanes + l];
+  }
+}
+
+/// `vectors` vectors of a pixel: the sum over its window.
+template <int vectors, class T>
+inline __attribute__((always_inline)) void mix_place(int64_t count, const T* at, int64_t channels,
+                                                     const T* weights, T* out) {
+  constexpr int lanes = Vec<T>::lanes;
+  typename Vec<T>::type sums[vectors] = {};
+  for (int64_t k = 0; k < count; ++k)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v)
+      sums[v] = multiply_add(splat(weights[k]), load(at + k * channels + v * lanes), sums[v]);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; ++v) store(out + v * lanes, sums[v]);
+}
+
+template <class T>
+void resize_mix_places(int64_t n, int64_t channels, const T* in, const int64_t* begin,
+                       const int64_t* first, const resize_sum_t<T>* weights, T* out) {
+  if constexpr (!std::is_same_v<T, uint8_t>) {
+    constexpr int lanes = Vec<T>::lanes;
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t count = first[i + 1] - first[i];
+      const T *at = in + begin[i] * channels, *w = weights + first[i];
+      T* to = out + i * channels;
+      if (channels < lanes && (n - i) * channels < lanes) {  // what follows is not the row's
+        T last[lanes];
+        mix_place<1>(count, at, channels, w, last);
+        for (int64_t c = 0; c < channels; ++c) to[c] = last[c];
+        continue;
+      }
+      int64_t c = 0;
+      for (; c + 4 * lanes <= channels; c += 4 * lanes)
+        mix_place<4>(count, at + c, channels, w, to + c);
+      for (; c + lanes <= channels; c += lanes) mix_place<1>(count, at + c, channels, w, to + c);
+      if (c == channels) continue;
+      c = channels < lanes ? 0 : channels - lanes;  // once more, from the end
+      mix_place<1>(count, at + c, channels, w, to + c);
+    }
+  }
+}
+
+template <class T>
+void resize_mix_areas(int64_t n, int64_t channels, int64_t rows, const T* in, int64_t row,
+                      const resize_sum_t<T>* row_weights, const int64_t* begin,
+                      const int64_t* first, const resize_sum_t<T>* weights, T* out) {
+  if constexpr (!std::is_same_v<T, uint8_t>) {
+    constexpr int lanes = Vec<T>::lanes;
+    auto some = [&]<int vectors>(int64_t i, int64_t c) __attribute__((always_inline)) {
+      const T* w = weights + first[i];
+      const int64_t count = first[i + 1] - first[i];
+      typename Vec<T>::type sums[vectors] = {};
+      for (int64_t r = 0; r < rows; ++r) {
+        const T* at = in + r * row + begin[i] * channels + c;
+        for (int64_t k = 0; k < count; ++k, at += channels) {
+          const auto weight = splat(row_weights[r] * w[k]);
+#pragma GCC unroll 4
+          for (int v = 0; v < vectors; ++v)
+            sums[v] = multiply_add(weight, load(at + v * lanes), sums[v]);
+        }
+      }
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) store(out + i * channels + c + v * lanes, sums[v]);
+    };
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t c = 0;
+      for (; c + 4 * lanes <= channels; c += 4 * lanes) some.template operator()<4>(i, c);
+      for (; c + lanes <= channels; c += lanes) some.template operator()<1>(i, c);
+      if (c < channels) some.template operator()<1>(i, channels - lanes);
+    }
   }
 }
 
@@ -213,8 +307,8 @@ inline void resize_mix_pixels(int64_t n, const uint8_t* in, const int64_t* begin
 
 template <class T>
 constexpr ResizeKernels<T> resize_table() {
-  return {Resized<T>::lanes, resize_mix_rows<T>, resize_load_rows<T>, resize_mix_columns<T>,
-          resize_mix_pairs<T>};
+  return {Resized<T>::lanes,   resize_mix_rows<T>,   resize_load_rows<T>,  resize_mix_columns<T>,
+          resize_mix_pairs<T>, resize_store_rows<T>, resize_mix_places<T>, resize_mix_areas<T>};
 }
 extern const ResizeTable resize = {resize_table<float>(),
                                    resize_table<double>(),

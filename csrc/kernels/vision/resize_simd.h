@@ -32,6 +32,18 @@ struct ResizeKernels {
   static constexpr int64_t paired_rows = 4;
   void (*mix_pairs)(int64_t n_rows, int64_t begin, int64_t end, const T* in, int64_t in_row,
                     const int64_t* places, const Sum* weights, T* out, int64_t out_row);
+
+  /// Undoes load_rows. Not of bytes.
+  void (*store_rows)(int64_t n_rows, int64_t n, const T* from, T* out, int64_t row);
+  /// A row of n pixels of so many channels: each the sum over k < first[i + 1] - first[i] of
+  /// weights[first[i] + k] times pixel begin[i] + k. Of fewer channels than lanes `in` is read as
+  /// many elements beyond its end as there are lanes. Not of bytes.
+  void (*mix_places)(int64_t n, int64_t channels, const T* in, const int64_t* begin,
+                     const int64_t* first, const Sum* weights, T* out);
+  /// The same of so many rows at once, each with a weight of its own. channels >= lanes.
+  void (*mix_areas)(int64_t n, int64_t channels, int64_t rows, const T* in, int64_t row,
+                    const Sum* row_weights, const int64_t* begin, const int64_t* first,
+                    const Sum* weights, T* out);
 };
 
 /// The kernels for this machine. T: float, double, uint8_t.

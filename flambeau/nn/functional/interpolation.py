@@ -60,7 +60,9 @@ def interpolate(
     if mode in ("nearest", "nearest-exact"):
         resized = nearest(input, plan.sizes, plan.steps, 0.5 if mode == "nearest-exact" else 0.0)
     else:
-        resized = resampled(input, plan.steps, _KINDS[mode, antialias], bool(align_corners))
+        resized = resampled(
+            input, plan.sizes, plan.steps, _KINDS[mode, antialias], bool(align_corners)
+        )
     return _keep_format(resized, input)
 
 
@@ -82,7 +84,7 @@ def _as_key(value):
 class _Plan(NamedTuple):
     """What an interpolation does: the new sizes, the sizes of the result and its elements, and the steps.
 
-    Steps are (dim, size, ratio) each; of the nearest modes, the ratio of each dim.
+    Steps are the ratios of each dim; but for the nearest modes of three, and below 0 where a dim stays as it is.
     """
 
     sizes: list
@@ -140,16 +142,15 @@ def _plan(shape, dtype, size, scale_factor, mode, align_corners, recompute, anti
     if mode in ("nearest", "nearest-exact"):
         steps = [_ratio(shape[i + 2], sizes[i], scales[i], False) for i in range(n)]
     else:
-        # Bytes are rounded after each direction, so the order of these shows: columns come first. Of
-        # numbers the direction that leaves less comes first.
-        order = sorted(range(n), key=lambda i: (0 if whole else sizes[i] / shape[i + 2], -i))
         steps = [
-            (i - n, sizes[i], _ratio(shape[i + 2], sizes[i], scales[i], align_corners))
-            for i in order
+            _ratio(shape[i + 2], sizes[i], scales[i], align_corners)
             if _KINDS[mode, antialias] != 0
             or sizes[i] != shape[i + 2]
             or scales[i] not in (None, 1)
+            else -1.0
+            for i in range(n)
         ]
+        steps = (-1.0, -1.0, *steps)[-3:]
     result = (*shape[:2], *sizes)
     return _Plan(sizes, result, math.prod(result), steps)
 

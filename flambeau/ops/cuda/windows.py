@@ -43,12 +43,19 @@ def sums_over_windows(name, input, dim, size, tables):
 
 
 @rule("_resize")
-def resize(input, dim, size, ratio, kind, corners, back):
-    if not input.dtype.is_floating_point:
-        return NotImplemented
-    dim %= input.dim()
-    key = kind, input.shape[dim], size, ratio, corners, back
-    return sums_over_windows("resize", input, dim, size, _resizing(key, input.dtype, input.device))
+def resize(input, sizes, depth, height, width, kind, corners, back):
+    if input.dtype not in (_core.float32, _core.float64):
+        if not input.dtype.is_floating_point:
+            return NotImplemented
+        wide = resize(input.float(), sizes, depth, height, width, kind, corners, back)
+        return wide.to(input.dtype)
+    result, ratios = input, (depth, height, width)
+    for dim, size in enumerate(sizes, -len(sizes)):
+        ratio, had = ratios[dim], result.shape[dim]
+        if ratio >= 0:
+            tables = _resizing((kind, had, size, ratio, corners, back), input.dtype, input.device)
+            result = sums_over_windows("resize", result, dim, size, tables)
+    return result
 
 
 # -- adaptive pooling
