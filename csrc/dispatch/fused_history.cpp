@@ -43,16 +43,8 @@ bool in_row_order(const Tensor& t) {
   return true;
 }
 
-/// The gradients by one kernel; false where operators have to do it.
-bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+void by_kernel(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   const FusedHistory& how = *self.history;
-  if (!how.derivative || grad_mode_enabled) return false;
-  for (int64_t k : how.recorded) {
-    const Tensor* g = grad_outputs[k].get();
-    if ((g != nullptr) != (k < how.n_shown)) return false;
-    if (g && (g->batched || Py_TYPE(g) != tensor_type)) return false;
-    if (g && !g->contiguous && !in_row_order(*g)) return false;
-  }
   Fusion& kernel = *how.derivative;
   FusedInputs inputs;
   TensorRef kept[max_operands], gradients[max_operands];
@@ -73,14 +65,29 @@ bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) 
     ++n;
   }
   Dims summed[max_operands];
-  for (size_t i = 0; i < how.wanted.size(); ++i) {
-    const Edge& edge = self.node.edges[how.wanted[i]];
+  for (size_t i = 0; i < how.computed.size(); ++i) {
+    const Edge& edge = self.node.edges[how.computed[i]];
     if (edge.node) summed[i] = edge.node->results[edge.nr].dims();
   }
   inputs.summed = summed;
   run_fused(kernel, inputs, gradients);
-  for (size_t i = 0; i < how.wanted.size(); ++i)
-    grad_inputs[how.wanted[i]] = std::move(gradients[i]);
+  for (size_t i = 0; i < how.computed.size(); ++i)
+    grad_inputs[how.computed[i]] = std::move(gradients[i]);
+}
+
+/// The gradients by one kernel, or as they come; false where operators have to do it.
+bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  const FusedHistory& how = *self.history;
+  if ((!how.derivative && !how.computed.empty()) || grad_mode_enabled) return false;
+  for (int64_t k : how.recorded) {
+    const Tensor* g = grad_outputs[k].get();
+    if ((g != nullptr) != (k < how.n_shown)) return false;
+    if (g && (g->batched || Py_TYPE(g) != tensor_type)) return false;
+    if (g && !g->contiguous && !in_row_order(*g)) return false;
+  }
+  if (how.derivative) by_kernel(self, grad_outputs, grad_inputs);
+  for (size_t i = 0; i < how.passed.size(); i += 2)
+    grad_inputs[how.passed[i]] = grad_outputs[how.passed[i + 1]];
   return true;
 }
 

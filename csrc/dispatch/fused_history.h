@@ -17,6 +17,9 @@ struct FusedHistory {
   /// operators.
   Object otherwise;
   std::vector<int64_t> read, saved_inputs, saved_outputs, wanted, recorded;
+  /// Of `wanted`, those that `derivative` gives; and pairs of an input and the output whose
+  /// gradient it gets as it is.
+  std::vector<int64_t> computed, passed;
   /// Outputs from this one on are there for backward alone: a gradient of theirs is one of a
   /// gradient.
   int n_shown = 0;

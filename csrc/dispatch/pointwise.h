@@ -28,6 +28,7 @@ struct Pointwise {
     Pointwise* record = nullptr;
     Object chain;           // a Python callable, where one record would have too many arguments
     std::vector<int> uses;  // argument numbers, -1: the result
+    bool scales = false;    // the gradient times the number that it uses
   };
   struct Kernel {
     uint64_t key, more;  // dtype and mode of each operand, a byte
@@ -45,6 +46,7 @@ struct Pointwise {
   Result result = Result::same;
   bool differentiable = true;
   bool uses_index = false;
+  int unit = -1;          // the first scalar parameter that is 1 if not given
   int divisor = -1;       // the input by which integers are divided, which has no zeros then
   bool casts_out = true;  // out= may have another dtype than the result
   bool numbers = false;   // whether all inputs may be numbers
@@ -62,6 +64,13 @@ struct Arg {
   Tensor* tensor = nullptr;
   PyObject* number = nullptr;
 };
+
+/// Whether a Python number is an int or float of value 1.
+inline bool is_one(PyObject* number) {
+  if (PyFloat_CheckExact(number)) return PyFloat_AS_DOUBLE(number) == 1;
+  int overflow = 0;
+  return PyLong_CheckExact(number) && PyLong_AsLongAndOverflow(number, &overflow) == 1;
+}
 
 /// The number in a tensor that stands for a scalar parameter: nothing broadcasts there. On the meta
 /// device there is none, and the tensor stays.

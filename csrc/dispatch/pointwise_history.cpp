@@ -15,6 +15,9 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad, bool last) {
   using State = Pointwise::Derivative::State;
   if (derivative.state == State::identity) return TensorRef::borrow(&grad);
   if (derivative.state == State::zero) return full_like(grad, 0);
+  if (derivative.scales && !grad_mode_enabled && self->numbers[derivative.uses[0]] &&
+      is_one(self->numbers[derivative.uses[0]].get()))
+    return TensorRef::borrow(&grad);
   Arg args[max_args + 2];
   TensorRef alive[max_args + 2];
   args[0].tensor = &grad;
@@ -106,6 +109,10 @@ Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
       d.record = &record_of(callable);
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(uses.get()); ++k)
       d.uses.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(uses.get(), k))));
+    if (!chain) {
+      Object scales = owned(PyObject_GetAttrString(d.record->spec.get(), "scales"));
+      d.scales = scales.get() == Py_True;
+    }
     d.state = chain ? State::chain : State::kernel;
   }
   return d;

@@ -25,8 +25,9 @@ extern constinit bool foresees;
 /// How many operands a kernel has at most (max_operands where they are not all contiguous), how
 /// many operators a group.
 inline constexpr int most_operands = 32, most_nodes = 120;
-/// The operand of a node: an input of its group, or the number or the node of that index.
-inline constexpr uint8_t first_number = 64, first_node = 128;
+/// The operand of a node: an input of its group, or the number or the node of that index. Of a step
+/// of a kernel also the 1 that its factor is if not given, which no kernel reads.
+inline constexpr uint8_t first_number = 64, unit_number = 127, first_node = 128;
 
 /// A group that has been seen often enough to be worth a kernel of its own.
 struct Wanted {

@@ -1,6 +1,8 @@
 // What of a group runs, by which kernel, over what. See waiting_plan.h.
 #include "dispatch/waiting_plan.h"
 
+#include <cstring>
+
 #include "dispatch/touched.h"
 #include "runtime/cpu.h"
 
@@ -33,6 +35,18 @@ Loop loop_over(const Group& group, const Operands& operands) {
 
 namespace {
 
+/// Whether operand k of a node is the 1 that is there if not given.
+bool is_unit(const Group& group, const Node& node, int k) {
+  const int code = node.operands[k];
+  if (k != node.record->unit || code < first_number || code >= first_node) return false;
+  const Number& x = group.numbers[code - first_number];
+  float single;
+  double twice;
+  std::memcpy(&single, x.bytes, sizeof single);
+  std::memcpy(&twice, x.bytes, sizeof twice);
+  return (x.dtype == DType::float32 && single == 1) || (x.dtype == DType::float64 && twice == 1);
+}
+
 /// Which results are stored when `wanted` is asked for (null: all that somebody holds). What other
 /// operators of the group read and a node of backward may keep is computed again when backward,
 /// whose operators join the group, reads it.
@@ -57,7 +71,7 @@ void choose(const Group& group, const Storage* wanted, Plan& plan) {
       int code = node.operands[k];
       if (code >= first_node)
         used[code - first_node] = true;
-      else
+      else if (!is_unit(group, node, k))
         (code >= first_number ? plan.numbers[code - first_number] : plan.inputs[code]) = 0;
     }
   }
@@ -72,11 +86,12 @@ void choose(const Group& group, const Storage* wanted, Plan& plan) {
 }
 
 /// A node's operands in the numbering of the kernel.
-std::vector<uint8_t> operands_of(const Plan& plan, const Node& node) {
+std::vector<uint8_t> operands_of(const Group& group, const Plan& plan, const Node& node) {
   std::vector<uint8_t> codes(static_cast<size_t>(node.record->n_args));
   for (size_t k = 0; k < codes.size(); ++k) {
     int code = node.operands[k];
     codes[k] = static_cast<uint8_t>(code >= first_node ? first_node + plan.nodes[code - first_node]
+                                    : is_unit(group, node, static_cast<int>(k)) ? unit_number
                                     : code >= first_number
                                         ? first_number + plan.numbers[code - first_number]
                                         : plan.inputs[code]);
@@ -98,7 +113,7 @@ std::string key_of(const Group& group, const Plan& plan) {
     key.push_back(static_cast<char>(node.compute));
     key.push_back(static_cast<char>(node.dtype));
     key.push_back(plan.stored[i] ? 'y' : 'n');
-    for (uint8_t code : operands_of(plan, node)) key.push_back(static_cast<char>(code));
+    for (uint8_t code : operands_of(group, plan, node)) key.push_back(static_cast<char>(code));
   }
   return key;
 }
@@ -112,7 +127,7 @@ Wanted describe(const Group& group, const Plan& plan, const std::string& key) {
     if (plan.nodes[i] < 0) continue;
     const Node& node = group.nodes[i];
     if (plan.stored[i]) w.outputs.push_back(static_cast<int>(w.steps.size()));
-    w.steps.push_back({node.record, node.compute, node.dtype, operands_of(plan, node)});
+    w.steps.push_back({node.record, node.compute, node.dtype, operands_of(group, plan, node)});
   }
   for (int i = 0; i < group.n_inputs; ++i)
     if (plan.inputs[i] >= 0) w.inputs.push_back(group.inputs[i].dtype);

@@ -8,6 +8,7 @@ import sys
 
 from .. import _core
 from ..kernels.background import Background
+from ..kernels.expression import const
 from ..kernels.expression import input as symbol
 from ..kernels.language import cast
 from ..kernels.schedules.row_language import own_rmean, own_rsum
@@ -18,7 +19,7 @@ from .pointwise import apply
 __all__ = ["ask", "kernel_of", "wait"]
 
 TOTALS = {"rsum": own_rsum, "rmean": own_rmean}
-FIRST_NUMBER, FIRST_NODE = 64, 128  # as in dispatch/waiting.h
+FIRST_NUMBER, UNIT_NUMBER, FIRST_NODE = 64, 127, 128  # as in dispatch/waiting.h
 
 
 def kernel_of(steps, inputs, numbers, outputs, modes, total):
@@ -36,6 +37,8 @@ def kernel_of(steps, inputs, numbers, outputs, modes, total):
     def operand(code):
         if code >= FIRST_NODE:
             return made[code - FIRST_NODE], steps[code - FIRST_NODE][2]
+        if code == UNIT_NUMBER:
+            return const(1), None
         if code >= FIRST_NUMBER:
             return symbol(len(inputs) + code - FIRST_NUMBER), numbers[code - FIRST_NUMBER]
         return symbol(code), inputs[code]

@@ -30,7 +30,7 @@ from ..kernels.types import DTYPES, compute_dtype
 from . import held
 from .graph import Ref
 from .groups import MOST_OPERANDS, is_costly, operands_of
-from .pointwise import Number, compute_of
+from .pointwise import Number, compute_of, is_one
 
 __all__ = [
     "Kernel",
@@ -195,6 +195,12 @@ class _Built:
         self.eager[id(expression)] = expression, function, operands
         return expression
 
+    def alias(self, expression, function, *operands):
+        """What an operator of it gives that changes nothing: nobody runs it, but for a gradient of the gradient."""
+        made, self.twinned = twin(expression), True
+        self.eager[id(made)] = made, function, (expression, *operands)
+        return made
+
     def once(self, expressions):
         """Expressions for a kernel, which computes what is written alike once."""
         return untwinned(expressions) if self.twinned else expressions
@@ -210,7 +216,7 @@ class _Built:
         if type(operand) is Ref:
             return self.of[operand.index], self.dtype(operand.index)
         number = Number(operand, spec, i, compute)
-        if self.group.literal or number not in self.group.numbers:
+        if self.group.literal or number.is_unit or number not in self.group.numbers:
             return const(operand), None
         return symbol(self.n_inputs + self.group.numbers.index(number)), number.dtype
 
@@ -292,7 +298,7 @@ def keep_more(group, values):
     group.outputs = shown + costly
     made = _derived(group, values, range(group.n_shown))
     group.outputs = shown + [group.outputs[k] for k in made.saved_outputs if k >= len(shown)][:room]
-    if _derived(group, values, range(group.n_shown)).kernel is None:
+    if not _derived(group, values, range(group.n_shown)).works:
         group.outputs = shown
 
 
@@ -300,25 +306,31 @@ class Derivative:
     """What a group's backward runs.
 
     Attributes:
-        kernel (Kernel): of the gradients of `wanted`, None where they do not become one; its operands are those of grads, saved inputs, saved
+        kernel (Kernel): of the gradients of `computed`, None where they do not become one; its operands are those of grads, saved inputs, saved
             outputs and numbers, each list by position.
         order (list of int): of each operand of the kernel the number of the symbol it stands for: an input, a number
             (from `first_number` on), the gradient of an output (from GRAD on) or an output (from OUTPUT on).
         grads, saved_inputs, saved_outputs, numbers (list of int): the same as positions among outputs, inputs, outputs,
             and the group's numbers.
         operands (list of int): the numbers of the values that the kernel reads, or whose gradients.
-        wanted (list of int): positions among inputs.
+        wanted, computed (list of int): positions among inputs; those among them whose gradients the kernel gives.
+        passed (list of int): position among inputs, among outputs: the gradient of the one is that of the other.
         results (list of Expression): what the outputs are computed as.
         SIZES (int): the number of the symbol for a tensor that has the sizes of a row's operands.
         eager (dict): id of an expression -> (it, function, operands) of the operator that gives its value, in the order
             of eager mode; the first `n_forward` are those of the group.
     """
 
+    @property
+    def works(self):
+        """Whether no gradient needs operators."""
+        return self.kernel is not None or not self.computed
+
 
 def backward_of(group, values, given=None):
     """The Derivative of a group whose operators record, where gradients of the outputs `given` (all shown) arrive."""
     made = _derived(group, values, range(group.n_shown) if given is None else given)
-    if made.kernel is None and given is None:
+    if not made.works and given is None:
         raise NoDerivative
     return made
 
@@ -342,9 +354,14 @@ def _derived(group, values, given):
 
 def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     group = built.group
-    used = inputs_of(roots)
     made = Derivative()
     made.wanted, made.roots, made.eager = wanted, roots, built.eager
+    passed = [_passes(built, gradients, *each) for each in zip(roots, dtypes, out_kinds)]
+    made.computed = [w for w, k in zip(wanted, passed) if k is None]
+    made.passed = [i for w, k in zip(wanted, passed) if k is not None for i in (w, k)]
+    roots, dtypes = ([x for x, k in zip(xs, passed) if k is None] for xs in (roots, dtypes))
+    out_kinds = "".join(kind for kind, k in zip(out_kinds, passed) if k is None)
+    used = inputs_of(roots)
     made.first_number, made.GRAD, made.OUTPUT = built.n_inputs, gradients.GRAD, gradients.OUTPUT
     made.SIZES, made.n_forward = _Gradients.SIZES, gradients.n_forward
     made.order = order = []
@@ -373,6 +390,16 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     with contextlib.suppress(NoKernel):
         made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, forward=False)
     return made
+
+
+def _passes(built, gradients, root, dtype, kind):
+    """The output whose gradient is `root` as it is, or None."""
+    k = root.attr - gradients.GRAD if root.op == "input" else -1
+    if not 0 <= k < len(built.group.outputs):
+        return None
+    index = built.group.outputs[k]
+    alike = not built.group.rows or built.kind(index) == kind
+    return k if alike and built.dtype(index) == dtype else None
 
 
 def spread_inputs(group, values):
@@ -478,6 +505,8 @@ class _Gradients:
         operator, used = answer
         if not hasattr(operator, "spec"):
             raise NoDerivative
+        if operator.spec.scales and is_one(n.operands[used[0]]):
+            return built.alias(gradient, operator, const(n.operands[used[0]])), g_dtype
         ndim = len(built.values[n.results].shape)
         facts = [(g_dtype, ndim)]
         for j in used:

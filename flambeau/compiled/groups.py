@@ -70,7 +70,7 @@ class Group:
                         self.inputs.append(operand.index)
                     continue
                 number = Number(operand, node.operator.spec, i, self.computes[node.results])
-                if number not in self.numbers:
+                if number not in self.numbers and not number.is_unit:
                     self.numbers.append(number)
             readers = [u for u in users.get(node.results, ()) if u is None or id(u) not in inside]
             if readers:

@@ -8,11 +8,20 @@ next.
 import functools
 
 from .. import _core
-from ..kernels.expression import const, node, substitute
+from ..kernels.expression import const, node, substitute, topological
 from ..kernels.expression import input as symbol
 from ..kernels.types import DTYPES, RANK, promote, promote_weak
 
-__all__ = ["Applied", "FUSED_DTYPES", "Number", "apply", "compute_of", "result_of", "suits"]
+__all__ = [
+    "Applied",
+    "FUSED_DTYPES",
+    "Number",
+    "apply",
+    "compute_of",
+    "is_one",
+    "result_of",
+    "suits",
+]
 
 FUSED_DTYPES = frozenset(
     "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
@@ -23,12 +32,14 @@ class Number:
     """A Python number as an operator hands it to a kernel: in the dtype that it computes in.
 
     As the number itself, int64 or float64, it would make all vectors of the kernel half as long.
+    `is_unit`: it is the 1 that an operator's factor (alpha) is if not given, which kernels do without.
     """
 
-    __slots__ = ("dtype", "value")
+    __slots__ = ("dtype", "is_unit", "value")
 
     def __init__(self, value, spec, i, compute):
         self.value = value
+        self.is_unit = i == spec.unit and is_one(value)
         if spec.keep >> i & 1:
             self.dtype = {bool: "bool", int: "int64", float: "float64"}[type(value)]
         else:
@@ -38,6 +49,11 @@ class Number:
         return self.dtype == other.dtype and same_number(self.value, other.value)
 
     __hash__ = None
+
+
+def is_one(value):
+    """Whether a number (or whatever else an operand is) is an int or float of value 1."""
+    return type(value) in (int, float) and value == 1
 
 
 def same_number(a, b):
@@ -113,8 +129,10 @@ class Applied:
 
 def apply(spec, operands, compute, result):
     """The expression of spec's result, of operands given as (expression, dtype or None for a literal number)."""
-    places = {}
+    places, whole = {}, spec.map.expressions[0]
     for i, (expression, dtype) in enumerate(operands):
+        if dtype is None and expression.op == "const" and is_one(expression.attr):
+            whole = without_factor(whole, symbol(i))
         if spec.keep >> i & 1 and dtype is not None:
             places[id(symbol(i))] = expression
         elif dtype != compute:
@@ -122,5 +140,17 @@ def apply(spec, operands, compute, result):
             places[id(symbol(i))] = node("cast", expression, attr=wanted)
         else:
             places[id(symbol(i))] = expression
-    (whole,) = substitute([spec.map.expressions[0]], places)
+    (whole,) = substitute([whole], places)
     return node("cast", const(whole), attr=result)
+
+
+def without_factor(expression, factor):
+    """`expression` where `factor` is 1: what it multiplies stands alone, so that a sum is no fma, which takes longer."""
+    is_factor = lambda n: n is factor or (n.op == "conj" and n.args[0] is factor)
+    new = {}
+    for n in topological([expression]):
+        if n.op == "mul" and any(map(is_factor, n.args)):
+            (new[id(n)],) = [new[id(a)] for a in n.args if not is_factor(a)] or [factor]
+        else:
+            new[id(n)] = node(n.op, *[new[id(a)] for a in n.args], attr=n.attr) if n.args else n
+    return new[id(expression)]

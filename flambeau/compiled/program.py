@@ -242,7 +242,7 @@ def _prepared(group, values, foretells):
     keep_more(group, values)
     derivative = backward_of(group, values)
     fused = _forward(group, values, foretells)
-    if foretells:
+    if foretells and derivative.kernel:
         operands = [values[i] for i in derivative.operands]
         foretell_joined(derivative.kernel, operands, group.key[0], len(derivative.numbers))
     return _recorded(group, values, fused, derivative)
@@ -295,7 +295,7 @@ def _recorded(group, values, fused, derivative):
         by_operators = flambeau.is_grad_enabled() or any(
             _core._is_batched(gradients[k]) or _is_turned(gradients[k]) for k in arrived
         )
-        if run is None or by_operators:
+        if (run is None and chosen.computed) or by_operators:
             known[chosen.SIZES] = gradients[arrived[0]].new_empty(()).expand(sizes)
             if flambeau.is_grad_enabled():
                 facts = [
@@ -306,14 +306,25 @@ def _recorded(group, values, fused, derivative):
             else:
                 made = evaluate(chosen, known, sequence)
         else:
-            made = run(*[known[k] for k in chosen.order])
-            made = (made,) if len(chosen.wanted) == 1 else made
+            made = run(*[known[k] for k in chosen.order]) if chosen.computed else ()
+            made = (made,) if len(chosen.computed) == 1 else made
+            found = dict(zip(chosen.computed, made))
+            for place, k in zip(chosen.passed[::2], chosen.passed[1::2]):
+                found[place] = gradients[k]
+            return tuple(found.get(place) for place in derivative.wanted)
         found = dict(zip(chosen.wanted, made))
         return tuple(found.get(place) for place in derivative.wanted)
 
     numbers = tuple(group.numbers[k].value for k in derivative.numbers)
     places = derivative.grads, saved_inputs, saved_outputs, derivative.wanted, recorded
     _core._record_fused(
-        fused, kernel, otherwise, *places, group.n_shown, _MOST_NODES * len(group.nodes), numbers
+        fused,
+        kernel,
+        otherwise,
+        *places,
+        derivative.passed,
+        group.n_shown,
+        _MOST_NODES * len(group.nodes),
+        numbers,
     )
     return fused

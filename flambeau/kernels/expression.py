@@ -185,7 +185,7 @@ def untwinned(roots):
     """`roots` in which what is written alike is one expression again."""
     new = {}
     for n in topological(roots):
-        new[id(n)] = node(n.op, *[new[id(a)] for a in n.args], attr=n.attr) if n.args else n
+        new[id(n)] = node(n.op, *[new[id(a)] for a in n.args], attr=n.attr)
     return [new[id(root)] for root in roots]
 
 

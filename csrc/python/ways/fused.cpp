@@ -101,7 +101,8 @@ using Places = std::vector<int64_t>;
 /// the rest as in FusedHistory.
 void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const Places& read,
                   const Places& saved_inputs, const Places& saved_outputs, const Places& wanted,
-                  const Places& recorded, int n_shown, int n_joined, PyObject* numbers) {
+                  const Places& recorded, const Places& passed, int n_shown, int n_joined,
+                  PyObject* numbers) {
   const bool none = kernel == Py_None;
   check<TypeError>(Py_TYPE(fused) == fused_type() && (none || Py_TYPE(kernel) == fused_type()) &&
                        PyTuple_Check(numbers),
@@ -116,10 +117,20 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
     check_places(*of_inputs, fusion.n - fusion.n_out);
   for (const Places* of_outputs : {&read, &saved_outputs, &recorded})
     check_places(*of_outputs, fusion.n_out);
+  for (size_t i = 0; i < passed.size(); ++i)
+    check_places({passed[i]}, i % 2 ? fusion.n_out : fusion.n - fusion.n_out);
+  check<ValueError>(passed.size() % 2 == 0,
+                    [] { return message("_record_fused(): passed takes pairs."); });
   check<ValueError>(n_shown > 0 && n_shown <= fusion.n_out,
                     [] { return message("_record_fused(): no output is shown."); });
   auto history = std::make_unique<FusedHistory>();
   history->owner = fused;
+  history->passed = passed;
+  for (int64_t k : wanted) {
+    bool is_passed = false;
+    for (size_t i = 0; i < passed.size(); i += 2) is_passed |= passed[i] == k;
+    if (!is_passed) history->computed.push_back(k);
+  }
   if (!none) {
     history->kernel = Object::borrow(kernel);
     history->derivative = as<Fused>(kernel).fusion.get();
@@ -127,7 +138,7 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
     const size_t n = read.size() + saved_inputs.size() + saved_outputs.size();
     check<ValueError>(
         static_cast<Py_ssize_t>(n) + PyTuple_GET_SIZE(numbers) == derivative.n - derivative.n_out &&
-            static_cast<int>(wanted.size()) == derivative.n_out,
+            static_cast<int>(history->computed.size()) == derivative.n_out,
         [] { return message("_record_fused(): the derivative has other operands."); });
   }
   history->otherwise = Object::borrow(otherwise);
@@ -145,7 +156,7 @@ void record_calls(PyObject* fused, PyObject* kernel, PyObject* otherwise, const 
 const NativeEntry entries[] = {
     fact(bind<record_calls>("_record_fused",
                             "fused, kernel, otherwise, read, saved_inputs, "
-                            "saved_outputs, wanted, recorded, n_shown, n_joined, numbers")),
+                            "saved_outputs, wanted, recorded, passed, n_shown, n_joined, numbers")),
     fact(bind<set_next_sequence>("_set_next_sequence", "next")),
     fact(bind<reduce_output>("_reduce_fused", "fused, averages")),
     fact(bind<new_fused>("Fused", "spec, n_out, dtypes, kinds, reads, row_major=False",

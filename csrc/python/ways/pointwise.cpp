@@ -125,7 +125,8 @@ Enum word_of(PyObject* spec, const char* attribute, std::initializer_list<const 
 }
 
 /// spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result, differentiable,
-/// uses_index, casts_out, numbers, row_major, cuts_flat, divisor.
+/// uses_index, casts_out, numbers, row_major, cuts_flat, divisor,
+/// unit.
 Pointwise* make_record(PyObject* spec) {
   auto* record = new Pointwise;
   record->spec = Object::borrow(spec);
@@ -149,6 +150,7 @@ Pointwise* make_record(PyObject* spec) {
       word_of<Pointwise::RowMajor>(spec, "row_major", {"never", "always", "of a number"});
   record->cuts_flat = integer_of(spec, "cuts_flat") != 0;
   record->divisor = integer_of(spec, "divisor");
+  record->unit = integer_of(spec, "unit");
   record->compute = word_of<Pointwise::Compute>(
       spec, "compute", {"promoted", "floating", "inexact", "smooth", "counted"});
   record->result = word_of<Pointwise::Result>(spec, "result", {"same", "bool", "real", "int64"});

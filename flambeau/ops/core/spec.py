@@ -15,13 +15,17 @@ class PointwiseSpec:
         compute="promoted", result="same", differentiable=True, uses_index=False, map=None,
         casts_out=None, divisor=-1, float8=False, takes_bool=True, rounds=0, slope_rounds=None,
         by_hand=None, refuses=None, numbers=False, row_major="never",
-        leaves_out_flat=False,
+        leaves_out_flat=False, unit=None,
     ):  # fmt: skip
         self.name = name
         self.fn = fn
         self.args = args
         self.n_inputs = n_inputs
         self.defaults = defaults  # ... where there is none
+        # The first scalar parameter that is 1 if not given (alpha): where it is 1, kernels are joined without it.
+        if unit is None:
+            unit = next((i for i, d in enumerate(defaults) if type(d) is int and d == 1), -1)
+        self.unit = unit
         self.positional = positional
         self.keep = keep
         self.tensors = tensors
@@ -48,6 +52,13 @@ class PointwiseSpec:
         self._derivatives = {}  # by argument; the operators in it stay in the core, so they are made once
 
     order = 0  # of differentiation
+
+    @property
+    def scales(self):
+        """Whether it is a derivative that multiplies the gradient by its `unit`, and does nothing else."""
+        from ...kernels.expression import input, node
+
+        return self.unit == 1 and self.map.expressions[0] is input(0) * node("conj", input(1))
 
     @property
     def map(self):
@@ -148,8 +159,10 @@ class PointwiseSpec:
             return _Chain(map, name, keep, rounds), used
         by_hand = self.by_hand if self.by_hand and map.digest == self.map.digest else None
         cuts = self.leaves_out_flat or self.cuts_flat
+        has_unit = order == 1 and self.unit >= 0 and self.unit in used
+        unit = used.index(self.unit) + 1 if has_unit else -1
         operator = _derivative_operator(
-            map, name, keep, order, self.uses_index, rounds, by_hand, cuts
+            map, name, keep, order, self.uses_index, rounds, by_hand, cuts, unit
         )
         return operator, used
 
@@ -159,7 +172,7 @@ _shared = {}  # (text of the expression, inputs, keep, rounds, cuts_flat): equal
 
 
 def _derivative_operator(
-    map, name, keep, order, uses_index=False, rounds=0, by_hand=None, cuts_flat=False
+    map, name, keep, order, uses_index=False, rounds=0, by_hand=None, cuts_flat=False, unit=-1
 ):
     """The operator of a derivative: its first argument is the gradient."""
     key = map.digest, map.n_in, keep, rounds, cuts_flat
@@ -169,7 +182,7 @@ def _derivative_operator(
     nothing, n = (...,) * len(args), len(args)
     spec = PointwiseSpec(
         name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map, rounds=rounds,
-        by_hand=by_hand,
+        by_hand=by_hand, unit=unit,
     )  # fmt: skip
     spec.order, spec.cuts_flat = order, cuts_flat
     operator = _core._pointwise(spec)
