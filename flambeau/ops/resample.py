@@ -54,8 +54,7 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False, out=False)
 def _nearest_backward(ctx, grad, sizes, steps):
     ctx.had, ctx.steps = tuple(grad.shape[-len(sizes) :]), steps
-    wide = grad.float() if grad.dtype in (fl.float16, fl.bfloat16) else grad
-    return _core._nearest_backward(wide, sizes, *steps).to(grad.dtype)
+    return _core._nearest_backward(grad, sizes, *steps)
 
 
 @_nearest_backward.derivative

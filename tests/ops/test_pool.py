@@ -8,6 +8,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import _core
+from flambeau.nn import functional as F
 from flambeau.ops import pool
 
 RNG = np.random.default_rng(0)
@@ -378,3 +379,57 @@ def test_halves_are_pooled_as_float32_and_rounded_once(dtype):
             got = torch.autograd.grad(call(leaf).sum(), leaf)[0]
             want = torch.autograd.grad(call(wide).sum(), wide)[0]
             torch.testing.assert_close(got, want.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_gradients_of_pixels_are_those_of_planes(dtype):
+    """Overlapping windows and such with gaps, ceil_mode, adaptive ones, few and many channels, three dims."""
+    kind = getattr(torch, dtype)
+    functions = [
+        lambda x: F.avg_pool2d(x, 2), lambda x: F.avg_pool2d(x, 3, 1, 1), lambda x: F.avg_pool2d(x, 2, 3),
+        lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+        lambda x: F.avg_pool2d(x, (1, 3), divisor_override=5), lambda x: F.adaptive_avg_pool2d(x, (3, 7)),
+        lambda x: F.adaptive_avg_pool2d(x, (9, 2)), lambda x: F.max_pool2d(x, 2), lambda x: F.max_pool2d(x, 3, 1, 1),
+        lambda x: F.max_pool2d(x, 2, dilation=2), lambda x: F.adaptive_max_pool2d(x, (2, 5)),
+        lambda x: F.interpolate(x, (14, 10)), lambda x: F.interpolate(x, (4, 11), mode="nearest-exact"),
+    ]  # fmt: skip
+    deep = [
+        lambda x: F.avg_pool3d(x, 2), lambda x: F.avg_pool3d(x, 3, 1, 1), lambda x: F.adaptive_avg_pool3d(x, (2, 3, 1)),
+        lambda x: F.max_pool3d(x, (2, 2, 1)),
+    ]  # fmt: skip
+    exact = {"float64": 1e-13, "float32": 1e-6, "float16": 2e-3, "bfloat16": 2e-2}[dtype]
+    cases = [
+        (f, (n, c, 7, 5), torch.channels_last)
+        for f in functions
+        for n, c in ((2, 3), (1, 70), (3, 130))
+    ]
+    cases += [(f, (2, 20, 4, 5, 3), torch.channels_last_3d) for f in deep]
+    for function, sizes, order in cases:
+        planes = torch.randn(sizes).to(kind)
+        leaf = planes.double().requires_grad_()
+        want = function(leaf)
+        slope = torch.randn(want.shape).to(kind)
+        (expected,) = torch.autograd.grad(want, leaf, slope.double())
+        before = torch.get_num_threads()
+        grads = []
+        try:
+            for threads in (1, 2, 3, 16):
+                torch.set_num_threads(threads)
+                leaf = planes.contiguous(memory_format=order).requires_grad_()
+                made = function(leaf)
+                slopes = slope.contiguous(memory_format=order)
+                grads += torch.autograd.grad(made, leaf, slopes)
+        finally:
+            torch.set_num_threads(before)
+        scale = 1 + expected.abs().max().item()
+        assert (grads[0].double() - expected).abs().max().item() <= exact * scale
+        assert grads[0].is_contiguous(memory_format=order)
+        assert all(grad.equal(grads[0]) for grad in grads)
+
+
+def test_places_of_pixels_that_were_overwritten_are_refused():
+    image = torch.randn(2, 70, 6, 6).contiguous(memory_format=torch.channels_last)
+    made, places = F.max_pool2d(image.requires_grad_(), 2, return_indices=True)
+    places.data[1, 69, 2, 2] = 36
+    with pytest.raises(IndexError, match="leave the planes"):
+        made.backward(torch.ones_like(made))

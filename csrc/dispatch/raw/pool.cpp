@@ -59,6 +59,16 @@ TensorRef empty_in(const Dims& sizes, DType dtype, Format format) {
   return empty_strided(sizes, channels_last_strides(sizes, format, "pool"), dtype);
 }
 
+/// Runs what finds saved indices inside their planes, or not.
+template <class Run>
+void check_inside(const PoolWindows& w, Run&& run) {
+  const bool inside = run();
+  check<IndexError>(inside, [&] {
+    return message("max_pool_backward: the saved indices leave the planes ", to_string(w.in),
+                   " of the input; something wrote to them after the forward pass.");
+  });
+}
+
 }  // namespace
 
 std::tuple<TensorRef, TensorRef> max_pool(Tensor& given_input, bool with_indices,
@@ -93,6 +103,21 @@ std::tuple<TensorRef, TensorRef> max_pool(Tensor& given_input, bool with_indices
 
 TensorRef max_pool_backward(Tensor& grad_output, Tensor& given_indices, const PoolWindows& w) {
   check_windows("max_pool_backward", w);
+  if (const Format format = order_of_pixels(grad_output, w);
+      is_channels_last(format) && is_in_format(given_indices, format) &&
+      sizes_of(given_indices) == sizes_of(grad_output) && given_indices.dtype == DType::int64) {
+    const PoolShape windows = shape_of(w, grad_output);
+    if (pools_pixels(windows)) {
+      const Dims sizes = with_space(grad_output, w.in);
+      TensorRef result = empty_in(sizes, grad_output.dtype, format);
+      check_inside(w, [&] {
+        LongWork unlocked(result->numel > 8000);
+        return max_pool_backward_pixels(windows, sizes[1], grad_output.data(),
+                                        given_indices.as<int64_t>(), result->data());
+      });
+      return result;
+    }
+  }
   TensorRef grad = contiguous(grad_output), indices = contiguous(given_indices);
   check(sizes_of(*indices) == sizes_of(*grad) && indices->dtype == DType::int64, [&] {
     return message("max_pool_backward: indices ", describe(*indices), " do not fit a gradient of ",
@@ -101,15 +126,10 @@ TensorRef max_pool_backward(Tensor& grad_output, Tensor& given_indices, const Po
   TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
   if (result->numel && !result->is_meta()) {
     PoolShape windows = shape_of(w, *grad);
-    bool inside;
-    {
+    check_inside(w, [&] {
       LongWork unlocked(result->numel > 8000);
-      inside = flambeau::max_pool_backward(windows, grad->data(), indices->as<int64_t>(),
-                                           result->data());
-    }
-    check<IndexError>(inside, [&] {
-      return message("max_pool_backward: the saved indices leave the planes ", to_string(w.in),
-                     " of the input; something wrote to them after the forward pass.");
+      return flambeau::max_pool_backward(windows, grad->data(), indices->as<int64_t>(),
+                                         result->data());
     });
   }
   return result;
@@ -146,6 +166,18 @@ TensorRef avg_pool(Tensor& input, bool include_pad, std::optional<int64_t> divis
 }
 TensorRef avg_pool_backward(Tensor& grad_output, bool include_pad, std::optional<int64_t> divisor,
                             const PoolWindows& w) {
+  check_windows("avg_pool_backward", w);
+  if (const Format format = order_of_pixels(grad_output, w); is_channels_last(format)) {
+    const PoolShape windows = shape_of(w, grad_output);
+    if (pools_pixels(windows)) {
+      const Dims sizes = with_space(grad_output, w.in);
+      TensorRef result = empty_in(sizes, grad_output.dtype, format);
+      LongWork unlocked(result->numel > 4000);
+      avg_pool_backward_pixels(windows, include_pad, divisor.value_or(0), sizes[1],
+                               grad_output.data(), result->data());
+      return result;
+    }
+  }
   return average<flambeau::avg_pool_backward>("avg_pool_backward", grad_output, include_pad,
                                               divisor.value_or(0), w, w.in);
 }

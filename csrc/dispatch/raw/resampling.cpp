@@ -9,6 +9,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/raw/precision.h"
+#include "kernels/pool/boxes.h"
 #include "kernels/vision/nearest.h"
 #include "runtime/threads.h"
 
@@ -82,9 +83,26 @@ TensorRef nearest(Tensor& given, const Dims& sizes, const NearestSteps& steps) {
 }
 
 TensorRef nearest_backward(Tensor& given, const Dims& sizes, const NearestSteps& steps) {
-  TensorRef grad = contiguous(given);
   const NearestPlaces places = nearest_places(given, sizes, last_of(given, sizes.n), steps);
-  check<NotImplementedError>(itemsize(given.dtype) > 2 && given.dtype != DType::complex32 &&
+  const Format format = format_shown(given);
+  if (format == Format::channels_last && sizes.n == 2 && given.on_cpu() &&
+      is_floating(given.dtype) && itemsize(given.dtype) > 1 && is_in_format(given, format)) {
+    const Dims made = with_last(given, sizes);
+    TensorRef result =
+        empty_strided(made, channels_last_strides(made, format, "nearest"), given.dtype);
+    BoxAxis axis[3];
+    for (int d = 0; d < 3; ++d) axis[d] = places_taken(places.place[d], places.size[d]);
+    LongWork unlocked(given.numel > long_work);
+    sum_boxes(given.dtype, given.sizes[0], given.sizes[1], axis, nullptr, given.data(),
+              result->data());
+    return result;
+  }
+  if (is_half(given.dtype) && given.on_cpu()) {
+    TensorRef wide = to_dtype(given, DType::float32);
+    return to_dtype(*nearest_backward(*wide, sizes, steps), given.dtype);
+  }
+  TensorRef grad = contiguous(given);
+  check<NotImplementedError>(itemsize(given.dtype) > 1 && given.dtype != DType::complex32 &&
                                  (is_floating(given.dtype) || is_complex(given.dtype)),
                              [&] { return message("nearest_backward: ", name(given.dtype), "."); });
   TensorRef result = empty(with_last(given, sizes), given.dtype);

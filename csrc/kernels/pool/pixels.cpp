@@ -1,14 +1,19 @@
 #include "kernels/pool/pixels.h"
 
 #include <algorithm>
+#include <atomic>
 #include <type_traits>
 
 #include "kernels/elements/clones.h"
 #include "kernels/elements/convert.h"
+#include "kernels/pool/boxes.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 namespace {
+
+enum Slot { sums_slot = 4 };
 
 constexpr int64_t beside = 256;  // channels at a time, whose results stay in the first cache
 
@@ -255,7 +260,83 @@ int64_t pixels_out(const PoolShape& s) {
                               s.axis[2].windows.size());
 }
 
+/// Each gradient added where its maximum was, of n channels from `in`'s first on: `step` elements
+/// of `to` lie from pixel to pixel. False if an index leaves the image.
+template <class T, class E>
+bool add_where(const E* grad, const int64_t* indices, int64_t results, int64_t pixels,
+               int64_t channels, int64_t n, int64_t step, T* to, float* room) {
+  bool inside = true;
+  for (int64_t i = 0; i < results; ++i, grad += channels, indices += channels) {
+    const auto* g = readable(grad, n, room);
+    for (int64_t c = 0; c < n; ++c) {
+      const int64_t at = indices[c];
+      if (static_cast<uint64_t>(at) >= static_cast<uint64_t>(pixels))
+        inside = false;
+      else
+        to[at * step + c] += static_cast<T>(wide(g[c]));
+    }
+  }
+  return inside;
+}
+
 }  // namespace
+
+bool max_pool_backward_pixels(const PoolShape& s, int64_t channels, const void* grad,
+                              const int64_t* indices, void* grad_input) {
+  constexpr int64_t block = 64;  // channels of a task
+  const int64_t pixels = pixels_in(s), results = pixels_out(s);
+  const int64_t blocks = (channels + block - 1) / block;
+  std::atomic<bool> inside = true;
+  auto run = [&]<class E>(E) {
+    using T = Wide<E>;
+    parallel_for(s.n_planes / channels * blocks, [&](int64_t task) {
+      const int64_t image = task / blocks, c0 = task % blocks * block;
+      const int64_t n = std::min(block, channels - c0);
+      const int64_t at = image * results * channels + c0;
+      E* to = static_cast<E*>(grad_input) + image * pixels * channels + c0;
+      float room[block];
+      T* sums;
+      int64_t step = channels;
+      if constexpr (std::is_same_v<T, E>) {
+        sums = to;
+        if (n == channels)
+          std::fill_n(to, pixels * channels, T(0));
+        else
+          for (int64_t p = 0; p < pixels; ++p) std::fill_n(to + p * channels, n, T(0));
+      } else {
+        sums = Workspace::get<T>(sums_slot, static_cast<size_t>(pixels * n));
+        step = n;
+        std::fill_n(sums, pixels * n, T(0));
+      }
+      if (!add_where<T>(static_cast<const E*>(grad) + at, indices + at, results, pixels, channels,
+                        n, step, sums, room))
+        inside = false;
+      if constexpr (!std::is_same_v<T, E>) {
+        if (n == channels)
+          convert(sums, to, pixels * n);
+        else
+          for (int64_t p = 0; p < pixels; ++p) convert(sums + p * n, to + p * channels, n);
+      }
+    });
+  };
+  if (s.dtype == DType::float32)
+    run(float());
+  else if (s.dtype == DType::float64)
+    run(double());
+  else if (s.dtype == DType::float16)
+    run(float16());
+  else
+    run(bfloat16());
+  return inside;
+}
+
+void avg_pool_backward_pixels(const PoolShape& s, bool include_pad, int64_t divisor_override,
+                              int64_t channels, const void* grad, void* grad_input) {
+  const std::vector<double> divisors = pool_divisors(s, include_pad, divisor_override);
+  const BoxAxis axis[3] = {covering_windows(s.axis[0]), covering_windows(s.axis[1]),
+                           covering_windows(s.axis[2])};
+  sum_boxes(s.dtype, s.n_planes / channels, channels, axis, divisors.data(), grad, grad_input);
+}
 
 bool pools_pixels(const PoolShape& s) {
   return (s.dtype == DType::float32 || s.dtype == DType::float64 || s.dtype == DType::bfloat16 ||

@@ -17,4 +17,11 @@ void max_pool_pixels(const PoolShape& shape, int64_t channels, const void* input
 void avg_pool_pixels(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
                      int64_t channels, const void* input, void* output);
 
+/// Their gradients. False where an index leaves the image; its gradient goes nowhere.
+bool max_pool_backward_pixels(const PoolShape& shape, int64_t channels, const void* grad_output,
+                              const int64_t* indices, void* grad_input);
+void avg_pool_backward_pixels(const PoolShape& shape, bool count_include_pad,
+                              int64_t divisor_override, int64_t channels, const void* grad_output,
+                              void* grad_input);
+
 }  // namespace flambeau

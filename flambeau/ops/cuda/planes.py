@@ -77,18 +77,19 @@ def nearest(input, sizes, depth, height, width, shift):
 @rule("_nearest_backward")
 def nearest_backward(grad, sizes, depth, height, width, shift):
     on_meta(_core._nearest_backward, grad, sizes, depth, height, width, shift)
+    given = grad.dtype
     if grad.dtype.is_complex:
         parts = _core.view_as_real(grad).unbind(-1)
         parts = [nearest_backward(p, sizes, depth, height, width, shift) for p in parts]
         return fl.complex(*parts)
-    result = grad
+    result = grad = grad.float() if grad.dtype.itemsize == 2 else grad
     for dim, size, ratio in _each(grad.dim(), sizes, (depth, height, width)):
         places = _places(size, grad.shape[dim], ratio, shift, grad.device)
         # Places never go back: those of an old element lie side by side.
         begin = fl.searchsorted(places, fl.arange(size + 1, device=grad.device))
         ones = _core.ones(grad.shape[dim], dtype=grad.dtype, device=grad.device)
         result = sums_over_windows("nearest", result, dim, size, (begin, begin, ones))
-    return result
+    return result.to(given)
 
 
 def _line(count, corners):
