@@ -140,3 +140,16 @@ def test_orders_that_do_not_exist():
             call(*[x] * (call is torch.Tensor.cpu), memory_format="channels last")
     with pytest.raises(RuntimeError, match="preserve_format"):
         x.contiguous(memory_format=torch.preserve_format)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
+def test_shuffles_of_channels_last_images_are_those_of_planes(dtype):
+    for sizes in ((2, 8, 4, 6), (1, 4, 4, 2), (1, 64, 2, 2), (3, 24, 2, 10)):
+        planes = (torch.rand(sizes) * 90).to(getattr(torch, dtype))
+        pixels = planes.contiguous(memory_format=torch.channels_last)
+        for function, by in ((F.pixel_shuffle, 2), (F.pixel_unshuffle, 2), (F.channel_shuffle, 4)):
+            want, got = function(planes, by), function(pixels, by)
+            assert got.equal(want) and got.is_contiguous(memory_format=torch.channels_last)
+            assert got.data_ptr() != pixels.data_ptr()
+            one = torch.vmap(lambda x, f=function, by=by: f(x[None], by)[0])(pixels)
+            assert one.equal(want)

@@ -26,6 +26,14 @@ def _copied(input, sizes):
     return copied.reshape(sizes)
 
 
+def _pixels(input):
+    """input with its channels last if that is how they lie, (N, H, W, C) without gaps; else None."""
+    if input.dim() != 4 or input.is_contiguous() or _core._in_vmap():
+        return None
+    pixels = input.permute(0, 2, 3, 1)
+    return pixels if pixels.is_contiguous() else None
+
+
 def pixel_shuffle(input, upscale_factor):
     """(*, C * r**2, H, W) to (*, C, H * r, W * r)."""
     r = upscale_factor
@@ -35,6 +43,10 @@ def pixel_shuffle(input, upscale_factor):
         raise RuntimeError(
             f"pixel_shuffle: {c} channels do not divide by upscale_factor {r} squared, {r * r}."
         )
+    pixels = _pixels(input)
+    if pixels is not None and r > 1:
+        split = pixels.reshape(*batch, h, w, c // (r * r), r, r).permute(0, 1, 4, 2, 5, 3)
+        return _copied(split, (*batch, h * r, w * r, c // (r * r))).permute(0, 3, 1, 2)
     out = input.reshape(*batch, c // (r * r), r, r, h, w)
     n = len(batch)
     out = out.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)  # (*, C, H, r, W, r)
@@ -53,6 +65,10 @@ def pixel_unshuffle(input, downscale_factor):
             )
     if not input.numel():
         return input.clone()  # as in PyTorch, of the shape it came in
+    pixels = _pixels(input)
+    if pixels is not None and r > 1:
+        split = pixels.reshape(*batch, h // r, r, w // r, r, c).permute(0, 1, 3, 5, 2, 4)
+        return _copied(split, (*batch, h // r, w // r, c * r * r)).permute(0, 3, 1, 2)
     out = input.reshape(*batch, c, h // r, r, w // r, r)
     n = len(batch)
     out = out.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (*, C, r, r, H, W)
@@ -67,6 +83,10 @@ def channel_shuffle(input, groups):
     c = shape[1]
     if c % groups:
         raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
+    pixels = _pixels(input) if 1 < groups < c else None
+    if pixels is not None:
+        dealt = pixels.unflatten(3, (groups, c // groups)).transpose(3, 4)
+        return _copied(dealt, pixels.shape).permute(0, 3, 1, 2)
     dealt = input.unflatten(1, (groups, c // groups)).transpose(1, 2)
     # Both numbers above 1, they cannot be one dim of a view.
     copied = dealt.reshape(shape) if 1 < groups < c else _copied(dealt, shape)
