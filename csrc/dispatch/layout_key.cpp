@@ -28,7 +28,10 @@ bool put_layout(std::string& key, const Tensor& t, bool exact) {
 bool put_modes(std::string& key) {
   key.push_back(static_cast<char>(grad_mode_enabled | inference_mode_enabled << 1));
   key.push_back(static_cast<char>(default_dtype));
-  return !watchers && !autocast.on && !anomaly_mode && !has_saved_hooks();
+  // Tensors elsewhere are no concern of a call that has none, unless its own would lie there.
+  constexpr uint32_t elsewhere = watch_devices | watch_layouts;
+  return !(watchers & ~elsewhere) && !(other_devices && !(default_device == on_cpu)) &&
+         !autocast.on && !anomaly_mode && !has_saved_hooks();
 }
 
 std::optional<Bytes> describe_layouts(const std::vector<TensorRef>& tensors, bool exact) {

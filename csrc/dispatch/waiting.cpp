@@ -9,6 +9,7 @@
 #include "dispatch/touched.h"
 #include "dispatch/waiting_groups.h"
 #include "dispatch/waiting_kernels.h"
+#include "tensor/sparse.h"
 
 namespace flambeau::waiting {
 
@@ -287,9 +288,15 @@ bool append(const Call& call, int g, Storage* result) {
   return true;
 }
 
-bool may_wait(const Pointwise& record, const Dims& sizes, DType compute, DType dtype) {
-  return !(watchers & ~watch_classes) && is_floating(compute) && !is_float8(compute) &&
-         !is_complex(dtype) && !record.uses_index && sizes.n <= inline_ndim;
+bool may_wait(const Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
+              DType dtype) {
+  constexpr uint32_t elsewhere = watch_devices | watch_layouts;
+  if (watchers & ~(watch_classes | elsewhere)) return false;
+  if (watchers & elsewhere)  // there are others somewhere, which need not be here
+    for (int i = 0; i < record.n_args; ++i)
+      if (Tensor* t = args[i].tensor; t && (!t->on_cpu() || is_sparse(*t))) return false;
+  return is_floating(compute) && !is_float8(compute) && !is_complex(dtype) && !record.uses_index &&
+         sizes.n <= inline_ndim;
 }
 
 /// Whether nothing among the operands waits, or is waited for.
@@ -323,7 +330,7 @@ void ask_for_kernels() {
 
 TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType compute,
                    DType dtype, bool history, bool flat, Tensor* spare) {
-  if (!may_wait(record, sizes, compute, dtype)) return {};
+  if (!may_wait(record, args, sizes, compute, dtype)) return {};
   const uint16_t place = foresees ? foresight.arrive(record, args, sizes) : 0;
   if (foresees && foresight.is_alone(place) && all_there(record, args)) {
     TensorRef result = compute_now(record, args, sizes, compute, dtype, flat, spare);
@@ -350,7 +357,7 @@ TensorRef postpone(Pointwise& record, const Arg* args, const Dims& sizes, DType 
 
 bool postpone_inplace(Pointwise& record, const Arg* args, Tensor& self, DType compute) {
   const Dims sizes = sizes_of(self);
-  if (!may_wait(record, sizes, compute, self.dtype)) return false;
+  if (!may_wait(record, args, sizes, compute, self.dtype)) return false;
   ask_for_kernels();
   Call call{record, args, sizes, compute, self.dtype, false, 0, {}};
   if (!call.prepare()) return false;
