@@ -17,28 +17,19 @@ enum Slot { packed_slot, step_slot };
 /// Products, and elements of gates, that are worth a task.
 constexpr int64_t task_products = 1 << 20, task_elements = 1 << 12;
 
-/// Of a panel of the weights so many lines of the cache, 16 of K each, stay in the first-level
-/// cache while the rows of a step pass by.
-constexpr int64_t most_lines = 8;
-/// Weights beyond this do not stay in the second-level cache from step to step.
-constexpr int64_t near_bytes = 512 << 10;
-
 /// C (rows, N) = A (rows, K) B + bias, or + C, whose B is packed once, into memory of the calling
-/// thread, and used at every step: slice by slice of K, a slice panel by panel.
+/// thread, and used at every step, panel by panel. (A panel comes from the second-level cache, or
+/// from the third, for each tile of rows: the processor's own prefetching keeps up.)
 template <class T>
 class StepProduct {
  public:
   /// B's element (k, j) is b[k * row + j * column]; one of them is 1.
   StepProduct(int64_t N, int64_t K, const T* b, int64_t row, int64_t column) : N_(N), K_(K) {
-    packed_ = Workspace::get<T>(packed_slot, columns_ * K);
-    for (int64_t slice = 0; slice < slices_.n_parts; ++slice) {
-      const int64_t k0 = begin(slice), depth = begin(slice + 1) - k0;
-      T* to = packed_ + columns_ * k0;
-      if (row == 1)
-        kernels_.pack_b_columns(depth, N, b + k0, column, 0, panels_.n_parts, to);
-      else
-        kernels_.pack_b_rows(depth, N, b + k0 * row, row, column, 0, depth, to);
-    }
+    packed_ = Workspace::get<T>(packed_slot, round_up(N, kernels_.lanes) * K);
+    if (row == 1)
+      kernels_.pack_b_columns(K, N, b, column, 0, panels_.n_parts, packed_);
+    else
+      kernels_.pack_b_rows(K, N, b, row, column, 0, K, packed_);
   }
 
   int64_t width() const { return N_; }
@@ -48,57 +39,29 @@ class StepProduct {
     const Spread tasks(panels_.n_parts, ceil_div(task_products, work));
     parallel_for(tasks.n_parts, [&](int64_t task) {
       const int64_t first = tasks.begin(task), last = tasks.begin(task + 1);
-      for (int64_t panel = first; panel < last; ++panel)
-        for (int64_t slice = 0; slice < slices_.n_parts; ++slice) {
-          const int64_t n0 = column(panel), k0 = begin(slice);
-          GemmBlock<T> g = {};
-          g.M = rows, g.N = column(panel + 1) - n0, g.K = begin(slice + 1) - k0;
-          g.a = a + k0, g.a_row = K_, g.a_column = 1;
-          g.b = packed_at(panel, slice);
-          g.c = c + n0, g.c_row = N_;
-          g.packed_b = g.large = true;
-          g.alpha = T(1), g.beta = T(add || slice > 0);
-          g.column_bias = bias && slice + 1 == slices_.n_parts ? bias + n0 : nullptr;
-          Fetch fetch;
-          if (comes_from_afar()) {
-            const bool below = slice + 1 < slices_.n_parts;
-            fetch = fetch_of(below              ? panel
-                             : panel + 1 < last ? panel + 1
-                                                : first,
-                             below ? slice + 1 : 0, ceil_div(rows, kernels_.panel_rows), g.K);
-            g.fetch = &fetch;
-          }
-          kernels_.block(g);
-        }
+      for (int64_t panel = first; panel < last; ++panel) {
+        const int64_t n0 = column(panel);
+        GemmBlock<T> g = {};
+        g.M = rows, g.N = column(panel + 1) - n0, g.K = K_;
+        g.a = a, g.a_row = K_, g.a_column = 1;
+        g.b = packed_ + n0 * K_;
+        g.c = c + n0, g.c_row = N_;
+        g.packed_b = g.large = true;
+        g.alpha = T(1), g.beta = T(add);
+        g.column_bias = bias ? bias + n0 : nullptr;
+        kernels_.block(g);
+      }
     });
   }
 
  private:
-  bool comes_from_afar() const {
-    return columns_ * K_ * static_cast<int64_t>(sizeof(T)) > near_bytes;
-  }
-  int64_t begin(int64_t slice) const { return std::min(K_, slices_.begin(slice) * 16); }
   int64_t column(int64_t panel) const {
     return std::min(N_, panels_.begin(panel) * kernels_.lanes);
-  }
-  const T* packed_at(int64_t panel, int64_t slice) const {
-    return packed_ + columns_ * begin(slice) + column(panel) * (begin(slice + 1) - begin(slice));
-  }
-  /// A panel's slice, fetched during so many tiles of some depth.
-  Fetch fetch_of(int64_t panel, int64_t slice, int64_t n_tiles, int64_t depth) const {
-    const int64_t size = panels_.length(panel) * kernels_.lanes * (begin(slice + 1) - begin(slice));
-    Fetch f;
-    f.at = reinterpret_cast<const char*>(packed_at(panel, slice));
-    f.n_left = f.lines = ceil_div(size * static_cast<int64_t>(sizeof(T)), 64);
-    f.at_once = ceil_div(f.n_left, n_tiles * ceil_div(depth * static_cast<int64_t>(sizeof(T)), 64));
-    return f;
   }
 
   const GemmKernels<T>& kernels_ = gemm_kernels<T>();
   int64_t N_, K_;
-  const int64_t columns_ = round_up(N_, kernels_.lanes);
   const Spread panels_{ceil_div(N_, kernels_.lanes), kernels_.panel};
-  const Spread slices_{ceil_div(K_, 16), most_lines};
   T* packed_;
 };
 
