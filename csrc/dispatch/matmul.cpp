@@ -347,8 +347,9 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
     };
     compute(a, alpha);
     // A sum that leaves the range may come back into it by a small alpha, if that comes first.
-    if (alpha != 0 && std::abs(alpha) < 1 && out->on_cpu() && !all_finite(*out))
-      compute(*mul_scalar(a, alpha), 1);
+    const bool may_leave = alpha != 0 && std::abs(alpha) < 1 && out->on_cpu() &&
+                           (out->dtype == DType::float32 || out->dtype == DType::float64);
+    if (may_leave && !all_finite(*out)) compute(*mul_scalar(a, alpha), 1);
   }
   if (needs_record(input) || needs_record(a) || needs_record(b)) {
     static PyTypeObject* types[2] = {node_subtype("AddmmBackward0"),
@@ -364,18 +365,44 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
   return out;
 }
 
-bool add_product(Tensor& sum, Tensor& a, Tensor& b) {
+/// Whether a product in this dtype takes both factors as they are.
+static bool takes_factors(DType dtype, double beta, double alpha) {
+  switch (dtype) {
+    case DType::float32:
+    case DType::float64: return alpha != 0;
+    case DType::complex64:
+    case DType::complex128: return true;
+    case DType::bfloat16:
+    case DType::float16: return (beta == 0 || beta == 1) && alpha == 1;
+    case DType::int64:
+    case DType::int32:
+    case DType::int16:
+    case DType::int8:
+    case DType::uint8: {
+      auto whole = [](double x) { return x >= 0 && x < 128 && x == std::floor(x); };
+      return whole(beta) && whole(alpha);
+    }
+    default: return false;
+  }
+}
+
+bool add_product(Tensor& sum, Tensor& a, Tensor& b, double beta, double alpha) {
   const int r = sum.ndim - 2, c = sum.ndim - 1;
-  const bool is_real = sum.dtype == DType::float32 || sum.dtype == DType::float64 ||
-                       sum.dtype == DType::bfloat16 || sum.dtype == DType::float16;
-  if (!is_real || r < 0 || !sum.contiguous || !sum.on_cpu() || a.ndim != sum.ndim ||
-      b.ndim != sum.ndim || a.dtype != sum.dtype || b.dtype != sum.dtype ||
+  if (r < 0 || !takes_factors(sum.dtype, beta, alpha) || !sum.contiguous || !sum.on_cpu() ||
+      a.ndim != sum.ndim || b.ndim != sum.ndim || a.dtype != sum.dtype || b.dtype != sum.dtype ||
       a.storage == sum.storage || b.storage == sum.storage || a.sizes[r] != sum.sizes[r] ||
-      b.sizes[c] != sum.sizes[c] || a.sizes[c] != b.sizes[r] || sum.inference)
+      b.sizes[c] != sum.sizes[c] || a.sizes[c] != b.sizes[r] || a.sizes[c] == 0 || sum.inference)
     return false;
   for (int d = 0; d < r; ++d)
     if (a.sizes[d] != sum.sizes[d] || b.sizes[d] != sum.sizes[d]) return false;
-  multiply(sum, a, b, {}, 1, 1);
+  TensorRef left = TensorRef::borrow(&a), right = TensorRef::borrow(&b);
+  if (alpha != 1 && is_floating(sum.dtype)) {
+    // An operand, as a BLAS does: the product may be beyond what alpha brings back.
+    TensorRef& smaller = a.numel <= b.numel ? left : right;
+    smaller = mul_scalar(*smaller, alpha);
+    alpha = 1;
+  }
+  multiply(sum, *left, *right, {}, alpha, beta);
   sum.bump_version(r == 0 ? "addmm_" : "baddbmm_");
   return true;
 }

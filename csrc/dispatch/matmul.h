@@ -14,9 +14,9 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* operator_name = "matmul");
 /// ignores what input holds.
 TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha,
                 const char* operator_name = "addmm");
-/// sum += a @ b of contiguous matrices or stacks in one dtype, float32 or float64, without history,
-/// on the CPU; false, and nothing done, of all others.
-bool add_product(Tensor& sum, Tensor& a, Tensor& b);
+/// sum = beta * sum + alpha * (a @ b) of contiguous matrices or stacks in one dtype, without
+/// history, on the CPU; false, and nothing done, of all others.
+bool add_product(Tensor& sum, Tensor& a, Tensor& b, double beta, double alpha);
 /// input (*, K) @ weight (N, K) transposed, plus bias (N) if given: (*, N).
 TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu = false);
 

@@ -116,6 +116,12 @@ void multiply_on_device(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilo
   if (epilogue.relu) copy_bytes(out, *call_bound("relu", {out.py()}));
 }
 
+/// Whether two vectors give one number, and one of them has gaps: nothing is copied.
+bool is_strided_dot(const Tensor& out, const Tensor& a, const Tensor& b) {
+  return out.numel == 1 && a.ndim == 2 && a.sizes[1] > 1 && out.dtype != DType::bool_ &&
+         (a.strides[1] != 1 || b.strides[0] != 1);
+}
+
 /// The same in float32, rounded once.
 void multiply_float8(Tensor& out, Tensor& a, Tensor& b, Epilogue epilogue, double alpha,
                      double beta) {
@@ -144,6 +150,11 @@ void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue, doubl
   if (out.is_cuda()) [[unlikely]]
     return multiply_on_device(out, a, b, epilogue, alpha, beta);
   if (is_float8(out.dtype)) return multiply_float8(out, a, b, epilogue, alpha, beta);
+  if (is_strided_dot(out, a, b) && alpha == 1 && beta == 0 && !epilogue.bias && !epilogue.relu) {
+    const int64_t K = a.sizes[1];
+    LongWork unlocked(static_cast<double>(K) > 1e5);
+    return strided_dot(out.dtype, K, a.data(), a.strides[1], b.data(), b.strides[0], out.data());
+  }
   if (is_complex(out.dtype)) need_library();
   Side left = side_of(a), right = side_of(b);
   AnyGemm g;

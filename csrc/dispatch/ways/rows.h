@@ -9,14 +9,15 @@
 
 namespace flambeau::ways {
 
-/// x.addmm_(mat1, mat2) and, of stacks, x.baddbmm_(batch1, batch2), where they lie apart.
+/// x.addmm_(mat1, mat2, beta=, alpha=) and, of stacks, x.baddbmm_(batch1, batch2, beta=, alpha=),
+/// where they lie apart.
 template <int ndim>
 struct AddProduct {
   static constexpr const char* takes[] = {"*"};
-  static constexpr bool apart = true;  // arguments, no tuple of them
   explicit AddProduct(const char*) {}
-  TensorRef take(Plain input, const Factors& factors) {
-    const bool taken = input->ndim == ndim && add_product(*input, *factors.left, *factors.right);
+  TensorRef take(Plain input, const Factors& f) {
+    const bool taken =
+        input->ndim == ndim && add_product(*input, *f.left, *f.right, f.beta, f.alpha);
     return taken ? TensorRef::borrow(input.tensor) : nullptr;
   }
 };

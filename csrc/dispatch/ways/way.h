@@ -28,9 +28,10 @@ struct Indices {
   std::vector<Tensor*> items;
   bool alone;
 };
-/// Two tensors that record nothing now, each an argument.
+/// Two tensors that record nothing now, each an argument, and numbers by name.
 struct Factors {
   Tensor *left, *right;
+  double beta = 1, alpha = 1;
 };
 /// The order of a norm, which is 2; as text "fro".
 struct Two {};

@@ -293,6 +293,13 @@ std::complex<Real> dot(int64_t K, const std::complex<Real>* x, const std::comple
   return {sums[0], sums[1]};
 }
 
+/// A real factor leaves an infinite part alone.
+template <class T>
+T times(T factor, T value) {
+  if (factor == T(1)) return value;
+  return factor.imag() == 0 ? factor.real() * value : factor * value;
+}
+
 /// Rows or columns of which ThinProduct makes as many sums as the loops over dot products hold.
 constexpr int64_t few = 2;
 
@@ -306,8 +313,8 @@ void thin_product(const Gemm<T>& p) {
     auto put = [&](int64_t i, int64_t j, T value) {
       if (q.M > q.N) std::swap(i, j);
       T& to = q.c[i * q.ldc + j];
-      value = p.alpha == T(1) ? value : p.alpha * value;
-      if (p.beta != T(0)) value += p.beta * to;
+      value = times(p.alpha, value);
+      if (p.beta != T(0)) value += times(p.beta, to);
       if (bias) value += bias[p.epilogue.bias_per_row ? i : j];
       to = value;
     };

@@ -54,11 +54,13 @@ std::unique_ptr<computed_t<Half>[]> widened(const Half* matrix, int64_t rows, in
   return copy;
 }
 
+/// What is copied at a time to be summed.
+constexpr int64_t piece_of_dot = 1 << 10;
+
 float dot_by_parts(const float16* x, const float16* y, int64_t n) {
-  constexpr int64_t piece = 1 << 10;
-  float left[piece], right[piece], sum = 0;
-  for (int64_t begin = 0; begin < n; begin += piece) {
-    const int64_t length = std::min(piece, n - begin);
+  float left[piece_of_dot], right[piece_of_dot], sum = 0;
+  for (int64_t begin = 0; begin < n; begin += piece_of_dot) {
+    const int64_t length = std::min(piece_of_dot, n - begin);
     convert(x + begin, left, length);
     convert(y + begin, right, length);
     float part;
@@ -195,6 +197,68 @@ void gemm_loops(const Gemm<T>& p) {
 
 template void gemm_loops(const Gemm<complex64>&);
 template void gemm_loops(const Gemm<complex128>&);
+
+namespace {
+
+/// n elements side by side, in the type that sums of their products have.
+template <class T>
+void gather(int64_t n, const T* from, int64_t step, computed_t<T>* to) {
+  if constexpr (is_widened_type<T>) {
+    T near[piece_of_dot];
+    for (int64_t i = 0; i < n; ++i) near[i] = from[i * step];
+    convert(near, to, n);
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
+  }
+}
+
+template <class T>
+computed_t<T> strided_sum(int64_t n, const T* x, int64_t x_step, const T* y, int64_t y_step) {
+  using Wide = computed_t<T>;
+  if constexpr (std::is_integral_v<T>) {
+    using Word = std::make_unsigned_t<T>;
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < n; ++i)
+      sum += static_cast<uint64_t>(static_cast<Word>(x[i * x_step])) *
+             static_cast<uint64_t>(static_cast<Word>(y[i * y_step]));
+    return static_cast<T>(sum);
+  } else {
+    Wide left[piece_of_dot], right[piece_of_dot], sum = 0;
+    for (int64_t begin = 0; begin < n; begin += piece_of_dot) {
+      const int64_t length = std::min(piece_of_dot, n - begin);
+      gather(length, x + begin * x_step, x_step, left);
+      gather(length, y + begin * y_step, y_step, right);
+      Wide part;
+      Gemm<Wide> q;
+      q.M = q.N = 1, q.K = length;
+      q.a = left, q.lda = length, q.b = right, q.ldb = 1, q.c = &part, q.ldc = 1;
+      gemm(q);
+      sum += part;
+    }
+    return sum;
+  }
+}
+
+}  // namespace
+
+void strided_dot(DType dtype, int64_t n, const void* x, int64_t x_step, const void* y,
+                 int64_t y_step, void* sum) {
+  with_scalar_type(dtype, [&]<class T>() {
+    if constexpr (!std::is_same_v<T, Truth>) {
+      constexpr int64_t part = 1 << 14;
+      const int64_t n_parts = (n + part - 1) / part;
+      std::vector<computed_t<T>> sums(n_parts);
+      parallel_for(n_parts, [&](int64_t i) {
+        const int64_t begin = i * part;
+        sums[i] = strided_sum(std::min(part, n - begin), static_cast<const T*>(x) + begin * x_step,
+                              x_step, static_cast<const T*>(y) + begin * y_step, y_step);
+      });
+      computed_t<T> all = sums[0];
+      for (int64_t i = 1; i < n_parts; ++i) all = static_cast<computed_t<T>>(all + sums[i]);
+      *static_cast<T*>(sum) = static_cast<T>(all);
+    }
+  });
+}
 
 void gemm(const AnyGemm& p) {
   with_scalar_type(p.dtype, [&]<class T>() {

@@ -26,6 +26,11 @@ struct AnyGemm {
 /// Computes the product described above; throws NotImplementedError for bool.
 void gemm(const AnyGemm& problem);
 
+/// *sum = the sum of n products x[i * x_step] * y[i * y_step], rounded once, of dtypes that have
+/// products.
+void strided_dot(DType dtype, int64_t n, const void* x, int64_t x_step, const void* y,
+                 int64_t y_step, void* sum);
+
 /// The product in plain loops, the library's stand-in for complex numbers: one thread.
 template <class T>
 void gemm_loops(const Gemm<T>& problem);

@@ -78,11 +78,19 @@ bool reads(PyObject* o, ways::Indices& to) {
     if (!add(item)) return false;
   return true;
 }
-bool reads(PyObject* o, ways::Factors& to) {
-  if (PyTuple_GET_SIZE(o) != 2) return false;
-  PyObject *left = PyTuple_GET_ITEM(o, 0), *right = PyTuple_GET_ITEM(o, 1);
-  if (!is_plain(left) || !is_plain(right)) return false;
-  to = {as_tensor(left), as_tensor(right)};
+bool reads_factors(PyObject* const* args, Py_ssize_t n, PyObject* keys, ways::Factors& to) {
+  if (n != 2 || !is_plain(args[0]) || !is_plain(args[1])) return false;
+  to.left = as_tensor(args[0]), to.right = as_tensor(args[1]);
+  for (Py_ssize_t i = 0; i < count_of(keys); ++i) {
+    PyObject* name = PyTuple_GET_ITEM(keys, i);
+    const bool is_beta = is_text(name, "beta");
+    if (!is_beta && !is_text(name, "alpha")) return false;
+    double& factor = is_beta ? to.beta : to.alpha;
+    if (int64_t whole; reads(args[n + i], whole))
+      factor = static_cast<double>(whole);
+    else if (!reads(args[n + i], factor))
+      return false;
+  }
   return true;
 }
 bool reads(PyObject* o, ways::Two&) {

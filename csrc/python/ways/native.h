@@ -30,7 +30,6 @@ bool reads(PyObject* o, Dims& to);  // a list or tuple
 bool reads(PyObject* o, Reducing& to);
 bool reads(PyObject* o, ways::DimOrDims& to);
 bool reads(PyObject* o, ways::Indices& to);
-bool reads(PyObject* o, ways::Factors& to);
 bool reads(PyObject* o, ways::Two&);
 bool reads(PyObject* o, ways::TwoOrFro&);
 inline bool reads(PyObject*, ways::Any&) { return true; }
@@ -38,6 +37,8 @@ template <class T>
 bool reads(PyObject* o, std::optional<T>& to) {
   return o == Py_None || reads(o, to.emplace());
 }
+/// Of a call's arguments, whose names are `keys`, or null.
+bool reads_factors(PyObject* const* args, Py_ssize_t n, PyObject* keys, ways::Factors& to);
 /// Not None.
 struct Given {
   Tensor* tensor = nullptr;
@@ -105,10 +106,14 @@ class NativeWay : public Way {
   template <class Values>
   bool read(Values& values, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
     if constexpr (rest) {
-      if (n < 2 || keys) return false;
-      const bool is_tuple = !requires { W::apart; } && n == 2 && PyTuple_CheckExact(args[1]);
-      return reads(args[0], std::get<0>(values)) &&
-             reads(is_tuple ? args[1] : tuple_of(args + 1, n - 1).get(), std::get<1>(values));
+      if (n < 2 || !reads(args[0], std::get<0>(values))) return false;
+      if constexpr (std::is_same_v<std::tuple_element_t<1, Values>, ways::Factors>) {
+        return reads_factors(args + 1, n - 1, keys, std::get<1>(values));
+      } else {
+        const bool is_tuple = n == 2 && PyTuple_CheckExact(args[1]);
+        return !keys &&
+               reads(is_tuple ? args[1] : tuple_of(args + 1, n - 1).get(), std::get<1>(values));
+      }
     } else {
       PyObject* slots[few_parameters];
       uint32_t given;

@@ -129,13 +129,23 @@ def _scaled_sum(operator, input, product, beta, alpha):
 _HALF = (_core.float16, _core.bfloat16)
 _PLAIN = (_core.float32, _core.float64)
 _COMPLEX = (_core.complex64, _core.complex128)
+_WHOLE = (_core.int64, _core.int32, _core.int16, _core.int8, _core.uint8)
+_ONE_PASS = _PLAIN + _COMPLEX + _WHOLE
 _FEW_PRODUCTS = 1 << 16  # that may be written out where a sum of them is not finite
 
 
 def _is_plain(dtype, beta, alpha):
     """Whether the core adds products of this dtype to something in one go."""
-    real = not isinstance(beta, complex) and not isinstance(alpha, complex)
-    return real and (dtype in _PLAIN or (dtype in _COMPLEX and beta == 1 and alpha == 1))
+    if isinstance(beta, complex) or isinstance(alpha, complex):
+        return False
+    if dtype in _WHOLE:  # factors that each of them holds
+        return (
+            isinstance(beta, int)
+            and isinstance(alpha, int)
+            and 0 <= beta < 128
+            and 0 <= alpha < 128
+        )
+    return dtype in _PLAIN or dtype in _COMPLEX
 
 
 def _is_rounded_once(input, left, right, beta, alpha):
@@ -245,7 +255,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @composite(inplace=True)
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
-    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _PLAIN + _COMPLEX:
+    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _ONE_PASS:
         one_dtype = input.dtype == vec1.dtype == vec2.dtype
         if one_dtype and vec1.dim() == vec2.dim() == 1 and input.shape == (len(vec1), len(vec2)):
             return fl.addcmul(input, vec1.unsqueeze(1), vec2)
@@ -261,9 +271,20 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
         product = fl.outer(vec1, vec2) & bool(alpha)
         return product | input if beta else product
     vec1, vec2, input = vec1.to(dtype), vec2.to(dtype), input.to(dtype)
-    scales = alpha != 1 and _is_plain(dtype, beta, alpha) and vec1.dim() == 1
-    if scales:  # the vector, as vec1 * vec2 may be beyond what alpha brings back
+    scales = alpha != 1 and dtype in _PLAIN + _WHOLE and not isinstance(alpha, complex)
+    if (
+        scales and vec1.dim() == 1
+    ):  # the vector, as vec1 * vec2 may be beyond what alpha brings back
         vec1, alpha = vec1 * alpha, 1
+    fits = vec1.dim() == vec2.dim() == 1 and input.shape == (len(vec1), len(vec2))
+    if (
+        fits
+        and alpha == 1
+        and beta != 0
+        and dtype in _PLAIN + _WHOLE
+        and not isinstance(beta, complex)
+    ):
+        return fl.addcmul(input if beta == 1 else input * beta, vec1.unsqueeze(1), vec2)
     return _scaled_sum("addr", input, fl.outer(vec1, vec2), beta, alpha)
 
 
