@@ -200,16 +200,12 @@ template void gemm_loops(const Gemm<complex128>&);
 
 namespace {
 
-/// n elements side by side, in the type that sums of their products have.
+/// n elements side by side, widened.
 template <class T>
 void gather(int64_t n, const T* from, int64_t step, computed_t<T>* to) {
-  if constexpr (is_widened_type<T>) {
-    T near[piece_of_dot];
-    for (int64_t i = 0; i < n; ++i) near[i] = from[i * step];
-    convert(near, to, n);
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
-  }
+  T near[piece_of_dot];
+  for (int64_t i = 0; i < n; ++i) near[i] = from[i * step];
+  convert(near, to, n);
 }
 
 template <class T>
@@ -222,6 +218,25 @@ computed_t<T> strided_sum(int64_t n, const T* x, int64_t x_step, const T* y, int
       sum += static_cast<uint64_t>(static_cast<Word>(x[i * x_step])) *
              static_cast<uint64_t>(static_cast<Word>(y[i * y_step]));
     return static_cast<T>(sum);
+  } else if constexpr (is_complex_type<T> && !is_widened_type<T>) {
+    using Real = typename T::value_type;
+    Real real[2] = {}, imaginary[2] = {};
+    for (int64_t i = 0; i < n; ++i) {
+      const T a = x[i * x_step], b = y[i * y_step];
+      real[0] += a.real() * b.real(), imaginary[0] += a.real() * b.imag();
+      real[1] += a.imag() * b.imag(), imaginary[1] += a.imag() * b.real();
+    }
+    return T(real[0] - real[1], imaginary[0] + imaginary[1]);
+  } else if constexpr (!is_widened_type<T>) {
+    constexpr int64_t parts = 8;  // side by side: one would wait for itself
+    T sums[parts] = {};
+    int64_t i = 0;
+    for (; i + parts <= n; i += parts)
+      for (int64_t l = 0; l < parts; ++l)
+        sums[l] = multiply_add(sums[l], x[(i + l) * x_step], y[(i + l) * y_step]);
+    for (; i < n; ++i) sums[0] = multiply_add(sums[0], x[i * x_step], y[i * y_step]);
+    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
+           ((sums[2] + sums[6]) + (sums[3] + sums[7]));
   } else {
     Wide left[piece_of_dot], right[piece_of_dot], sum = 0;
     for (int64_t begin = 0; begin < n; begin += piece_of_dot) {
