@@ -48,6 +48,7 @@ FAMILIES = """
     linalg.orthogonal
     linalg.singular
     linalg.spectra
+    linalg.sums_with_products
     linalg.systems
     losses
     masks
