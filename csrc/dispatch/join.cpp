@@ -86,7 +86,7 @@ int64_t row_step(const Tensor& t, int dim) {
   for (int d = dim - 1; d >= 0; --d) {
     if (t.sizes[d] == 1) continue;
     if (step == 0) step = next = t.strides[d];
-    if (t.strides[d] != next) return 0;
+    if (t.strides[d] != next || next == 0) return 0;  // expanded rows are one row
     next *= t.sizes[d];
   }
   return step;

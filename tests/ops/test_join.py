@@ -147,3 +147,23 @@ def test_pairs_of_many():
             want = numpy.array(list(choose(x, 2)), dtype=x.dtype).reshape(-1, 2)
             got = flambeau.combinations(flambeau.from_numpy(x), 2, again)
             assert got.shape == want.shape and (got.numpy() == want).all()
+
+
+@pytest.mark.parametrize("kept", list(itertools.product((False, True), repeat=3)))
+@pytest.mark.parametrize("count", (1, 2, 3))
+def test_expanded_parts_repeat_their_rows(kept, count):
+    sizes = [n if keep else 1 for n, keep in zip((3, 4, 5), kept, strict=True)]
+    arrays = [
+        numpy.broadcast_to(
+            numpy.arange(i, i + numpy.prod(sizes)).reshape(sizes).astype("float32"), (3, 4, 5)
+        )
+        for i in range(count)
+    ]
+    parts = [flambeau.tensor(a[tuple(slice(n) for n in sizes)]).expand(3, 4, 5) for a in arrays]
+    for dim in range(4):
+        assert (flambeau.stack(parts, dim).numpy() == numpy.stack(arrays, dim)).all()
+        wide = [a[..., None] for a in arrays]
+        joined = flambeau.cat([part.unsqueeze(-1) for part in parts], dim)
+        assert (joined.numpy() == numpy.concatenate(wide, dim)).all()
+    for dim in range(3):
+        assert (flambeau.cat(parts, dim).numpy() == numpy.concatenate(arrays, dim)).all()

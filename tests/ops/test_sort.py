@@ -114,6 +114,15 @@ def test_places_of_equal_values_in_short_rows():
     assert (values.item(), index.item()) == (0, 30)
 
 
+@pytest.mark.parametrize("k", (0, 1))
+@pytest.mark.parametrize("largest", (False, True))
+def test_topk_of_a_number_is_the_number(k, largest):
+    x = fl.tensor(3.5, requires_grad=True)
+    values, indices = x.topk(k, largest=largest)
+    values.backward()
+    assert (values.item(), indices.item(), x.grad.item()) == (3.5, 0, 1)
+
+
 def test_topk_out_of_range():
     with pytest.raises(
         RuntimeError, match=r"topk: k is 4, but dim 0 has size 3 \(allowed are 0 to 3\)"

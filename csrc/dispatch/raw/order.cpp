@@ -78,6 +78,7 @@ Pair topk(Tensor& input, int64_t k, int64_t given_dim, bool largest, bool sorted
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
+    if (input.ndim == 0) k = 1;  // a number is its own best, also of none
     if (values->numel) flambeau::topk(to, at, from, dim, k, largest, sorted);
   }
   return Pair(values, indices);
