@@ -349,12 +349,18 @@ struct Accumulate {
   std::recursive_mutex adding;
 };
 
-/// Whether a gradient has to be copied to lie in memory as its variable does, which steps of
-/// optimizers run through together.
+/// The strides of a gradient: it lies in memory as its variable does, which steps of optimizers run
+/// through together, or, where that has gaps or repeats, row by row.
+Dims wanted_strides(const Tensor& variable) {
+  return is_dense(variable) ? strides_of(variable) : contiguous_strides(sizes_of(variable));
+}
+
+/// Whether a gradient has to be copied to lie so.
 bool has_other_layout(const Tensor& grad, const Tensor& variable) {
-  if (!is_dense(variable) || !(sizes_of(grad) == sizes_of(variable))) return false;
+  if (!(sizes_of(grad) == sizes_of(variable))) return false;
+  const Dims wanted = wanted_strides(variable);
   for (int d = 0; d < grad.ndim; ++d)
-    if (grad.sizes[d] > 1 && grad.strides[d] != variable.strides[d]) return true;
+    if (grad.sizes[d] > 1 && grad.strides[d] != wanted[d]) return true;
   return false;
 }
 
@@ -376,7 +382,7 @@ void add_to_grad(Tensor& variable, AutogradMeta& meta, TensorRef grad) {
       if (ours && grad->autograd) destroy_meta(*grad);
       meta.grad = ours ? std::move(grad) : sparse_clone(*grad);
     } else if ((!variable.contiguous || !grad->contiguous) && has_other_layout(*grad, variable)) {
-      meta.grad = clone_with(*grad, strides_of(variable));
+      meta.grad = clone_with(*grad, wanted_strides(variable));
     } else {
       if (ours && grad->autograd) destroy_meta(*grad);
       meta.grad = ours ? std::move(grad) : clone(*grad);

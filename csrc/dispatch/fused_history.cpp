@@ -43,6 +43,14 @@ bool in_row_order(const Tensor& t) {
   return true;
 }
 
+/// Whether elements that lie apart in sizes lie in one place: operators lay results out as their
+/// other operands then.
+bool is_spread(const Tensor& t) {
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.sizes[d] > 1 && t.strides[d] == 0) return true;
+  return false;
+}
+
 void by_kernel(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   const FusedHistory& how = *self.history;
   Fusion& kernel = *how.derivative;
@@ -83,7 +91,11 @@ bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) 
     const Tensor* g = grad_outputs[k].get();
     if ((g != nullptr) != (k < how.n_shown)) return false;
     if (g && (g->batched || Py_TYPE(g) != tensor_type)) return false;
-    if (g && !g->contiguous && !in_row_order(*g)) return false;
+    if (!g || g->contiguous) continue;
+    if (!in_row_order(*g)) return false;
+    if (is_spread(*g))
+      for (const Saved& saved : self.saved)
+        if (!in_row_order(*saved.unpack(&self.node, "input"))) return false;
   }
   if (how.derivative) by_kernel(self, grad_outputs, grad_inputs);
   for (size_t i = 0; i < how.passed.size(); i += 2)

@@ -248,10 +248,15 @@ def _prepared(group, values, foretells):
     return _recorded(group, values, fused, derivative)
 
 
-def _is_turned(gradient):
-    """Whether operators would give results in another order than that of rows."""
-    strides = [s for s, n in zip(gradient.stride(), gradient.shape) if n > 1 and s]
-    return strides != sorted(strides, reverse=True)
+def _is_turned(gradients, saved):
+    """Whether operators would give results in another order than that of rows: what is spread is laid out as the others."""
+    spread = any(0 in [s for s, n in zip(g.stride(), g.shape) if n > 1] for g in gradients)
+    return not all(map(_in_row_order, (*gradients, *saved) if spread else gradients))
+
+
+def _in_row_order(tensor):
+    strides = [s for s, n in zip(tensor.stride(), tensor.shape) if n > 1 and s]
+    return strides == sorted(strides, reverse=True)
 
 
 def _forward(group, values, foretells):
@@ -292,9 +297,9 @@ def _recorded(group, values, fused, derivative):
         known.update(zip(saved_inputs, inputs))
         known.update(zip((chosen.OUTPUT + k for k in saved_outputs), outputs))
         known.update((chosen.GRAD + k, gradients[k]) for k in arrived)
-        by_operators = flambeau.is_grad_enabled() or any(
-            _core._is_batched(gradients[k]) or _is_turned(gradients[k]) for k in arrived
-        )
+        come = [gradients[k] for k in arrived]
+        by_operators = flambeau.is_grad_enabled() or any(map(_core._is_batched, come))
+        by_operators = by_operators or _is_turned(come, (*inputs, *outputs))
         if (run is None and chosen.computed) or by_operators:
             known[chosen.SIZES] = gradients[arrived[0]].new_empty(()).expand(sizes)
             if flambeau.is_grad_enabled():

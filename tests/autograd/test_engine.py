@@ -419,3 +419,11 @@ def test_materialize_grads_tells_of_a_truth_that_raises():
 
     with pytest.raises(RuntimeError, match="ambiguous"):
         Function.apply(torch.ones(1, requires_grad=True))
+
+
+def test_gradients_of_leaves_with_gaps_or_repeats_lie_row_by_row():
+    turned = torch.rand(8, 5).t()
+    for x in (torch.rand(5, 16)[:, ::2], torch.rand(8).expand(5, 8)):
+        x.requires_grad_()
+        (x * turned).sum().backward()
+        assert x.grad.stride() == (8, 1) and torch.equal(x.grad, turned)

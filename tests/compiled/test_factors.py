@@ -122,3 +122,24 @@ def test_a_penalty_on_gradients_of_sums():
     compiled = torch.compile(function)
     for _ in range(2):
         assert alike(penalty(compiled), penalty(function))
+
+
+@pytest.mark.parametrize("upstream", ["sum", "mean", "expanded"])
+def test_gradients_of_equal_values_are_laid_out_as_turned_operands_are(upstream):
+    def function(x, y):
+        z = (x * 2) * y
+        return z if upstream == "expanded" else getattr(z, upstream)()
+
+    def strides(run):
+        x, y = torch.rand(5, 8, requires_grad=True), torch.rand(8, 5).t().requires_grad_()
+        result = run(x, y)
+        found = torch.autograd.grad(result, (x, y), torch.rand(()).expand(result.shape))
+        return [g.stride() for g in found], found
+
+    compiled = torch.compile(function)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        expected, values = strides(function)
+        torch.manual_seed(seed)
+        got, found = strides(compiled)
+        assert got == expected and all(map(torch.equal, found, values))
