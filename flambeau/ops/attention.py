@@ -50,20 +50,30 @@ def _(ctx, grad_output):
     if not fl.is_grad_enabled():
         gradients = _core._attend_backward(*problem, result, norms, grad_output)
         return *gradients, *[None] * 6
-    # To be differentiated again: the same in operators that have derivatives.
+    causal, scale, dropout = ctx.causal, ctx.scale, ctx.dropout
+    return *_gradients(grad_output, query, key, value, mask, causal, scale, dropout), *[None] * 6
+
+
+def _gradients(grad_output, query, key, value, mask, causal, scale, dropout=(0.0, 0, 0)):
+    """Those of query, key and value in operators that have derivatives."""
     dtype = query.dtype
     if dtype == fl.bfloat16:
         # Scores, weights and slopes are float32 there too.
         query, key, value, grad_output = (x.float() for x in (query, key, value, grad_output))
         mask = mask.float() if mask is not None and mask.dtype == dtype else mask
-    weights = attention_weights(query, key, mask, ctx.causal, ctx.scale)
-    p, *draw = ctx.dropout
+    weights = attention_weights(query, key, mask, causal, scale)
+    p, *draw = dropout
     dropped = lambda x: dropout_of(x, p, draw) if p else x
     slopes = dropped(grad_output @ value.transpose(-2, -1))
-    slopes = weights * (slopes - (slopes * weights).sum(-1, keepdim=True)) * ctx.scale
+    slopes = weights * (slopes - (slopes * weights).sum(-1, keepdim=True)) * scale
     grad_query, grad_key = slopes @ key, slopes.transpose(-2, -1) @ query
     grad_value = dropped(weights).transpose(-2, -1) @ grad_output
-    return *(x.to(dtype) for x in (grad_query, grad_key, grad_value)), *[None] * 6
+    return tuple(x.to(dtype) for x in (grad_query, grad_key, grad_value))
+
+
+def way_backward(grad_output, query, key, value, result, norms, options, wanted):
+    """What the native way's node computes where its own loops do not."""
+    return _gradients(grad_output, query, key, value, None, *options)
 
 
 _DTYPES_ON_GPU = (_core.float32, _core.float64, _core.float16, _core.bfloat16)

@@ -404,3 +404,43 @@ def test_masks_spread_over_heads_and_batches_or_make_more_of_them(sizes):
         assert torch.equal(got, scaled_dot_product_attention(q_, k_, v_, full))
         plain = attention_weights(q_, k_, full, False, 0.5) @ v_
         assert torch.allclose(got, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_the_native_way_gives_what_the_implementation_does(shape, dtype):
+    sizes = ((5, 16), (7, 16), (7, 6))
+    query, key, value = (torch.randn(*shape, *s).to(dtype) for s in sizes)
+    masks = [
+        None,
+        torch.rand(5, 7) > 0.3,
+        torch.randn(5, 7).to(dtype),
+        torch.randn(7).to(dtype),
+    ]
+    if shape:
+        masks.append(torch.rand(*[1] * (len(shape) - 1), shape[-1], 1, 7) > 0.3)
+    for mask in masks:
+        for causal in (False, True)[: 2 - (mask is not None)]:
+            for scale in (None, 0.5):
+                given = dict(attn_mask=mask, is_causal=causal, scale=scale)
+                leaves = [
+                    t.clone().requires_grad_(i != 1) for i, t in enumerate((query, key, value))
+                ]
+                straight = scaled_dot_product_attention(query, key, value, **given)
+                recorded = scaled_dot_product_attention(*leaves, **given)
+                tracked = (
+                    mask if mask is None or mask.dtype == torch.bool else mask.requires_grad_()
+                )
+                written = scaled_dot_product_attention(
+                    query, key, value, **{**given, "attn_mask": tracked}
+                )
+                tolerance = 3e-2 if dtype == torch.bfloat16 else 1e-5
+                assert torch.equal(straight, recorded)
+                assert torch.allclose(straight, written.to(dtype), atol=tolerance, rtol=tolerance)
+                recorded.sum().backward()
+                assert leaves[1].grad is None
+                assert leaves[0].grad.shape == query.shape
+                if tracked is not None:
+                    tracked.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="not both"):
+        scaled_dot_product_attention(query, key, value, masks[1], is_causal=True)

@@ -2,6 +2,7 @@
 // (flambeau/ops/core/ways.py).
 #include "python/ways/native.h"
 
+#include "dispatch/ways/attention.h"
 #include "dispatch/ways/convolutions.h"
 #include "dispatch/ways/indexing.h"
 #include "dispatch/ways/losses.h"
@@ -126,10 +127,10 @@ constexpr NativeEntry bound_way(const ways::DeclaredWay<W, Parts...>& way) {
   return bound(Declared<lead<W, Parts...>>{way});
 }
 
-constexpr auto entries =
-    std::apply([](const auto&... way) { return std::array{bound_way(way)..., NativeEntry()}; },
-               std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways,
-                              ways::reduction_ways, ways::convolution_ways, ways::pool_ways));
+constexpr auto entries = std::apply(
+    [](const auto&... way) { return std::array{bound_way(way)..., NativeEntry()}; },
+    std::tuple_cat(ways::row_ways, ways::loss_ways, ways::moving_ways, ways::reduction_ways,
+                   ways::convolution_ways, ways::pool_ways, ways::attention_ways));
 const Functions functions(entries.data());
 
 }  // namespace

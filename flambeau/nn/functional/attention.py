@@ -5,9 +5,10 @@ import math
 import flambeau
 
 from ... import _core
-from ...ops.attention import attend, attention_weights
+from ...ops.attention import attend, attention_weights, way_backward
 from ...ops.core.attach import attached
 from ...ops.core.autocast import lower_precision
+from ...ops.core.ways import native_way
 from ...ops.random import dropout_of, next_draw
 from .activation import softmax
 from .affine import linear
@@ -88,6 +89,9 @@ def scaled_dot_product_attention(
             return result.to(dtype)
     weights = attention_weights(query, key, attn_mask, is_causal, factor)
     return (drops(weights) @ value).to(dtype)
+
+
+scaled_dot_product_attention = native_way(scaled_dot_product_attention, "attention", way_backward)
 
 
 def _in_groups(query, key, value, mask, p, causal, scale):
@@ -261,6 +265,8 @@ def _with_padding(mask, key_padding_mask, B, num_heads, S):
 def _of_heads(q, k, v, mask, p, need_weights):
     """(what the heads give, their weights or None), q, k and v (B * heads, L, head_dim)."""
     scale = 1.0 / math.sqrt(max(q.size(-1), 1))
+    if not need_weights and p == 0:
+        return scaled_dot_product_attention(q, k, v, mask), None
     drops = _Dropout(p, q)
     if not need_weights:
         out = drops.attend(q, k, v, mask, False, scale)
