@@ -6,6 +6,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/raw/layers.h"
+#include "kernels/conv/channels.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/pixels.h"
 
@@ -21,16 +22,24 @@ void read_three(const char* op, const Dims& dims, int64_t otherwise, int64_t (&t
   std::copy(dims.v, dims.v + dims.n, to + 3 - dims.n);
 }
 
-void read_sizes(const Tensor& t, int64_t (&to)[3]) {
-  std::fill(to, to + 3, 1);
-  std::copy(t.sizes + 2, t.sizes + t.ndim, to + 3 - (t.ndim - 2));
-}
-
 void read_window(const char* op, const ConvWindow& window, ConvShape& shape) {
   read_three(op, window.stride, 1, shape.stride);
   read_three(op, window.padding, 0, shape.padding);
   read_three(op, window.dilation, 1, shape.dilation);
   shape.groups = window.groups;
+}
+
+/// Of C channels in N images to O channels, all spatial sizes and the window.
+ConvShape shape_of(const char* op, DType dtype, int64_t N, int64_t C, int64_t O, const Dims& in,
+                   const Dims& kernel, const Dims& out, const ConvWindow& window) {
+  ConvShape shape;
+  shape.dtype = dtype;
+  shape.N = N, shape.C = C, shape.O = O;
+  read_three(op, in, 1, shape.in);
+  read_three(op, kernel, 1, shape.kernel);
+  read_three(op, out, 1, shape.out);
+  read_window(op, window, shape);
+  return shape;
 }
 
 TensorRef checked_bias(const char* op, Tensor* bias, DType dtype, int64_t n) {
@@ -130,6 +139,12 @@ TensorRef empty_beside(const Tensor& source, const Dims& sizes) {
   return empty_strided(sizes, channels_last_strides(sizes, format, "convolution"), source.dtype);
 }
 
+/// Whether pixels of these images are multiplied channel by channel as they lie.
+bool multiplies_channels(const Tensor& images, const ConvShape& shape) {
+  return images.on_cpu() && shape.C == shape.groups && lies_by_pixels(images) &&
+         fits_channels(shape);
+}
+
 }  // namespace
 
 TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_bias,
@@ -145,17 +160,20 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
   TensorRef input =
       pixelwise ? by_pixels(given_input, *met, window.groups, given_weight.sizes[0]) : TensorRef{};
   const bool in_place = static_cast<bool>(input);
-  if (!in_place) input = contiguous(*met);
   TensorRef weight = contiguous(given_weight);
-  ConvShape shape;
-  shape.dtype = input->dtype;
-  shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = weight->sizes[0];
-  read_sizes(*input, shape.in);
-  read_sizes(*weight, shape.kernel);
-  read_three(op, out_sizes, 1, shape.out);
-  read_window(op, window, shape);
+  const ConvShape shape =
+      shape_of(op, given_input.dtype, given_input.sizes[0], given_input.sizes[1], weight->sizes[0],
+               space_of(*met), space_of(*weight), out_sizes, window);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.O);
-  const Dims sizes = result_sizes(shape.N, shape.O, shape.out, input->ndim);
+  const Dims sizes = result_sizes(shape.N, shape.O, shape.out, given_input.ndim);
+  if (!in_place && multiplies_channels(*met, shape)) {
+    TensorRef output = empty_beside(*met, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (channels_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
+                         output->data()))
+      return output;
+  }
+  if (!in_place) input = contiguous(*met);
   TensorRef output = in_place ? empty_beside(*input, sizes) : empty(sizes, shape.dtype);
   if (!output->is_meta() && output->numel) {
     LongWork unlocked(flop_of(shape) > 20000);
@@ -174,16 +192,18 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
   const char* op = "conv_backward_input";
   check_pair(op, grad_output, given_weight);
   TensorRef weight = contiguous(given_weight);
-  ConvShape shape;
-  shape.dtype = grad_output.dtype;
-  read_sizes(grad_output, shape.out);
-  read_sizes(*weight, shape.kernel);
-  read_three(op, in_sizes, 1, shape.in);
-  read_window(op, window, shape);
-  shape.N = grad_output.sizes[0], shape.O = grad_output.sizes[1];
-  shape.C = weight->sizes[1] * shape.groups;
+  ConvShape shape =
+      shape_of(op, grad_output.dtype, grad_output.sizes[0], weight->sizes[1] * window.groups,
+               grad_output.sizes[1], in_sizes, space_of(*weight), space_of(grad_output), window);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.C);
   const Dims sizes = result_sizes(shape.N, shape.C, shape.in, grad_output.ndim);
+  if (multiplies_channels(grad_output, shape)) {
+    TensorRef result = empty_beside(grad_output, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (channels_backward_input(shape, grad_output.data(), weight->data(),
+                                bias ? bias->data() : nullptr, result->data()))
+      return result;
+  }
   const bool leaves_gaps = !std::equal(shape.in, shape.in + 3, shape.out);
   TensorRef grad;
   if (!(bias && leaves_gaps) &&
@@ -231,16 +251,18 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
         input = pixels;
   }
   const bool in_place = static_cast<bool>(grad);
+  const ConvShape shape =
+      shape_of(op, input->dtype, input->sizes[0], input->sizes[1], grad_output.sizes[1],
+               space_of(*input), kernel_sizes, space_of(grad_output), window);
+  const Dims sizes = result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim);
+  if (!in_place && multiplies_channels(*input, shape) && lies_by_pixels(grad_output)) {
+    TensorRef result = empty(sizes, shape.dtype);
+    LongWork unlocked(flop_of(shape) > 20000);
+    channels_backward_weight(shape, grad_output.data(), input->data(), result->data());
+    return result;
+  }
   if (!in_place) grad = contiguous(grad_output), input = contiguous(*input);
-  ConvShape shape;
-  shape.dtype = input->dtype;
-  read_sizes(*grad, shape.out);
-  read_sizes(*input, shape.in);
-  read_three(op, kernel_sizes, 1, shape.kernel);
-  read_window(op, window, shape);
-  shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = grad->sizes[1];
-  TensorRef result =
-      empty(result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim), shape.dtype);
+  TensorRef result = empty(sizes, shape.dtype);
   if (!result->is_meta() && (!grad->numel || !input->numel)) {
     fill_bytes(*result, 0);
   } else if (!result->is_meta()) {
@@ -258,7 +280,7 @@ TensorRef conv_backward_bias(Tensor& grad_output) {
   ConvShape shape;
   shape.dtype = grad->dtype;
   shape.N = grad->sizes[0], shape.O = grad->sizes[1];
-  read_sizes(*grad, shape.out);
+  read_three("conv_backward_bias", space_of(*grad), 1, shape.out);
   TensorRef result = empty({shape.O}, shape.dtype);
   if (!result->is_meta()) {
     LongWork unlocked(grad->numel > 20000);

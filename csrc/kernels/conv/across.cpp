@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kernels/conv/phase_tables.h"
 #include "kernels/conv/planes.h"
 #include "kernels/conv/simd.h"
 #include "runtime/rounding.h"
@@ -36,7 +37,7 @@ constexpr int64_t tile = 8;
 template <class T>
 class Tables {
  public:
-  explicit Tables(const std::vector<Correlation>& phases) {
+  explicit Tables(const std::vector<Correlation>& phases) : phases_(phases) {
     const Correlation& first = phases[0];
     task.n_channels = first.groups;
     task.n_weights = first.kernel[0] * first.kernel[1] * first.kernel[2];
@@ -54,23 +55,11 @@ class Tables {
         end = std::max(end, (columns.count - 1) * columns.source_step + offset + 1);
       }
       furthest = std::max(furthest, tile * columns.source_step);
-      add(c);
     }
     task.leaves_gaps = results < numel(task.target_size);
     task.row = task.left + end;
     in_size = lanes() * (task.source_size[0] * task.source_size[1] * task.row + furthest);
-    task.n_phases = static_cast<int64_t>(phases_.size());
-    int64_t at = 0;
-    for (AcrossPhase& phase : phases_) {
-      for (AcrossAxis& axis : phase.axis) {
-        axis.offset = numbers_.data() + at;
-        axis.begin = axis.offset + axis.n_taps;
-        axis.end = axis.begin + axis.n_taps;
-        at += 3 * axis.n_taps;
-      }
-      phase.tap = numbers_.data() + at;
-      at += phase.axis[0].n_taps * phase.axis[1].n_taps * phase.axis[2].n_taps;
-    }
+    task.n_phases = phases_.size();
     task.phases = phases_.data();
   }
 
@@ -89,33 +78,7 @@ class Tables {
   }
 
  private:
-  void add(const Correlation& c) {
-    AcrossPhase phase{};
-    for (int d = 0; d < 3; ++d) {
-      const CorrelationAxis& from = c.axis[d];
-      AcrossAxis& axis = phase.axis[d];
-      axis.count = from.count, axis.step = from.source_step;
-      axis.target_start = from.target_start, axis.target_step = from.target_step;
-      axis.n_taps = static_cast<int64_t>(from.tap.size());
-      numbers_.insert(numbers_.end(), from.offset.begin(), from.offset.end());
-      std::vector<int64_t> ends;
-      for (int64_t offset : from.offset) {
-        const int64_t begin = offset >= 0 ? 0 : ceil_div(-offset, from.source_step),
-                      room = from.source_size - 1 - offset,
-                      end = room < 0 ? 0 : std::min(from.count, room / from.source_step + 1);
-        numbers_.push_back(std::min(begin, end));
-        ends.push_back(end);
-      }
-      numbers_.insert(numbers_.end(), ends.begin(), ends.end());
-    }
-    for (int64_t a : c.axis[0].tap)
-      for (int64_t b : c.axis[1].tap)
-        for (int64_t k : c.axis[2].tap) numbers_.push_back((a * c.kernel[1] + b) * c.kernel[2] + k);
-    phases_.push_back(phase);
-  }
-
-  std::vector<AcrossPhase> phases_;
-  std::vector<int64_t> numbers_;
+  PhaseTables phases_;
 };
 
 /// Whether planes of one channel are enough for the lanes and few enough for the cache.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/dilated.h"
 #include "kernels/conv/direct.h"
+#include "kernels/conv/factors.h"
 #include "kernels/conv/loops.h"
 #include "kernels/conv/pairs.h"
 #include "kernels/conv/panels.h"
@@ -21,32 +21,11 @@
 #include "kernels/conv/spread.h"
 #include "kernels/conv/strided.h"
 #include "kernels/conv/winograd.h"
-#include "kernels/elements/convert.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
 namespace flambeau {
 namespace {
-
-/// A float32 copy of n halves; null stays null.
-template <class Half>
-std::unique_ptr<float[]> widened(const void* from, int64_t n) {
-  if (!from) return nullptr;
-  auto copy = std::make_unique_for_overwrite<float[]>(n);
-  const Half* halves = static_cast<const Half*>(from);
-  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) {
-    convert(halves + begin, copy.get() + begin, end - begin);
-  });
-  return copy;
-}
-
-template <class Half>
-void narrow(const float* from, void* to, int64_t n) {
-  Half* halves = static_cast<Half*>(to);
-  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) {
-    convert(from + begin, halves + begin, end - begin);
-  });
-}
 
 struct Sizes {
   int64_t input, weight, output, products;
@@ -57,24 +36,6 @@ struct Sizes {
     products = output * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
   }
 };
-
-template <class T>
-bool any_not_finite(const T* values, int64_t n) {
-  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-  const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  Bits found = 0;
-  for (int64_t i = 0; i < n; ++i)
-    found |= (std::bit_cast<Bits>(values[i]) & exponent) == exponent ? Bits{1} : Bits{0};
-  return found != 0;
-}
-
-/// Whether one of the factors, each of which takes part in `uses` products, is not finite. The fast
-/// ways multiply it by some of the zeros around the input, which makes NaN; so then the loops
-/// compute, which take all of them or none. Not asked where looking would cost more than a percent.
-template <class T>
-bool needs_exact_borders(const T* factors, int64_t n, int64_t uses) {
-  return (n <= 2048 || uses >= 1024) && any_not_finite(factors, n);
-}
 
 /// float32 and float64, by the fastest way for the shape.
 template <class T>
@@ -217,9 +178,23 @@ bool is_product(const ConvShape& s) {
 /// Elements of one input, of which each output takes them all.
 int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
 
-/// Whether halves are multiplied as they are: products have loops for them.
-bool multiplies_halves(const ConvShape& s) {
-  return is_half(s.dtype) && fits_pixels(s) && has_few_groups(s.C, s.C, s.groups) && s.N > 0;
+/// Whether matrices of pixels are multiplied as they lie, halves too: not where results are many
+/// and products few, of which the other ways write more at once.
+bool multiplies_pixels(const ConvShape& s, int64_t sources, int64_t targets) {
+  if (!fits_pixels(s) || s.N == 0) return false;
+  if (is_half(s.dtype)) return has_few_groups(s.C, s.C, s.groups);
+  constexpr int64_t few_sources = 8, many_results = 1 << 18;
+  const int64_t results = targets * s.out[0] * s.out[1] * s.out[2];
+  return s.groups == 1 && (s.dtype == DType::float32 || s.dtype == DType::float64) &&
+         (sources >= few_sources || results < many_results);
+}
+
+/// Whether some of a few results of one image are not finite: then they are summed once more.
+bool is_summed_again(const ConvShape& s, const void* results, int64_t n) {
+  constexpr int64_t few = 4096;
+  if (s.N > 1 || n > few) return false;
+  if (s.dtype == DType::float32) return any_not_finite(static_cast<const float*>(results), n);
+  return s.dtype == DType::float64 && any_not_finite(static_cast<const double*>(results), n);
 }
 
 template <class T>
@@ -241,9 +216,11 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     return gemm(g);
   }
   if (fits_patches(shape)) return patches_forward(shape, input, weight, bias, relu, output);
-  if (multiplies_halves(shape))
-    return pixels_forward(shape, input, ImageOrder::by_channels, weight, bias, relu, output,
-                          ImageOrder::by_channels);
+  if (multiplies_pixels(shape, shape.C, shape.O)) {
+    pixels_forward(shape, input, ImageOrder::by_channels, weight, bias, relu, output,
+                   ImageOrder::by_channels);
+    if (!is_summed_again(shape, output, Sizes(shape).output)) return;
+  }
   if (fits_parts(shape) && !relu) return parts_forward(shape, input, weight, bias, output);
   const std::vector<Correlation> correlation = {forward_correlation(shape)};
   with_scalar_type(shape.dtype, [&]<class T>() {
@@ -292,9 +269,11 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       });
     return patches_backward_input(shape, grad_output, weight, bias, grad_input);
   }
-  if (multiplies_halves(shape))
-    return pixels_backward_input(shape, grad_output, ImageOrder::by_channels, weight, bias,
-                                 grad_input, ImageOrder::by_channels);
+  if (multiplies_pixels(shape, shape.O, shape.C)) {
+    pixels_backward_input(shape, grad_output, ImageOrder::by_channels, weight, bias, grad_input,
+                          ImageOrder::by_channels);
+    if (!is_summed_again(shape, grad_input, Sizes(shape).input)) return;
+  }
   if (fits_parts(shape)) return parts_backward_input(shape, grad_output, weight, bias, grad_input);
   const Phases parts = backward_correlations(shape);
   const std::vector<Correlation>& phases = parts.list;
@@ -332,6 +311,11 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     return gemm(product(shape, shape.O, volume(shape), shape.N, grad_output, true, input, false,
                         grad_weight));
   if (fits_patches(shape)) return patches_backward_weight(shape, grad_output, input, grad_weight);
+  if (shape.N == 1 && multiplies_pixels(shape, shape.C, shape.O) && shape.groups == 1) {
+    const int64_t pixels = shape.out[0] * shape.out[1] * shape.out[2];
+    return gemm(
+        product(shape, shape.O, shape.C, pixels, grad_output, false, input, true, grad_weight));
+  }
   if (fits_parts(shape)) return parts_backward_weight(shape, grad_output, input, grad_weight);
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {

@@ -125,6 +125,26 @@ struct AcrossTask {
   T *in, *weights, *out;  // memory for the planes, the kernels and the results of all lanes
 };
 
+/// Kernels of channels of their own over an image whose pixels have their channels side by side, at
+/// least a vector of them. Given: what the image holds, T or the bits of bfloat16.
+template <class T, class Given>
+struct ChannelsTask {
+  int64_t n_channels;
+  const Given* source;
+  Given* target;  // or the gradients of results
+  int64_t source_size[3], target_size[3];
+  int64_t n_phases;
+  const AcrossPhase* phases;
+  T* weights;  // [block of channels][tap][lane] of n_weights taps, or the sums for their gradients
+  int64_t n_weights;
+  const T* bias;       // of each channel, or none
+  bool relu, fetches;  // whether images are too large for the cache
+};
+/// The first channel of a block: the last one shares some with that before it.
+constexpr int64_t first_of_block(int64_t block, int64_t lanes, int64_t n_channels) {
+  return block * lanes < n_channels - lanes ? block * lanes : n_channels - lanes;
+}
+
 /// Tiles of a row of tiles that lie in one vector of four elements a tile: where that vector begins
 /// in their plane, were all its elements read from there on; which rows of the tiles lie inside;
 /// and which lanes of the vector, and of that of what lies 4 elements further, these tiles fill.
@@ -202,6 +222,16 @@ struct ConvKernels {
   /// The gradient of the kernels of n_channels channels from first_plane on, over n_planes items of
   /// all_channels each; `target` holds the gradients of the results.
   void (*across_outer)(const AcrossTask<T>& task, int64_t all_channels, T* grad_weight) = nullptr;
+
+  /// Rows [first, last) of results of all phases, as far as these have them.
+  void (*channels)(const ChannelsTask<T, T>& task, int64_t first, int64_t last) = nullptr;
+  /// Adds to the gradients of kernels what these rows give; one phase.
+  void (*channels_outer)(const ChannelsTask<T, T>& task, int64_t first, int64_t last) = nullptr;
+  /// The same of bfloat16; null for float64.
+  void (*channels_of_halves)(const ChannelsTask<T, uint16_t>& task, int64_t first,
+                             int64_t last) = nullptr;
+  void (*channels_outer_of_halves)(const ChannelsTask<T, uint16_t>& task, int64_t first,
+                                   int64_t last) = nullptr;
 
   /// For kernels of 2 x 2 and of 3 x 3; null for float64.
   WinogradLoops<T> winograd[2] = {};

@@ -381,6 +381,7 @@ inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
 #include "kernels/conv/depthwise_body.h"
 
 #include "kernels/conv/across_body.h"
+#include "kernels/conv/channels_body.h"
 
 template <class T, int M, int C>
 void outer_tile(int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item,
@@ -464,8 +465,12 @@ constexpr ConvKernels<T> kernels() {
                           depthwise_kernel<T>(),
                           depthwise_outer_kernel<T>(),
                           across<T>,
-                          across_outer<T>};
+                          across_outer<T>,
+                          channels<T, T>,
+                          channels_outer<T, T>};
   if constexpr (sizeof(T) == 4) {
+    found.channels_of_halves = channels<T, uint16_t>;
+    found.channels_outer_of_halves = channels_outer<T, uint16_t>;
     found.winograd[0] = winograd_loops<T, 2>();
     found.winograd[1] = winograd_loops<T, 3>();
   }
