@@ -51,6 +51,32 @@ def test_values_and_gradients(shape, dim, dtype, log):
 
 
 @pytest.mark.parametrize("call", [flambeau.softmax, flambeau.log_softmax])
+@pytest.mark.parametrize("dtype", [flambeau.float16, flambeau.bfloat16])
+@pytest.mark.parametrize(("shape", "dim"), SHAPES)
+def test_halves_are_computed_in_float32_and_rounded_once(shape, dim, dtype, call):
+    x = flambeau.from_numpy(numbers(shape)).to(dtype)
+    slope = flambeau.from_numpy(numbers(shape, 1)).to(dtype)
+    before, results = flambeau.get_num_threads(), []
+    try:
+        for n in (1, 2, 3, 16):
+            flambeau.set_num_threads(n)
+            leaf = x.detach().requires_grad_()
+            made = call(leaf, dim)
+            results.append((made.detach(), *flambeau.autograd.grad(made, leaf, slope)))
+    finally:
+        flambeau.set_num_threads(before)
+    wide = x.float().requires_grad_()
+    want = call(wide, dim)
+    rounding = 2 * flambeau.finfo(dtype).eps
+    assert (results[0][0].float() - want).abs().max() <= rounding * (1 + want.abs().max())
+    # The gradient is taken from the rounded result, as in PyTorch.
+    (grad,) = flambeau.autograd.grad(want, wide, slope.float())
+    scale = 1 + slope.float().abs().sum(dim).max()
+    assert (results[0][1].float() - grad).abs().max() <= rounding * scale
+    assert all(a.equal(b) for r in results for a, b in zip(r, results[0], strict=True))
+
+
+@pytest.mark.parametrize("call", [flambeau.softmax, flambeau.log_softmax])
 def test_higher_derivatives(call):
     x = flambeau.from_numpy(numbers((2, 3, 16))).requires_grad_()
     assert gradcheck(lambda x: call(x, 1), (x,))

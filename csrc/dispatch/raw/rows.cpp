@@ -33,6 +33,14 @@ TensorRef softmax_gradient(RowsKernel kernel, Tensor& grad, Tensor& result) {
 
 namespace {
 
+/// in_precision, and halves.
+template <class Body>
+void in_any_precision(const char* op, const Tensor& t, Body&& body) {
+  if (t.dtype == DType::float16) return body(static_cast<float16*>(nullptr));
+  if (t.dtype == DType::bfloat16) return body(static_cast<bfloat16*>(nullptr));
+  in_precision(op, t, body);
+}
+
 Columns columns_of(const Tensor& t, int64_t dim) {
   Columns shape = {1, t.sizes[dim], 1};
   for (int64_t d = 0; d < dim; ++d) shape.stacks *= t.sizes[d];
@@ -44,14 +52,14 @@ Columns columns_of(const Tensor& t, int64_t dim) {
 
 bool is_of_columns(const Tensor& t, int64_t dim) {
   return dim != t.ndim - 1 && t.on_cpu() && t.numel != 0 &&
-         (t.dtype == DType::float32 || t.dtype == DType::float64) &&
+         (t.dtype == DType::float32 || t.dtype == DType::float64 || is_half(t.dtype)) &&
          columns_of(t, dim).columns >= fewest_columns;
 }
 
 TensorRef softmax_of_columns(Tensor& given, int64_t dim, bool log) {
   TensorRef input = contiguous(given), result = empty(sizes_of(given), given.dtype);
   const Columns shape = columns_of(given, dim);
-  in_precision(log ? "log_softmax" : "softmax", given, [&]<class T>(T*) {
+  in_any_precision(log ? "log_softmax" : "softmax", given, [&]<class T>(T*) {
     const T* from = input->as<T>();
     T* to = result->as<T>();
     LongWork unlocked(given.numel > long_work);
@@ -65,7 +73,7 @@ TensorRef softmax_of_columns_backward(Tensor& grad, Tensor& given, int64_t dim, 
   TensorRef gradients = operand(op, "grad", &grad, given.dtype, given.numel),
             result = contiguous(given), made = empty(sizes_of(given), given.dtype);
   const Columns shape = columns_of(given, dim);
-  in_precision(op, given, [&]<class T>(T*) {
+  in_any_precision(op, given, [&]<class T>(T*) {
     const T *g = gradients->as<T>(), *r = result->as<T>();
     T* to = made->as<T>();
     LongWork unlocked(given.numel > long_work);

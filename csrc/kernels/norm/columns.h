@@ -13,7 +13,8 @@ struct Columns {
 /// What these take at least, and from which on they are the quickest way: a vector of the widest.
 inline constexpr int64_t fewest_columns = 16;
 
-/// out = softmax of each column, or its logarithm; out is not x.
+/// out = softmax of each column, or its logarithm; out is not x. T: float, double, or halves, which
+/// are computed in float32 and rounded once.
 template <class T>
 void softmax_of_columns(const Columns& shape, bool log, const T* x, T* out);
 
