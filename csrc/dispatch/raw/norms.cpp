@@ -1,13 +1,16 @@
 // Norms of rows of tensors, without history.
 #include "dispatch/raw/norms.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "dispatch/iterate.h"
+#include "dispatch/memory_format.h"
 #include "dispatch/raw/precision.h"
 #include "kernels/norm/distances.h"
 #include "kernels/norm/norm.h"
+#include "kernels/norm/pixels.h"
 
 namespace flambeau::raw {
 
@@ -52,10 +55,96 @@ NormGradients gradients(const char* op, Tensor& given_grad, const TensorRef& x, 
 
 }  // namespace
 
+namespace {
+
+/// The channels-last order that x lies in, if it does, for the loops over pixels.
+Format order_of(const Tensor& x) {
+  const Format format = format_shown(x);
+  return is_channels_last(format) && x.on_cpu() && x.numel && is_in_format(x, format)
+             ? format
+             : Format::contiguous;
+}
+
+TensorRef empty_like_pixels(const Tensor& x, Format format) {
+  return empty_strided(sizes_of(x), channels_last_strides(sizes_of(x), format, "group_norm"),
+                       x.dtype);
+}
+
+/// A vector as T; null stays null.
+template <class T>
+std::vector<T> widened(Tensor* t) {
+  std::vector<T> values(t ? static_cast<size_t>(t->numel) : 0);
+  if (!t) return values;
+  if (t->dtype == DType::bfloat16)
+    std::copy_n(t->as<bfloat16>(), t->numel, values.begin());
+  else if (t->dtype == DType::float16)
+    std::copy_n(t->as<float16>(), t->numel, values.begin());
+  else
+    std::copy_n(t->as<T>(), t->numel, values.begin());
+  return values;
+}
+
+std::tuple<TensorRef, TensorRef, TensorRef> group_norm_of_pixels(Tensor& x, int64_t groups,
+                                                                 Tensor* weight, Tensor* bias,
+                                                                 double eps, Format format) {
+  const GroupNormShape shape = group_shape(x, groups);
+  const DType wide = is_half(x.dtype) ? DType::float32 : x.dtype;
+  TensorRef out = empty_like_pixels(x, format), mean = empty({shape.rows()}, wide),
+            rstd = empty({shape.rows()}, wide);
+  auto run = [&]<class T, class E>(T, E) {
+    const std::vector<T> w = widened<T>(weight), b = widened<T>(bias);
+    const E* from = x.as<E>();
+    E* to = out->as<E>();
+    T *m = mean->as<T>(), *r = rstd->as<T>();
+    LongWork unlocked(x.numel > long_work);
+    group_norm_pixels(shape, from, weight ? w.data() : nullptr, bias ? b.data() : nullptr,
+                      static_cast<T>(eps), to, m, r);
+  };
+  if (x.dtype == DType::float16)
+    run(float(), float16());
+  else if (x.dtype == DType::bfloat16)
+    run(float(), bfloat16());
+  else
+    in_precision("group_norm", x, [&]<class T>(T*) { run(T(), T()); });
+  return {out, mean, rstd};
+}
+
+NormGradients gradients_of_pixels(Tensor& grad, Tensor& x, Tensor& given_mean, Tensor& given_rstd,
+                                  Tensor* given_weight, int64_t groups, const NormWants& wants,
+                                  Format format) {
+  const char* op = "group_norm_backward";
+  const GroupNormShape shape = group_shape(x, groups);
+  const int64_t channels = x.sizes[1];
+  TensorRef mean = operand(op, "mean", &given_mean, x.dtype, shape.rows()),
+            rstd = operand(op, "rstd", &given_rstd, x.dtype, shape.rows()),
+            weight = operand(op, "weight", given_weight, x.dtype, channels);
+  NormGradients made = results(x, channels, {false, wants.weight, wants.bias});
+  if (wants.x) std::get<0>(made) = empty_like_pixels(x, format);
+  in_precision(op, x, [&]<class T>(T*) {
+    T *to = data_of<T>(std::get<0>(made)), *to_weight = data_of<T>(std::get<1>(made)),
+      *to_bias = data_of<T>(std::get<2>(made));
+    const T *g = grad.as<T>(), *from = x.as<T>(), *m = mean->as<T>(), *r = rstd->as<T>(),
+            *w = data_of<T>(weight);
+    LongWork unlocked(x.numel > long_work);
+    group_norm_pixels_backward(shape, g, from, m, r, w, to, to_weight, to_bias);
+  });
+  return made;
+}
+
+}  // namespace
+
+bool norms_pixels(const Tensor& x) { return is_channels_last(order_of(x)); }
+
 std::tuple<TensorRef, TensorRef, TensorRef> group_norm(Tensor& given, int64_t groups,
                                                        Tensor* given_weight, Tensor* given_bias,
                                                        double eps) {
   const char* op = "group_norm";
+  if (const Format format = order_of(given); is_channels_last(format)) {
+    const int64_t channels = given.sizes[1];
+    TensorRef weight = operand(op, "weight", given_weight, given.dtype, channels),
+              bias = operand(op, "bias", given_bias, given.dtype, channels);
+    return group_norm_of_pixels(given, groups, weight.get(), bias.get(), eps, format);
+  }
   TensorRef x = contiguous(given);
   const GroupNormShape shape = group_shape(*x, groups);
   const int64_t all = shape.groups * shape.channels;
@@ -75,6 +164,9 @@ std::tuple<TensorRef, TensorRef, TensorRef> group_norm(Tensor& given, int64_t gr
 
 NormGradients group_norm_backward(Tensor& grad, Tensor& given, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, int64_t groups, const NormWants& wants) {
+  if (const Format format = order_of(given);
+      is_channels_last(format) && is_in_format(grad, format) && grad.dtype == given.dtype)
+    return gradients_of_pixels(grad, given, mean, rstd, weight, groups, wants, format);
   TensorRef x = contiguous(given);
   const GroupNormShape shape = group_shape(*x, groups);
   return gradients("group_norm_backward", grad, x, mean, rstd, weight, shape.rows(),

@@ -12,6 +12,9 @@ namespace flambeau::raw {
 std::tuple<TensorRef, TensorRef, TensorRef> group_norm(Tensor& x, int64_t groups, Tensor* weight,
                                                        Tensor* bias, double eps);
 
+/// Whether group_norm goes over the pixels of x, also of halves: its channels lie side by side.
+bool norms_pixels(const Tensor& x);
+
 /// Which of the gradients of x, weight and bias.
 struct NormWants {
   bool x, weight, bias;

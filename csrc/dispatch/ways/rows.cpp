@@ -148,13 +148,16 @@ GroupNorm::GroupNorm(const char* name, PyObject* backward)
 }
 
 TensorRef GroupNorm::take(Tensor& input, int64_t groups, Tensor* weight, Tensor* bias, double eps) {
-  if (!has_loops(input, input) || !input.contiguous || input.ndim < 2 || input.numel == 0 ||
-      groups <= 0 || input.sizes[1] % groups != 0 || input.numel == groups ||
+  const bool pixels = input.ndim >= 4 && raw::norms_pixels(input);
+  const bool halves = pixels && is_half(input.dtype);
+  if (!(has_loops(input, input) || halves) || !(input.contiguous || pixels) || input.ndim < 2 ||
+      input.numel == 0 || groups <= 0 || input.sizes[1] % groups != 0 || input.numel == groups ||
       !fits(weight, input, input.sizes + 1, 1) || !fits(bias, input, input.sizes + 1, 1))
     return nullptr;
   const bool recorded = records(input) || records(weight) || records(bias);
+  if (recorded && halves) return nullptr;
   // Many short rows are quicker as rows of layer_norm, where nothing is to be kept.
-  if (!recorded && input.numel > 8192 && input.numel / (input.sizes[0] * groups) < 64)
+  if (!recorded && !pixels && input.numel > 8192 && input.numel / (input.sizes[0] * groups) < 64)
     return nullptr;
   auto [result, mean, rstd] = raw::group_norm(input, groups, weight, bias, eps);
   if (recorded) {

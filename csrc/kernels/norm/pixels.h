@@ -1,0 +1,20 @@
+// group_norm of images whose channels lie side by side (channels_last). As norm.h: any thread, no
+// GIL; pixels are cut by sizes alone and parts added up in order: the same bits for any number of
+// threads.
+#pragma once
+#include "kernels/norm/norm.h"
+
+namespace flambeau {
+
+/// group_norm of images (n, space, groups * channels). E: T, or a half that is rounded once.
+template <class T, class E>
+void group_norm_pixels(const GroupNormShape& shape, const E* x, const T* weight, const T* bias,
+                       T eps, E* out, T* mean, T* rstd);
+
+/// Its gradients; each may be null.
+template <class T>
+void group_norm_pixels_backward(const GroupNormShape& shape, const T* grad, const T* x,
+                                const T* mean, const T* rstd, const T* weight, T* grad_x,
+                                T* grad_weight, T* grad_bias);
+
+}  // namespace flambeau
