@@ -219,9 +219,13 @@ def _suffixes(tensor, numbers_shown):
     return suffixes
 
 
-def _join(text, suffixes, indent):
-    """`text` and its suffixes, each on the last line where it fits and on a line of its own where not."""
-    used = len(text) - text.rfind("\n") + 1
+def _join(text, suffixes, indent, used=None):
+    """`text` and its suffixes, each on the last line where it fits and on a line of its own where not.
+
+    `used` is what the last line of `text` counts for: by default its characters and two for a comma.
+    """
+    if used is None:
+        used = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
         if used + len(suffix) + 2 > _options.linewidth:
             text += ",\n" + " " * indent + suffix
@@ -303,7 +307,8 @@ def _sparse_repr(tensor, prefix):
     rest[at:at] = [size, *nnz]
     first, *more = [*rest, f"layout={tensor.layout}", *graph]
     if compressed is None:
-        return _join(f"{text},\n{indent}{first}", more, len(prefix))
+        used = len(prefix) + len(first)
+        return _join(f"{text},\n{indent}{first}", more, len(prefix), used)
     return _join(text, [first, *more], len(prefix))
 
 

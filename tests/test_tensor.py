@@ -134,6 +134,9 @@ def test_numpy_on_either_side():
     assert (x == a).tolist() == (a == x).tolist() == [False, True, False]
     assert (x != a).tolist() == [True, False, True] and (x < a).tolist() == [True, False, False]
     assert type(x + a) is torch.Tensor
+    for quotient in (a / x, np.array(1.0) / x):
+        assert type(quotient) is torch.Tensor and quotient.dtype == torch.float64
+        assert quotient.tolist() == [np.inf, 1, 0.5]
     assert np.arange(5)[torch.tensor([1, 2])].tolist() == [1, 2]
     with pytest.raises(
         BufferError,

@@ -140,6 +140,33 @@ def test_spectral_norm_is_one(make):
     assert abs(largest - 1) < 1e-3
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+def test_steps_of_spectral_norm_begin_where_pytorch_s_do(steps):
+    rng = np.random.default_rng(0)
+    matrix, u, v = (rng.standard_normal(sizes).astype(np.float32) for sizes in ((4, 3), 4, 3))
+    layer = parametrizations.spectral_norm(nn.Linear(3, 4), n_power_iterations=steps)
+    old = utils.spectral_norm(nn.Linear(3, 4), n_power_iterations=steps)
+    norm = layer.parametrizations.weight[0]
+    with torch.no_grad():
+        for place in (layer.parametrizations.weight.original, old.weight_orig):
+            place.copy_(torch.from_numpy(matrix))
+        for place in (norm._u, old.weight_u):
+            place.copy_(torch.from_numpy(u))
+        for place in (norm._v, old.weight_v):
+            place.copy_(torch.from_numpy(v))
+    layer.weight, old(torch.zeros(1, 3))
+    new_v, new_u, old_v, old_u = v, u, v, u
+    for _ in range(steps):
+        new_u = matrix @ new_v / np.linalg.norm(matrix @ new_v)
+        new_v = new_u @ matrix / np.linalg.norm(new_u @ matrix)
+        old_v = old_u @ matrix / np.linalg.norm(old_u @ matrix)
+        old_u = matrix @ old_v / np.linalg.norm(matrix @ old_v)
+    np.testing.assert_allclose(norm._u.numpy(), new_u, rtol=1e-5)
+    np.testing.assert_allclose(norm._v.numpy(), new_v, rtol=1e-5)
+    np.testing.assert_allclose(old.weight_u.numpy(), old_u, rtol=1e-5)
+    np.testing.assert_allclose(old.weight_v.numpy(), old_v, rtol=1e-5)
+
+
 def test_functional_call():
     layer = nn.Linear(2, 1)
     weight = torch.ones(1, 2, requires_grad=True)

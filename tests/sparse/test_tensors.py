@@ -485,6 +485,10 @@ def test_repr():
         "       values=tensor([1., 2., 3., 4.]),\n"
         "       size=(3, 4), nnz=4, layout=torch.sparse_coo)"
     )
+    computed = duplicates().requires_grad_().coalesce()
+    assert repr(computed).splitlines()[-1] == (  # 80 characters and the bracket, as in PyTorch
+        "       size=(3, 4), nnz=3, layout=torch.sparse_coo, grad_fn=<CoalesceBackward0>)"
+    )
     assert repr(torch.eye(2).to_sparse_csr()) == (
         "tensor(crow_indices=tensor([0, 1, 2]),\n"
         "       col_indices=tensor([0, 1]),\n"

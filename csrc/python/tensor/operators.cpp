@@ -36,6 +36,12 @@ PyObject* binary(PyObject* a, PyObject* b) {
   if (!usable(a) || !usable(b)) Py_RETURN_NOTIMPLEMENTED;
   return guarded([&] { return PyObject_Vectorcall(operator_called<name>(), args, 2, nullptr); });
 }
+/// array / tensor: NumPy leaves this one operation to us, and computes the product.
+PyObject* divide(PyObject* a, PyObject* b) {
+  if (!usable(a) && is_array(a) && is_tensor(b))
+    return guarded([&] { return PyObject_CallMethod(b, "__rdiv__", "O", a); });
+  return binary<"true_divide", "div", "__rtruediv__">(a, b);
+}
 template <Name name, Name reflected = name>
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) {
@@ -86,7 +92,7 @@ const Slots operator_slots = {
     slot(Py_nb_add, binary<"add">),
     slot(Py_nb_subtract, binary<"sub", "sub", "__rsub__">),
     slot(Py_nb_multiply, binary<"mul">),
-    slot(Py_nb_true_divide, binary<"true_divide", "div", "__rtruediv__">),
+    slot(Py_nb_true_divide, divide),
     slot(Py_nb_floor_divide, binary<"floor_divide", "__floordiv__", "__rfloordiv__">),
     slot(Py_nb_remainder, binary<"remainder", "remainder", "__rmod__">),
     slot(Py_nb_power, power<"pow", "__rpow__">),

@@ -25,12 +25,17 @@ def as_matrix(weight, dim):
     return weight.reshape(weight.size(0), -1)
 
 
-def power_iterations(matrix, u, v, steps, eps):
-    """Move u and v, in place, towards the singular vectors of the largest singular value."""
+def power_iterations(matrix, u, v, steps, eps, first="v"):
+    """Move u and v, in place, towards the singular vectors of the largest singular value.
+
+    A step computes the one named by `first`, and from that the other.
+    """
     with flambeau.no_grad():
-        for _ in range(steps):
-            v.copy_(F.normalize(matrix.t().mv(u), dim=0, eps=eps))
-            u.copy_(F.normalize(matrix.mv(v), dim=0, eps=eps))
+        for step in range(2 * steps):
+            if (step % 2 == 0) == (first == "v"):
+                v.copy_(F.normalize(matrix.t().mv(u), dim=0, eps=eps))
+            else:
+                u.copy_(F.normalize(matrix.mv(v), dim=0, eps=eps))
 
 
 def start_vectors(matrix, eps, steps=15):

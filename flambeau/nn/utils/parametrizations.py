@@ -62,7 +62,7 @@ class _SpectralNorm(Module):
         matrix = normalizations.as_matrix(weight, self.dim)
         if self.training:
             normalizations.power_iterations(
-                matrix.detach(), self._u, self._v, self.n_power_iterations, self.eps
+                matrix.detach(), self._u, self._v, self.n_power_iterations, self.eps, first="u"
             )
         # Copies, for the next call changes the vectors that this one's backward needs.
         u, v = self._u.clone(), self._v.clone()
