@@ -16,17 +16,25 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
     int64_t m = rows(A), n = columns(A), k = std::min(m, n);
     Dims batch = batch_of(A);
     TensorRef pivots = empty(with(batch, {k}), DType::int32), info = zeros(batch, DType::int32);
-    int64_t count = matrices_in(A);
+    int64_t count = k ? matrices_in(A) : 0;
     Int* p = elements<Int>(pivots);
     Int* failed = elements<Int>(info);
+    if (std::max(m, n) <= small_matrix) {
+      TensorRef LU = empty_by_columns(sizes_of(A), A.dtype);
+      const Matrices<T> given(A);
+      T* out = elements<T>(LU);
+      each_matrix(count, m * n * k, [&](int64_t b) {
+        Room<T> lu(m * n);
+        given.read(b, lu.data());
+        failed[b] = small_lu(lu.data(), m, n, p + b * k);
+        transpose(lu.data(), out + b * m * n, m, n);
+      });
+      return std::tuple{LU, pivots, info};
+    }
     TensorRef rows = copy_by_rows(A);
     T* lu = elements<T>(rows);
-    const bool small = std::max(m, n) <= small_matrix;
-    each_matrix(k ? count : 0, m * n * k, [&](int64_t b) {
-      failed[b] = small ? small_lu(lu + b * m * n, m, n, p + b * k)
-                        : factor_lu(m, n, lu + b * m * n, p + b * k);
-    });
-    if (small) return std::tuple{rows, pivots, info};
+    each_matrix(count, m * n * k,
+                [&](int64_t b) { failed[b] = factor_lu(m, n, lu + b * m * n, p + b * k); });
     return std::tuple{copy_by_columns<T>(*rows), pivots, info};
   });
 }
@@ -36,19 +44,24 @@ Solved solve(Tensor& A, Tensor& B) {
     int64_t n = rows(A), k = columns(B), count = matrices_in(A);
     TensorRef info = zeros(batch_of(A), DType::int32);
     Int* failed = elements<Int>(info);
-    TensorRef LU = copy_by_rows(A);
-    T* a = elements<T>(LU);
     if (n <= small_matrix) {
-      TensorRef X = copy_by_rows(B);
-      T* x = elements<T>(X);
+      TensorRef X = empty_by_columns(sizes_of(B), A.dtype);
+      const Matrices<T> given(A), right(B);
+      T* out = elements<T>(X);
       each_matrix(count, n * n * (n + k), [&](int64_t b) {
         Int pivots[small_matrix];
-        failed[b] = small_lu(a + b * n * n, n, n, pivots, x + b * n * k, k);
-        small_triangular(a + b * n * n, n, x + b * n * k, k, false, true);
-        small_triangular(a + b * n * n, n, x + b * n * k, k, true, false);
+        Room<T> lu(n * n), x(n * k);
+        given.read(b, lu.data());
+        right.read(b, x.data());
+        failed[b] = small_lu(lu.data(), n, n, pivots, x.data(), k);
+        small_triangular(lu.data(), n, x.data(), k, false, true);
+        small_triangular(lu.data(), n, x.data(), k, true, false);
+        transpose(x.data(), out + b * n * k, n, k);
       });
       return Solved{X, info, nullptr, nullptr};
     }
+    TensorRef LU = copy_by_rows(A);
+    T* a = elements<T>(LU);
     const bool few = has_few_sides<T>(n, k);
     TensorRef X = few ? copy_by_columns<T>(B) : copy_by_rows(B),
               pivots = empty(with(batch_of(A), {n}), DType::int32);
@@ -69,7 +82,7 @@ Solved solve(Tensor& A, Tensor& B) {
         solve_rows({.n = n, .upper = true, .unit = false}, lu, n, solution, k, k);
       }
     });
-    return Solved{X, info, LU, pivots};
+    return Solved{few ? X : copy_by_columns<T>(*X), info, LU, pivots};
   });
 }
 
@@ -109,27 +122,38 @@ std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
     int64_t n = rows(A), count = matrices_in(A);
     TensorRef info = zeros(batch_of(A), DType::int32);
     Int* failed = elements<Int>(info);
-    TensorRef LU = copy_by_rows(A), X = zeros(sizes_of(A), A.dtype);
-    T *a = elements<T>(LU), *x = elements<T>(X);
-    for (int64_t b = 0; b < count; ++b)
-      for (int64_t i = 0; i < n; ++i) x[b * n * n + i * (n + 1)] = T(1);
+    TensorRef X = empty_by_columns(sizes_of(A), A.dtype);
+    T* out = elements<T>(X);
+    auto set_identity = [n](T* x) {
+      std::fill_n(x, n * n, T(0));
+      for (int64_t i = 0; i < n; ++i) x[i * (n + 1)] = T(1);
+    };
+    const Matrices<T> given(A);
     if (n <= small_matrix) {
       each_matrix(count, 2 * cube(n), [&](int64_t b) {
         Int pivots[small_matrix];
-        failed[b] = small_lu(a + b * n * n, n, n, pivots, x + b * n * n, n);
-        small_triangular(a + b * n * n, n, x + b * n * n, n, false, true);
-        small_triangular(a + b * n * n, n, x + b * n * n, n, true, false);
+        Room<T> lu(n * n), x(n * n);
+        given.read(b, lu.data());
+        set_identity(x.data());
+        failed[b] = small_lu(lu.data(), n, n, pivots, x.data(), n);
+        small_triangular(lu.data(), n, x.data(), n, false, true);
+        small_triangular(lu.data(), n, x.data(), n, true, false);
+        transpose(x.data(), out + b * n * n, n, n);
       });
       return std::tuple{X, info};
     }
     each_matrix(count, 2 * cube(n), [&](int64_t b) {
       std::vector<Int> pivots(n);
-      T *lu = a + b * n * n, *solution = x + b * n * n;
-      failed[b] = factor_lu(n, n, lu, pivots.data());
-      if (failed[b]) return;
-      solve_lower_rows({.n = n, .upper = false, .unit = true}, lu, n, solution, n);
-      solve_rows({.n = n, .upper = true, .unit = false}, lu, n, solution, n, n);
-      exchange_columns(pivots.data(), n, solution);
+      Room<T> lu(n * n), solution(n * n);
+      T* x = solution.data();
+      given.read(b, lu.data());
+      failed[b] = factor_lu(n, n, lu.data(), pivots.data());
+      set_identity(x);
+      if (!failed[b]) {
+        solve_lower_rows({.n = n, .upper = false, .unit = true}, lu.data(), n, x, n);
+        solve_rows({.n = n, .upper = true, .unit = false}, lu.data(), n, x, n, n);
+      }
+      exchange_columns(pivots.data(), n, x, out + b * n * n);
     });
     return std::tuple{X, info};
   });
@@ -142,23 +166,34 @@ constexpr int32_t early_minor = 128;
 
 }  // namespace
 
-std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
+std::tuple<TensorRef, TensorRef> cholesky(Tensor& A, bool by_rows) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), count = matrices_in(A);
-    TensorRef info = zeros(batch_of(A), DType::int32), L = copy_by_rows(A);
+    TensorRef info = zeros(batch_of(A), DType::int32);
     Int* failed = elements<Int>(info);
-    T* l = elements<T>(L);
-    Int N = n;
     auto clear_above = [n](T* matrix) {
       for (int64_t i = 0; i < n; ++i) std::fill(matrix + i * n + i + 1, matrix + (i + 1) * n, T(0));
     };
     if (n <= small_matrix) {
+      TensorRef L = by_rows ? empty(sizes_of(A), A.dtype) : empty_by_columns(sizes_of(A), A.dtype);
+      const Matrices<T> given(A);
+      T* out = elements<T>(L);
       each_matrix(count, cube(n) / 3, [&](int64_t b) {
-        failed[b] = small_cholesky(l + b * n * n, n);
-        clear_above(l + b * n * n);
+        Room<T> l(n * n), column(n);
+        T *own = out + b * n * n, *factor = by_rows ? own : l.data();
+        given.read(b, factor);
+        if (!small_cholesky(factor, n, column.data())) {
+          given.read(b, factor);
+          failed[b] = small_cholesky(factor, n);
+        }
+        clear_above(factor);
+        if (!by_rows) transpose(factor, own, n, n);
       });
       return std::tuple{L, info};
     }
+    TensorRef L = copy_by_rows(A);
+    T* l = elements<T>(L);
+    Int N = n;
     // A = U^T U by columns is A = L L^T by rows; for complex numbers so is its conjugate.
     auto by_library = [&](T* matrix, int64_t b) {
       Routine<T>("potrf")("U", &N, matrix, &N, failed + b, one_letter);
@@ -191,30 +226,42 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
         clear_above(to);
       }
     }
-    return std::tuple{L, info};
+    return std::tuple{by_rows ? L : copy_by_columns<T>(*L), info};
   });
 }
 
-TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
+TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit, bool by_rows) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), k = columns(B), count = matrices_in(A);
-    bool few = has_few_sides<T>(n, k);
-    TensorRef X = few ? copy_by_columns<T>(B) : copy_by_rows(B);
+    if (has_few_sides<T>(n, k)) {
+      TensorRef X = copy_by_columns<T>(B);
+      if (X->numel == 0) return X;
+      T* x = elements<T>(X);
+      TensorRef turned = A.contiguous ? nullptr : transpose(A, -1, -2);
+      const bool by_columns = turned && turned->contiguous;
+      TensorRef matrix = by_columns ? turned : contiguous(A);
+      const T* a = elements<T>(matrix);
+      each_matrix(count, n * n * k, [&](int64_t b) {
+        solve_few<T>({.n = n, .upper = upper, .unit = unit, .by_columns = by_columns},
+                     a + b * n * n, x + b * n * k, k);
+      });
+      return by_rows ? copy_by_rows(*X) : X;
+    }
+    TensorRef X = by_rows ? empty(sizes_of(B), B.dtype) : empty_by_columns(sizes_of(B), B.dtype);
     if (X->numel == 0) return X;
-    T* x = elements<T>(X);
-    TensorRef turned = A.contiguous || !few ? nullptr : transpose(A, -1, -2);
-    const bool by_columns = turned && turned->contiguous;
-    TensorRef matrix = by_columns ? turned : contiguous(A);
-    const T* a = elements<T>(matrix);
+    T* out = elements<T>(X);
+    const Matrices<T> given(A), right(B);
     each_matrix(count, n * n * k, [&](int64_t b) {
-      const T* triangle = a + b * n * n;
-      if (few)
-        solve_few<T>({.n = n, .upper = upper, .unit = unit, .by_columns = by_columns}, triangle,
-                     x + b * n * k, k);
-      else if (n <= small_matrix)
-        small_triangular(triangle, n, x + b * n * k, k, upper, unit);
+      Room<T> copy(given.by_rows() ? 0 : n * n), solution(by_rows ? 0 : n * k);
+      T *own = out + b * n * k, *x = by_rows ? own : solution.data();
+      const T* triangle = given.by_rows() ? given.at(b) : copy.data();
+      if (!given.by_rows()) given.read(b, copy.data());
+      right.read(b, x);
+      if (n <= small_matrix)
+        small_triangular(triangle, n, x, k, upper, unit);
       else
-        solve_rows({.n = n, .upper = upper, .unit = unit}, triangle, n, x + b * n * k, k, k);
+        solve_rows({.n = n, .upper = upper, .unit = unit}, triangle, n, x, k, k);
+      if (!by_rows) transpose(x, own, n, k);
     });
     return X;
   });
@@ -228,10 +275,8 @@ namespace {
 template <class T, class F>
 void each_lu(Tensor& A, F&& fn) {
   int64_t n = rows(A), count = matrices_in(A);
-  TensorRef LU = copy_by_rows(A);
-  T* a = elements<T>(LU);
-  auto factor = [&](int64_t b) {
-    T* lu = a + b * n * n;
+  const Matrices<T> given(A);
+  auto factor = [&](int64_t b, T* lu) {
     auto with_pivots = [&](const Int* pivots) {
       bool negative = false;
       for (int64_t i = 0; i < n; ++i) negative ^= pivots[i] != i + 1;
@@ -247,11 +292,11 @@ void each_lu(Tensor& A, F&& fn) {
     return with_pivots(pivots.data());
   };
   each_matrix(count, cube(n), [&](int64_t b) {
-    if (factor(b) || !A.contiguous || is_complex_v<T>) return;
-    const T* from = A.as<T>() + b * n * n;
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < n; ++j) a[b * n * n + j * n + i] = from[i * n + j];
-    factor(b);
+    Room<T> lu(n * n);
+    given.read(b, lu.data());
+    if (factor(b, lu.data()) || !A.contiguous || is_complex_v<T>) return;
+    transpose(A.as<T>() + b * n * n, lu.data(), n, n);
+    factor(b, lu.data());
   });
 }
 

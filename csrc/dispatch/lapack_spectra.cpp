@@ -1,6 +1,4 @@
 // QR, eigenvalues of Hermitian matrices, singular values, least squares.
-#include <bit>
-
 #include "dispatch/lapack.h"
 #include "dispatch/lapack_work.h"
 #include "kernels/gemm/condition.h"
@@ -43,32 +41,16 @@ void spread_nan(int64_t m, int64_t n, T* factors, T* tau) {
   }
 }
 
-/// Whether all numbers are finite and below `most` and their squares, but of zeros, in the range of
-/// float64.
-template <class T>
-bool squares_fit(const T* values, int64_t n, double most = 1e140) {
-  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-  const bool any = most > static_cast<double>(std::numeric_limits<T>::max());
-  const Bits end = std::bit_cast<Bits>(any ? std::numeric_limits<T>::infinity()
-                                           : static_cast<T>(most)),
-             least = std::bit_cast<Bits>(static_cast<T>(1e-140));
-  Bits outside = 0;  // no branch, for vectors
-  for (int64_t i = 0; i < n; ++i) {
-    const Bits size = std::bit_cast<Bits>(values[i]) << 1 >> 1;
-    outside |= static_cast<Bits>(size >= end) | static_cast<Bits>((size != 0) & (size < least));
-  }
-  return outside == 0;
-}
-
-/// R (width, n) by rows takes what stands on and above the diagonal of factors (m, n) by columns.
+/// R (width, n) takes what stands on and above the diagonal of factors (m, n), and 0 below it; both
+/// by columns.
 template <class T>
 void copy_upper(const T* factors, int64_t m, int64_t n, int64_t width, T* R) {
-  for (int64_t j = 0; j < n; ++j)
-    for (int64_t i = 0; i <= std::min(j, width - 1); ++i) R[i * n + j] = factors[j * m + i];
+  for (int64_t j = 0; j < n; ++j) {
+    const int64_t high = std::min(j + 1, width);
+    std::copy_n(factors + j * m, high, R + j * width);
+    std::fill(R + j * width + high, R + (j + 1) * width, T(0));
+  }
 }
-
-/// Matrices up to this size: calls of LAPACK would cost more than the arithmetic.
-constexpr int64_t small_qr_rows = 32, small_qr_columns = 16;
 
 template <class T>
 bool qr_of_small(Tensor& A, Tensor& Q, Tensor& R) {
@@ -76,16 +58,16 @@ bool qr_of_small(Tensor& A, Tensor& Q, Tensor& R) {
   if (m > small_qr_rows || std::max(n, width) > small_qr_columns || k == 0) return false;
   TensorRef factors = copy_by_rows(A);
   T *f = elements<T>(factors), *q = Q.as<T>(), *r = R.as<T>();
-  if (!squares_fit(f, A.numel)) return false;
+  if (!all_squares_fit(f, A.numel)) return false;
   each_matrix(matrices_in(A), 2 * m * n * k, [&](int64_t b) {
-    T tau[small_qr_columns], sums[small_qr_columns], made[small_qr_rows * small_qr_columns];
-    T* matrix = f + b * m * n;
-    small_qr(matrix, m, n, tau, sums);
-    small_q(matrix, n, tau, k, made, m, width, sums);
-    for (int64_t i = 0; i < width; ++i)
-      for (int64_t j = i; j < n; ++j) r[b * width * n + i * n + j] = matrix[i * n + j];
-    for (int64_t j = 0; j < width; ++j)  // by columns
-      for (int64_t i = 0; i < m; ++i) q[b * m * width + j * m + i] = made[i * width + j];
+    Room<T> tau(k), sums(small_qr_columns), made(small_qr_rows * small_qr_columns);
+    T *matrix = f + b * m * n, *upper = r + b * width * n;
+    small_qr(matrix, m, n, tau.data(), sums.data());
+    small_q(matrix, n, tau.data(), k, made.data(), m, width, sums.data());
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = 0; i < width; ++i)
+        upper[j * width + i] = i <= j && i < m ? matrix[i * n + j] : T(0);
+    transpose(made.data(), q + b * m * width, m, width);
   });
   return true;
 }
@@ -98,10 +80,9 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
     Dims batch = batch_of(A);
     int64_t count = matrices_in(A);
     TensorRef Q = empty_by_columns(with(batch, {m, width}), A.dtype),
-              R = zeros(with(batch, {width, n}), A.dtype);
+              R = empty_by_columns(with(batch, {width, n}), A.dtype);
     if (m == 0 || count == 0) return std::tuple{Q, R};
-    if constexpr (std::is_floating_point_v<T>)
-      if (qr_of_small<T>(A, *Q, *R)) return std::tuple{Q, R};
+    if (qr_of_small<T>(A, *Q, *R)) return std::tuple{Q, R};
     TensorRef factors = copy_by_columns<T>(A);
     if constexpr (std::is_floating_point_v<T>)
       if (k > 0 && squares_fit(elements<T>(factors), A.numel)) {

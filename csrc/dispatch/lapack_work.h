@@ -4,13 +4,16 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/multiply.h"
+#include "dispatch/views.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/small_matrix.h"
 #include "kernels/gemm/triangular.h"
@@ -139,6 +142,50 @@ TensorRef copy_by_columns(Tensor& A) {
   return out;
 }
 
+/// The matrices of a stack, which lie by rows or by columns without gaps, or are copied.
+template <class T>
+class Matrices {
+ public:
+  explicit Matrices(Tensor& A) : m_(rows(A)), n_(columns(A)) {
+    if (!A.contiguous && !A.is_meta()) {
+      kept_ = flambeau::transpose(A, -1, -2);
+      by_columns_ = kept_->contiguous;
+    }
+    if (!by_columns_) kept_ = contiguous(A);
+    at_ = elements<T>(kept_);
+  }
+  /// Whether at(b) is matrix b by rows.
+  bool by_rows() const { return !by_columns_; }
+  const T* at(int64_t b) const { return at_ + b * m_ * n_; }
+  /// Matrix b by rows.
+  void read(int64_t b, T* to) const {
+    if (by_columns_)
+      lapack::transpose(at_ + b * m_ * n_, to, n_, m_);
+    else
+      std::copy_n(at_ + b * m_ * n_, m_ * n_, to);
+  }
+
+ private:
+  int64_t m_, n_;
+  bool by_columns_ = false;
+  TensorRef kept_;
+  const T* at_;
+};
+
+/// Room for a number of elements that is small as a rule, not initialised.
+template <class T, int64_t usual = small_matrix * small_matrix>
+class Room {
+ public:
+  explicit Room(int64_t n) {
+    if (n > usual) more_ = std::make_unique_for_overwrite<T[]>(static_cast<size_t>(n));
+  }
+  T* data() { return more_ ? more_.get() : reinterpret_cast<T*>(bytes_); }
+
+ private:
+  alignas(32) unsigned char bytes_[usual * sizeof(T)];
+  std::unique_ptr<T[]> more_;
+};
+
 /// fn(b) for each matrix of a stack, `flops` each; short ones several at a time.
 template <class F>
 void each_matrix(int64_t count, int64_t flops, F&& fn) {
@@ -171,19 +218,46 @@ void exchange_numbers(const Int* pivots, int64_t n, T* X, int64_t k, bool backwa
     }
 }
 
-/// Columns of X (n, n) by rows are exchanged, the last one first: X times the matrix that exchanges
-/// rows.
+/// out, by columns, becomes X (n, n) by rows with columns exchanged, the last one first: X times
+/// the matrix that exchanges rows.
 template <class T>
-void exchange_columns(const Int* pivots, int64_t n, T* X) {
+void exchange_columns(const Int* pivots, int64_t n, const T* X, T* out) {
   std::vector<Int> from(n);
   std::iota(from.begin(), from.end(), 0);
   for (int64_t i = n - 1; i >= 0; --i) std::swap(from[i], from[pivots[i] - 1]);
-  std::vector<T> row(n);
-  for (int64_t i = 0; i < n; ++i) {
-    std::copy_n(X + i * n, n, row.data());
-    for (int64_t j = 0; j < n; ++j) X[i * n + j] = row[from[j]];
-  }
+  constexpr int64_t block = 16;
+  for (int64_t begin = 0; begin < n; begin += block)
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = begin; i < std::min(n, begin + block); ++i)
+        out[j * n + i] = X[i * n + from[j]];
 }
+
+/// Whether all numbers are finite and below `most` and their squares, but of zeros, in the range of
+/// float64.
+template <class T>
+bool squares_fit(const T* values, int64_t n, double most = 1e140) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const bool any = most > static_cast<double>(std::numeric_limits<T>::max());
+  const Bits end = std::bit_cast<Bits>(any ? std::numeric_limits<T>::infinity()
+                                           : static_cast<T>(most)),
+             least = std::bit_cast<Bits>(static_cast<T>(1e-140));
+  Bits outside = 0;  // no branch, for vectors
+  for (int64_t i = 0; i < n; ++i) {
+    const Bits size = std::bit_cast<Bits>(values[i]) << 1 >> 1;
+    outside |= static_cast<Bits>(size >= end) | static_cast<Bits>((size != 0) & (size < least));
+  }
+  return outside == 0;
+}
+
+/// squares_fit of numbers of any kind.
+template <class T>
+bool all_squares_fit(const T* values, int64_t n) {
+  constexpr int parts = sizeof(T) / sizeof(real_t<T>);
+  return squares_fit(reinterpret_cast<const real_t<T>*>(values), parts * n);
+}
+
+/// QR of matrices up to this size: calls of LAPACK would cost more than the arithmetic.
+inline constexpr int64_t small_qr_rows = 32, small_qr_columns = 16;
 
 inline int64_t cube(int64_t n) { return n * n * n; }
 

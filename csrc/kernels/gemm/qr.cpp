@@ -138,11 +138,12 @@ void BlockedQr<T>::apply(int64_t first, T* C, int64_t columns, bool transposed) 
 }
 
 template <class T>
-void BlockedQr<T>::factor(T* A) {
+void BlockedQr<T>::factor(T* A, T* taus) {
   T tau[block];
   for (int64_t first = 0; first < k_; first += width_of(first)) {
     const int64_t width = width_of(first);
     panel(m_ - first, width, step_, A + first * (step_ + 1), tau);
+    if (taus) std::copy_n(tau, width, taus + first);
     copy_vectors(A, first);
     make_factor(tau, first);
     apply(first, A + (first + width) * step_ + first, n_ - first - width, true);
@@ -159,11 +160,12 @@ void BlockedQr<T>::take(const T* A, const T* tau) {
 
 template <class T>
 void BlockedQr<T>::form(const T* A, T* Q, int64_t width) {
+  make_room(width);
   for (int64_t j = 0; j < width; ++j) {
     std::fill_n(Q + j * step_, m_, T(0));
     Q[j * step_ + j] = T(1);
   }
-  for (int64_t first = last_block(); first >= 0; first = before(first)) {
+  for (int64_t first = k_ ? last_block() : -1; first >= 0; first = before(first)) {
     copy_vectors(A, first);
     apply(first, Q + first * (step_ + 1), width - first, false);
   }

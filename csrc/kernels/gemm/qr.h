@@ -16,8 +16,8 @@ class BlockedQr {
   /// The same of matrices whose columns are `step` apart; so are those of Q and B.
   BlockedQr(int64_t m, int64_t n, int64_t step);
   /// A becomes R on and above its diagonal and the vectors of the reflections below it, with the
-  /// signs of LAPACK's geqrf.
-  void factor(T* A);
+  /// signs of LAPACK's geqrf; `taus`, unless null, their factors.
+  void factor(T* A, T* taus = nullptr);
   /// The reflections that somebody else left in A, with their factors.
   void take(const T* A, const T* tau);
   /// Q (m, width), its first columns, by columns; from what factor left in A.

@@ -97,7 +97,7 @@ template <class T>
     const int64_t i = shape.upper ? shape.n - 1 - step : step;
     T* row = X + i * x_step;
     for (int64_t j = shape.upper ? i + 1 : 0, end = shape.upper ? shape.n : i; j < end; ++j)
-      subtract_row(row, X + j * x_step, A[i * a_step + j], k);
+      subtract_row(row, X + j * x_step, A[i * a_step + j], 0, k);
     if (!shape.unit)
       for (int64_t c = 0; c < k; ++c) row[c] /= A[i * a_step + i];
   }
@@ -121,10 +121,48 @@ FLAMBEAU_CLONES void solve_leaf(const Triangle& shape, const double* A, int64_t 
                                 int64_t x_step, int64_t k) {
   solve_leaf_of(shape, A, a_step, X, x_step, k);
 }
+/// `vectors` vectors of each row of complex right sides, whose sums stay in registers; two sums of
+/// each, of every second term, where one vector alone would wait for itself.
+template <int vectors, class R>
+void solve_pairs(const Triangle& shape, const std::complex<R>* A, int64_t a_step,
+                 std::complex<R>* X, int64_t x_step) {
+  using P = Pairs<R>;
+  using V = typename P::V;
+  for (int64_t step = 0; step < shape.n; ++step) {
+    const int64_t i = shape.upper ? shape.n - 1 - step : step;
+    const std::complex<R>* coefficients = A + i * a_step;
+    V* row = reinterpret_cast<V*>(X + i * x_step);
+    V sums[2][vectors] = {};
+    const int64_t begin = shape.upper ? i + 1 : 0, end = shape.upper ? shape.n : i;
+    auto add = [&](int64_t j, V* to) {
+      const P pairs(coefficients[j]);
+      const V* known = reinterpret_cast<const V*>(X + j * x_step);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) to[v] += pairs.product_with(known[v]);
+    };
+    int64_t j = begin;
+    for (; j + 2 <= end; j += 2) add(j, sums[0]), add(j + 1, sums[1]);
+    if (j < end) add(j, sums[0]);
+    const bool tiny = !shape.unit && is_tiny(coefficients[i]);
+    const P inverse(shape.unit || tiny ? std::complex<R>(1) : reciprocal(coefficients[i]));
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      const V rest = row[v] - (sums[0][v] + sums[1][v]);
+      row[v] = shape.unit || tiny ? rest : inverse.product_with(rest);
+    }
+    if (tiny)
+      for (int64_t c = 0; c < vectors * P::numbers; ++c) X[i * x_step + c] /= coefficients[i];
+  }
+}
+
 template <class R>
 void solve_leaf(const Triangle& shape, const std::complex<R>* A, int64_t a_step, std::complex<R>* X,
                 int64_t x_step, int64_t k) {
-  solve_columns(shape, A, a_step, X, x_step, k);
+  constexpr int64_t numbers = Pairs<R>::numbers;
+  int64_t c = 0;
+  for (; c + 4 * numbers <= k; c += 4 * numbers) solve_pairs<4>(shape, A, a_step, X + c, x_step);
+  for (; c + numbers <= k; c += numbers) solve_pairs<1>(shape, A, a_step, X + c, x_step);
+  if (c < k) solve_columns(shape, A, a_step, X + c, x_step, k - c);
 }
 
 /// X (M, N) loses A (M, K) Y.
@@ -143,7 +181,10 @@ void subtract_product(int64_t M, int64_t N, int64_t K, const T* A, int64_t a_ste
 template <class T>
 void solve_by_halves(const Triangle& shape, const T* A, int64_t a_step, T* X, int64_t x_step,
                      int64_t k) {
-  if (shape.n <= leaf_rows) return solve_leaf(shape, A, a_step, X, x_step, k);
+  // Products of few complex columns take longer than the same sums in registers.
+  constexpr int64_t most = std::is_floating_point_v<T> ? leaf_rows : 8 * leaf_rows;
+  if (shape.n <= leaf_rows || (shape.n <= most && k <= few_right_sides))
+    return solve_leaf(shape, A, a_step, X, x_step, k);
   const int64_t half = (shape.n / 2 + leaf_rows - 1) / leaf_rows * leaf_rows, rest = shape.n - half;
   Triangle first = shape, last = shape;
   first.n = half, last.n = rest;

@@ -10,8 +10,9 @@ from .values import Tensor, batched, front, full, joint_levels, on_values, rule,
     *(
         getattr(_core, name)
         for name in (
-            "_cholesky _det _eig _eigh _inverse _least_squares _lu _qr _slogdet _solve _solve_transposed "
-            "_solve_triangular _svd"
+            "_cholesky _det _eig _eigh _inverse _ldl_factor _least_squares _lu _permutation _product_of_reflections "
+            "_qr _reflections _slogdet _solve _solve_factored _solve_transposed _solve_triangular _svd "
+            "_times_reflections _triangles"
         ).split()
     ),
     cholesky._cholesky,

@@ -81,7 +81,7 @@ def of_factors(name):
 
 
 @of_matrices("_cholesky")
-def cholesky(A):
+def cholesky(A, by_rows=True):
     size = _size(A)
     if not size:
         return cusolver.cholesky(A) if cusolver.takes(A) else _cholesky_in_parts(A)
@@ -161,7 +161,7 @@ def _substituted(A, B, size, upper, unit):
 
 
 @of_matrices("_solve_triangular")
-def solve_triangular(A, B, upper, unitriangular):
+def solve_triangular(A, B, upper, unitriangular, by_rows=True):
     size = _size(A, B)
     if A.shape[:-2] != B.shape[:-2] or A.dtype not in _REAL or B.dtype is not A.dtype:
         return NotImplemented

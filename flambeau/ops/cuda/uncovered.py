@@ -18,6 +18,11 @@ COMPOSED = {
     "_nll": "a pick, a product and sums",
     "_nll_backward": "a scatter",
     "_polynomial": "its recurrence, in operators",
+    "_permutation": "an order of rows, then places",
+    "_triangles": "two triangles and the ones",
+    "_solve_factored": "two triangular solutions",
+    "_product_of_reflections": "one reflection after the other, in operators",
+    "_times_reflections": "one reflection after the other, in operators",
     "_gru": "its steps, in operators",
     "_gru_backward": "its steps, in operators",
     "_distances": "differences, then their norms",
@@ -30,6 +35,9 @@ COMPOSED = {
 # On the CPU, with copies there and back and a warning once for each operator.
 ON_THE_CPU = {
     "_eig": "eigenvalues of matrices that are not symmetric: steps of QR that a block of threads can't share",
+    "_reflections": "of complex or large matrices, where cuSOLVER is not installed",
+    "_ldl_factor": "exchanges of rows and columns that a block of threads can't share",
+    "_ldl_solve": "exchanges of rows and columns that a block of threads can't share",
     "_poisson": "counts are drawn with a number of tries that differs from element to element",
     "_binomial": "counts are drawn with a number of tries that differs from element to element",
     "_random_order": "an order is drawn one exchange after another",

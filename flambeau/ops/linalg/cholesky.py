@@ -17,7 +17,7 @@ def _cholesky(ctx, A, upper):
 
     With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal.
     """
-    L, info = _core._cholesky(A.mH if upper else A)
+    L, info = _core._cholesky(A.mH if upper else A, upper)  # L.mH is what lies by columns then
     return lapack.with_info(ctx, L, info, L)
 
 

@@ -1,7 +1,7 @@
 """L D L^T factorizations of symmetric and Hermitian matrices, and solutions by them."""
 
-from ..core import operators as fl
-from ..core.arguments import common_shape
+from ... import _core
+from ..core.arguments import common_shape, some
 from ..core.declare import composite
 from ..core.no_derivative import without_derivative
 from ..core.results import lazy_result_type
@@ -15,24 +15,11 @@ _LdlFactorExResult = lazy_result_type("linalg_ldl_factor_ex", "LD pivots info")
 @lapack.takes_nothing()
 def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     """(LD, pivots, info): L and block-diagonal D of symmetric (or Hermitian) A = L D L^T in one matrix."""
-    from . import lapack_calls
-
     lapack.check_matrices("linalg.ldl_factor_ex", A, square=True)
-    if A.is_meta:
-        pivots = fl.empty(A.shape[:-1], dtype=fl.int32, device="meta")
-        info = fl.empty(A.shape[:-2], dtype=fl.int32, device="meta")
-        LD = fl.empty(A.shape, dtype=A.dtype, device="meta")
-        return _LdlFactorExResult(without_derivative("linalg.ldl_factor_ex", LD, A), pivots, info)
-    values = lapack.array(A)
-    LD, pivots, info = lapack_calls.ldl_factor(lapack.stacked(values), hermitian)
-    batch = values.shape[:-2]
-    if check_errors and info.any():
+    LD, pivots, info = _core._ldl_factor(A.detach(), hermitian)
+    if check_errors and some(info):
         raise RuntimeError("linalg.ldl_factor_ex: the matrix is singular, and so is D.")
-    return _LdlFactorExResult(
-        without_derivative("linalg.ldl_factor_ex", lapack.tensor(LD.reshape(values.shape), A), A),
-        lapack.tensor(pivots.reshape(values.shape[:-1]), A),
-        lapack.tensor(info.reshape(batch), A),
-    )
+    return _LdlFactorExResult(without_derivative("linalg.ldl_factor_ex", LD, A), pivots, info)
 
 
 @composite(name="ldl_factor", namespaces=("linalg",), method=False)
@@ -56,8 +43,6 @@ def linalg_ldl_factor(A, *, hermitian=False):
 @composite(name="ldl_solve", namespaces=("linalg",), method=False, out="same")
 def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     """X with A @ X = B, given `linalg.ldl_factor` of A."""
-    from . import lapack_calls
-
     lapack.check_matrices("linalg.ldl_solve", LD, square=True)
     lapack.check_matrices("linalg.ldl_solve", B)
     lapack.check_same_dtype("linalg.ldl_solve", LD=LD, B=B)
@@ -68,16 +53,10 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
             f"linalg.ldl_solve: B {tuple(B.shape)} does not fit to factors {tuple(LD.shape)}."
         )
     batch = common_shape("linalg.ldl_solve", LD.shape[:-2], B.shape[:-2], what="batch")
-    if LD.is_meta:
-        X = fl.empty((*batch, *B.shape[-2:]), dtype=B.dtype, device="meta")
-        return without_derivative("linalg.ldl_solve", X, LD, B)
-    factors = lapack.array(LD.expand(*batch, *LD.shape[-2:]))
-    swaps = lapack.array(pivots.expand(*batch, pivots.size(-1)))
-    right = lapack.array(B.expand(*batch, *B.shape[-2:]))
-    X = lapack_calls.ldl_solve(
-        lapack.stacked(factors),
-        lapack.stacked(swaps[..., None])[..., 0],
-        lapack.stacked(right),
+    X = _core._ldl_solve(
+        LD.detach().expand(*batch, *LD.shape[-2:]),
+        pivots.expand(*batch, pivots.size(-1)),
+        B.detach().expand(*batch, *B.shape[-2:]),
         hermitian,
     )
-    return without_derivative("linalg.ldl_solve", lapack.tensor(X.reshape(right.shape), B), LD, B)
+    return without_derivative("linalg.ldl_solve", X, LD, B)

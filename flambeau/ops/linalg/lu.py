@@ -5,6 +5,7 @@ from ..core import operators as fl
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
 from . import lapack
+from .systems import one_batch
 
 _LuResult = lazy_result_type("linalg_lu", "P L U")
 _LuFactorResult = lazy_result_type("linalg_lu_factor", "LU pivots")
@@ -96,7 +97,10 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
     if unpack_pivots:
         lapack.check_pivots("lu_unpack", LU_pivots, LU_data, k)
     L = U = P = LU_data.new_empty(0)
-    if unpack_data:
+    recorded = _core.is_grad_enabled() and LU_data.requires_grad
+    if unpack_data and not (recorded or LU_data.is_cuda):
+        L, U = _core._triangles(LU_data)
+    elif unpack_data:
         L = LU_data[..., :k].tril(-1) + fl.eye(m, k, dtype=LU_data.dtype, device=LU_data.device)
         U = LU_data[..., :k, :].triu()
     if unpack_pivots:
@@ -106,34 +110,12 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
 
 def _permutation(pivots, m, like):
     """The permutation matrix that row swaps make."""
-    if pivots.is_meta:
-        return fl.empty((*pivots.shape[:-1], m, m), dtype=like.dtype, device="meta")
-    import numpy
-
-    pivots, levels = _core._unbatch(pivots)
     if pivots.is_cuda:
         from ..cuda.linalg import permutations
 
+        pivots, levels = _core._unbatch(pivots)
         return _core._batch(permutations(pivots, m, like.dtype), levels)
-    swaps = lapack.array(pivots)
-    flat = lapack.stacked(swaps[..., None])[..., 0]
-    # Row swaps of all matrices at once, or of each one by one: the fewer steps.
-    order = numpy.tile(numpy.arange(m), (len(flat), 1))
-    if flat.shape[0] > flat.shape[1]:
-        every_one = numpy.arange(len(flat))
-        for i, others in enumerate(flat.T - 1):
-            moved = order[:, i].copy()
-            order[:, i] = order[every_one, others]
-            order[every_one, others] = moved
-    else:
-        for matrix, row_swaps in enumerate(flat.tolist()):
-            rows = list(range(m))
-            for i, other in enumerate(row_swaps):
-                rows[i], rows[other - 1] = rows[other - 1], rows[i]
-            order[matrix] = rows
-    matrices = numpy.zeros((len(flat), m, m), str(like.dtype).partition(".")[2])
-    matrices[numpy.arange(len(flat))[:, None], order, numpy.arange(m)] = 1
-    return _core._batch(lapack.tensor(matrices.reshape(*swaps.shape[:-1], m, m), like), levels)
+    return _core._permutation(pivots, m, like.dtype)
 
 
 @composite(name="lu", namespaces=("linalg",), method=False)
@@ -170,9 +152,16 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
         raise RuntimeError(
             f"linalg.lu_solve: B {tuple(B.shape)} does not fit to factors {tuple(LU.shape)} with left={left}."
         )
-    P, L, U = lu_unpack(LU, pivots)
     if not left:
         return linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+    recorded = _core.is_grad_enabled() and (LU.requires_grad or B.requires_grad)
+    if not (recorded or LU.is_cuda):
+        batch = LU.shape[:-2]
+        LU, B = one_batch("linalg.lu_solve", LU, B)
+        if LU.shape[:-2] != batch:
+            pivots = pivots.expand(*LU.shape[:-1])
+        return _core._solve_factored(LU, pivots, B, adjoint)
+    P, L, U = lu_unpack(LU, pivots)
     if adjoint:
         half = fl.linalg.solve_triangular(U.mH, B, upper=False)
         return P @ fl.linalg.solve_triangular(L.mH, half, upper=True, unitriangular=True)

@@ -112,35 +112,14 @@ def geqrf(input):
                 [ 0.7208, -0.6325]]),
         tau=tensor([1.3162, 0.0000]))
     """
-    import numpy
-
     lapack.check_matrices("geqrf", input)
-    if input.is_meta:
-        taus = fl.empty(
-            (*input.shape[:-2], min(input.shape[-2:])), dtype=input.dtype, device="meta"
-        )
-        return _GeqrfResult(
-            without_derivative("geqrf", fl.empty_like(input.mT.contiguous()).mT, input),
-            without_derivative("geqrf", taus, input),
-        )
+    found = None
     if input.is_cuda:
         from ..cuda.linalg import geqrf as on_device
 
         found = on_device(input.detach())
-        if found is not None:
-            return _GeqrfResult(*(without_derivative("geqrf", t, input) for t in found))
-    values = lapack.array(input)
-    flat = lapack.stacked(values)
-    m, n = values.shape[-2:]
-    factors = numpy.empty((len(flat), n, m), values.dtype)
-    taus = numpy.empty((len(flat), min(m, n)), values.dtype)
-    for i, matrix in enumerate(flat):
-        factors[i], taus[i] = numpy.linalg.qr(matrix, "raw")
-    batch = values.shape[:-2]
-    return _GeqrfResult(
-        without_derivative("geqrf", lapack.tensor(factors.reshape(*batch, n, m), input).mT, input),
-        without_derivative("geqrf", lapack.tensor(taus.reshape(*batch, min(m, n)), input), input),
-    )
+    factors = found or _core._reflections(input.detach())
+    return _GeqrfResult(*(without_derivative("geqrf", t, input) for t in factors))
 
 
 def _reflections(A, tau):
@@ -158,6 +137,13 @@ def _reflections(A, tau):
         others = fl.cat([-t * across, Q - t * (v @ across)], -2)
         Q = fl.cat([first, others], -1)
     return Q if k else attached(Q, A, tau)
+
+
+def _is_composed(*tensors):
+    """Whether operators with derivatives are asked for; on a GPU they are what there is."""
+    return tensors[0].is_cuda or (
+        _core.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    )
 
 
 def _check_reflections(operator, A, tau):
@@ -188,7 +174,9 @@ def linalg_householder_product(A, tau):
         raise RuntimeError(
             f"linalg.householder_product: input {tuple(A.shape)} has more columns than rows."
         )
-    return _reflections(A, tau)[..., : A.size(-1)]
+    if _is_composed(A, tau):
+        return _reflections(A, tau)[..., : A.size(-1)]
+    return _core._product_of_reflections(A, tau)
 
 
 @composite(autocast="float32")
@@ -215,7 +203,11 @@ def ormqr(input, tau, other, left=True, transpose=False):
             f"ormqr: Q is {input.size(-2)} x {input.size(-2)} by input {tuple(input.shape)}; other "
             f"{tuple(other.shape)} does not fit on its {'right' if left else 'left'}."
         )
-    Q = _reflections(input, tau)
-    if transpose:
-        Q = Q.mH
-    return Q @ other if left else other @ Q
+    if _is_composed(input, tau, other):
+        Q = _reflections(input, tau)
+        if transpose:
+            Q = Q.mH
+        return Q @ other if left else other @ Q
+    if left:
+        return _core._times_reflections(input, tau, other, transpose)
+    return _core._times_reflections(input, tau, other.mH, not transpose).mH

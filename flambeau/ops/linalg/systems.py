@@ -56,9 +56,9 @@ def _(ctx, grad_output, _):
 
 
 @primitive(method=False, function=False)
-def triangular_solution(ctx, A, B, upper, unitriangular):
-    """X = A**-1 B, where only one triangle of A counts."""
-    X = _core._solve_triangular(A, B, upper, unitriangular)
+def triangular_solution(ctx, A, B, upper, unitriangular, by_rows=False):
+    """X = A**-1 B, where only one triangle of A counts; X lies by columns unless `by_rows`."""
+    X = _core._solve_triangular(A, B, upper, unitriangular, by_rows)
     ctx.save_for_backward(A, X)
     ctx.upper, ctx.unitriangular = upper, unitriangular
     return X
@@ -71,7 +71,7 @@ def _(ctx, grad_output):
     grad_A = -(grad_B @ X.mH)
     offset = 1 if ctx.unitriangular else 0
     grad_A = grad_A.triu(offset) if ctx.upper else grad_A.tril(-offset)
-    return grad_A, grad_B, None, None
+    return grad_A, grad_B, None, None, None
 
 
 @primitive(method=False, function=False)
@@ -259,14 +259,15 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     lapack.check_matrices("linalg.solve_triangular", B)
     lapack.check_same_dtype("linalg.solve_triangular", A=A, B=B)
     if not left:
-        return linalg_solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
+        A, B, upper = A.mT, B.mT, not upper
     if A.size(-1) != B.size(-2):
         raise RuntimeError(
             f"linalg.solve_triangular: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the "
             f"size of A's matrices must be B's number of {'rows' if left else 'columns'}."
         )
     A, B = one_batch("linalg.solve_triangular", A, B)
-    return triangular_solution(A, B, upper, unitriangular)
+    X = triangular_solution(A, B, upper, unitriangular, not left)
+    return X if left else X.mT
 
 
 @composite(autocast="float32")
