@@ -110,3 +110,22 @@ for units in (1, 16, 65):
 @at_lower_levels
 def test_sequences_at_lower_instruction_sets(level):
     run_at_level(level, PROGRAM, os.path.dirname(__file__))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("batch, units", [(1, 40), (4, 33), (12, 20), (15, 64), (20, 16)])
+def test_sequences_in_short_pieces_are_the_whole_one(kind, batch, units):
+    """One to three steps of small batches read the weights where they lie."""
+    layer = getattr(nn, kind)(9, units)
+    x = flambeau.randn(6, batch, 9, requires_grad=True)
+    whole, _ = layer(x)
+    (expected,) = flambeau.autograd.grad(whole.sum(), x)
+    for piece in (1, 2, 3):
+        state, parts = None, []
+        for begin in range(0, 6, piece):
+            part, state = layer(x[begin : begin + piece], state)
+            parts.append(part)
+        joined = flambeau.cat(parts)
+        assert flambeau.allclose(joined, whole, atol=1e-5)
+        (found,) = flambeau.autograd.grad(joined.sum(), x)
+        assert flambeau.allclose(found, expected, atol=1e-5)

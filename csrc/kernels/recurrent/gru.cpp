@@ -10,7 +10,7 @@ using namespace recurrent;
 template <class T>
 void gru(const SequenceShape& shape, const GruForward<T>& task) {
   const int64_t H = shape.units;
-  const StepProduct<T> product(3 * H, H, task.weight, 1, H);
+  const StepProduct<T> product(shape, 3 * H, H, task.weight, 1, H);
   const auto& kernels = gru_kernels<T>();
   T* const sums = Workspace::get<T>(step_slot, shape.batch * 3 * H);
   run_forward(
@@ -24,7 +24,7 @@ void gru(const SequenceShape& shape, const GruForward<T>& task) {
 template <class T>
 void gru_backward(const SequenceShape& shape, const GruBackward<T>& task) {
   const int64_t H = shape.units;
-  const StepProduct<T> product(H, 3 * H, task.weight, H, 1);
+  const StepProduct<T> product(shape, H, 3 * H, task.weight, H, 1);
   const auto& kernels = gru_kernels<T>();
   run_backward(shape, product, 3 * H, task.grad_output, task.grad_h, task.grad_sums, true,
                [&](int64_t at, int64_t r, T* row) {

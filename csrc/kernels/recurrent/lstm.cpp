@@ -12,7 +12,7 @@ using namespace recurrent;
 template <class T>
 void lstm(const SequenceShape& shape, const LstmForward<T>& task) {
   const int64_t H = shape.units;
-  const StepProduct<T> product(4 * H, H, task.weight, 1, H);
+  const StepProduct<T> product(shape, 4 * H, H, task.weight, 1, H);
   const auto& kernels = lstm_kernels<T>();
   T* const step = task.gates ? nullptr : Workspace::get<T>(step_slot, shape.batch * 4 * H);
   run_forward(
@@ -28,7 +28,7 @@ void lstm(const SequenceShape& shape, const LstmForward<T>& task) {
 template <class T>
 void lstm_backward(const SequenceShape& shape, const LstmBackward<T>& task) {
   const int64_t H = shape.units;
-  const StepProduct<T> product(H, 4 * H, task.weight, H, 1);
+  const StepProduct<T> product(shape, H, 4 * H, task.weight, H, 1);
   const auto& kernels = lstm_kernels<T>();
   run_backward(shape, product, 4 * H, task.grad_output, task.grad_h, task.grad_gates, false,
                [&](int64_t at, int64_t r, T* row) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/gemm/problem.h"
 #include "kernels/gemm/simd.h"
 #include "kernels/recurrent/sequence.h"
 #include "runtime/rounding.h"
@@ -17,6 +18,9 @@ enum Slot { packed_slot, step_slot };
 /// Products, and elements of gates, that are worth a task.
 constexpr int64_t task_products = 1 << 20, task_elements = 1 << 12;
 
+/// Rows of a tile of a product; fewer for a thread would leave its registers empty.
+constexpr int64_t least_rows = 8;
+
 /// C (rows, N) = A (rows, K) B + bias, or + C, whose B is packed once, into memory of the calling
 /// thread, and used at every step, panel by panel. (A panel comes from the second-level cache, or
 /// from the third, for each tile of rows: the processor's own prefetching keeps up.)
@@ -24,7 +28,10 @@ template <class T>
 class StepProduct {
  public:
   /// B's element (k, j) is b[k * row + j * column]; one of them is 1.
-  StepProduct(int64_t N, int64_t K, const T* b, int64_t row, int64_t column) : N_(N), K_(K) {
+  StepProduct(const SequenceShape& shape, int64_t N, int64_t K, const T* b, int64_t row,
+              int64_t column)
+      : N_(N), K_(K), b_(b), row_(row), column_(column) {
+    if (is_short(shape)) return;
     packed_ = Workspace::get<T>(packed_slot, round_up(N, kernels_.lanes) * K);
     if (row == 1)
       kernels_.pack_b_columns(K, N, b, column, 0, panels_.n_parts, packed_);
@@ -35,6 +42,7 @@ class StepProduct {
   int64_t width() const { return N_; }
 
   void run(int64_t rows, const T* a, T* c, const T* bias, bool add) const {
+    if (!packed_) return run_in_place(rows, a, c, bias, add);
     const int64_t work = std::max<int64_t>(1, rows * K_ * kernels_.panel * kernels_.lanes);
     const Spread tasks(panels_.n_parts, ceil_div(task_products, work));
     parallel_for(tasks.n_parts, [&](int64_t task) {
@@ -55,18 +63,34 @@ class StepProduct {
   }
 
  private:
+  /// Whether packing costs more than it saves; never of a batch that threads may cut.
+  static bool is_short(const SequenceShape& shape) {
+    return (shape.steps == 1 && shape.batch < 2 * least_rows) ||
+           (shape.steps <= 3 && shape.batch <= 4);
+  }
+
+  void run_in_place(int64_t rows, const T* a, T* c, const T* bias, bool add) const {
+    Gemm<T> g;
+    g.M = rows, g.N = N_, g.K = K_;
+    g.a = a, g.lda = K_;
+    g.b = b_, g.trans_b = row_ == 1, g.ldb = g.trans_b ? column_ : row_;
+    g.c = c, g.ldc = N_;
+    g.beta = T(add);
+    g.epilogue.bias = bias;
+    gemm(g);
+  }
+
   int64_t column(int64_t panel) const {
     return std::min(N_, panels_.begin(panel) * kernels_.lanes);
   }
 
   const GemmKernels<T>& kernels_ = gemm_kernels<T>();
   int64_t N_, K_;
+  const T* b_;
+  int64_t row_, column_;
   const Spread panels_{ceil_div(N_, kernels_.lanes), kernels_.panel};
-  T* packed_;
+  T* packed_ = nullptr;
 };
-
-/// Rows of a tile of a product; fewer for a thread would leave its registers empty.
-constexpr int64_t least_rows = 8;
 
 /// Calls visit(first row of the step, first and last of the batch) for the steps in the order of
 /// computation, or against it. Sequences do not wait for each other: where the batch is large
