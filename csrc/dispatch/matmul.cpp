@@ -373,7 +373,7 @@ static bool takes_factors(DType dtype, double beta, double alpha) {
     case DType::complex64:
     case DType::complex128: return true;
     case DType::bfloat16:
-    case DType::float16: return (beta == 0 || beta == 1) && alpha == 1;
+    case DType::float16: return alpha != 0;
     case DType::int64:
     case DType::int32:
     case DType::int16:
@@ -395,6 +395,14 @@ bool add_product(Tensor& sum, Tensor& a, Tensor& b, double beta, double alpha) {
     return false;
   for (int d = 0; d < r; ++d)
     if (a.sizes[d] != sum.sizes[d] || b.sizes[d] != sum.sizes[d]) return false;
+  const bool is_half = sum.dtype == DType::bfloat16 || sum.dtype == DType::float16;
+  if (is_half && ((beta != 0 && beta != 1) || alpha != 1)) {  // rounded once
+    TensorRef wide = to_dtype(sum, DType::float32);
+    add_product(*wide, *to_dtype(a, DType::float32), *to_dtype(b, DType::float32), beta, alpha);
+    copy_bytes(sum, *wide);
+    sum.bump_version(r == 0 ? "addmm_" : "baddbmm_");
+    return true;
+  }
   TensorRef left = TensorRef::borrow(&a), right = TensorRef::borrow(&b);
   if (alpha != 1 && is_floating(sum.dtype)) {
     // An operand, as a BLAS does: the product may be beyond what alpha brings back.

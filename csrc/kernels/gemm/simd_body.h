@@ -381,7 +381,8 @@ void pack_b_rows(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, 
           if (j < count)
             store(to + j, load_some(from + j, mask_of<T>(static_cast<int>(count - j))));
         } else {
-          for (int64_t j = 0; j < width; ++j) to[j] = j < count ? from[j * column] : T(0);
+          for (int64_t j = 0; j < count; ++j) to[j] = from[j * column];
+          for (int64_t j = count; j < width; ++j) to[j] = T(0);
         }
       }
     }
