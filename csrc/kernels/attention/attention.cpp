@@ -69,7 +69,7 @@ class Heads {
     const int64_t step = a_.mask_column;
     if (a_.mask_kind == MaskKind::visible) {
       const uint8_t* mask = static_cast<const uint8_t*>(a_.mask) + at;
-      if (step == 1)
+      if (step == 1 && n > few_keys)
         attention_kernels<T>().hide(scores, mask, n);
       else
         for (int64_t j = 0; j < n; ++j) scores[j] = mask[j * step] ? scores[j] : hidden;
@@ -94,7 +94,6 @@ class Heads {
 
   /// Some rows of one head; false if one of them cannot be computed this way.
   bool attend_block(int64_t b, int64_t block, const T* packed_keys, T* out, T* norms) const {
-    const auto& kernels = attention_kernels<T>();
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
     T* scores = Workspace::get<T>(scores_slot, rows_ * row_);
     if (packs_keys())
@@ -103,24 +102,9 @@ class Heads {
     else
       few_products(b, t0, n_rows, n, scores);
     norms += 2 * (b * a_.n_queries + t0);
-    for (int64_t i = 0; i < n_rows; ++i) {
-      T* row = scores + i * row_;
-      const int64_t seen = n_seen_by(t0 + i, n), padded = round_up(seen, lanes_);
-      hide(row, b, t0 + i, seen);
-      clear(row, t0, i, n);
-      const T largest = kernels.largest(row, padded);
-      if (largest == -std::numeric_limits<T>::infinity()) {
-        if (a_.mask_kind == MaskKind::none || kernels.exponentials(row, padded, T(0)) != T(0))
-          return false;
-        norms[2 * i] = norms[2 * i + 1] = 0;
-        continue;
-      }
-      const T sum = kernels.exponentials(row, padded, largest);
-      if (!(sum <= std::numeric_limits<T>::max())) return false;
-      norms[2 * i] = largest;
-      norms[2 * i + 1] = 1 / sum;
-      drop(row, b, t0 + i, seen, row);
-    }
+    if (!(a_.n_keys <= few_keys && row_ == lanes_ ? weigh_few(b, t0, n_rows, n, scores, norms)
+                                                  : weigh_rows(b, t0, n_rows, n, scores, norms)))
+      return false;
     T* to = out + (b * a_.n_queries + t0) * a_.V;
     if (has_few_queries())
       plain_product(n_rows, a_.V, n, scores, row_, a_.value.of(b), a_.value.row, false, to, a_.V);
@@ -175,6 +159,60 @@ class Heads {
   static int64_t row_of(int64_t n) {
     constexpr int64_t line = 64 / sizeof(T);
     return n <= line ? n : (ceil_div(n, line) | 1) * line;
+  }
+
+  /// Scores of some rows become weights; false if one row cannot be computed this way.
+  bool weigh_rows(int64_t b, int64_t t0, int64_t n_rows, int64_t n, T* scores, T* norms) const {
+    const auto& kernels = attention_kernels<T>();
+    for (int64_t i = 0; i < n_rows; ++i) {
+      T* row = scores + i * row_;
+      const int64_t seen = n_seen_by(t0 + i, n), padded = round_up(seen, lanes_);
+      hide(row, b, t0 + i, seen);
+      clear(row, t0, i, n);
+      const T largest = kernels.largest(row, padded);
+      if (largest == -std::numeric_limits<T>::infinity()) {
+        if (a_.mask_kind == MaskKind::none || kernels.exponentials(row, padded, T(0)) != T(0))
+          return false;
+        norms[2 * i] = norms[2 * i + 1] = 0;
+        continue;
+      }
+      const T sum = kernels.exponentials(row, padded, largest);
+      if (!(sum <= std::numeric_limits<T>::max())) return false;
+      norms[2 * i] = largest;
+      norms[2 * i + 1] = 1 / sum;
+      drop(row, b, t0 + i, seen, row);
+    }
+    return true;
+  }
+
+  /// The same where a row is one vector of few keys: exponentials of all rows at once.
+  bool weigh_few(int64_t b, int64_t t0, int64_t n_rows, int64_t n, T* scores, T* norms) const {
+    constexpr T hidden = -std::numeric_limits<T>::infinity();
+    for (int64_t i = 0; i < n_rows; ++i) {
+      T* row = scores + i * row_;
+      const int64_t seen = n_seen_by(t0 + i, n);
+      hide(row, b, t0 + i, seen);
+      T largest = hidden;
+      for (int64_t j = 0; j < seen; ++j) largest = row[j] > largest ? row[j] : largest;
+      if (largest == hidden) {  // else of nothing but NaN and what is hidden
+        const bool all_hidden = std::all_of(row, row + seen, [](T x) { return x == hidden; });
+        if (a_.mask_kind == MaskKind::none || !all_hidden) return false;
+        largest = 0;
+      }
+      norms[2 * i] = largest;
+      for (int64_t j = 0; j < seen; ++j) row[j] -= largest;
+    }
+    attention_kernels<T>().exponentials(scores, n_rows * row_, T(0));
+    for (int64_t i = 0; i < n_rows; ++i) {
+      T* row = scores + i * row_;
+      T sums[few_keys] = {};
+      std::copy_n(row, std::min(few_keys, row_), sums);
+      const T sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);  // as of whole vectors
+      if (!(sum <= std::numeric_limits<T>::max())) return false;
+      norms[2 * i + 1] = sum == T(0) ? T(0) : 1 / sum;
+      drop(row, b, t0 + i, n_seen_by(t0 + i, n), row);
+    }
+    return true;
   }
 
   /// Keys that all rows of a block from t0 on see, of the n that one of them does.
