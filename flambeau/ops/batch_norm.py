@@ -110,7 +110,9 @@ def _(ctx, grad_output):
         gradients = differentiable(grad_output, input, mean, rstd, weight, *how)
         return *gradients, None, None, None
     wide = mean.dtype
-    total, along = _sums_of_channels(grad_output, input, mean, dims)
+    wants_vectors = weight is not None and needs[1] or ctx.has_bias and needs[2]
+    if ctx.from_batch or wants_vectors:
+        total, along = _sums_of_channels(grad_output, input, mean, dims)
     grad_input = grad_weight = grad_bias = None
     if needs[0]:
         factor = rstd if weight is None else rstd * weight.to(wide)

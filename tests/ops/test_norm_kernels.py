@@ -243,3 +243,44 @@ def test_group_norm_of_channels_last_images(sizes, groups, dtype):
         scale = 1 + expected.abs().max()
         assert (got.double() - expected).abs().max() <= exact * scale
     assert all(a.equal(b) for r in results for a, b in zip(r, results[0], strict=True))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "sizes", [(2, 8, 3, 4), (1, 64, 20, 20), (3, 40, 1, 5), (2, 3, 9, 11), (2, 16, 3, 4, 5)]
+)
+def test_batch_norm_of_channels_last_images(sizes, dtype, training):
+    """Far from 0, running moments too; the same bits for any number of threads."""
+    kind, channels = getattr(flambeau, dtype), sizes[1]
+    order = flambeau.channels_last if len(sizes) == 4 else flambeau.channels_last_3d
+    exact = {"float64": 1e-11, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}[dtype]
+    given = [flambeau.randn(sizes) + (3 if kind.itemsize == 2 else 100)]
+    given += [flambeau.rand(channels) + 0.5, flambeau.randn(channels)]
+    given = [t.to(kind) for t in given]
+    moments = [flambeau.randn(channels).to(kind), (flambeau.rand(channels) + 1).to(kind)]
+    slope = flambeau.randn(sizes).to(kind)
+
+    def run(leaves, moments, slope):
+        made = F.batch_norm(leaves[0], *moments, *leaves[1:], training)
+        return [made.detach(), *flambeau.autograd.grad(made, leaves, slope), *moments]
+
+    wide = [t.double().requires_grad_() for t in given]
+    wanted = run(wide, [t.double().clone() for t in moments], slope.double())
+    before, results = flambeau.get_num_threads(), []
+    try:
+        for n in (1, 2, 3, 16):
+            flambeau.set_num_threads(n)
+            x = given[0].contiguous(memory_format=order)
+            with flambeau.no_grad():
+                alone = F.batch_norm(x, *(t.clone() for t in moments), *given[1:], training)
+            leaves = [t.detach().requires_grad_() for t in (x, *given[1:])]
+            slopes = slope.contiguous(memory_format=order)
+            results.append([alone, *run(leaves, [t.clone() for t in moments], slopes)])
+            assert all(t.is_contiguous(memory_format=order) for t in results[-1][:3])
+    finally:
+        flambeau.set_num_threads(before)
+    for got, expected in zip(results[0], [wanted[0], *wanted], strict=True):
+        scale = 1 + expected.abs().max()
+        assert (got.double() - expected).abs().max() <= exact * scale
+    assert all(a.equal(b) for r in results for a, b in zip(r, results[0], strict=True))

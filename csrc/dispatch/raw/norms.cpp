@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "dispatch/iterate.h"
@@ -109,11 +110,14 @@ std::tuple<TensorRef, TensorRef, TensorRef> group_norm_of_pixels(Tensor& x, int6
   return {out, mean, rstd};
 }
 
-NormGradients gradients_of_pixels(Tensor& grad, Tensor& x, Tensor& given_mean, Tensor& given_rstd,
-                                  Tensor* given_weight, int64_t groups, const NormWants& wants,
+NormGradients gradients_of_pixels(Tensor& given_grad, Tensor& x, Tensor& given_mean,
+                                  Tensor& given_rstd, Tensor* given_weight,
+                                  const GroupNormShape& shape, const NormWants& wants,
                                   Format format) {
-  const char* op = "group_norm_backward";
-  const GroupNormShape shape = group_shape(x, groups);
+  const char* op = "norm_backward";
+  check(given_grad.dtype == x.dtype && given_grad.numel == x.numel,
+        [&] { return message(op, ": grad ", describe(given_grad), " of ", describe(x), "."); });
+  TensorRef grad = in_format(given_grad, format, op);
   const int64_t channels = x.sizes[1];
   TensorRef mean = operand(op, "mean", &given_mean, x.dtype, shape.rows()),
             rstd = operand(op, "rstd", &given_rstd, x.dtype, shape.rows()),
@@ -123,7 +127,7 @@ NormGradients gradients_of_pixels(Tensor& grad, Tensor& x, Tensor& given_mean, T
   in_precision(op, x, [&]<class T>(T*) {
     T *to = data_of<T>(std::get<0>(made)), *to_weight = data_of<T>(std::get<1>(made)),
       *to_bias = data_of<T>(std::get<2>(made));
-    const T *g = grad.as<T>(), *from = x.as<T>(), *m = mean->as<T>(), *r = rstd->as<T>(),
+    const T *g = grad->as<T>(), *from = x.as<T>(), *m = mean->as<T>(), *r = rstd->as<T>(),
             *w = data_of<T>(weight);
     LongWork unlocked(x.numel > long_work);
     group_norm_pixels_backward(shape, g, from, m, r, w, to, to_weight, to_bias);
@@ -164,9 +168,9 @@ std::tuple<TensorRef, TensorRef, TensorRef> group_norm(Tensor& given, int64_t gr
 
 NormGradients group_norm_backward(Tensor& grad, Tensor& given, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, int64_t groups, const NormWants& wants) {
-  if (const Format format = order_of(given);
-      is_channels_last(format) && is_in_format(grad, format) && grad.dtype == given.dtype)
-    return gradients_of_pixels(grad, given, mean, rstd, weight, groups, wants, format);
+  if (const Format format = order_of(given); is_channels_last(format))
+    return gradients_of_pixels(grad, given, mean, rstd, weight, group_shape(given, groups), wants,
+                               format);
   TensorRef x = contiguous(given);
   const GroupNormShape shape = group_shape(*x, groups);
   return gradients("group_norm_backward", grad, x, mean, rstd, weight, shape.rows(),
@@ -212,13 +216,25 @@ std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight
   const Channels shape = channels_of(x);
   const int64_t channels = shape.channels;
   const auto count = static_cast<double>(shape.n * shape.space);
-  TensorRef out = empty(sizes_of(x), x.dtype), mean = empty({channels}, x.dtype),
-            rstd = empty({channels}, x.dtype);
+  const Format format = order_of(x);
+  TensorRef out = is_channels_last(format) ? empty_like_pixels(x, format)
+                                           : empty(sizes_of(x), x.dtype),
+            mean = empty({channels}, x.dtype), rstd = empty({channels}, x.dtype);
   in_precision("batch_norm", x, [&]<class T>(T*) {
     const T *from = x.as<T>(), *w = weight ? weight->as<T>() : nullptr,
             *b = bias ? bias->as<T>() : nullptr;
     T *to = out->as<T>(), *m = mean->as<T>(), *r = rstd->as<T>();
     std::vector<T> var(channels), factor(channels), shift(channels);
+    if (is_channels_last(format)) {  // one image, each channel a group
+      {
+        LongWork unlocked(x.numel > long_work);
+        group_norm_pixels({1, channels, 1, shape.n * shape.space}, from, w, b, static_cast<T>(eps),
+                          to, m, r, var.data());
+      }
+      follow(running.mean, m, 1, running.momentum);
+      follow(running.var, var.data(), count / (count - 1), running.momentum);
+      return;
+    }
     {
       LongWork unlocked(x.numel > long_work);
       channel_moments(shape, from, m, var.data());
@@ -239,24 +255,43 @@ std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight
 TensorRef batch_norm_by(Tensor& x, Tensor* weight, Tensor* bias, Tensor& mean, Tensor& var,
                         double eps) {
   const Channels shape = channels_of(x);
-  TensorRef out = empty(sizes_of(x), x.dtype);
-  in_precision("batch_norm", x, [&]<class T>(T*) {
-    const T *w = weight ? weight->as<T>() : nullptr, *b = bias ? bias->as<T>() : nullptr,
-            *v = var.as<T>();
+  const Format format = order_of(x);
+  const bool pixels = is_channels_last(format);
+  TensorRef out = pixels ? empty_like_pixels(x, format) : empty(sizes_of(x), x.dtype);
+  auto run = [&]<class T, class E>(T, E) {
+    const std::vector<T> w = widened<T>(weight), b = widened<T>(bias), m = widened<T>(&mean),
+                         v = widened<T>(&var);
     std::vector<T> factor(shape.channels), shift(shape.channels);
     for (int64_t c = 0; c < shape.channels; ++c) {
       const T rstd = T(1) / std::sqrt(v[c] + static_cast<T>(eps));
-      factor[c] = w ? rstd * w[c] : rstd;
-      shift[c] = b ? b[c] : T(0);
+      factor[c] = weight ? rstd * w[c] : rstd;
+      shift[c] = bias ? b[c] : T(0);
     }
+    const E* from = x.as<E>();
+    E* to = out->as<E>();
     LongWork unlocked(x.numel > long_work);
-    channel_scale(shape, x.as<T>(), mean.as<T>(), factor.data(), shift.data(), out->as<T>());
-  });
+    if (pixels)
+      scale_pixels(shape.n * shape.space, shape.channels, from, m.data(), factor.data(),
+                   shift.data(), to);
+    else if constexpr (std::is_same_v<T, E>)
+      channel_scale(shape, from, m.data(), factor.data(), shift.data(), to);
+  };
+  if (x.dtype == DType::float16)
+    run(float(), float16());
+  else if (x.dtype == DType::bfloat16)
+    run(float(), bfloat16());
+  else
+    in_precision("batch_norm", x, [&]<class T>(T*) { run(T(), T()); });
   return out;
 }
 
 NormGradients batch_norm_backward(Tensor& given_grad, Tensor& given, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, const NormWants& wants) {
+  if (const Format format = order_of(given); is_channels_last(format)) {
+    const Channels all = channels_of(given);
+    return gradients_of_pixels(given_grad, given, mean, rstd, weight,
+                               {1, all.channels, 1, all.n * all.space}, wants, format);
+  }
   TensorRef x = contiguous(given);
   const Channels shape = channels_of(*x);
   const int64_t channels = shape.channels;

@@ -93,8 +93,7 @@ TensorRef nearest_backward(Tensor& given, const Dims& sizes, const NearestSteps&
     BoxAxis axis[3];
     for (int d = 0; d < 3; ++d) axis[d] = places_taken(places.place[d], places.size[d]);
     LongWork unlocked(given.numel > long_work);
-    sum_boxes(given.dtype, given.sizes[0], given.sizes[1], axis, nullptr, given.data(),
-              result->data());
+    sum_boxes(given.dtype, given.sizes[0], given.sizes[1], axis, {}, given.data(), result->data());
     return result;
   }
   if (is_half(given.dtype) && given.on_cpu()) {

@@ -187,8 +187,13 @@ BatchNorm::BatchNorm(const char* name, PyObject* backward)
 
 TensorRef BatchNorm::take(Tensor& input, Tensor* running_mean, Tensor* running_var, Tensor* weight,
                           Tensor* bias, bool training, double momentum, double eps) {
-  if (!has_loops(input, input) || !input.contiguous || input.ndim < 2 || input.numel == 0 ||
-      !(eps > 0))
+  // Sums of fewer channels are no vectors of pixels.
+  constexpr int64_t fewest_channels = 8;
+  const bool pixels = input.ndim >= 4 && raw::norms_pixels(input) &&
+                      (!training || input.sizes[1] >= fewest_channels);
+  const bool halves = pixels && !training && is_half(input.dtype);
+  if (!(has_loops(input, input) || halves) || !(input.contiguous || pixels) || input.ndim < 2 ||
+      input.numel == 0 || !(eps > 0))
     return nullptr;
   for (const Tensor* vector : {running_mean, running_var, weight, bias})
     if (!fits(vector, input, input.sizes + 1, 1) || (vector && !vector->on_cpu())) return nullptr;

@@ -189,7 +189,7 @@ std::pair<double, double> moments(int64_t channels, double space, const T* off, 
 
 template <class T, class E>
 void group_norm_pixels(const GroupNormShape& shape, const E* x, const T* weight, const T* bias,
-                       T eps, E* out, T* mean, T* rstd) {
+                       T eps, E* out, T* mean, T* rstd, T* var) {
   const Pieces pieces(shape);
   const int64_t all = pieces.all, channels = shape.channels, at_once = pixels_at_once(all);
   auto read = [&](int64_t at, int64_t n) {
@@ -213,10 +213,11 @@ void group_norm_pixels(const GroupNormShape& shape, const E* x, const T* weight,
   for (int64_t row = 0; row < shape.rows(); ++row) {
     const int64_t image = row / shape.groups, first = row % shape.groups * channels;
     const double* own = sums.data() + image * 2 * all + first;
-    const auto [m, var] = moments(channels, static_cast<double>(shape.space),
-                                  firsts.data() + image * all + first, own, own + all);
+    const auto [m, v] = moments(channels, static_cast<double>(shape.space),
+                                firsts.data() + image * all + first, own, own + all);
     mean[row] = static_cast<T>(m);
-    rstd[row] = static_cast<T>(1 / std::sqrt(var + static_cast<double>(eps)));
+    rstd[row] = static_cast<T>(1 / std::sqrt(v + static_cast<double>(eps)));
+    if (var) var[row] = static_cast<T>(v);
     T* line = lines.data() + image * 3 * all + first;
     for (int64_t c = 0; c < channels; ++c) {
       line[c] = mean[row];
@@ -243,6 +244,40 @@ void group_norm_pixels(const GroupNormShape& shape, const E* x, const T* weight,
       }
     }
   });
+}
+
+template <class T, class E>
+void scale_pixels(int64_t pixels, int64_t channels, const E* x, const T* mean, const T* factor,
+                  const T* shift, E* out) {
+  // Few channels are no vectors: several pixels go as one.
+  constexpr int64_t fewest = 32;
+  const int64_t together = channels < fewest ? fewest / channels : 1, width = together * channels;
+  std::vector<T> lines(static_cast<size_t>(3 * width));
+  for (int64_t i = 0; i < width; ++i) {
+    lines[static_cast<size_t>(i)] = mean[i % channels];
+    lines[static_cast<size_t>(width + i)] = factor[i % channels];
+    lines[static_cast<size_t>(2 * width + i)] = shift[i % channels];
+  }
+  const Lines<T> by{lines.data(), lines.data() + width, lines.data() + 2 * width, nullptr};
+  const bool usable = std::all_of(factor, factor + channels, [](T f) { return f - f == 0; });
+  auto run = [&](int64_t rows, int64_t length, const E* from, E* to) {
+    if constexpr (std::is_same_v<T, E>) {
+      scaled(rows, length, from, by, usable, to);
+    } else {
+      T* wide = Workspace::get<T>(wide_slot, static_cast<size_t>(2 * rows * length));
+      convert(from, wide, rows * length);
+      scaled(rows, length, wide, by, usable, wide + rows * length);
+      convert(wide + rows * length, to, rows * length);
+    }
+  };
+  const int64_t rows = pixels / together, at_once = pixels_at_once(width);
+  parallel_ranges(rows, std::max<int64_t>(at_once, task_elements / width),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t p = begin; p < end; p += at_once)
+                      run(std::min(at_once, end - p), width, x + p * width, out + p * width);
+                  });
+  if (const int64_t rest = pixels * channels - rows * width)
+    run(1, rest, x + rows * width, out + rows * width);
 }
 
 template <class T>
@@ -297,7 +332,8 @@ void group_norm_pixels_backward(const GroupNormShape& shape, const T* grad, cons
 
 #define FLAMBEAU_PIXELS(T, E)                                                                     \
   template void group_norm_pixels(const GroupNormShape&, const E*, const T*, const T*, T, E*, T*, \
-                                  T*);
+                                  T*, T*);                                                        \
+  template void scale_pixels(int64_t, int64_t, const E*, const T*, const T*, const T*, E*);
 FLAMBEAU_PIXELS(float, float)
 FLAMBEAU_PIXELS(float, float16)
 FLAMBEAU_PIXELS(float, bfloat16)

@@ -6,12 +6,18 @@
 
 namespace flambeau {
 
-/// group_norm of images (n, space, groups * channels). E: T, or a half that is rounded once.
+/// group_norm of images (n, space, groups * channels). E: T, or a half that is rounded once. The
+/// variances too, where they are wanted.
 template <class T, class E>
 void group_norm_pixels(const GroupNormShape& shape, const E* x, const T* weight, const T* bias,
-                       T eps, E* out, T* mean, T* rstd);
+                       T eps, E* out, T* mean, T* rstd, T* var = nullptr);
 
-/// Its gradients; each may be null.
+/// out = (x - mean) * factor + shift of so many pixels, with one of each for a channel.
+template <class T, class E>
+void scale_pixels(int64_t pixels, int64_t channels, const E* x, const T* mean, const T* factor,
+                  const T* shift, E* out);
+
+/// The gradients of group_norm_pixels; each may be null.
 template <class T>
 void group_norm_pixels_backward(const GroupNormShape& shape, const T* grad, const T* x,
                                 const T* mean, const T* rstd, const T* weight, T* grad_x,

@@ -94,15 +94,18 @@ FLAMBEAU_CLONES void pixels_added(const double* row, const BoxAxis& axis, int64_
 template <class T, class E>
 class Boxes {
  public:
-  Boxes(const BoxAxis* axis, const double* divisors, int64_t channels)
+  Boxes(const BoxAxis* axis, const BoxDivisors& divisors, int64_t channels)
       : axis_(axis),
         divisors_(divisors),
         channels_(channels),
         old_row_(axis[2].old_size * channels),
-        row_(axis[2].size() * channels) {}
+        row_(axis[2].size() * channels),
+        at_once_(rows_at_once()) {}
 
   int64_t old_image() const { return axis_[0].old_size * axis_[1].old_size * old_row_; }
   int64_t row() const { return row_; }
+
+  int64_t at_once() const { return at_once_; }
 
   /// Rows [begin, end) of plane d.
   void make(int64_t d, int64_t begin, int64_t end, const E* image, E* to) const {
@@ -116,7 +119,7 @@ class Boxes {
     const int64_t rows = std::max<int64_t>(0, high - low);
     T* sum = Workspace::get<T>(shares_slot, (1 + planes * rows) * old_row_ + row_);
     T *made = sum + old_row_, *shares = made + row_;
-    const bool as_they_are = std::is_same_v<T, E> && !divisors_;
+    const bool as_they_are = std::is_same_v<T, E> && !divisors_.of_old;
     const int64_t plane = axis_[1].old_size * old_row_;
     int64_t step = rows * old_row_;  // from plane to plane of a box
     const T* from = shares;
@@ -141,11 +144,32 @@ class Boxes {
             rows_added(at + p * step, count, old_row_, old_row_, sum, p > 0);
         pixels_added(planes > 1 || count > 1 ? sum : at, axis_[2], channels_, target);
       }
+      if (divisors_.of_sums) {
+        const int64_t width = axis_[2].size();
+        divided(target, divisors_.of_sums + (d * axis_[1].size() + h) * width, width, channels_,
+                target);
+      }
       if constexpr (!std::is_same_v<T, E>) convert(made, to, row_);
     }
   }
 
  private:
+  /// Rows to make at a time: what is converted for them stays in the first cache, unless it is
+  /// converted again for those that overlap.
+  int64_t rows_at_once() const {
+    constexpr int64_t cached = 4096, fewest = 8;
+    if (std::is_same_v<T, E> && !divisors_.of_old) return axis_[1].size();
+    const int64_t rows = std::max<int64_t>(1, axis_[1].size());
+    const int64_t each = std::max<int64_t>(1, axis_[1].old_size * old_row_ / rows);
+    return std::max<int64_t>(overlap() ? fewest : 1, cached / each);
+  }
+
+  bool overlap() const {
+    for (int64_t h = 1; h < axis_[1].size(); ++h)
+      if (axis_[1].begin[h] < axis_[1].end[h - 1]) return true;
+    return false;
+  }
+
   /// Old rows from `first` on, converted and divided.
   void take(int64_t first, int64_t rows, const E* image, T* to) const {
     const T* from = to;
@@ -154,16 +178,17 @@ class Boxes {
     else
       convert(image + first * old_row_, to, rows * old_row_);
     const int64_t width = axis_[2].old_size;
-    if (divisors_) divided(from, divisors_ + first * width, rows * width, channels_, to);
+    if (divisors_.of_old)
+      divided(from, divisors_.of_old + first * width, rows * width, channels_, to);
   }
 
   const BoxAxis* axis_;
-  const double* divisors_;
-  int64_t channels_, old_row_, row_;
+  BoxDivisors divisors_;
+  int64_t channels_, old_row_, row_, at_once_;
 };
 
 template <class T, class E>
-void boxes_of(int64_t images, int64_t channels, const BoxAxis* axis, const double* divisors,
+void boxes_of(int64_t images, int64_t channels, const BoxAxis* axis, const BoxDivisors& divisors,
               const E* in, E* out) {
   const Boxes<T, E> boxes(axis, divisors, channels);
   const int64_t height = axis[1].size(), row = boxes.row();
@@ -171,7 +196,7 @@ void boxes_of(int64_t images, int64_t channels, const BoxAxis* axis, const doubl
                   [&](int64_t begin, int64_t end) {
                     while (begin < end) {
                       const int64_t plane = begin / height, h = begin % height;
-                      const int64_t last = std::min(height, h + end - begin);
+                      const int64_t last = std::min({height, h + end - begin, h + boxes.at_once()});
                       boxes.make(plane % axis[0].size(), h, last,
                                  in + plane / axis[0].size() * boxes.old_image(),
                                  out + begin * row);
@@ -181,6 +206,15 @@ void boxes_of(int64_t images, int64_t channels, const BoxAxis* axis, const doubl
 }
 
 }  // namespace
+
+BoxAxis windows_themselves(const PoolAxis& axis) {
+  BoxAxis boxes{axis.size, {}, {}};
+  for (const PoolWindow& w : axis.windows) {
+    boxes.begin.push_back(w.begin);
+    boxes.end.push_back(w.end);
+  }
+  return boxes;
+}
 
 BoxAxis covering_windows(const PoolAxis& axis) {
   BoxAxis boxes{static_cast<int64_t>(axis.windows.size()), {}, {}};
@@ -211,7 +245,7 @@ BoxAxis places_taken(const std::vector<int64_t>& old_places, int64_t old_size) {
 }
 
 void sum_boxes(DType dtype, int64_t images, int64_t channels, const BoxAxis axis[3],
-               const double* divisors, const void* in, void* out) {
+               const BoxDivisors& divisors, const void* in, void* out) {
   auto run = [&]<class T, class E>(T, E) {
     boxes_of<T, E>(images, channels, axis, divisors, static_cast<const E*>(in),
                    static_cast<E*>(out));

@@ -1,6 +1,6 @@
-// Sums over boxes of pixels: what gradients of means and of nearest places are. Dense images of
-// pixels (D, H, W, channels); any thread may call, the GIL is not touched. Work is cut by sizes
-// alone, and each sum has its own order: the same bits for any number of threads.
+// Sums over boxes of pixels: what means, their gradients and those of nearest places are. Dense
+// images of pixels (D, H, W, channels); any thread may call, the GIL is not touched. Work is cut by
+// sizes alone, and each sum has its own order: the same bits for any number of threads.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -17,15 +17,21 @@ struct BoxAxis {
   int64_t size() const { return static_cast<int64_t>(begin.size()); }
 };
 
+/// The windows themselves, whose steps are 1.
+BoxAxis windows_themselves(const PoolAxis& axis);
 /// Where each input is covered by windows: those that hold place i lie side by side if they begin
 /// and end in order and have no gaps.
 BoxAxis covering_windows(const PoolAxis& axis);
 /// Where each old place stands among the new ones, whose old ones are in order.
 BoxAxis places_taken(const std::vector<int64_t>& old_places, int64_t old_size);
 
-/// float32, float64 or halves, which are summed in float32 and rounded once. divisors: of each old
-/// pixel of an image; may be null.
+/// What each old pixel of an image is divided by before it is added up, and each sum; may be null.
+struct BoxDivisors {
+  const double *of_old, *of_sums;
+};
+
+/// float32, float64 or halves, which are summed in float32 and rounded once.
 void sum_boxes(DType dtype, int64_t images, int64_t channels, const BoxAxis axis[3],
-               const double* divisors, const void* in, void* out);
+               const BoxDivisors& divisors, const void* in, void* out);
 
 }  // namespace flambeau

@@ -260,6 +260,22 @@ int64_t pixels_out(const PoolShape& s) {
                               s.axis[2].windows.size());
 }
 
+/// Windows of few neighbours, whose rows may be added up first: of large ones rounding errors would
+/// grow.
+bool are_small_boxes(const PoolShape& s) {
+  constexpr int64_t most = 16;
+  int64_t covered = 1;
+  for (const PoolAxis& axis : s.axis) {
+    int64_t longest = 0;
+    for (const PoolWindow& w : axis.windows) {
+      if (w.step != 1) return false;
+      longest = std::max(longest, w.end - w.begin);
+    }
+    covered *= longest;
+  }
+  return covered <= most;
+}
+
 /// Each gradient added where its maximum was, of n channels from `in`'s first on: `step` elements
 /// of `to` lie from pixel to pixel. False if an index leaves the image.
 template <class T, class E>
@@ -335,7 +351,8 @@ void avg_pool_backward_pixels(const PoolShape& s, bool include_pad, int64_t divi
   const std::vector<double> divisors = pool_divisors(s, include_pad, divisor_override);
   const BoxAxis axis[3] = {covering_windows(s.axis[0]), covering_windows(s.axis[1]),
                            covering_windows(s.axis[2])};
-  sum_boxes(s.dtype, s.n_planes / channels, channels, axis, divisors.data(), grad, grad_input);
+  sum_boxes(s.dtype, s.n_planes / channels, channels, axis, {divisors.data(), nullptr}, grad,
+            grad_input);
 }
 
 bool pools_pixels(const PoolShape& s) {
@@ -356,6 +373,12 @@ void max_pool_pixels(const PoolShape& s, int64_t channels, const void* input, vo
 void avg_pool_pixels(const PoolShape& s, bool include_pad, int64_t divisor_override,
                      int64_t channels, const void* input, void* output) {
   const std::vector<double> divisors = pool_divisors(s, include_pad, divisor_override);
+  if (are_small_boxes(s)) {
+    const BoxAxis axis[3] = {windows_themselves(s.axis[0]), windows_themselves(s.axis[1]),
+                             windows_themselves(s.axis[2])};
+    return sum_boxes(s.dtype, s.n_planes / channels, channels, axis, {nullptr, divisors.data()},
+                     input, output);
+  }
   const int64_t in = pixels_in(s) * channels, out = pixels_out(s) * channels;
   for_each_result(s, channels, [&]<class T>(T, int64_t image, int64_t begin, int64_t end) {
     mean_of(s, divisors.data(), channels, begin, end, static_cast<const T*>(input) + image * in,
