@@ -66,7 +66,16 @@ Format order_of(const Tensor& x) {
              : Format::contiguous;
 }
 
+/// Whether rows of x are pixels too: a matrix of enough channels for vectors, whose sums stay in
+/// cache.
+bool is_of_rows(const Tensor& x) {
+  constexpr int64_t fewest_channels = 8, most_channels = 1024;
+  return x.ndim == 2 && x.contiguous && x.on_cpu() && x.sizes[1] >= fewest_channels &&
+         x.sizes[1] <= most_channels;
+}
+
 TensorRef empty_like_pixels(const Tensor& x, Format format) {
+  if (!is_channels_last(format)) return empty(sizes_of(x), x.dtype);
   return empty_strided(sizes_of(x), channels_last_strides(sizes_of(x), format, "group_norm"),
                        x.dtype);
 }
@@ -217,15 +226,15 @@ std::tuple<TensorRef, TensorRef, TensorRef> batch_norm(Tensor& x, Tensor* weight
   const int64_t channels = shape.channels;
   const auto count = static_cast<double>(shape.n * shape.space);
   const Format format = order_of(x);
-  TensorRef out = is_channels_last(format) ? empty_like_pixels(x, format)
-                                           : empty(sizes_of(x), x.dtype),
-            mean = empty({channels}, x.dtype), rstd = empty({channels}, x.dtype);
+  const bool pixels = is_channels_last(format) || is_of_rows(x);
+  TensorRef out = empty_like_pixels(x, format), mean = empty({channels}, x.dtype),
+            rstd = empty({channels}, x.dtype);
   in_precision("batch_norm", x, [&]<class T>(T*) {
     const T *from = x.as<T>(), *w = weight ? weight->as<T>() : nullptr,
             *b = bias ? bias->as<T>() : nullptr;
     T *to = out->as<T>(), *m = mean->as<T>(), *r = rstd->as<T>();
     std::vector<T> var(channels), factor(channels), shift(channels);
-    if (is_channels_last(format)) {  // one image, each channel a group
+    if (pixels) {  // one image, each channel a group
       {
         LongWork unlocked(x.numel > long_work);
         group_norm_pixels({1, channels, 1, shape.n * shape.space}, from, w, b, static_cast<T>(eps),
@@ -256,8 +265,8 @@ TensorRef batch_norm_by(Tensor& x, Tensor* weight, Tensor* bias, Tensor& mean, T
                         double eps) {
   const Channels shape = channels_of(x);
   const Format format = order_of(x);
-  const bool pixels = is_channels_last(format);
-  TensorRef out = pixels ? empty_like_pixels(x, format) : empty(sizes_of(x), x.dtype);
+  const bool pixels = is_channels_last(format) || is_of_rows(x);
+  TensorRef out = empty_like_pixels(x, format);
   auto run = [&]<class T, class E>(T, E) {
     const std::vector<T> w = widened<T>(weight), b = widened<T>(bias), m = widened<T>(&mean),
                          v = widened<T>(&var);
@@ -287,7 +296,7 @@ TensorRef batch_norm_by(Tensor& x, Tensor* weight, Tensor* bias, Tensor& mean, T
 
 NormGradients batch_norm_backward(Tensor& given_grad, Tensor& given, Tensor& mean, Tensor& rstd,
                                   Tensor* weight, const NormWants& wants) {
-  if (const Format format = order_of(given); is_channels_last(format)) {
+  if (const Format format = order_of(given); is_channels_last(format) || is_of_rows(given)) {
     const Channels all = channels_of(given);
     return gradients_of_pixels(given_grad, given, mean, rstd, weight,
                                {1, all.channels, 1, all.n * all.space}, wants, format);
