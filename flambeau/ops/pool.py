@@ -7,12 +7,13 @@ A pooling's `windows` are (input sizes, output sizes, kernel, stride, padding, d
 spatial dimension; kernel None means adaptive.
 """
 
+import math
 from functools import lru_cache
 
 from .. import _core
-from ..types import iinfo
+from ..types import channels_last, channels_last_3d, iinfo
 from .core import operators as fl
-from .core.arguments import is_left_out
+from .core.arguments import is_left_out, is_plain
 from .core.declare import primitive, register
 from .core.ways import native_way
 from .windows import at_least, per_dim, window_count
@@ -69,7 +70,24 @@ def _(ctx, grad_output):
 def _avg_backward(ctx, grad_output, input, include_pad, divisor, windows):
     """Each gradient spread over its window, / divisor. As in PyTorch the result requires grad if the input does."""
     ctx.arguments = (include_pad, divisor, windows)
+    if windows[2] is None and set(windows[1]) == {1} and _has_pixels(input):
+        # One gradient for all pixels of a channel: rows of channels that repeat.
+        order = channels_last if input.dim() == 4 else channels_last_3d
+        share = grad_output / math.prod(windows[0])
+        return share.expand(input.shape).contiguous(memory_format=order)
     return _core._avg_pool_backward(grad_output, include_pad, divisor, *windows)
+
+
+def _has_pixels(input):
+    """Whether its channels lie side by side, on the CPU."""
+    order = {4: channels_last, 5: channels_last_3d}.get(input.dim())
+    return (
+        order is not None
+        and input.device.type == "cpu"
+        and is_plain(input)
+        and not input.is_contiguous()
+        and input.is_contiguous(memory_format=order)
+    )
 
 
 @_avg_backward.derivative

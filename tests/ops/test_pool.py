@@ -389,7 +389,7 @@ def test_gradients_of_pixels_are_those_of_planes(dtype):
         lambda x: F.avg_pool2d(x, 2), lambda x: F.avg_pool2d(x, 3, 1, 1), lambda x: F.avg_pool2d(x, 2, 3),
         lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
         lambda x: F.avg_pool2d(x, (1, 3), divisor_override=5), lambda x: F.adaptive_avg_pool2d(x, (3, 7)),
-        lambda x: F.adaptive_avg_pool2d(x, (9, 2)), lambda x: F.max_pool2d(x, 2), lambda x: F.max_pool2d(x, 3, 1, 1),
+        lambda x: F.adaptive_avg_pool2d(x, (9, 2)), lambda x: F.adaptive_avg_pool2d(x, 1), lambda x: F.max_pool2d(x, 2), lambda x: F.max_pool2d(x, 3, 1, 1),
         lambda x: F.max_pool2d(x, 2, dilation=2), lambda x: F.adaptive_max_pool2d(x, (2, 5)),
         lambda x: F.interpolate(x, (14, 10)), lambda x: F.interpolate(x, (4, 11), mode="nearest-exact"),
     ]  # fmt: skip
