@@ -1,7 +1,7 @@
 """Borders: of constant numbers, and where those of other kinds come from."""
 
 from .. import _core
-from ..types import channels_last
+from ..types import channels_last, contiguous_format
 from .core.declare import composite, primitive
 
 
@@ -40,6 +40,13 @@ def constant_pad_nd(input, pad, value=0):
         rows = input.permute(0, 2, 3, 1).reshape(n, height, width * channels)
         padded = _add_constant_border(rows, border, value)
         return padded.unflatten(2, (width + pad[0] + pad[1], channels)).permute(0, 3, 1, 2)
+    if len(pad) == 4 and min(pad) < 0 and is_of_pixels(input, pad):
+        rows = _middle(input.permute(0, 2, 3, 1), 1, pad[2:])
+        cut = _middle(rows, 2, pad[:2])
+        if cut.numel():
+            cut = cut.clone(memory_format=contiguous_format).permute(0, 3, 1, 2)
+            widths = [max(p, 0) for p in pad]
+            return constant_pad_nd(cut, widths, value) if any(widths) else cut
     check_widths(pad, input)
     out_shape, inner = list(input.shape), [slice(None)] * input.dim()
     inside, cut_only = list(inner), True
@@ -62,6 +69,13 @@ def constant_pad_nd(input, pad, value=0):
     out = _core._keep_format(out, input)
     out[tuple(inner)] = source
     return out
+
+
+def _middle(input, dim, pad):
+    """What negative widths leave of a dim; nothing where they take more than there is."""
+    first = max(-pad[0], 0)
+    left = input.size(dim) - first - max(-pad[1], 0)
+    return input.narrow(dim, first, left) if left > 0 else input.narrow(dim, 0, 0)
 
 
 def is_of_pixels(input, pad):

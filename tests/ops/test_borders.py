@@ -7,6 +7,7 @@ import pytest
 
 import flambeau as torch
 from flambeau.autograd import gradcheck, gradgradcheck
+from flambeau.nn import functional as F
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 CASES = [
@@ -136,3 +137,22 @@ def test_borders_of_channels_last_images_are_those_of_planes(mode, dtype):
                 torch.nn.functional.pad(x, (1, 2, 0, 1), mode).square().sum().backward()
                 grads.append(x.grad)
             torch.testing.assert_close(*grads)
+
+
+@pytest.mark.parametrize(
+    "pad", [(-1, 2, 1, -1), (-1, -1, 0, 0), (0, 0, -2, 3), (-6, 1, 0, 1), (-3, -3, 1, 1)]
+)
+def test_channels_last_images_are_cut_as_planes(pad):
+    for sizes in ((2, 3, 5, 6), (1, 20, 5, 6), (1, 4, 6, 6)):
+        planes = torch.randn(sizes)
+        pixels = planes.contiguous(memory_format=torch.channels_last).requires_grad_()
+        want, got = F.pad(planes, pad, value=2.0), F.pad(pixels, pad, value=2.0)
+        assert got.shape == want.shape and got.detach().equal(want)
+        if got.numel():
+            assert got.is_contiguous(memory_format=torch.channels_last)
+            assert got.data_ptr() != pixels.data_ptr()
+        slope = torch.randn(want.shape)
+        leaf = planes.clone().requires_grad_()
+        (expected,) = torch.autograd.grad(F.pad(leaf, pad), leaf, slope)
+        (grad,) = torch.autograd.grad(got, pixels, slope)
+        assert grad.equal(expected)
