@@ -3,6 +3,7 @@
 import functools
 
 import flambeau
+from flambeau import _core
 
 from ..compiler import get_default_backend
 from . import stance
@@ -141,6 +142,8 @@ class OptimizedModule(flambeau.nn.Module):
         if run is None or hooks is not None and (hooks.forward or hooks.forward_pre):
             return super().__call__(*args, **kwargs)
         return run(*args, **kwargs)
+
+    __call__ = functools.update_wrapper(_core._module_call(__call__, "_run"), __call__)
 
     def forward(self, *args, **kwargs):
         return (self._run or self._orig_mod)(*args, **kwargs)

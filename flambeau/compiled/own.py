@@ -6,7 +6,9 @@ import types
 
 import flambeau
 
-__all__ = ["own_lines"]
+from .state import is_ours
+
+__all__ = ["is_one_call", "own_lines"]
 
 _JUMPS = {*dis.hasjrel, *dis.hasjabs}
 _PYTHON = (types.FunctionType, types.MethodType, type, flambeau.nn.Module)
@@ -23,6 +25,18 @@ def own_lines(function, program, executed):
     if not executed <= {code} or _calls_python(function):
         return ""
     return "turning" if _jumps(code) else "straight"
+
+
+def is_one_call(function, program, executed):
+    """Whether a layer of ours calls at most one operator, so that a program would spare nothing, whatever it is given."""
+    return (
+        isinstance(function, flambeau.nn.Module)
+        and not function._modules
+        and not program.kernels
+        and len(program.nodes) <= 1
+        and type(function).__module__.startswith("flambeau.nn.modules.")
+        and all(map(is_ours, executed))
+    )
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from . import report, stance
 from .additions import settle_additions
 from .graph import Break, Differs, each_ref
 from .groups import grouped, length_ranges
-from .own import own_lines
+from .own import is_one_call, own_lines
 from .program import Program
 from .state import State, is_ours
 from .trace import Tracer
@@ -272,8 +272,9 @@ class Compiled:
         program.nodes = tracer.nodes
         sized, ranges = tracer.sized or self.static, length_ranges(tracer, tensors)
         own = not self.strict and own_lines(self.function, program, tracer.executed)
-        if own == "straight":
-            self.plain = len(program.nodes) <= 1
+        one_call = not self.strict and is_one_call(self.function, program, tracer.executed)
+        if own == "straight" or one_call:
+            self.plain = one_call or len(program.nodes) <= 1
             layouts = _core._describe_layouts(tensors, True) if sized else None
             return layouts, [], None, False, None, ranges, None, program
         state.seal()

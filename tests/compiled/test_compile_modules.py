@@ -150,3 +150,39 @@ def test_options_are_patched_for_a_while():
     assert not hasattr(dynamo, "of_no_name")
     with pytest.raises(torch._dynamo.exc.InvalidBackend, match="no backend 'nope'"):
         torch.compile(lambda x: x, backend="nope")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: torch.nn.Linear(4, 3), lambda: torch.nn.ReLU(), lambda: torch.nn.LayerNorm(4)],
+)
+def test_a_layer_of_one_operator_is_called_as_it_is(make):
+    layer = make()
+    compiled, x = torch.compile(layer), torch.rand(5, 4)
+    for _ in range(3):
+        assert torch.equal(compiled(x), layer(x)) and torch.equal(compiled(input=x), layer(x))
+    seen = []
+    handle = layer.register_forward_hook(lambda *given: seen.append(1))
+    assert torch.equal(compiled(x), layer(x)) and len(seen) == 2
+    handle.remove()
+    layer.forward = lambda x: x * 3
+    assert torch.equal(compiled(x), x * 3)
+    del layer.forward
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.add_(1)
+    assert torch.equal(compiled(x), layer(x))
+
+
+def test_a_call_of_modules_that_is_replaced_is_seen(monkeypatch):
+    layer = torch.nn.Linear(4, 3)
+    compiled, x = torch.compile(layer), torch.rand(5, 4)
+    compiled(x), compiled(x)
+    call, seen = torch.nn.Module.__call__, []
+
+    def watched(self, *args, **kwargs):
+        seen.append(type(self))
+        return call(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", watched)
+    assert torch.equal(compiled(x), layer(x)) and seen == [torch.nn.Linear] * 2

@@ -270,6 +270,7 @@ struct CompiledFunction {
   PyObject *function, *programs;  // key -> list of entries
   PyObject* owner;                // flambeau.compiled.wrapper.Compiled, for all else
   bool plain;                     // the function itself is all there is to run
+  unsigned long module_tag;       // of its class, a module's that is called as all are; or 0
   PyObject* last;                 // the entries of last_key, or null
   std::string last_key;
 };
@@ -298,7 +299,22 @@ Object key_of(const Arguments& args) {
   return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
 }
 
+/// An attribute of a module that is called while it has no hooks; None or null where it has.
+Object without_hooks(PyObject* module, PyObject* attribute) {
+  static PyObject* const name = PyUnicode_InternFromString("_module_hooks");
+  Object hooks = Object::steal(PyObject_GetAttr(module, name));
+  if (hooks.get() != Py_None) return {};
+  return Object::steal(PyObject_GetAttr(module, attribute));
+}
+
 PyObject* run_function(CompiledFunction& self, const Arguments& args) {
+  static PyObject* const name = PyUnicode_InternFromString("forward");
+  if (self.module_tag && self.module_tag == Py_TYPE(self.function)->tp_version_tag) {
+    if (Object forward = without_hooks(self.function, name))
+      return PyObject_Vectorcall(forward.get(), args.values, static_cast<size_t>(args.n),
+                                 args.names);
+    PyErr_Clear();
+  }
   return PyObject_Vectorcall(self.function, args.values, static_cast<size_t>(args.n), args.names);
 }
 
@@ -424,6 +440,32 @@ PyTypeObject* compiled_type() {
   return type;
 }
 
+/// Of a module with arguments: its attribute of that name (`programs`), called with them, while it
+/// has no hooks; else what is written in Python, `function`.
+PyObject* module_call(PyObject* o, PyObject* const* values, size_t nargsf, PyObject* names) {
+  auto& self = as<CompiledFunction>(o);
+  const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  if (n > 0) {
+    Object run = without_hooks(values[0], self.programs);
+    if (run && run.get() != Py_None)
+      return PyObject_Vectorcall(run.get(), values + 1,
+                                 static_cast<size_t>(n - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                 names);
+    PyErr_Clear();
+  }
+  return PyObject_Vectorcall(self.function, values, static_cast<size_t>(n), names);
+}
+
+/// Whether calls of an object are its forward, with nothing of a class of its own around it.
+bool is_called_as_modules(PyObject* function) {
+  Object call = Object::steal(
+      PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(function)), "__call__"));
+  PyErr_Clear();
+  if (!call || Py_TYPE(call.get()) != compiled_type()) return false;
+  const auto& self = as<CompiledFunction>(call.get());
+  return self.vectorcall == module_call && is_text(self.programs, "forward");
+}
+
 Object new_compiled(PyObject* function, PyObject* programs, PyObject* owner) {
   check<TypeError>(PyDict_CheckExact(programs),
                    [] { return message("CompiledFunction: programs must be a dict."); });
@@ -434,6 +476,19 @@ Object new_compiled(PyObject* function, PyObject* programs, PyObject* owner) {
   self.function = Py_NewRef(function);
   self.programs = Py_NewRef(programs);
   self.owner = Py_NewRef(owner);
+  if (is_called_as_modules(function))
+    self.module_tag = tag_of(reinterpret_cast<PyObject*>(Py_TYPE(function)));
+  return made;
+}
+
+Object new_module_call(PyObject* function, PyObject* attribute) {
+  Object made = owned(compiled_type()->tp_alloc(compiled_type(), 0));
+  auto& self = as<CompiledFunction>(made.get());
+  new (&self.last_key) std::string;
+  self.vectorcall = module_call;
+  self.function = Py_NewRef(function);
+  self.programs = Py_NewRef(attribute);
+  self.owner = Py_NewRef(Py_None);
   return made;
 }
 
@@ -464,6 +519,8 @@ const NativeEntry entries[] = {
     fact(bind<hold_back>("_hold_compiled_back", "reason, on")),
     fact(bind<new_compiled>("CompiledFunction", "function, programs, owner",
                             "What torch.compile gives: runs the program that fits a call.")),
+    fact(bind<new_module_call>("_module_call", "function, attribute",
+                               "The __call__ of modules, without a frame of Python.")),
     fact(bind<unchanged>("_unchanged", "lists")),
     fact(bind<[](PyObject* cls) { return uint64_t{tag_of(cls)}; }>("_class_tag", "cls")),
     {}};

@@ -122,6 +122,8 @@ class Module(HooksApi, State, Conversion, Traversal):
                 else compiled(args, kwargs)
             )
 
+        # The same by the core, where no hooks are: a frame less a module.
+        __call__ = functools.update_wrapper(_core._module_call(__call__, "forward"), __call__)
         _call_impl = _wrapped_call_impl = __call__
 
     def compile(self, *args, **kwargs):
