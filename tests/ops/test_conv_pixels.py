@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import flambeau as torch
@@ -88,3 +89,30 @@ def test_kernels_of_one_element_of_nothing():
     assert F.conv2d(x, torch.ones(4, 8, 1, 1)).shape == (0, 4, 3, 3)
     x = torch.randn(2, 0, 3, 3).to(torch.bfloat16)
     assert (F.conv2d(x, torch.ones(4, 0, 1, 1).to(torch.bfloat16)) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "shape", [(1, 40, 3, 1, 60), (9, 29, 30, 1, 110), (16, 6, 122, 2, 289), (40, 8, 8, 8, 50)]
+)
+def test_contiguous_pixels_of_one_and_many_images(shape, dtype):
+    n, channels, targets, groups, pixels = shape
+    dtype = getattr(torch, dtype)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, channels, pixels, generator=generator).to(dtype).requires_grad_()
+    weight = torch.randn(targets, channels // groups, 1, generator=generator)
+    weight = weight.to(dtype).requires_grad_()
+    output = torch.nn.functional.conv1d(x, weight, groups=groups)
+    grad = torch.randn(output.shape, generator=generator).to(dtype)
+    got = [output.detach(), *torch.autograd.grad(output, [x, weight], grad)]
+    per_group = (
+        x.detach().double().reshape(n, groups, -1, pixels),
+        weight.detach().double().reshape(groups, targets // groups, -1),
+        grad.double().reshape(n, groups, -1, pixels),
+    )
+    names = "ngcp,gmc->ngmp", "gmc,ngmp->ngcp", "ngmp,ngcp->gmc"
+    pairs = per_group[:2], per_group[1:], per_group[2::-2]
+    for t, name, pair in zip(got, names, pairs, strict=True):
+        exact = np.einsum(name, *(p.numpy() for p in pair)).reshape(t.shape)
+        tolerance = abs(exact).max() * torch.finfo(dtype).eps * 20
+        np.testing.assert_allclose(t.double().numpy(), exact, rtol=0, atol=tolerance)

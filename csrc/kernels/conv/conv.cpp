@@ -178,15 +178,29 @@ bool is_product(const ConvShape& s) {
 /// Elements of one input, of which each output takes them all.
 int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
 
+constexpr int64_t most_groups = 8;  // whose products are computed one after the other
+
 /// Whether matrices of pixels are multiplied as they lie, halves too: not where results are many
 /// and products few, of which the other ways write more at once.
 bool multiplies_pixels(const ConvShape& s, int64_t sources, int64_t targets) {
   if (!fits_pixels(s) || s.N == 0) return false;
-  if (is_half(s.dtype)) return has_few_groups(s.C, s.C, s.groups);
+  if (s.groups > most_groups) return false;
+  if (is_half(s.dtype)) return true;
   constexpr int64_t few_sources = 8, many_results = 1 << 18;
   const int64_t results = targets * s.out[0] * s.out[1] * s.out[2];
-  return s.groups == 1 && (s.dtype == DType::float32 || s.dtype == DType::float64) &&
-         (sources >= few_sources || results < many_results);
+  return (s.dtype == DType::float32 || s.dtype == DType::float64) &&
+         (sources >= few_sources * s.groups || results < many_results);
+}
+
+/// Whether the gradient of the weight is a sum of products for each image. Halves would be rounded
+/// after each.
+bool sums_pixels(const ConvShape& s) {
+  constexpr int64_t least_pixels = 48;
+  const bool sums = s.N == 1
+                        ? is_half(s.dtype) || s.dtype == DType::float32 || s.dtype == DType::float64
+                        : s.dtype == DType::float32 || s.dtype == DType::float64;
+  return sums && fits_pixels(s) && s.N > 0 && s.groups <= most_groups &&
+         (s.N == 1 || s.out[0] * s.out[1] * s.out[2] >= least_pixels);
 }
 
 /// Whether some of a few results of one image are not finite: then they are summed once more.
@@ -311,11 +325,7 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     return gemm(product(shape, shape.O, volume(shape), shape.N, grad_output, true, input, false,
                         grad_weight));
   if (fits_patches(shape)) return patches_backward_weight(shape, grad_output, input, grad_weight);
-  if (shape.N == 1 && multiplies_pixels(shape, shape.C, shape.O) && shape.groups == 1) {
-    const int64_t pixels = shape.out[0] * shape.out[1] * shape.out[2];
-    return gemm(
-        product(shape, shape.O, shape.C, pixels, grad_output, false, input, true, grad_weight));
-  }
+  if (sums_pixels(shape)) return planes_backward_weight(shape, grad_output, input, grad_weight);
   if (fits_parts(shape)) return parts_backward_weight(shape, grad_output, input, grad_weight);
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {

@@ -1,6 +1,12 @@
 #include "kernels/conv/pixels.h"
 
+#include <algorithm>
+#include <memory>
+
+#include "kernels/conv/planes.h"
 #include "kernels/gemm/gemm.h"
+#include "runtime/rounding.h"
+#include "runtime/threads.h"
 
 namespace flambeau {
 namespace {
@@ -94,6 +100,40 @@ void pixels_backward_weight(const ConvShape& s, const void* grad_output, const v
     g.c = const_cast<char*>(at(grad_weight, group * m * n, s.dtype)), g.ldc = n;
     gemm(g);
   }
+}
+
+void planes_backward_weight(const ConvShape& s, const void* grad_output, const void* input,
+                            void* grad_weight) {
+  const int64_t m = s.O / s.groups, n = s.C / s.groups, pixels = pixels_of(s);
+  // Images in some ranges, each with sums of its own: one image is little work for threads.
+  constexpr double least_products = 1e6;
+  constexpr int64_t wanted = 8;
+  const double all = static_cast<double>(s.N * pixels * s.O) * static_cast<double>(n);
+  const int64_t range =
+                    ceil_div(s.N, std::clamp<int64_t>(static_cast<int64_t>(all / least_products), 1,
+                                                      std::min(wanted, s.N))),
+                n_ranges = ceil_div(s.N, range), n_weights = s.O * n;
+  auto sum = [&](int64_t index, void* sums) {
+    for (int64_t item = index * range; item < std::min(s.N, (index + 1) * range); ++item)
+      for (int64_t group = 0; group < s.groups; ++group) {
+        AnyGemm g;
+        g.dtype = s.dtype;
+        g.M = m, g.N = n, g.K = pixels;
+        g.a = at(grad_output, (item * s.O + group * m) * pixels, s.dtype), g.lda = pixels;
+        g.b = at(input, (item * s.C + group * n) * pixels, s.dtype), g.ldb = pixels;
+        g.trans_b = true;
+        g.c = const_cast<char*>(at(sums, group * m * n, s.dtype)), g.ldc = n;
+        g.beta = item > index * range;
+        gemm(g);
+      }
+  };
+  if (n_ranges == 1) return sum(0, grad_weight);
+  auto add = [&]<class T>() {
+    auto sums = std::make_unique_for_overwrite<T[]>(n_ranges * n_weights);
+    parallel_for(n_ranges, [&](int64_t index) { sum(index, sums.get() + index * n_weights); });
+    add_ranges(sums.get(), n_ranges, n_weights, static_cast<T*>(grad_weight));
+  };
+  s.dtype == DType::float32 ? add.template operator()<float>() : add.template operator()<double>();
 }
 
 }  // namespace flambeau

@@ -30,4 +30,8 @@ void pixels_backward_input(const ConvShape& shape, const void* grad_output, Imag
 void pixels_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
                             void* grad_weight);
 
+/// Both by channels: a sum of products of one image each.
+void planes_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
+                            void* grad_weight);
+
 }  // namespace flambeau
