@@ -56,6 +56,25 @@ def test_channels_last_agree_with_the_usual_order(case, dtype, transposed):
         np.testing.assert_allclose(a.double().numpy(), b.double().numpy(), rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "window",
+    [dict(stride=2, padding=1), dict(stride=3), dict(stride=2, dilation=2, padding=2)],
+    ids=str,
+)
+def test_many_channels_to_few_in_channels_last(window, dtype):
+    dtype = getattr(torch, dtype)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(5, 50, 11, 9, generator=generator).to(dtype)
+    weight = torch.randn(3, 50, 3, 2, generator=generator).to(dtype)
+    bias = torch.randn(3, generator=generator).to(dtype)
+    got = F.conv2d(x.contiguous(memory_format=torch.channels_last), weight, bias, **window)
+    assert got.is_contiguous(memory_format=torch.channels_last)
+    exact = F.conv2d(x.double(), weight.double(), bias.double(), **window)
+    tolerance = exact.abs().max().item() * torch.finfo(dtype).eps * 4
+    np.testing.assert_allclose(got.double().numpy(), exact.numpy(), rtol=0, atol=tolerance)
+
+
 def test_infinite_weights_meet_the_border_as_in_the_usual_order():
     x = torch.ones(2, 16, 5, 5)
     weight = torch.ones(16, 1, 3, 3)

@@ -9,6 +9,7 @@
 #include "kernels/conv/channels.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/pixels.h"
+#include "kernels/conv/windows.h"
 
 namespace flambeau::raw {
 
@@ -171,6 +172,13 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
     LongWork unlocked(flop_of(shape) > 20000);
     if (channels_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
                          output->data()))
+      return output;
+  }
+  if (!in_place && met->on_cpu() && lies_by_pixels(*met) && fits_windows(shape)) {
+    TensorRef output = empty_beside(*met, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (windows_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
+                        output->data()))
       return output;
   }
   if (!in_place) input = contiguous(*met);
