@@ -45,8 +45,10 @@ def _gradients(grad_output, input, weight, stride, padding, dilation, groups, wa
     wants_input, wants_weight, wants_bias = wanted[:3]
     grad_input = grad_weight = grad_bias = None
     given = grad_output
-    if sum(map(bool, wanted[:3])) > 1 and max(weight.shape[2:]) > 1:
-        grad_output = given.contiguous()  # once for all; pixels by themselves are read as they lie
+    own_channels = groups > 1 and weight.shape[1] == 1
+    if sum(map(bool, wanted[:3])) > 1 and max(weight.shape[2:]) > 1 and not own_channels:
+        # Once for all; pixels and channels by themselves are read as they lie.
+        grad_output = given.contiguous()
     if wants_input:
         grad_input = back(grad_output, _conj(weight), None, *window, tuple(input.shape[2:]))
         grad_input = _core._keep_format(grad_input, given)
