@@ -100,3 +100,27 @@ def test_distances_of_halves_are_rounded_once():
     x, y = fl.randn(6, 40).bfloat16(), fl.randn(4, 40).bfloat16()
     assert fl.cdist(x, y, 1).equal(fl.cdist(x.float(), y.float(), 1).bfloat16())
     assert fl.pdist(x).equal(fl.pdist(x.float()).bfloat16())
+
+
+@pytest.mark.parametrize("dtype", [fl.float32, fl.float64])
+def test_ties_of_the_greatest_difference_share_the_gradient(dtype):
+    for n1, n2, features in ((1, 1, 2), (4, 5, 3), (9, 40, 17), (3, 2, 129)):
+        x, y = (fl.randint(0, 3, (n, features)).to(dtype) for n in (n1, n2))
+        for of, written, *points in (
+            (fl.cdist, lambda x, y: _norms(x.unsqueeze(-2) - y.unsqueeze(-3), math.inf), x, y),
+            (lambda x, p: fl.pdist(x, p), lambda x: _norms(_differences(x), math.inf), x),
+        ):
+            got = _slopes(lambda *points, of=of: of(*points, math.inf), *points)
+            for one, other in zip(got, _slopes(written, *points), strict=True):
+                fl.testing.assert_close(one, other)
+    x = fl.tensor([[1.0, 1.0], [3.0, 3.0]], requires_grad=True)
+    for create_graph in (False, True):
+        (slope,) = fl.autograd.grad(fl.pdist(x, math.inf).sum(), x, create_graph=create_graph)
+        assert slope.tolist() == [[-0.5, -0.5], [0.5, 0.5]]
+    _, tangent = fl.func.jvp(lambda x: fl.pdist(x, math.inf), (x.detach(),), (fl.ones(2, 2),))
+    assert tangent.tolist() == [0]
+
+
+def _differences(x):
+    i, j = fl.triu_indices(len(x), len(x), 1)
+    return x[i] - x[j]

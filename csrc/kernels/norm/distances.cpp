@@ -317,6 +317,30 @@ FLAMBEAU_CLONES void run_gradient(Kind kind, int64_t n, int64_t padded, const Po
   gradient_of(kind, n, padded, power, x, others, factor, scale, grad);
 }
 
+/// Divides the factors of pairs by the number of features that have the greatest difference, which
+/// share it.
+template <class T>
+[[gnu::always_inline]] inline void share_greatest(int64_t n, int64_t features, int64_t padded,
+                                                  const T* x, const T* others, const T* distance,
+                                                  T* factor) {
+  for (int64_t j = 0; j < n; ++j) {
+    const T* other = others + j * padded;
+    const T greatest = distance[j];
+    int64_t ties = 0;
+    for (int64_t f = 0; f < features; ++f) ties += std::abs(x[f] - other[f]) >= greatest;
+    if (ties > 1) factor[j] /= static_cast<T>(ties);
+  }
+}
+
+FLAMBEAU_CLONES void run_shares(int64_t n, int64_t features, int64_t padded, const float* x,
+                                const float* others, const float* distance, float* factor) {
+  share_greatest(n, features, padded, x, others, distance, factor);
+}
+FLAMBEAU_CLONES void run_shares(int64_t n, int64_t features, int64_t padded, const double* x,
+                                const double* others, const double* distance, double* factor) {
+  share_greatest(n, features, padded, x, others, distance, factor);
+}
+
 /// What the terms of n pairs are multiplied with: of powers the distance comes as its inverse.
 template <class T>
 void factors(Kind kind, int64_t n, const T* grad, const T* distance, T* factor, T* scale) {
@@ -412,6 +436,7 @@ void distances_backward(const Points& points, double p, const T* x1, const T* x2
           g = factor, d = scale;
         }
         factors(kind, n2, g, d, factor, scale);
+        if (kind == Kind::greatest) run_shares(n2, features, padded, own, others, scale, factor);
         run_gradient(kind, n2, padded, power, own, others, factor, scale, made);
         std::memcpy(grad1 + (b * n1 + i) * features, made,
                     static_cast<size_t>(features) * sizeof(T));
