@@ -1,8 +1,5 @@
 """Common divisors of integers, the parts of floating numbers, and rare functions of them."""
 
-import functools
-import math
-
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
@@ -116,56 +113,6 @@ def spherical_bessel_j0(input):
 register("spherical_bessel_j0", spherical_bessel_j0, namespaces=("special",))
 
 
-@functools.cache
-def _laguerre_nodes():
-    """40 nodes and weights for integrals of t**(-1/6) exp(-t) f(t) over t > 0, by Golub and Welsch."""
-    import numpy
-
-    alpha, i = -1 / 6, numpy.arange(1, 40)
-    off = numpy.sqrt(i * (i + alpha))
-    matrix = numpy.diag(2 * numpy.arange(40) + alpha + 1) + numpy.diag(off, 1) + numpy.diag(off, -1)
-    nodes, vectors = numpy.linalg.eigh(matrix)
-    return nodes, math.gamma(alpha + 1) * vectors[0] ** 2
-
-
-def _airy_far(zeta):
-    """Ai(z) by zeta = 2 / 3 z**1.5 for abs(z) >= 2, abs(arg z) < pi, by an integral over t > 0.
-
-    Source: Gil, Segura, Temme, "Computing complex Airy functions by numerical quadrature",
-    Numer. Algorithms 30 (2002) 11.
-    """
-    import numpy
-
-    nodes, weights = _laguerre_nodes()
-    total = ((2 + nodes / zeta[..., None]) ** (-1 / 6) * weights).sum(-1)
-    scale = math.sqrt(math.pi) * 48 ** (1 / 6) * math.gamma(5 / 6)
-    return numpy.exp(-zeta) * zeta ** (-1 / 6) * total / scale
-
-
-def _airy(x):
-    """Ai of a float64 array, NaN at infinity: by its power series up to 2, beyond by _airy_far."""
-    import numpy
-
-    result = numpy.full(x.shape, math.nan)
-    near = numpy.abs(x) < 2
-    cube, f, g = x[near] ** 3, 1.0, x[near]
-    total_f, total_g = 1.0, g
-    for i in range(1, 18):
-        f = f * cube / ((3 * i) * (3 * i - 1))
-        g = g * cube / ((3 * i) * (3 * i + 1))
-        total_f, total_g = total_f + f, total_g + g
-    at_zero, slope = 3 ** (-2 / 3) / math.gamma(2 / 3), 3 ** (-1 / 3) / math.gamma(1 / 3)
-    result[near] = at_zero * total_f - slope * total_g
-    with numpy.errstate(all="ignore"):
-        zeta = 2 * numpy.abs(x) * numpy.sqrt(numpy.abs(x)) / 3
-        right = (x >= 2) & (x < math.inf)
-        result[right] = _airy_far(zeta[right])
-        left = (x <= -2) & (zeta < math.inf)
-        turn = complex(0.5, math.sqrt(0.75))  # exp(i pi / 3): on this ray zeta is imaginary
-        result[left] = 2 * (turn * _airy_far(zeta[left] * 1j)).real
-    return result
-
-
 @composite(name="airy_ai", namespaces=("special",), method=False)
 def airy_ai(input):
     """The Airy function Ai. It has no gradient.
@@ -175,8 +122,6 @@ def airy_ai(input):
         tensor([[0.1353, 0.0349],
                 [0.0066, 0.0010]])
     """
-    import numpy
-
     input = operand(input)
     dtype = input.dtype if input.dtype.is_floating_point else fl.get_default_dtype()
     if input.dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
@@ -184,9 +129,10 @@ def airy_ai(input):
             f"special.airy_ai: input is {input.dtype}, which it does not compute. Convert it with "
             ".float() first."
         )
-    if input.is_meta:
-        return fl.empty(input.shape, dtype=dtype, device="meta")
-    return tensor(_airy(numpy.asarray(array(input), "float64")), input).to(dtype)
+    x = input.detach().to(dtype)
+    if x.is_contiguous():
+        return _core._airy_ai(x)
+    return fl.empty_like(x).copy_(_core._airy_ai(x.contiguous()))
 
 
 @composite(out="same")

@@ -35,6 +35,37 @@ def test_airy_ai_far_to_the_left():
         assert got <= 1.01 * abs(value) ** -0.25 / math.sqrt(math.pi)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "low, high", [(-2000, -10), (-10.2, -9.8), (-10, 0), (0, 10), (9.8, 10.2), (10, 100)]
+)
+def test_airy_ai_has_the_digits_of_its_dtype(low, high, dtype):
+    mpmath = pytest.importorskip("mpmath")
+    x = numpy.linspace(low, high, 101).astype(dtype)
+    x = numpy.concatenate([x, (numpy.linspace(low, high, 7) // 0.25 * 0.25 + 0.125).astype(dtype)])
+    got = torch.special.airy_ai(torch.from_numpy(x)).numpy()
+    unit = float(numpy.finfo(dtype).eps)
+    for point, value in zip(x, got, strict=True):
+        z = mpmath.mpf(float(point))
+        want, slope = mpmath.airyai(z), mpmath.airyai(z, derivative=1)
+        # Left of 0 beside the waves' height; and what the last bit of x changes.
+        size = abs(want) if z > 0 else 0.6 / max(1, -z) ** 0.25
+        limit = unit * (size + abs(z * slope)) + float(numpy.finfo(dtype).tiny)
+        assert abs(want - float(value)) <= limit, (point, value, want)
+
+
+def test_airy_ai_of_every_size_and_layout():
+    x = torch.linspace(-12, 12, 4099)
+    whole = torch.special.airy_ai(x)
+    for n in (0, 1, 2, 2047, 2049, 4099):
+        assert torch.equal(torch.special.airy_ai(x[:n]), whole[:n])
+    assert torch.equal(torch.special.airy_ai(x[::3]), whole[::3])
+    turned = x[:12].reshape(3, 4).t()
+    assert torch.special.airy_ai(turned).stride() == turned.stride()
+    assert torch.equal(torch.special.airy_ai(turned), whole[:12].reshape(3, 4).t())
+    assert torch.special.airy_ai(torch.arange(3)).dtype is torch.float32
+
+
 @pytest.mark.parametrize("n", [1, 3, 11, 12, 40, 65, 100])
 def test_polygamma_of_any_order(n):
     mpmath = pytest.importorskip("mpmath")

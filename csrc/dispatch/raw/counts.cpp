@@ -1,4 +1,4 @@
-// The functions of kernels/elements/counts.h, polynomials.h and kernels/order/shuffle.h.
+// The functions of kernels/elements/counts.h, airy.h, polynomials.h and kernels/order/shuffle.h.
 #include "kernels/elements/counts.h"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/raw/numbers.h"
+#include "kernels/elements/airy.h"
 #include "kernels/elements/cross.h"
 #include "kernels/elements/polynomials.h"
 #include "kernels/order/shuffle.h"
@@ -88,6 +89,19 @@ TensorRef polynomial(Tensor& input, Tensor* degrees, double degree, int64_t kind
   const bool done =
       input.dtype == DType::float32 ? run.operator()<float>() : run.operator()<double>();
   return done ? out : nullptr;
+}
+TensorRef airy_ai(Tensor& input) {
+  check_alike("airy_ai", {&input});
+  check(input.dtype == DType::float32 || input.dtype == DType::float64,
+        [] { return message("airy_ai: expected float32 or float64."); });
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  LongWork unlocked(out->numel > 1024);
+  if (input.dtype == DType::float32)
+    flambeau::airy_ai(out->numel, input.as<float>(), out->as<float>());
+  else
+    flambeau::airy_ai(out->numel, input.as<double>(), out->as<double>());
+  return out;
 }
 TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw) {
   TensorRef out = result_of("poisson", {&rate});

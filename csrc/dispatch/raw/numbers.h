@@ -24,6 +24,8 @@ TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper);
 /// Orthogonal polynomials (kernels/elements/polynomials.h) of input, float32 or float64 of any
 /// layout, and degrees of its dtype and shape or 0-dim; where these are left out, of one degree.
 TensorRef polynomial(Tensor& input, Tensor* degrees, double degree, int64_t kind);
+/// Ai of contiguous float32 or float64.
+TensorRef airy_ai(Tensor& input);
 /// Of float64, from the counter-based numbers of (seed, draw).
 TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw);
 TensorRef binomial(Tensor& count, Tensor& prob, uint64_t seed, uint64_t draw);
@@ -42,6 +44,7 @@ inline constexpr std::tuple number_functions{
     declare<lcm>("_lcm", "input, other"),
     declare<incomplete_gamma>("_incomplete_gamma", "a, x, upper"),
     declare<polynomial>("_polynomial", "input, degrees, degree, kind"),
+    declare<airy_ai>("_airy_ai", "input"),
     declare<poisson>("_poisson", "rate, seed, call"),
     declare<binomial>("_binomial", "count, prob, seed, call"),
     declare<random_order>("_random_order", "out, seed, call")};

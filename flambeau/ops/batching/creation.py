@@ -67,7 +67,7 @@ def _(kernel, outputs, inputs, dtype=None):
             _core._become(output, value, levels)
 
 
-@same_for(_core._gcd, _core._lcm, _core._incomplete_gamma, _core._polynomial)
+@same_for(_core._gcd, _core._lcm, _core._incomplete_gamma, _core._polynomial, _core._airy_ai)
 def _(operator, *args):
     """Of contiguous operands of one shape."""
     levels = joint_levels(*args)

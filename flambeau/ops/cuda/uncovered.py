@@ -38,6 +38,7 @@ ON_THE_CPU = {
     "_reflections": "of complex or large matrices, where cuSOLVER is not installed",
     "_ldl_factor": "exchanges of rows and columns that a block of threads can't share",
     "_ldl_solve": "exchanges of rows and columns that a block of threads can't share",
+    "_airy_ai": "polynomials by a table have no kernel yet",
     "_poisson": "counts are drawn with a number of tries that differs from element to element",
     "_binomial": "counts are drawn with a number of tries that differs from element to element",
     "_random_order": "an order is drawn one exchange after another",
