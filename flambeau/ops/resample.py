@@ -15,7 +15,7 @@ def _resample(ctx, input, sizes, ratios, kind, corners, back):
 
     ratios: how far a new place goes among the old ones in each of 3 dims; below 0 the dim stays as it is.
     """
-    ctx.had, ctx.options = tuple(input.shape[-len(sizes) :]), (ratios, kind, corners, not back)
+    ctx.had, ctx.options = tuple(input.shape)[-len(sizes) :], (ratios, kind, corners, not back)
     return _core._resize(input, sizes, *ratios, kind, corners, back)
 
 
@@ -34,7 +34,7 @@ def resampled(input, sizes, ratios, kind, corners):
             f"interpolate: input is {input.dtype}, which only the nearest modes take. Resize its real and imaginary "
             "parts."
         )
-    if max(ratios) < 0 and kind == 0:
+    if kind == 0 and max(ratios) < 0:
         return input.clone(memory_format=fl.contiguous_format)
     return _resample(input, sizes, ratios, kind, corners, False)
 
@@ -42,7 +42,7 @@ def resampled(input, sizes, ratios, kind, corners):
 @primitive(method=False, function=False, out=False)
 def _nearest(ctx, input, sizes, steps):
     """The last dims of input in other sizes; steps: how far a new place goes in each of 3 dims, and the shift."""
-    ctx.had, ctx.sizes, ctx.steps = tuple(input.shape[-len(sizes) :]), sizes, steps
+    ctx.had, ctx.sizes, ctx.steps = tuple(input.shape)[-len(sizes) :], sizes, steps
     return _core._nearest(input, sizes, *steps)
 
 

@@ -1,10 +1,19 @@
 #include "dispatch/ways/pools.h"
 
 #include "autograd/door.h"
+#include "dispatch/memory_format.h"
 
 namespace flambeau::ways {
 
 namespace {
+
+/// Whether t has numbers on the CPU, in the usual order or channels last, which results keep.
+bool is_poolable(const Tensor& t) {
+  const bool numbers = t.on_cpu() && t.numel > 0 &&
+                       (t.dtype == DType::float32 || t.dtype == DType::float64 || is_half(t.dtype));
+  return numbers &&
+         (t.contiguous || (is_channels_last(format_shown(t)) && is_in_format(t, format_shown(t))));
+}
 
 /// The windows over the last n dims; none where Python has to check, or a window may hold nothing.
 std::optional<raw::PoolWindows> windows_of(Tensor& input, int n, const DimOrDims& given_kernel,
@@ -13,7 +22,7 @@ std::optional<raw::PoolWindows> windows_of(Tensor& input, int n, const DimOrDims
                                            const DimOrDims* given_dilation, bool ceil_mode) {
   Dims kernel, stride, padding, dilation;
   const bool fits = !ceil_mode && !(watchers & watch_inside) && !records(input) &&
-                    is_full_precision(input) && (input.ndim == n + 1 || input.ndim == n + 2) &&
+                    is_poolable(input) && (input.ndim == n + 1 || input.ndim == n + 2) &&
                     spread(given_kernel, n, 1, kernel) && spread(given_padding, n, 0, padding) &&
                     (!given_stride.given || spread(given_stride, n, 1, stride)) &&
                     (!given_dilation || spread(*given_dilation, n, 1, dilation));

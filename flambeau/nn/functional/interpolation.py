@@ -42,9 +42,10 @@ def interpolate(
     """
     recompute = None if recompute_scale_factor is None else bool(recompute_scale_factor)
     given = size, scale_factor, mode, align_corners, recompute, antialias
-    if _is_plain(size) and _is_plain(scale_factor) and _is_plain(tuple(input.shape)):
+    shape = tuple(input.shape)
+    if _is_plain(size) and _is_plain(scale_factor) and _is_plain(shape):
         given = (_as_key(size), _as_key(scale_factor), *given[2:])
-        plan = _plan(input.shape, input.dtype, *given)
+        plan = _plan(shape, input.dtype, *given)
     else:
         plan = _plan.__wrapped__(input.shape, input.dtype, *given)
     if mode == "area":
@@ -66,6 +67,8 @@ def interpolate(
     return _keep_format(resized, input)
 
 
+_NUMBERS = frozenset((int, float))
+
 # Elements of a result that need no look at the memory there is.
 _SURELY_FITS = 1 << 20
 
@@ -73,8 +76,8 @@ _SURELY_FITS = 1 << 20
 def _is_plain(value):
     """Whether a size or scale is a number, or a list of numbers: then it can be a key."""
     if type(value) in (list, tuple):
-        return all(type(v) in (int, float) for v in value)
-    return value is None or type(value) in (int, float)
+        return _NUMBERS.issuperset(map(type, value))
+    return value is None or type(value) in _NUMBERS
 
 
 def _as_key(value):
