@@ -133,6 +133,50 @@ def test_other_numbers_of_dims_and_factors():
         F.interpolate(flambeau.zeros(1, 1, 2, dtype=flambeau.complex64), 3, mode="linear")
 
 
+# For sizes that a scale_factor leaves or doubles, whether the scale counts: (mode, dims): (left, doubled).
+SCALE_COUNTS = {
+    ("nearest", 1): (True, True),
+    ("nearest", 2): (False, False),
+    ("nearest", 3): (True, True),
+    ("nearest-exact", 2): (True, True),
+    ("linear", 1): (False, True),
+    ("bilinear", 2): (False, True),
+    ("trilinear", 3): (False, True),
+    ("bicubic", 2): (True, True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
+@pytest.mark.parametrize(("mode", "n"), SCALE_COUNTS)
+def test_a_scale_that_leaves_or_doubles_a_size_counts_where_it_does_in_pytorch(mode, n, dtype):
+    if dtype == "uint8" and mode in ("linear", "trilinear"):
+        pytest.skip("bytes are not taken")
+    flambeau.manual_seed(0)
+    sizes = (5, 6, 7)[:n]
+    x = (flambeau.rand(2, 3, *sizes) * 200).to(getattr(flambeau, dtype))
+    counts = SCALE_COUNTS[mode, n]
+    if mode == "bicubic" and dtype == "uint8":
+        counts = (False, True)
+    for dim in range(n):
+        for doubled in (0, 1):
+            factors = [1.7] * n
+            factors[dim] = 1 + doubled + 0.95 / sizes[dim]
+            y = F.interpolate(x, scale_factor=factors, mode=mode)
+            factors[dim] = 1 + doubled
+            by_sizes = F.interpolate(x, scale_factor=factors, mode=mode)
+            assert y.shape == by_sizes.shape
+            assert y.equal(by_sizes) != counts[doubled], (dim, doubled)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_antialias_leaves_a_size_that_stays(mode):
+    x = flambeau.rand(2, 3, 6, 7, requires_grad=True)
+    y = F.interpolate(x, scale_factor=(1.12, 1.05), mode=mode, antialias=True)
+    assert y.equal(x)
+    (grad,) = flambeau.autograd.grad(y.sum(), x)
+    assert grad.equal(flambeau.ones(2, 3, 6, 7))
+
+
 @pytest.mark.parametrize("mode, antialias", MODES)
 def test_derivatives(mode, antialias):
     image = flambeau.rand(1, 2, 5, 4, dtype=flambeau.float64, requires_grad=True)

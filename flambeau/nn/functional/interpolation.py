@@ -142,14 +142,16 @@ def _plan(shape, dtype, size, scale_factor, mode, align_corners, recompute, anti
             f"interpolate: from {tuple(shape[2:])} to {tuple(sizes)} is not possible; all "
             "sizes must be 1 or more."
         )
+    scales = [
+        None if _leaves_scale(mode, n, antialias or of_bytes, size, out) else scale
+        for size, out, scale in zip(shape[2:], sizes, scales, strict=True)
+    ]
     if mode in ("nearest", "nearest-exact"):
         steps = [_ratio(shape[i + 2], sizes[i], scales[i], False) for i in range(n)]
     else:
         steps = [
             _ratio(shape[i + 2], sizes[i], scales[i], align_corners)
-            if _KINDS[mode, antialias] != 0
-            or sizes[i] != shape[i + 2]
-            or scales[i] not in (None, 1)
+            if _KINDS[mode, antialias] != 0 or sizes[i] != shape[i + 2]
             else -1.0
             for i in range(n)
         ]
@@ -187,6 +189,17 @@ def _sizes_and_scales(shape, size, scale_factor, recompute, n):
         )
     sizes = [math.floor(s * f) for s, f in zip(shape[2:], scales, strict=True)]
     return sizes, [None] * n if recompute else scales
+
+
+def _leaves_scale(mode, n, in_weights, size, out):
+    """Whether a dim is resized by its sizes, whatever scale_factor says: where the size stays (no mode shifts
+    it but bicubic, nearest-exact and nearest of 1 and 3 dims), and where nearest doubles an image.
+
+    in_weights: bicubic is computed with one set of weights for all rows, by antialias or for bytes.
+    """
+    if mode in ("nearest", "nearest-exact"):
+        return mode == "nearest" and n == 2 and out in (size, 2 * size)
+    return out == size and (in_weights or mode in ("linear", "bilinear", "trilinear"))
 
 
 def _ratio(size, out, scale, align_corners):
