@@ -1,8 +1,9 @@
-"""A file of Python run as Python runs it, for what takes a program."""
+"""A program run as Python runs it, for what takes one."""
 
 import os
 import runpy
 import sys
+import types
 
 
 def _show_from(path):
@@ -28,3 +29,13 @@ def run_program(program, arguments):
     sys.path.insert(0, os.path.dirname(path))
     _show_from(path)
     runpy.run_path(path, run_name="__main__")
+
+
+def run_text(text, name, arguments):
+    """Run a program's text as __main__, as `python -c TEXT` does: `name` is sys.argv[0], "-c" or "-"."""
+    source = "<stdin>" if name == "-" else "<string>"
+    sys.argv = [name, *arguments]
+    sys.path.insert(0, "")
+    _show_from(source)
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    exec(compile(text, source, "exec"), main.__dict__)

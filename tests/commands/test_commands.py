@@ -110,6 +110,23 @@ def test_words_that_are_no_command():
     )
 
 
+@pytest.mark.parametrize("way", ["-c", "-"])
+def test_a_program_from_the_command_line_or_the_input(way):
+    text = "import sys, torch\nprint(torch.ones(2).tolist(), sys.argv, __name__)\n1 / 0\n"
+    given = [text, "x"] if way == "-c" else ["x"]
+    command = [sys.executable, "-m", "flambeau", way, *given]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, input=text if way == "-" else ""
+    )
+    assert done.stdout == f"[1.0, 1.0] ['{way}', 'x'] __main__\n", done.stderr
+    source = "<string>" if way == "-c" else "<stdin>"
+    assert done.returncode == 1 and [
+        line for line in done.stderr.splitlines() if "File" in line
+    ] == [f'  File "{source}", line 3, in <module>']
+    done = subprocess.run(command[:3] + ["-c"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "flambeau: -c takes the text of a program.\n")
+
+
 def test_tracebacks_begin_in_the_program(tmp_path):
     program = tmp_path / "program.py"
     for text, lines in {
