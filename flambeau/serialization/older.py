@@ -38,8 +38,11 @@ def write(file, data, records, protocol):
         file.write(pickle.dumps(part, 2 if part is MAGIC else protocol))
     file.write(data)
     file.write(pickle.dumps(sorted(records), protocol))
+    known = names.dtype_names()
     for _, tensor in sorted(records.items()):
-        file.write(tensor.numel().to_bytes(8, sys.byteorder))
+        # Storages of a dtype that has no class of storages are named by their bytes, and counted in them.
+        counted = known[tensor.dtype] in names.STORAGE_NAMES
+        file.write((tensor.numel() if counted else tensor.nbytes).to_bytes(8, sys.byteorder))
         file.write(memoryview(tensor.view(flambeau.uint8).numpy()))
 
 

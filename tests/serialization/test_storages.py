@@ -17,6 +17,18 @@ def roundtrip(obj, older=False, **options):
 
 
 @pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize(
+    "dtype", "uint8 uint16 uint32 uint64 int16 complex32 float8_e5m2 bfloat16 bool".split()
+)
+def test_tensors_of_every_dtype_come_back(dtype, older):
+    x = torch.arange(6).to(getattr(torch, dtype))
+    loaded, view = roundtrip([x, x[2:4]], older)
+    assert loaded.dtype is x.dtype and loaded.view(torch.uint8).equal(x.view(torch.uint8))
+    loaded.zero_()
+    assert not view.view(torch.uint8).any()
+
+
+@pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("weights_only", [False, True])
 def test_storages_and_tensors_stay_one_memory(older, weights_only):
     x = torch.arange(6.0)
