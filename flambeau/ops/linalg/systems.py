@@ -89,8 +89,11 @@ def _(ctx, grad_output):
         return grad_output.unsqueeze(-1).unsqueeze(-1)
     if some(result.abs() < fl.finfo(result.dtype).tiny):
         return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
+    inverse, info = _inverse(A)
+    if some(info != 0):  # what is left of a determinant of 0 is no pivot
+        return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
     factor = grad_output * (result.conj() if result.dtype.is_complex else result)
-    return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
+    return factor.unsqueeze(-1).unsqueeze(-1) * inverse.mH
 
 
 def _adjugate(A):
