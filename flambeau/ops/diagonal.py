@@ -1,5 +1,7 @@
 """Diagonals and triangles of matrices."""
 
+from .. import _core
+from .._core import indexing
 from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import wrap_dim
@@ -153,6 +155,12 @@ def _triangle_indices(row, col, offset, upper, dtype, device, layout):
             f"tril_indices, triu_indices: row is {row} and col is {col}; both must be 0 or more."
         )
     dtype = fl.int64 if dtype is None else dtype
+    on_cpu = device is None or fl.device(device).type == "cpu"
+    if on_cpu and _core._default_device().type == "cpu":
+        count = _lower_count(row, col, offset - 1 if upper else offset)
+        count = row * col - count if upper else count
+        places = indexing.triangle_places(row, col, offset, upper, count)
+        return places if dtype is fl.int64 else places.to(dtype)
     # Rows and columns without a place are left out: the matrix may be long, its triangle small.
     if upper:
         top, bottom, left, right = 0, min(row, max(col - offset, 0)), min(max(offset, 0), col), col

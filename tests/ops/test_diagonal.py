@@ -105,3 +105,31 @@ def test_triangles_of_any_order_of_memory(agrees, dtype):
             for k in (-3, 0, 1, 99):
                 assert (part.tril(k).to(flambeau.complex128).numpy() == numpy.tril(array, k)).all()
                 assert (part.triu(k).to(flambeau.complex128).numpy() == numpy.triu(array, k)).all()
+
+
+def test_places_of_triangles_are_numpys():
+    for rows in (0, 1, 5, 300):
+        for columns in (0, 1, 7, 301):
+            for offset in (-400, -2, -1, 0, 1, 3, 400):
+                lower = numpy.stack(numpy.tril_indices(rows, offset, columns))
+                upper = numpy.stack(numpy.triu_indices(rows, offset, columns))
+                numpy.testing.assert_array_equal(
+                    flambeau.tril_indices(rows, columns, offset).numpy(), lower
+                )
+                numpy.testing.assert_array_equal(
+                    flambeau.triu_indices(rows, columns, offset).numpy(), upper
+                )
+    assert flambeau.tril_indices(3, 3, dtype=flambeau.int32).dtype == flambeau.int32
+    assert flambeau.triu_indices(3, 4, 1, device="meta").shape == (2, 6)
+
+
+def test_vector_products_of_halves_round_each_product():
+    random = numpy.random.default_rng(0)
+    for dtype in (flambeau.float16, flambeau.bfloat16):
+        for shape, dim in (((3,), 0), ((300, 3), 1), ((3, 300), 0), ((2, 3, 130), 1), ((0, 3), 1)):
+            a, b = (flambeau.from_numpy(random.standard_normal(shape)).to(dtype) for _ in range(2))
+            x, y = a.roll(-1, dim), a.roll(-2, dim)
+            want = x * b.roll(-2, dim) - y * b.roll(-1, dim)
+            numpy.testing.assert_array_equal(
+                flambeau.linalg.cross(a, b, dim=dim).float().numpy(), want.float().numpy()
+            )

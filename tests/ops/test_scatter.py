@@ -489,3 +489,22 @@ def test_means_of_bools_are_refused_by_name(name, include_self):
     x, index = fl.ones(3, dtype=fl.bool), fl.tensor([0, 1, 1])
     with pytest.raises(NotImplementedError, match=f"^{name}: "):
         getattr(fl, name)(x, 0, index, x, "mean", include_self=include_self)
+
+
+@pytest.mark.parametrize("dtype", [fl.float16, fl.bfloat16])
+@pytest.mark.parametrize("reduce", ["amax", "amin"])
+@pytest.mark.parametrize("n", [1, 65, 1025])
+def test_extremes_of_halves_are_those_of_float32(dtype, reduce, n):
+    random = np.random.default_rng(n)
+    source = fl.from_numpy(random.normal(0, 9, n).astype(np.float32)).to(dtype)
+    source[:: max(1, n // 9)] = float("nan")
+    source[1::7] = -0.0
+    index = fl.from_numpy(random.integers(0, n, n))
+    for cells in (n, 40 * n):  # put together in float32, or where they are
+        base = fl.from_numpy(random.normal(0, 9, cells).astype(np.float32)).to(dtype)
+        for include_self in (True, False):
+            got = base.scatter_reduce(0, index, source, reduce, include_self=include_self)
+            want = base.float().scatter_reduce(
+                0, index, source.float(), reduce, include_self=include_self
+            )
+            np.testing.assert_array_equal(got.float().numpy(), want.numpy())

@@ -138,11 +138,13 @@ TensorRef cross(Tensor& input, Tensor& other, int64_t dim) {
     case DType::float64: run.operator()<double>(); break;
     case DType::complex64: run.operator()<complex64>(); break;
     case DType::complex128: run.operator()<complex128>(); break;
+    case DType::float16: run.operator()<float16>(); break;
+    case DType::bfloat16: run.operator()<bfloat16>(); break;
     case DType::int32: run.operator()<int32_t>(); break;
     case DType::int64: run.operator()<int64_t>(); break;
     default:
-      throw Error(message("cross: expected float32, float64, int32, int64 or complex, not ",
-                          describe(input), "."));
+      throw Error(
+          message("cross: expected floating, complex, int32 or int64, not ", describe(input), "."));
   }
   return out;
 }

@@ -49,6 +49,8 @@ TensorRef flip(Tensor& input, const std::vector<int64_t>& dims);
 TensorRef triangle(Tensor& input, bool upper, int64_t diagonal);
 /// Of contiguous vectors in the last dim, |offset| below 2**31.
 TensorRef embed_diagonal(Tensor& input, int64_t offset);
+/// (2, count), int64: see kernels/elements/move.h.
+TensorRef triangle_places(int64_t rows, int64_t columns, int64_t offset, bool upper, int64_t count);
 TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts, const std::vector<int64_t>& dims);
 
 inline constexpr std::tuple order_functions{
@@ -70,6 +72,7 @@ inline constexpr std::tuple order_functions{
     declare<cummax>("cummax", "input, dim"),
     declare<cummin>("cummin", "input, dim", "Running minima and their places."),
     declare<flip>("flip", "input, dims"),
+    declare<triangle_places>("triangle_places", "rows, columns, offset, upper, count"),
     declare<roll>("roll", "input, shifts, dims")};
 
 }  // namespace flambeau::raw

@@ -106,6 +106,15 @@ TensorRef triangle(Tensor& input, bool upper, int64_t diagonal) {
   return out;
 }
 
+TensorRef triangle_places(int64_t rows, int64_t columns, int64_t offset, bool upper,
+                          int64_t count) {
+  TensorRef out = empty(Dims{2, count}, DType::int64);
+  if (out->is_meta() || count == 0) return out;
+  LongWork unlocked(count > grain);
+  flambeau::triangle_places(out->as<int64_t>(), count, rows, columns, offset, upper);
+  return out;
+}
+
 TensorRef embed_diagonal(Tensor& input, int64_t offset) {
   const int64_t n = input.sizes[input.ndim - 1] + std::abs(offset);
   Dims sizes(input.sizes, input.ndim - 1);

@@ -5,6 +5,7 @@
 #include <complex>
 
 #include "kernels/elements/clones.h"
+#include "kernels/elements/convert.h"
 #include "runtime/threads.h"
 #include "tensor/dtype.h"
 
@@ -65,6 +66,38 @@ void run(int64_t n, int64_t step, const T* a, const T* b, T* out) {
   of_lines<false>(n, step, a, b, out);
 }
 
+/// Halves, a run of which is converted at a time; each product is rounded before they meet.
+template <class T>
+  requires is_half_type<T>
+void run(int64_t n, int64_t step, const T* a, const T* b, T* out) {
+  constexpr int64_t block = 128;
+  float left[3 * block], right[3 * block], first[3 * block], second[3 * block];
+  T rounded[3 * block];
+  for (int64_t begin = 0; begin < n; begin += block) {
+    const int64_t count = std::min(block, n - begin);
+    // The components of a block are one run, or three.
+    const int64_t runs = step == 1 ? 1 : 3, length = 3 * count / runs;
+    const int64_t apart = step == 1 ? 1 : count, next = step == 1 ? 3 : 1, at = begin * next;
+    for (int64_t r = 0; r < runs; ++r) {
+      convert(a + at + r * step, left + r * length, length);
+      convert(b + at + r * step, right + r * length, length);
+    }
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t k = 0; k < 3; ++k) {
+        const float *x = left + i * next, *y = right + i * next;
+        const int64_t p = (k + 1) % 3 * apart, q = (k + 2) % 3 * apart, to = i * next + k * apart;
+        first[to] = x[p] * y[q];
+        second[to] = x[q] * y[p];
+      }
+    for (float* products : {first, second}) {
+      convert(products, rounded, 3 * count);
+      convert(rounded, products, 3 * count);
+    }
+    for (int64_t i = 0; i < 3 * count; ++i) first[i] -= second[i];
+    for (int64_t r = 0; r < runs; ++r) convert(first + r * length, out + at + r * step, length);
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -89,6 +122,8 @@ template void cross(int64_t, int64_t, const float*, const float*, float*);
 template void cross(int64_t, int64_t, const double*, const double*, double*);
 template void cross(int64_t, int64_t, const complex64*, const complex64*, complex64*);
 template void cross(int64_t, int64_t, const complex128*, const complex128*, complex128*);
+template void cross(int64_t, int64_t, const float16*, const float16*, float16*);
+template void cross(int64_t, int64_t, const bfloat16*, const bfloat16*, bfloat16*);
 template void cross(int64_t, int64_t, const int32_t*, const int32_t*, int32_t*);
 template void cross(int64_t, int64_t, const int64_t*, const int64_t*, int64_t*);
 

@@ -1,6 +1,7 @@
 #include "kernels/elements/move.h"
 
 #include <utility>
+#include <vector>
 
 #include "kernels/elements/clones.h"
 #include "kernels/elements/copy.h"
@@ -269,6 +270,31 @@ void triangle(const Strided& out, const Strided& self, bool upper, int64_t diago
                         }
                       }
                     });
+  });
+}
+
+void triangle_places(int64_t* out, int64_t count, int64_t rows, int64_t columns, int64_t offset,
+                     bool upper) {
+  offset = std::clamp(offset, -rows, columns);
+  auto first = [&](int64_t r) { return upper ? std::clamp<int64_t>(r + offset, 0, columns) : 0; };
+  auto end = [&](int64_t r) {
+    return upper ? columns : std::clamp<int64_t>(r + offset + 1, 0, columns);
+  };
+  // As many rows at a time as are worth a task; how many places come before them.
+  const int64_t some = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, columns));
+  std::vector<int64_t> begins;
+  int64_t before = 0;
+  for (int64_t r = 0; r < rows; before += end(r) - first(r), ++r)
+    if (r % some == 0) begins.push_back(before);
+  parallel_for(static_cast<int64_t>(begins.size()), [&](int64_t task) {
+    int64_t *row = out + begins[task], *column = row + count;
+    for (int64_t r = task * some; r < std::min(rows, (task + 1) * some); ++r) {
+      const int64_t from = first(r), n = end(r) - from;
+      for (int64_t i = 0; i < n; ++i) row[i] = r;
+      for (int64_t i = 0; i < n; ++i) column[i] = from + i;
+      row += n;
+      column += n;
+    }
   });
 }
 

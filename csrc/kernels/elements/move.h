@@ -21,4 +21,9 @@ void triangle(const Strided& out, const Strided& self, bool upper, int64_t diago
 /// and 0 elsewhere; both are contiguous, sizes fit.
 void embed_diagonal(const Strided& out, const Strided& self, int64_t diagonal);
 
+/// The places of a matrix on and below (`upper`: on and above) a diagonal, row by row: `count`
+/// rows, then as many columns.
+void triangle_places(int64_t* out, int64_t count, int64_t rows, int64_t columns, int64_t offset,
+                     bool upper);
+
 }  // namespace flambeau

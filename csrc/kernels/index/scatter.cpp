@@ -10,6 +10,7 @@
 #include "kernels/elements/copy.h"
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
+#include "kernels/order/order.h"
 #include "runtime/workspace.h"
 
 namespace flambeau {
@@ -43,15 +44,20 @@ struct Product {
       return static_cast<T>(a * b);
   }
 };
+/// Halves by their keys, of which that of a NaN is the last, or next to the first: there are no
+/// instructions that compare them.
 struct Maximum {
   template <class T>
   static T apply(T a, T b) {
+    if constexpr (is_half_type<T>) return Order<T>::key(a) >= Order<T>::key(b) ? a : b;
     return is_nan(a) || a >= b ? a : b;
   }
 };
 struct Minimum {
   template <class T>
   static T apply(T a, T b) {
+    auto next = [](T x) { return static_cast<uint16_t>(Order<T>::key(x) + 1); };
+    if constexpr (is_half_type<T>) return next(a) <= next(b) ? a : b;
     return is_nan(a) || a <= b ? a : b;
   }
 };
@@ -332,9 +338,9 @@ void convert_elements(const From* from, To* to, int ndim, const int64_t* sizes,
   });
 }
 
-/// Sums and products of halves: what meets in a cell is put together in float32 and rounded once.
-/// With a rounding each, ones of bfloat16 stop counting at 256. Of a tensor with far more elements
-/// than are written the copy would cost more than all else; there each is rounded.
+/// Halves: what meets in a cell is put together in float32 and rounded once. With a rounding each,
+/// ones of bfloat16 stop counting at 256. Of a tensor with far more elements than are written the
+/// copy would cost more than all else; there each is rounded.
 template <class T, class Op>
 void write_halves(const Strided& self, const Cells& cells, const Strided& source) {
   constexpr int64_t elements_per_write = 16, most_spread = 4;
@@ -407,6 +413,8 @@ void write_cells(const Strided& self, const Cells& cells, const Strided& source,
     if constexpr (is_half_type<T>) {
       if (combine == Combine::sum) return write_halves<T, Sum>(self, cells, source);
       if (combine == Combine::prod) return write_halves<T, Product>(self, cells, source);
+      if (combine == Combine::amax) return write_halves<T, Maximum>(self, cells, source);
+      return write_halves<T, Minimum>(self, cells, source);
     }
     if (combine == Combine::sum) return write_all<wrapping_t<T>, Sum>(self, cells, source);
     if (combine == Combine::prod) return write_all<wrapping_t<T>, Product>(self, cells, source);

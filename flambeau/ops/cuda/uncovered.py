@@ -27,6 +27,7 @@ COMPOSED = {
     "_gru_backward": "its steps, in operators",
     "_distances": "differences, then their norms",
     "_distances_backward": "differences, then their norms",
+    "triangle_places": "differences of rows and columns, then nonzero",
     "_flex_states": "attention with scores of one's own is composed of products",
     "_flex_attend": "attention with scores of one's own is composed of products",
     "_flex_backward": "attention with scores of one's own is composed of products",

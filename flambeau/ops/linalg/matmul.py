@@ -184,7 +184,18 @@ def _(ctx, grad_output):
     )
 
 
-_OF_KERNEL = frozenset((fl.float32, fl.float64, fl.complex64, fl.complex128, fl.int32, fl.int64))
+_OF_KERNEL = frozenset(
+    (
+        fl.float32,
+        fl.float64,
+        fl.float16,
+        fl.bfloat16,
+        fl.complex64,
+        fl.complex128,
+        fl.int32,
+        fl.int64,
+    )
+)
 
 
 def _cross(operator, input, other, dim):
