@@ -10,7 +10,6 @@
 #include "kernels/elements/copy.h"
 #include "kernels/elements/sums.h"
 #include "kernels/elements/walk.h"
-#include "kernels/order/order.h"
 #include "runtime/workspace.h"
 
 namespace flambeau {
@@ -44,20 +43,15 @@ struct Product {
       return static_cast<T>(a * b);
   }
 };
-/// Halves by their keys, of which that of a NaN is the last, or next to the first: there are no
-/// instructions that compare them.
 struct Maximum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_half_type<T>) return Order<T>::key(a) >= Order<T>::key(b) ? a : b;
     return is_nan(a) || a >= b ? a : b;
   }
 };
 struct Minimum {
   template <class T>
   static T apply(T a, T b) {
-    auto next = [](T x) { return static_cast<uint16_t>(Order<T>::key(x) + 1); };
-    if constexpr (is_half_type<T>) return next(a) <= next(b) ? a : b;
     return is_nan(a) || a <= b ? a : b;
   }
 };
