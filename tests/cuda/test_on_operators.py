@@ -60,6 +60,9 @@ CASES = {
     "adaptive_avg_pool": (lambda a: F.adaptive_avg_pool2d(a, (3, 4)), IMAGES),
     "adaptive_max_pool": (lambda a: F.adaptive_max_pool2d(a, (4, 1), return_indices=True), IMAGES),
     "bilinear": (lambda a: F.interpolate(a, (9, 4), mode="bilinear"), IMAGES),
+    "resize_row": (lambda a: F.interpolate(a[0], 9, mode="linear"), IMAGES),
+    "trilinear": (lambda a: F.interpolate(a[None], (3, 9, 4), mode="trilinear"), IMAGES),
+    "resize_width": (lambda a: F.interpolate(a, (a.shape[2], 9), mode="bilinear"), IMAGES),
     "bicubic": (lambda a: F.interpolate(a, scale_factor=1.5, mode="bicubic", align_corners=True), IMAGES),
     "antialias": (lambda a: F.interpolate(a, (2, 3), mode="bilinear", antialias=True), IMAGES),
     "grid_sample": (lambda a, g: F.grid_sample(a, g.tanh(), align_corners=False), IMAGES, torch.randn(2, 3, 3, 2)),
@@ -96,7 +99,7 @@ def test_values_are_those_of_the_cpu(name):
 
 
 GRADIENTS = """pad_reflect matmul linear gather index_by_list embedding index_add scatter_add sort cumsum conv2d conv_groups
-conv_transpose avg_pool batch_norm adaptive_avg_pool adaptive_max_pool bilinear antialias grid_sample
+conv_transpose avg_pool batch_norm adaptive_avg_pool adaptive_max_pool bilinear resize_row trilinear antialias grid_sample
 embedding_bag embedding_bag_weighted cross_entropy cross_entropy_of_images nll_loss split""".split()
 
 

@@ -50,8 +50,8 @@ def resize(input, sizes, depth, height, width, kind, corners, back):
         wide = resize(input.float(), sizes, depth, height, width, kind, corners, back)
         return wide.to(input.dtype)
     result, ratios = input, (depth, height, width)
-    for dim, size in enumerate(sizes, -len(sizes)):
-        ratio, had = ratios[dim], result.shape[dim]
+    for dim, size in enumerate(sizes, input.dim() - len(sizes)):
+        ratio, had = ratios[dim - input.dim()], result.shape[dim]
         if ratio >= 0:
             tables = _resizing((kind, had, size, ratio, corners, back), input.dtype, input.device)
             result = sums_over_windows("resize", result, dim, size, tables)
