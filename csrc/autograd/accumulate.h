@@ -12,6 +12,10 @@ inline bool is_ours(const Tensor& grad) {
   return !grad_mode_enabled && Py_REFCNT(const_cast<Tensor&>(grad).py()) == 1 &&
          grad.storage->version.references == 1 && !grad.version_override && !grad.batched;
 }
+/// Before a program sees the gradients of a node's outputs (its hooks do, .grad of a tensor with
+/// retain_grad, or autograd.grad, which `captured` says): a write to one element of them must not
+/// change others, so those that an expansion repeats are copied.
+void own_seen(Node* node, bool captured, std::vector<TensorRef>& grads);
 /// Called when a node dies: its leaf must not find it again.
 void forget_accumulator(Node* node);
 

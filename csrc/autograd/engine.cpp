@@ -375,6 +375,7 @@ void Run::run_node(uint32_t at) {
   DeviceScope scope(name, device);
   std::vector<TensorRef> results(node->n_edges);
   if (any && entries_[at].needed) {
+    own_seen(node.get(), entries_[at].capture >= 0 && task_.capture, grads);
     run_tensor_hooks(node.get(), grads);
     retain(node.get(), grads);
     if (entries_[at].capture >= 0 && task_.capture) capture(node.get(), grads);

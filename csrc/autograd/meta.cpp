@@ -396,6 +396,14 @@ void add_to_grad(Tensor& variable, AutogradMeta& meta, TensorRef grad) {
   }
 }
 
+/// Whether an expansion shows some memory several times.
+bool repeats(const Tensor& t) {
+  if (t.numel == 0 || (sparse_tensors && is_sparse(t))) return false;
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.sizes[d] > 1 && t.strides[d] == 0) return true;
+  return false;
+}
+
 void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   auto* self = reinterpret_cast<Accumulate*>(node);
   Tensor& variable = *self->variable;
@@ -455,6 +463,13 @@ void forget_accumulator(Node* node) {
 Tensor* accumulated_variable(Node* node) {
   return node->kind == &accumulate_kind ? reinterpret_cast<Accumulate*>(node)->variable.get()
                                         : nullptr;
+}
+
+void own_seen(Node* node, bool captured, std::vector<TensorRef>& grads) {
+  Tensor* leaf = node->kind == &accumulate_kind ? accumulated_variable(node) : nullptr;
+  if (!captured && !node->extras && !(leaf && leaf->autograd && leaf->autograd->hooks)) return;
+  for (TensorRef& grad : grads)
+    if (grad && !grad->contiguous && repeats(*grad)) grad = clone(*grad);
 }
 
 void tensor_dealloc(PyObject* o) {
