@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "kernels/fft/infinities.h"
 #include "kernels/fft/rows.h"
@@ -13,7 +12,8 @@ namespace flambeau {
 
 namespace {
 
-constexpr int lanes_slot = 0;
+/// Slots of Workspace; 1 and 2 are those of rows.cpp.
+constexpr int lanes_slot = 0, column_slot = 3;
 /// Complex rows longer than this are quicker one by one, cut: in lanes form they leave the cache.
 constexpr int64_t most_rows_together = 1024;
 constexpr int64_t least_points_per_chunk = 8192;
@@ -149,23 +149,29 @@ void for_groups(const Signals<T>& signals, int64_t n_points, F&& fn) {
   });
 }
 
-/// fn(from, to) for every signal, from `n_in` numbers to `n_out`; those that do not follow each
-/// other are copied.
-template <class T, class F>
-void one_by_one(const FourierShape& shape, const T* in, int parts_in, int64_t n_in, T* out,
-                int parts_out, int64_t n_out, F&& fn) {
+/// Every stride_in-th point of `in`, n of `parts` numbers each, to every stride_out-th of `out`. A
+/// call of memmove for each point would take longer than the transform.
+template <int parts, class T>
+void copy_points(const T* in, int64_t stride_in, int64_t n, T* out, int64_t stride_out) {
+  for (int64_t j = 0; j < n; ++j)
+    for (int part = 0; part < parts; ++part)
+      out[j * stride_out * parts + part] = in[j * stride_in * parts + part];
+}
+
+/// fn(from, to) for every signal, from `n_in` points of parts_in numbers to `n_out`; those that do
+/// not follow each other are copied.
+template <int parts_in, int parts_out, class T, class F>
+void one_by_one(const FourierShape& shape, const T* in, int64_t n_in, T* out, int64_t n_out,
+                F&& fn) {
   const int64_t inner = shape.inner;
   parallel_for(shape.outer * inner, [&](int64_t signal) {
     if (inner == 1) return fn(in + signal * n_in * parts_in, out + signal * n_out * parts_out);
-    auto gather = std::make_unique_for_overwrite<T[]>(n_in * parts_in + n_out * parts_out);
-    T *from = gather.get(), *to = from + n_in * parts_in;
-    const T* start = in + (signal / inner * n_in * inner + signal % inner) * parts_in;
-    for (int64_t j = 0; j < n_in; ++j)
-      std::copy_n(start + j * inner * parts_in, parts_in, from + j * parts_in);
+    T* from = Workspace::get<T>(column_slot, n_in * parts_in + n_out * parts_out);
+    T* to = from + n_in * parts_in;
+    const int64_t before = signal / inner * inner, column = signal % inner;
+    copy_points<parts_in>(in + (before * n_in + column) * parts_in, inner, n_in, from, 1);
     fn(from, to);
-    T* end = out + (signal / inner * n_out * inner + signal % inner) * parts_out;
-    for (int64_t j = 0; j < n_out; ++j)
-      std::copy_n(to + j * parts_out, parts_out, end + j * inner * parts_out);
+    copy_points<parts_out>(to, 1, n_out, out + (before * n_out + column) * parts_out, inner);
   });
 }
 
@@ -185,7 +191,7 @@ static void run_complex(const FourierShape& shape, const T* in, T* out, T scale,
       seen.look(result, 2 * first * fourier_kernels<T>().lanes);
       signals.store(group, result, n, 2, inverse, out);
     });
-  one_by_one(shape, in, 2, n, out, 2, n, [&](const T* from, T* to) {
+  one_by_one<2, 2>(shape, in, n, out, n, [&](const T* from, T* to) {
     transform_row(*plan, from, to, scale, inverse);
     seen.look(to, 2 * first);
   });
@@ -212,7 +218,7 @@ static void run_real(const FourierShape& shape, const T* in, T* out, T scale, bo
   auto plan = fourier_plan<T>(even ? half : n);
   Signals<T> signals(shape);
   if (!goes_together(*plan, signals, false))
-    return one_by_one(shape, in, 1, n, out, 2, half + 1, [&](const T* from, T* to) {
+    return one_by_one<1, 2>(shape, in, n, out, half + 1, [&](const T* from, T* to) {
       real_row(n, from, to, scale, sign);
       seen.look(to, 2 * first);
     });
@@ -257,7 +263,7 @@ static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale,
   auto plan = fourier_plan<T>(even ? half : n);
   Signals<T> signals(shape);
   if (!goes_together(*plan, signals, false))
-    return one_by_one(shape, in, 2, half + 1, out, 1, n, [&](const T* from, T* to) {
+    return one_by_one<2, 1>(shape, in, half + 1, out, n, [&](const T* from, T* to) {
       real_row_inverse(n, from, to, scale, sign);
       seen.look(to, first);
     });
