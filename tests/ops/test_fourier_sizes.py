@@ -55,9 +55,10 @@ def test_every_kind_of_size(n):
 
 @pytest.mark.parametrize("columns", [*range(2, 20), 31, 33, 65])
 def test_any_number_of_columns(columns):
-    for n in (8, 24, 37, 1000):
+    for n in (8, 24, 37, 131, 1000, 2003):
         for dtype in (np.complex64, np.complex128):
             compare(n, (3, None, columns), 1, dtype)
+            compare(n, (None, columns), 0, dtype)
 
 
 @pytest.mark.parametrize("n", [100_000, 100_003, 1 << 17])

@@ -33,7 +33,8 @@ class Signals {
                            : (n_signals_ + lanes_ - 1) / lanes_) {}
 
   int64_t n_groups() const { return n_groups_; }
-  bool enough() const { return (columns_ ? 4 : 2) * n_signals_ >= lanes_; }
+  /// Whether lanes that stay empty cost less than what one signal after the other does.
+  bool enough() const { return 2 * (columns_ ? inner_ : n_signals_) >= lanes_; }
 
   /// n points of `parts` numbers each of the signals of a group.
   void load(int64_t group, const T* in, int64_t n, int parts, T scale, bool swap, T* to) const {
