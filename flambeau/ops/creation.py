@@ -139,14 +139,14 @@ def arange(
     first, last, by = values
     if by == 0:
         raise RuntimeError("arange: step must be nonzero.")
-    if not dtype.is_floating_point and -1 < by < 1:
-        raise ValueError(f"arange: step must be nonzero, but {by} is 0 in {dtype}.")
     if not all(math.isfinite(v) for v in (first, last)):
         raise RuntimeError(f"arange: unsupported range: {first} -> {last}.")
     if (last - first) * (1 if by > 0 else -1) < 0:
         raise RuntimeError(
             f"arange: the step {by} leads away from the end: start is {first}, end is {last}."
         )
+    if dtype in (_core.int64, _core.uint64) and -1 < by < 1:  # shorter integers repeat the start
+        raise ValueError(f"arange: step must be nonzero, but {by} is 0 in {dtype}.")
     if not dtype.is_floating_point:
         limit = 2**64 if dtype is _core.uint64 else 2**63
         if any(not -(2**63) <= v < limit for v in values):

@@ -165,10 +165,8 @@ def _areas(operator, y, x, dx, dim):
             f"{operator}: x has {x.size(0)} points but y has {y.size(dim)} samples along dim "
             f"{dim}. Give one point for each."
         )
-    if not y.size(dim):  # nothing to integrate
-        return y, dim
-    n = y.size(dim) - 1
-    pairs = y.narrow(dim, 1, n) + y.narrow(dim, 0, n)
+    n = max(y.size(dim) - 1, 0)
+    pairs = y.narrow(dim, min(1, y.size(dim)), n) + y.narrow(dim, 0, n)
     if x is None:
         return pairs * ((1.0 if dx is None else dx) / 2), dim
     if x.dim() == 1:
@@ -177,7 +175,7 @@ def _areas(operator, y, x, dx, dim):
         x = x.reshape(shape)
     else:
         x = x.reshape((1,) * (y.dim() - x.dim()) + tuple(x.shape))
-        if x.size(dim) != y.size(dim):
+        if x.size(dim) != y.size(dim) and (y.size(dim) or x.size(dim) > 1):
             raise RuntimeError(
                 f"{operator}: x {tuple(x.shape)} and y {tuple(y.shape)} differ along dim {dim}. "
                 "Give one point for each sample."

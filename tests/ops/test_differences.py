@@ -50,3 +50,17 @@ def test_trapezoids(agrees, random):
     agrees(flambeau.trapz(y, dx=0.5, dim=0), trapezoid(y.numpy(), dx=0.5, axis=0))
     agrees(flambeau.cumulative_trapezoid(y, x), cumulative_trapezoid(y.numpy(), x.numpy()))
     assert gradcheck(flambeau.trapezoid, (y.requires_grad_(), x.requires_grad_()))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_trapezoids_of_few_samples_have_the_dtype_of_many(n):
+    for dtype in (flambeau.int64, flambeau.uint8, flambeau.float32, flambeau.float64):
+        y, x = flambeau.ones(2, n, dtype=dtype), flambeau.ones(n, dtype=flambeau.float64)
+        wanted = flambeau.float64 if dtype is flambeau.float64 else flambeau.float32
+        for result in (
+            flambeau.cumulative_trapezoid(y),
+            flambeau.cumulative_trapezoid(y, dx=2.5),
+            flambeau.cumulative_trapezoid(y, x).to(wanted),
+        ):
+            assert result.dtype is wanted and result.shape == (2, max(n - 1, 0))
+        assert flambeau.cumulative_trapezoid(y, x).dtype is flambeau.float64

@@ -134,9 +134,13 @@ def _sum_out(operand, labels, keep, output):
     return operand.sum(dims), [label for label in labels if label in keep]
 
 
-def _drop_ones(operand, labels, sizes):
-    """Leave out dimensions of size 1 that stand for a larger one; broadcasting restores them."""
-    dims = [i for i, label in enumerate(labels) if operand.size(i) == 1 and sizes[label] != 1]
+def _drop_ones(operand, labels, sizes, needed):
+    """Leave out dimensions of size 1 that stand for a larger one (broadcasting restores them) or that are not needed."""
+    dims = [
+        i
+        for i, label in enumerate(labels)
+        if operand.size(i) == 1 and (sizes[label] != 1 or label not in needed)
+    ]
     if not dims:
         return operand, labels
     shape = [size for i, size in enumerate(operand.shape) if i not in dims]
@@ -174,10 +178,13 @@ def _contract(a, a_labels, b, b_labels, others, output):
             sizes[label] = (
                 max(operand.size(i), sizes.get(label, operand.size(i))) if operand.size(i) else 0
             )
-    a, a_labels = _drop_ones(a, a_labels, sizes)
-    b, b_labels = _drop_ones(b, b_labels, sizes)
+    alike = a.dtype == b.dtype
+    a, a_labels = _drop_ones(a, a_labels, sizes, keep | set(b_labels))
+    b, b_labels = _drop_ones(b, b_labels, sizes, keep | set(a_labels))
     a, a_labels = _sum_out(a, a_labels, keep | set(b_labels), output)
     b, b_labels = _sum_out(b, b_labels, keep | set(a_labels), output)
+    if alike and a.dtype != b.dtype:  # the sum of one is wider
+        a, b = a.to(fl.result_type(a, b)), b.to(fl.result_type(a, b))
     shared = [label for label in a_labels if label in b_labels]
     batch = _in_order([label for label in shared if label in keep], output)
     summed = [label for label in shared if label not in keep]

@@ -77,6 +77,16 @@ def test_a_step_of_arange_that_is_0_in_its_dtype_is_refused():
         torch.arange(0, 3, 0.5, dtype=torch.int64)
 
 
+def test_shorter_integers_repeat_the_start_of_arange():
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
+        assert torch.arange(0, 5, 0.5, dtype=dtype).tolist() == [0] * 10
+        assert torch.arange(5, 0, -0.5, dtype=dtype).tolist() == [5] * 10
+        assert torch.arange(1, 1, 0.5, dtype=dtype).tolist() == []
+        assert torch.arange(0.7, 5, 0.5, out=torch.empty(9, dtype=dtype)).tolist() == [0] * 9
+        with pytest.raises(RuntimeError, match="leads away"):
+            torch.arange(0, 5, -0.5, dtype=dtype)
+
+
 def test_extremes_of_nothing_name_the_missing_dim():
     for extreme in (torch.amax, torch.amin, torch.aminmax):
         with pytest.raises(

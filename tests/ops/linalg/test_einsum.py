@@ -134,3 +134,26 @@ def test_results_are_laid_out_in_the_order_of_the_output(equation, shapes, rando
     expected = numpy.einsum(equation, *(array.numpy() for array in arrays))
     numpy.testing.assert_allclose(result.detach().numpy(), expected)
     assert gradcheck(lambda *x: flambeau.einsum(equation, *x), operands)
+
+
+@pytest.mark.parametrize("dtype", [flambeau.int8, flambeau.uint8, flambeau.int32, flambeau.int64])
+@pytest.mark.parametrize(
+    ("equation", "shapes"),
+    [
+        ("ij,jk->k", [(1, 3), (3, 2)]),
+        ("ij,kj->j", [(1, 3), (1, 3)]),
+        ("ij,ik->j", [(1, 3), (1, 2)]),
+        ("ij,ik->j", [(3, 3), (3, 2)]),
+        ("ij,jk->k", [(4, 3), (3, 2)]),
+        ("ij,jk->ik", [(2, 1), (3, 4)]),
+        ("ij,jk,kl->l", [(1, 3), (3, 2), (2, 2)]),
+    ],
+)
+def test_integers_whose_sum_is_wider(dtype, equation, shapes):
+    operands = [numpy.full(shape, 9, dtype=str(dtype)[6:]) for shape in shapes]
+    wide = numpy.einsum(equation, *(operand.astype("int64") for operand in operands))
+    result = flambeau.einsum(equation, *map(flambeau.from_numpy, operands))
+    assert result.dtype in (dtype, flambeau.int64)
+    assert result.tolist() == flambeau.from_numpy(wide).to(result.dtype).tolist()
+    if shapes[0][0] == 1:  # what has size 1 is no sum
+        assert result.dtype is (flambeau.int64 if equation == "ij,ik->j" else dtype)
