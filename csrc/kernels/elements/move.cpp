@@ -280,15 +280,19 @@ void triangle_places(int64_t* out, int64_t count, int64_t rows, int64_t columns,
   auto end = [&](int64_t r) {
     return upper ? columns : std::clamp<int64_t>(r + offset + 1, 0, columns);
   };
+  // Rows without a place are left out: the matrix may be long, its triangle small.
+  const int64_t top = upper ? 0 : std::max<int64_t>(0, -offset);
+  const int64_t bottom = upper ? std::min(rows, columns - offset) : rows;
   // As many rows at a time as are worth a task; how many places come before them.
   const int64_t some = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, columns));
   std::vector<int64_t> begins;
   int64_t before = 0;
-  for (int64_t r = 0; r < rows; before += end(r) - first(r), ++r)
-    if (r % some == 0) begins.push_back(before);
+  for (int64_t r = top; r < bottom; before += end(r) - first(r), ++r)
+    if ((r - top) % some == 0) begins.push_back(before);
   parallel_for(static_cast<int64_t>(begins.size()), [&](int64_t task) {
     int64_t *row = out + begins[task], *column = row + count;
-    for (int64_t r = task * some; r < std::min(rows, (task + 1) * some); ++r) {
+    const int64_t begin = top + task * some, stop = std::min(bottom, begin + some);
+    for (int64_t r = begin; r < stop; ++r) {
       const int64_t from = first(r), n = end(r) - from;
       for (int64_t i = 0; i < n; ++i) row[i] = r;
       for (int64_t i = 0; i < n; ++i) column[i] = from + i;
