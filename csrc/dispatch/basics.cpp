@@ -335,6 +335,7 @@ void copy_(Tensor& dst, Tensor& src) {
     if (history || (grad_mode_enabled && requires_grad(dst)) || dst.inference)
       check_inplace(dst, "copy_", history);
   }
+  if (&dst == &src && !dst.contiguous && may_overlap_itself(sizes_of(dst), strides_of(dst))) return;
   check_written_once(dst, "copy_");
   if (is_complex(src.dtype)) warn_imaginary_lost(src, dst.dtype);
   TensorRef from = is_repeated(src) ? apart(src, dst) : beside(src, dst, "copy_", "source");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "autograd/batch.h"
+#include "autograd/borrowed.h"
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
@@ -12,12 +13,22 @@
 
 namespace flambeau {
 
+/// One of the elements that an expansion repeats, for each: a view of t; t itself if it is none.
+static TensorRef unexpanded(Tensor& t) {
+  if (t.contiguous || t.batched || !t.autograd || !t.autograd->base) return TensorRef::borrow(&t);
+  Dims sizes = sizes_of(t);
+  for (int d = 0; d < sizes.n; ++d)
+    if (t.strides[d] == 0 && sizes[d] > 1) sizes[d] = 1;
+  if (sizes == sizes_of(t)) return TensorRef::borrow(&t);
+  return as_strided(t, sizes, strides_of(t), t.offset);
+}
+
 static void fill_recorded(Tensor& t, PyObject* number, const char* op) {
   if (needs_record(t) || t.batched) {
     if (!t.batched) check_inplace(t, op);
     TensorRef value = empty({}, t.dtype);
     fill_number(*value, number, op);
-    copy_(t, *value);
+    copy_(*unexpanded(t), *value);
     return;
   }
   if (t.autograd || t.inference) check_inplace(t, op);
