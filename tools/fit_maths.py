@@ -117,6 +117,62 @@ def bessel_k_fit(order):
     return fit(function, mpf(1) / 3, mpf("0.9995"), list(range(20)), 53, size=60)
 
 
+def bessel_j_fit(order, terms):
+    """J(x) over x**order and x**2 minus the squares of its zeros up to 8, in powers of u = 1 - (x / 8)**2."""
+    squares = [mpmath.besseljzero(order, k) ** 2 for k in (1, 2)]
+    x = lambda u: 8 * mpmath.sqrt(1 - u) if u < 1 else mpf(10) ** -30
+    function = lambda u: (
+        mpmath.besselj(order, x(u))
+        / x(u) ** order
+        / (x(u) ** 2 - squares[0])
+        / (x(u) ** 2 - squares[1])
+    )
+    return fit(function, 0, 1, list(range(terms)), 53)
+
+
+def bessel_j_first_fit(order, terms):
+    """(J(x) / its first term - 1 + z / (4 (order + 1))) / z**2 in powers of z = x**2, up to 1."""
+    series = lambda z: mpmath.hyp0f1(order + 1, -z / 4)
+    return fit(
+        lambda z: (series(z) - 1 + z / 4 / (order + 1)) / z**2,
+        mpf(10) ** -9,
+        1,
+        list(range(terms)),
+        53,
+        weight=lambda z: z * z,
+    )
+
+
+def bessel_y_fit(order, terms):
+    """What is left of Y(x) / x**order without its logarithm and pole, in powers of t = x**2 / 32 - 1, up to 8."""
+    x = lambda t: mpmath.sqrt(32 * (1 + t))
+
+    def function(t):
+        logarithm = mpmath.log(x(t)) * mpmath.besselj(order, x(t))
+        pole = 1 / x(t) if order else 0
+        return (mpmath.bessely(order, x(t)) - 2 / mp.pi * (logarithm - pole)) / x(t) ** order
+
+    low = mpf(10) ** -12 - 1
+    return fit(function, low, 1, list(range(terms)), 53, weight=lambda t: x(t) ** order)
+
+
+def bessel_waves_fit(order, terms, cosine):
+    """P or 8 / x times Q of DLMF 10.17.3 in powers of w = (8 / x)**2, x from 8 on."""
+    x = lambda w: 8 / mpmath.sqrt(w)
+
+    def function(w):
+        angle = x(w) - (2 * order + 1) * mp.pi / 4
+        j, y = mpmath.besselj(order, x(w)), mpmath.bessely(order, x(w))
+        size = mpmath.sqrt(mp.pi * x(w) / 2)
+        if cosine:
+            return size * (j * mpmath.cos(angle) + y * mpmath.sin(angle))
+        return size * (y * mpmath.cos(angle) - j * mpmath.sin(angle)) * x(w) / 8
+
+    start = mpf(1) if cosine else mpf(4 * order - 1) / 64
+    powers = list(range(terms))
+    return fit(function, mpf(10) ** -9, 1, powers, 53, weight=lambda w: 1, fixed={0: start})
+
+
 FITS = {
     "erf 1 float64": lambda: odd_fit(mpmath.erf, 1, 13, 53),
     "-log(erfc)": lambda: fit(
@@ -170,6 +226,16 @@ FITS = {
     ),
     "k0 large": lambda: bessel_k_fit(0),
     "k1 large": lambda: bessel_k_fit(1),
+    "j0 first": lambda: bessel_j_first_fit(0, 7),
+    "j1 first": lambda: bessel_j_first_fit(1, 6),
+    "j0 near": lambda: bessel_j_fit(0, 14),
+    "j1 near": lambda: bessel_j_fit(1, 14),
+    "y0 near": lambda: bessel_y_fit(0, 17),
+    "y1 near": lambda: bessel_y_fit(1, 16),
+    "0 far P": lambda: bessel_waves_fit(0, 14, True),
+    "1 far P": lambda: bessel_waves_fit(1, 14, True),
+    "0 far Q": lambda: bessel_waves_fit(0, 12, False),
+    "1 far Q": lambda: bessel_waves_fit(1, 12, False),
     "lgamma [1.5, 2.5]": lambda: fit(
         lambda d: mpmath.loggamma(2 + d) / d / (1 + d) if d else 1 - mp.euler,
         mpf(-0.5),

@@ -192,15 +192,11 @@ def _in_whole_vector(block, name, operands, dtype, lanes):
 
 _LIBM = {
     "lgamma": "lgamma",
-    "bessel_j0": "j0",
-    "bessel_j1": "j1",
-    "bessel_y0": "y0",
-    "bessel_y1": "y1",
     "asin": "asin",
 }
 _IN_LIBM = frozenset(
     "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
-    "atanh erf erfc lgamma pow cbrt bessel_j0 bessel_j1 bessel_y0 bessel_y1".split()
+    "atanh erf erfc lgamma pow cbrt".split()
 )
 
 

@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 import flambeau as torch
+from tests.at_level import run_at_level
 
 inf, nan = math.inf, math.nan
 
@@ -162,3 +163,78 @@ def test_trigamma_at_its_poles():
     assert torch.autograd.grad(torch.digamma(x).sum(), x)[0].tolist() == pytest.approx(expected)
     assert torch.polygamma(1, torch.tensor([-3e38, -inf])).isnan().all()
     assert torch.polygamma(1, x.double()[0]).item() == pytest.approx(6.5808e32, rel=1e-4)
+
+
+BESSEL = ("j0", "j1", "y0", "y1")
+
+
+def of_mpmath(mpmath, name, x):
+    function = mpmath.besselj if name[0] == "j" else mpmath.bessely
+    return function(int(name[1]), x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", BESSEL)
+def test_bessel_functions_have_the_digits_of_their_dtype(name, dtype):
+    mpmath = pytest.importorskip("mpmath")
+    x = [
+        numpy.geomspace(1e-30, 1, 40),
+        numpy.linspace(0.01, 40, 400),
+        numpy.geomspace(40, 1e12, 60),
+    ]
+    x = numpy.concatenate([*x, [1, 7.9999999, 8, 8.0000001, 2.404825557695773]]).astype(dtype)
+    if name[0] == "j":
+        x = numpy.concatenate([x, -x])
+    got = getattr(torch.special, f"bessel_{name}")(torch.from_numpy(x)).numpy()
+    unit = float(numpy.finfo(dtype).eps)
+    for point, value in zip(x, got, strict=True):
+        z = mpmath.mpf(float(point))
+        want = of_mpmath(mpmath, name, z)
+        # Beside the height of the waves beyond 0.5; float32 is rounded from float64.
+        height = mpmath.sqrt(2 / (mpmath.pi * abs(z))) if abs(z) > 0.5 else abs(want)
+        if dtype == "float32":
+            limit = 0.5001 * unit * abs(want) + 1e-15 * height
+        else:
+            limit = 5 * unit * max(abs(want), height)
+        assert abs(want - float(value)) <= limit, (point, value, want)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bessel_functions_at_their_edges(dtype):
+    tiny = torch.finfo(dtype).tiny
+    x = torch.tensor([0.0, -0.0, tiny, -tiny, inf, -inf, nan, -20.0, -3.0], dtype=dtype)
+    j0, j1, y0, y1 = [getattr(torch.special, f"bessel_{name}")(x) for name in BESSEL]
+    assert j0[:4].tolist() == [1, 1, 1, 1]
+    assert j1[:4].tolist() == [0, 0, tiny / 2, -tiny / 2]
+    assert j1[:2].signbit().tolist() == [False, True]
+    assert y0[:2].tolist() == y1[:2].tolist() == [-inf, -inf]
+    for value in (j0, j1, y0, y1):
+        assert value[4:7].isnan().all()
+    assert torch.equal(j0[7:], torch.special.bessel_j0(-x[7:]))
+    assert torch.equal(j1[7:], -torch.special.bessel_j1(-x[7:]))
+    for value in (y0, y1):
+        assert value[[3, 5, 7, 8]].isnan().all()
+    far = torch.tensor([1e30, 3e38], dtype=dtype)
+    for name in BESSEL:  # with the digits of the angle, and alone as beside nearer ones
+        alone = getattr(torch.special, f"bessel_{name}")(far)
+        beside = getattr(torch.special, f"bessel_{name}")(torch.cat([x[:1], far, x[2:3]]))
+        assert torch.equal(alone, beside[1:3])
+        assert (alone.abs() <= (2 / math.pi / far.double()).sqrt() * 1.0001).all()
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_bessel_functions_of_lower_instruction_sets(level):
+    special = pytest.importorskip("scipy.special")
+    x = numpy.linspace(0.1, 60, 1003)
+    expected = {name: getattr(special, name)(x).tolist() for name in BESSEL}
+    program = f"""
+import flambeau as torch
+x = torch.tensor({x.tolist()}, dtype=torch.float64)
+for name, expected in {expected}.items():
+    got = getattr(torch.special, "bessel_" + name)(x)
+    torch.testing.assert_close(got, torch.tensor(expected, dtype=x.dtype), rtol=1e-12, atol=1e-14)
+    for n in (0, 1, 3, 65):
+        few = getattr(torch.special, "bessel_" + name)(x[:n])
+        assert torch.equal(few, got[:n])
+"""
+    run_at_level(level, program)

@@ -1,10 +1,12 @@
-"""The modified Bessel functions i0, i1, k0, k1, as they are and scaled by exp(-abs(x)) (exp(x) for k), in float64.
+"""The Bessel functions j0, j1, y0, y1 in float64; the modified ones i0, i1, k0, k1, as they are and
+scaled by exp(-abs(x)), k by exp(x).
 
 i: up to 12 by their series in x**2 / 4, made minimax; beyond as exp(x) / sqrt(x) times a polynomial of 1 / x.
 k: up to 2 by their series, beyond as exp(-x) / sqrt(x) times a polynomial of (x - 1) / (x + 1).
+j, y: up to 8 by polynomials of x**2, beyond as waves.
 """
 
-from ..language import abs, copysign, exp, fma, log, sqrt, where
+from ..language import abs, copysign, cos, exp, fma, log, seldom, sin, sqrt, where
 from .common import from_table, horner, polynomial, scalar
 from .tables import I0E_TABLE, I1E_TABLE
 
@@ -178,3 +180,136 @@ def k1(x, dtype):
 @scalar("k1e float64")
 def k1e(x, dtype):
     return bessel_k(x, K1_SMALL, K1_LARGE, 1, scaled=True)
+
+
+# fit_maths "j0 first": 2**-70.60, "j0 near": 2**-54.06, "y0 near": 2**-57.22, "0 far P", "0 far Q": 2**-60.51, 2**-55.58
+J0_FIRST = (
+    0.015625, -0.00043402777777777634, 6.781684027761595e-06, -6.781684020664207e-08, 4.709501217019938e-10,
+    -2.4026186353076767e-12, 9.269775045362537e-15,
+)  # fmt: skip
+J0_NEAR = (
+    8.793873470842997e-05, 0.0007453607032954457, 0.0015945269601800205, 0.0016415498481614286,
+    0.001016282304030322, 0.0004246092710342029, 0.00012855143271723221, 2.9604901719933405e-05,
+    5.372900815122023e-06, 7.896707039772985e-07, 9.57497522451374e-08, 9.99804849680281e-09,
+    7.509778761920549e-10, 9.901088333852664e-11,
+)  # fmt: skip
+Y0_NEAR = (
+    -0.382250654459425, -0.8284358903604587, 1.6470964788745472, 0.14412632369302264, -1.0775477338216106,
+    0.6721770783431915, -0.21895747096163362, 0.046367047681258745, -0.007025741057574547,
+    0.00080615860625394, -7.279541821644806e-05, 5.321318419062264e-06, -3.218514620781113e-07,
+    1.639114087845151e-08, -7.126514440366536e-10, 2.685488984995395e-11, -9.777388270521466e-13,
+)  # fmt: skip
+P0 = (
+    1.0, -0.0010986328124998365, 2.7380883679752056e-05, -2.183919187240998e-06, 3.620347407803653e-07,
+    -1.0240311498609842e-07, 4.3857940554160495e-08, -2.552427181984318e-08, 1.7488431797058075e-08,
+    -1.1898749958867049e-08, 6.877647306985757e-09, -2.9494225299783844e-09, 8.036642458808081e-10,
+    -1.0252832799300716e-10,
+)  # fmt: skip
+Q0 = (
+    -0.015625, 0.00014305114745725308, -6.930785953726583e-06, 8.238395848997401e-07,
+    -1.8159243773301768e-07, 6.380800014760653e-08, -3.157610223312907e-08, 1.8677673326441027e-08,
+    -1.0761960711204479e-08, 4.955895666061903e-09, -1.4973054593364166e-09, 2.1392769513253814e-10,
+)  # fmt: skip
+
+# fit_maths "j1 first": 2**-64.16, "j1 near": 2**-56.34, "y1 near": 2**-55.34, "1 far P", "1 far Q": 2**-60.43, 2**-55.50
+J1_FIRST = (
+    0.005208333333333307, -0.00010850694444408684, 1.356336803743557e-06, -1.1302802207823464e-08,
+    6.727270666593971e-11, -2.964307105761929e-13,
+)  # fmt: skip
+J1_NEAR = (
+    4.0232757124382825e-05, 0.0001489086539919995, 0.00021255683740963762, 0.00016677846521645853,
+    8.402550596247715e-05, 2.9712492637293903e-05, 7.815812086646602e-06, 1.5936461250952186e-06,
+    2.5974594034160333e-07, 3.466706468096405e-08, 3.853295914061812e-09, 3.7042210434440603e-10,
+    2.6226281623933335e-11, 3.13751135792406e-12,
+)  # fmt: skip
+Y1_NEAR = (
+    0.07075985882118005, -0.24337743079193114, 0.023367571720993973, 0.23507209206669735,
+    -0.1963983985993105, 0.0785478692224294, -0.019628756833062977, 0.0034224907398895535,
+    -0.0004438173436066098, 4.467433022258739e-05, -3.6009997664596e-06, 2.3804914587771122e-07,
+    -1.3153344442216131e-08, 6.170962062118235e-10, -2.4935903385737274e-11, 8.361622189298247e-13,
+)  # fmt: skip
+P1 = (
+    1.0, 0.0018310546874998276, -3.520399330576491e-05, 2.580995456450314e-06, -4.103065454826261e-07,
+    1.1318539809487812e-07, -4.7683522025758615e-08, 2.7446892234691548e-08, -1.8676505263120773e-08,
+    1.2656358346144687e-08, -7.299042116514403e-09, 3.1260447078331046e-09, -8.511165685550098e-10,
+    1.0852759255530773e-10,
+)  # fmt: skip
+Q1 = (
+    0.046875, -0.00020027160644141149, 8.47096064796889e-06, -9.505846231371063e-07, 2.0295964576879317e-07,
+    -6.989922203100921e-08, 3.41404708229973e-08, -2.0032786703903222e-08, 1.149039400471512e-08,
+    -5.278052077637299e-09, 1.5923350598551537e-09, -2.2730366516297608e-10,
+)  # fmt: skip
+
+# The zeros of J0 and J1 up to 8, each in two parts.
+J0_ZEROS = ((2.404825557695773, -1.176691651530894e-16), (5.520078110286311, 8.088597146146722e-17))
+J1_ZEROS = (
+    (3.8317059702075125, -1.5269184090088067e-16),
+    (7.015586669815619, -9.414165653410389e-17),
+)
+
+TWO_OVER_PI = 0.6366197723675814
+
+
+def bessel_j_near(a, order):
+    """J(a) for a of [0, 8]: up to 1 by its series, made minimax, beyond as a product with its zeros."""
+    first, near, zeros = ((J0_FIRST, J0_NEAR, J0_ZEROS), (J1_FIRST, J1_NEAR, J1_ZEROS))[order]
+    # In powers of this the quotient has positive coefficients: nothing cancels.
+    product = polynomial(fma(a * a, -0.015625, 1.0), near)
+    for zero, low in zeros:
+        product = product * (((a - zero) - low) * (a + zero))
+    z = a * a
+    start = fma(z * z, polynomial(z, first), fma(z, (-0.25, -0.125)[order], 1.0))
+    if order == 1:
+        start, product = 0.5 * a * start, a * product
+    return where(a < 1.0, start, product)
+
+
+def smooth(x, coefficients):
+    """Y without its logarithm and pole, for x of [0, 8]."""
+    return polynomial(fma(x * x, 0.03125, -1.0), coefficients)
+
+
+def waves(a, order):
+    """sin(a), cos(a) and their two factors in J and Y beyond 8.
+
+    J = sqrt(2 / (pi a)) (P cos(angle) - Q sin(angle)), Y the same of (P sin + Q cos), angle = a - (2 order + 1) pi / 4.
+    Source: DLMF 10.17.3, 10.17.4; P and Q are polynomials of (8 / a)**2, Q times 8 / a. The sine and the cosine of
+    the angle are sums of those of a: a difference of a and pi / 4 would be rounded.
+    """
+    inverse = 8.0 / a
+    w = inverse * inverse
+    p = polynomial(w, (P0, P1)[order])
+    q = polynomial(w, (Q0, Q1)[order]) * inverse
+    scale = sqrt(inverse * 0.039788735772973836)  # 1 / (8 pi)
+    return sin(a), cos(a), scale * (p + q), scale * (p - q)
+
+
+@scalar("bessel_j0 float64")
+def bessel_j0(x, dtype):
+    a = abs(x)
+    s, c, plus, minus = waves(a, 0)
+    return seldom(a > 8.0, fma(c, plus, s * minus), bessel_j_near(a, 0))
+
+
+@scalar("bessel_j1 float64")
+def bessel_j1(x, dtype):
+    a = abs(x)
+    s, c, plus, minus = waves(a, 1)
+    value = seldom(a > 8.0, fma(s, plus, -(c * minus)), bessel_j_near(a, 1))
+    return where(x < 0.0, -value, where(x == 0.0, x, value))
+
+
+@scalar("bessel_y0 float64")
+def bessel_y0(x, dtype):
+    s, c, plus, minus = waves(x, 0)
+    near = fma(TWO_OVER_PI * log(x), bessel_j_near(x, 0), smooth(x, Y0_NEAR))
+    return where(x < 0.0, float("nan"), seldom(x > 8.0, fma(s, plus, -(c * minus)), near))
+
+
+@scalar("bessel_y1 float64")
+def bessel_y1(x, dtype):
+    s, c, plus, minus = waves(x, 1)
+    near = fma(log(x), bessel_j_near(x, 1), -(1.0 / x))
+    near = fma(TWO_OVER_PI, near, x * smooth(x, Y1_NEAR))
+    value = seldom(x > 8.0, -fma(c, plus, s * minus), near)
+    return where(x == 0.0, float("-inf"), where(x < 0.0, float("nan"), value))
