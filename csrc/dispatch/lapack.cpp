@@ -191,7 +191,11 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A, bool by_rows) {
       });
       return std::tuple{L, info};
     }
-    TensorRef L = copy_by_rows(A);
+    // Real factors are made with their transposes above: cleared below, by rows, that is L by
+    // columns.
+    const bool turned = !by_rows && !is_complex_v<T>;
+    TensorRef L = turned ? empty_by_columns(sizes_of(A), A.dtype) : empty(sizes_of(A), A.dtype);
+    copy_bytes(turned ? *transpose(*L, -1, -2) : *L, A);
     T* l = elements<T>(L);
     Int N = n;
     // A = U^T U by columns is A = L L^T by rows; for complex numbers so is its conjugate.
@@ -207,10 +211,13 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A, bool by_rows) {
       each_matrix(count, cube(n) / 3, [&](int64_t b) { by_library(l + b * n * n, b); });
     } else {
       each_matrix(count, cube(n) / 3, [&](int64_t b) {
-        if (factor_cholesky(n, l + b * n * n))
-          clear_above(l + b * n * n);
-        else
+        T* matrix = l + b * n * n;
+        if (!factor_cholesky(n, matrix))
           failed[b] = 1;
+        else if (by_rows)
+          clear_above(matrix);
+        else
+          for (int64_t i = 1; i < n; ++i) std::fill_n(matrix + i * n, i, T(0));
       });
       // Where it fails, those say at which minor, and leave what is known.
       TensorRef again;
@@ -220,13 +227,17 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A, bool by_rows) {
         T *from = again->as<T>() + b * n * n, *to = l + b * n * n;
         std::copy_n(from, n * n, to);
         by_library(to, b);
-        if (failed[b] == 0 || failed[b] > early_minor) continue;
-        std::copy_n(from, n * n, to);
-        failed[b] = small_cholesky(to, n);
-        clear_above(to);
+        if (failed[b] > 0 && failed[b] <= early_minor) {
+          std::copy_n(from, n * n, to);
+          failed[b] = small_cholesky(to, n);
+          clear_above(to);
+        }
+        if (by_rows) continue;
+        std::copy_n(to, n * n, from);
+        transpose(from, to, n, n);
       }
     }
-    return std::tuple{by_rows ? L : copy_by_columns<T>(*L), info};
+    return std::tuple{by_rows || turned ? L : copy_by_columns<T>(*L), info};
   });
 }
 

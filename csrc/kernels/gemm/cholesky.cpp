@@ -38,8 +38,9 @@ template <class T>
         *reinterpret_cast<V*>(&U[r][i]) -= *reinterpret_cast<const V*>(&U[j][i]) * factor;
     }
   }
+  for (int64_t j = 0; j < n; ++j) std::copy(U[j] + j, U[j] + n, A + j * step + j);
   for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j <= i; ++j) A[i * step + j] = U[j][i];
+    for (int64_t j = 0; j < i; ++j) A[i * step + j] = U[j][i];
   return true;
 }
 

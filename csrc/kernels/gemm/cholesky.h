@@ -5,7 +5,7 @@
 
 namespace flambeau {
 
-/// The lower triangle of A (n, n), by rows, becomes L with A = L L^T; what stands above is lost.
+/// The lower triangle of A (n, n), by rows, becomes L with A = L L^T, and what stands above L^T.
 /// False where A is not positive definite, and then all of A is lost. T: float, double.
 template <class T>
 bool factor_cholesky(int64_t n, T* A);
