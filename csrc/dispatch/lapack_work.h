@@ -132,7 +132,7 @@ inline TensorRef copy_by_rows(Tensor& A) {
 template <class T>
 TensorRef copy_by_columns(Tensor& A) {
   TensorRef out = empty_by_columns(sizes_of(A), A.dtype);
-  if (!A.contiguous) {
+  if (!A.contiguous || std::max(rows(A), columns(A)) > small_matrix) {
     copy_bytes(*out, A);
     return out;
   }

@@ -186,6 +186,26 @@ def test_cholesky_by_halves(n, dtype):
     np.testing.assert_allclose(failed[1, :, : n - 4].numpy(), L[1, :, : n - 4].numpy(), atol=tolerance)  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+@pytest.mark.parametrize("n", [17, 32, 33, 65, 130])
+def test_cholesky_of_a_stack_lies_by_columns_or_rows(n, dtype):
+    """Definite matrices beside one that is none early and one that is none late, from each layout."""
+    root = _matrix(4, n, n, dtype="float64").to(getattr(fl, dtype))
+    A = root @ root.mH + n * fl.eye(n, dtype=root.dtype)
+    A[1, 3, 3] = -1
+    A[2, n - 1, n - 1] = -1
+    expected = [np.linalg.cholesky(A[b].numpy()) for b in (0, 3)]
+    for given in (A, A.mT.contiguous().mT, A.repeat_interleave(2, -1)[..., ::2]):
+        L, info = fl.linalg.cholesky_ex(given)
+        U, other = fl.linalg.cholesky_ex(given, upper=True)
+        assert info.tolist() == other.tolist() == [0, 4, n, 0]
+        assert L.mT.is_contiguous() and U.mT.is_contiguous()
+        for b, known in zip((0, 3), expected):
+            np.testing.assert_allclose(L[b].numpy(), known, rtol=0, atol=2e-5 * n)
+            np.testing.assert_allclose(U[b].mH.numpy(), known, rtol=0, atol=2e-5 * n)
+        assert not L.triu(1).count_nonzero() and not U.tril(-1).count_nonzero()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize("n", [1, 5, 16, 17, 33, 65, 129])
 def test_cholesky_says_where_it_finds_nan(n, dtype):
