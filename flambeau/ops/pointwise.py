@@ -184,6 +184,38 @@ _cube = make_pointwise(lambda input: input * input * input, name="pow")
 _SIMPLE_POWERS = {2: square, 3: _cube}
 
 
+def _root(x):
+    """x**0.5, which knows neither -0 nor that -inf has no root."""
+    return k.where(x == float("-inf"), float("inf"), k.sqrt(x) + 0.0)
+
+
+_power_half = make_pointwise(lambda input: _root(input), name="pow")
+_power_minus_half = make_pointwise(lambda input: 1.0 / _root(input), name="pow")
+_inverse = make_pointwise(lambda input: 1.0 / input, name="pow")
+_same = make_pointwise(lambda input: input * 1.0, name="pow")
+
+
+@_power_half.derivative
+def _(grad_output, input, result):
+    return k.guard(grad_output, grad_output * (0.5 / _root(input)))
+
+
+@_power_minus_half.derivative
+def _(grad_output, input, result):
+    inverse = 1.0 / _root(input)
+    return k.guard(grad_output, grad_output * (-0.5 * inverse * inverse * inverse))
+
+
+@_inverse.derivative
+def _(grad_output, input, result):
+    inverse = 1.0 / input
+    return k.guard(grad_output, grad_output * -(inverse * inverse))
+
+
+_REAL_POWERS = {0.5: _power_half, -0.5: _power_minus_half, -1: _inverse, 1: _same}
+_REAL_POWERS_ = {p: _core._pointwise(run.spec, run) for p, run in _REAL_POWERS.items()}
+
+
 def _check_integer_power(input, exponent):
     if (
         type(exponent) is int
@@ -208,12 +240,17 @@ def pow(input, exponent, *, out=None):
         ):
             if input.dtype is not _core.bool:
                 return simple(input) if out is None else simple(input, out=out)
+        if exponent in _REAL_POWERS and input.dtype.is_floating_point and out is None:
+            return _REAL_POWERS[exponent](input)
     return _pow(input, exponent) if out is None else _pow(input, exponent, out=out)
 
 
 def pow_(input, exponent):
     """pow(), in place."""
     _check_integer_power(input, exponent)
+    if type(exponent) in (int, float) and exponent in _REAL_POWERS_:
+        if isinstance(input, _core.Tensor) and input.dtype.is_floating_point:
+            return _REAL_POWERS_[exponent](input)
     return _pow_(input, exponent)
 
 
