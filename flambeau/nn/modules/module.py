@@ -2,6 +2,7 @@
 
 import functools
 import weakref
+from types import FunctionType
 
 import flambeau
 from flambeau import _core
@@ -57,6 +58,17 @@ def _forward_unimplemented(self, *input):
     )
 
 
+def _named(function, qualified_name):
+    """The same function under another name, which Python's errors about its arguments show."""
+    code, closure = function.__code__, function.__closure__
+    named = FunctionType(code, function.__globals__, function.__name__, closure=closure)
+    functools.update_wrapper(named, function)
+    del named.__wrapped__
+    named.__defaults__, named.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+    named.__qualname__ = qualified_name
+    return named
+
+
 class Module(HooksApi, State, Conversion, Traversal):
     """A layer: it owns parameters, buffers and submodules, and computes with them when called.
 
@@ -77,6 +89,18 @@ class Module(HooksApi, State, Conversion, Traversal):
 
     # None: this module has no hooks and neither has every module; __call__ needs one test only.
     _module_hooks = None
+
+    def __init_subclass__(cls, **kwargs):
+        """Let errors about arguments name our layer, not the private base that takes them."""
+        super().__init_subclass__(**kwargs)
+        inherited = cls.__init__
+        if (
+            cls.__module__.startswith("flambeau.")
+            and not cls.__name__.startswith("_")
+            and "__init__" not in vars(cls)
+            and inherited.__qualname__.startswith("_")
+        ):
+            cls.__init__ = _named(inherited, f"{cls.__qualname__}.__init__")
 
     def __init__(self, *args, **kwargs):
         if not self.call_super_init:
