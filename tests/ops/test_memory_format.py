@@ -144,7 +144,13 @@ def test_orders_that_do_not_exist():
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
 def test_shuffles_of_channels_last_images_are_those_of_planes(dtype):
-    for sizes in ((2, 8, 4, 6), (1, 4, 4, 2), (1, 64, 2, 2), (3, 24, 2, 10)):
+    for sizes in (
+        (2, 8, 4, 6),
+        (1, 4, 4, 2),
+        (1, 64, 2, 2),
+        (3, 24, 2, 10),
+        (3, 16, 300, 306),
+    ):
         planes = (torch.rand(sizes) * 90).to(getattr(torch, dtype))
         pixels = planes.contiguous(memory_format=torch.channels_last)
         for function, by in ((F.pixel_shuffle, 2), (F.pixel_unshuffle, 2), (F.channel_shuffle, 4)):
@@ -153,3 +159,17 @@ def test_shuffles_of_channels_last_images_are_those_of_planes(dtype):
             assert got.data_ptr() != pixels.data_ptr()
             one = torch.vmap(lambda x, f=function, by=by: f(x[None], by)[0])(pixels)
             assert one.equal(want)
+
+
+@pytest.mark.parametrize("function", [F.pixel_shuffle, F.pixel_unshuffle])
+def test_gradients_of_pixel_shuffles_of_channels_last_images(function):
+    gradients = []
+    for lies in (torch.contiguous_format, torch.channels_last):
+        x = torch.arange(2 * 8 * 4 * 6.0).reshape(2, 8, 4, 6).contiguous(memory_format=lies)
+        x.requires_grad_()
+        result = function(x, 2)
+        (result * torch.arange(result.numel()).reshape(result.shape)).sum().backward()
+        gradients.append(x.grad)
+    assert gradients[0].equal(gradients[1])
+    empty = torch.empty(0, 8, 4, 4).contiguous(memory_format=torch.channels_last)
+    assert function(empty, 2).shape == function(torch.empty(0, 8, 4, 4), 2).shape

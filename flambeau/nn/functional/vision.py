@@ -34,6 +34,15 @@ def _pixels(input):
     return pixels if pixels.is_contiguous() else None
 
 
+# Bytes up to which two copies, of little matrices turned and of runs of pixels, are quicker than one.
+_IN_CACHE = 1 << 22
+
+
+def _in_two(pixels, channels):
+    """Whether a shuffle goes by two copies."""
+    return channels > 1 and 0 < pixels.numel() * pixels.itemsize <= _IN_CACHE
+
+
 def pixel_shuffle(input, upscale_factor):
     """(*, C * r**2, H, W) to (*, C, H * r, W * r)."""
     r = upscale_factor
@@ -45,7 +54,11 @@ def pixel_shuffle(input, upscale_factor):
         )
     pixels = _pixels(input)
     if pixels is not None and r > 1:
-        split = pixels.reshape(*batch, h, w, c // (r * r), r, r).permute(0, 1, 4, 2, 5, 3)
+        if _in_two(pixels, c // (r * r)):
+            turned = pixels.reshape(*batch, h, w, c // (r * r), r * r).mT.contiguous()
+            split = turned.reshape(*batch, h, w, r, c // r).transpose(2, 3)
+        else:
+            split = pixels.reshape(*batch, h, w, c // (r * r), r, r).permute(0, 1, 4, 2, 5, 3)
         return _copied(split, (*batch, h * r, w * r, c // (r * r))).permute(0, 3, 1, 2)
     out = input.reshape(*batch, c // (r * r), r, r, h, w)
     n = len(batch)
@@ -67,7 +80,11 @@ def pixel_unshuffle(input, downscale_factor):
         return input.clone()  # as in PyTorch, of the shape it came in
     pixels = _pixels(input)
     if pixels is not None and r > 1:
-        split = pixels.reshape(*batch, h // r, r, w // r, r, c).permute(0, 1, 3, 5, 2, 4)
+        if _in_two(pixels, c):
+            split = pixels.reshape(*batch, h // r, r, w // r, r * c).transpose(2, 3).contiguous()
+            split = split.reshape(*batch, h // r, w // r, r * r, c).mT
+        else:
+            split = pixels.reshape(*batch, h // r, r, w // r, r, c).permute(0, 1, 3, 5, 2, 4)
         return _copied(split, (*batch, h // r, w // r, c * r * r)).permute(0, 3, 1, 2)
     out = input.reshape(*batch, c, h // r, r, w // r, r)
     n = len(batch)
