@@ -155,6 +155,15 @@ def _check_parts(operator, **parts):
         )
 
 
+def _order_in_memory(first, second):
+    """The dims of two tensors of the same strides from the largest stride to the smallest; None where they lie so."""
+    strides = first.stride()
+    if first.shape != second.shape or strides != second.stride() or 0 in strides:
+        return None
+    order = sorted(range(len(strides)), key=lambda dim: -strides[dim])
+    return None if order == list(range(len(strides))) else order
+
+
 @composite(method=False, out="exact")
 def complex(real, imag):
     """real + i * imag.
@@ -165,6 +174,10 @@ def complex(real, imag):
                 [3.+3.j, 4.+4.j]])
     """
     _check_parts("complex", real=real, imag=imag)
+    order = _order_in_memory(real, imag)
+    if order is not None:
+        turned = complex(real.permute(order), imag.permute(order))
+        return turned.permute([order.index(dim) for dim in range(len(order))])
     return _core.view_as_complex(fl.stack(broadcast_together("complex", real, imag), -1))
 
 

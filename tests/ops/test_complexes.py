@@ -17,3 +17,25 @@ def test_complex_and_polar(agrees, random):
     assert gradcheck(flambeau.polar, (a, b))
     with pytest.raises(RuntimeError, match="must be the same"):
         flambeau.complex(a, b.float())
+
+
+@pytest.mark.parametrize("dims", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (1, 0, 2)])
+def test_parts_that_lie_alike_are_joined_as_they_lie(dims):
+    x = flambeau.arange(60.0).reshape(3, 4, 5).permute(dims)
+    y = x + 0.5
+    z = flambeau.complex(x, y)
+    assert z.stride() == x.stride()
+    assert z.real.equal(x) and z.imag.equal(y)
+    for part in (z[:, ::2], z[1:1], z[:1]):  # strides that leave room, none, one
+        a, b = part.real.contiguous(), part.imag
+        assert flambeau.complex(part.real, b).equal(flambeau.complex(a, b.contiguous()))
+    by_rows = flambeau.vmap(flambeau.complex, 1, 1)(x, y)
+    assert by_rows.equal(z)
+    out = flambeau.empty(x.shape, dtype=z.dtype)
+    assert flambeau.complex(x, y, out=out) is out and out.equal(z) and out.is_contiguous()
+    x, y = x.clone().requires_grad_(), y.clone().requires_grad_()
+    flambeau.complex(x, y).abs().square().sum().backward()
+    flambeau.testing.assert_close(x.grad, 2 * x.detach())
+    flambeau.testing.assert_close(y.grad, 2 * y.detach())
+    wide = flambeau.ones(1, 4, 1).expand(3, 4, 5)
+    assert flambeau.complex(wide, wide).equal(flambeau.full((3, 4, 5), 1 + 1j))
