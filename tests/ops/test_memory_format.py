@@ -173,3 +173,30 @@ def test_gradients_of_pixel_shuffles_of_channels_last_images(function):
     assert gradients[0].equal(gradients[1])
     empty = torch.empty(0, 8, 4, 4).contiguous(memory_format=torch.channels_last)
     assert function(empty, 2).shape == function(torch.empty(0, 8, 4, 4), 2).shape
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_max_unpool_of_channels_last_images_is_that_of_planes(n, dtype):
+    pool, unpool = getattr(F, f"max_pool{n}d"), getattr(F, f"max_unpool{n}d")
+    lies = torch.channels_last if n == 2 else torch.channels_last_3d
+    for sizes in ((2, 5, 7, 6, 9), (1, 3, 2, 2, 2), (3, 1, 4, 4, 4), (2, 8, 6, 6, 6)):
+        sizes = sizes[: n + 2]
+        x = torch.rand(sizes).to(getattr(torch, dtype))
+        values, indices = pool(x, 2, return_indices=True)
+        results = []
+        for given, places in (
+            (values, indices),
+            (values.contiguous(memory_format=lies), indices),
+            (values.contiguous(memory_format=lies), indices.contiguous(memory_format=lies)),
+        ):
+            given = given.detach().requires_grad_()
+            out = unpool(given, places, 2, output_size=sizes)
+            (out * torch.arange(out.numel()).reshape(out.shape)).sum().backward()
+            results.append((out, given.grad))
+            if not given.is_contiguous():
+                assert out.is_contiguous(memory_format=lies)
+        for out, gradient in results[1:]:
+            assert out.equal(results[0][0]) and gradient.equal(results[0][1])
+        with pytest.raises((RuntimeError, IndexError)):
+            unpool(values.contiguous(memory_format=lies), indices + 10**6, 2)

@@ -4,7 +4,7 @@ import math
 
 import flambeau
 
-from ..._core import _keep_format
+from ..._core import _in_vmap, _keep_format
 from ...ops import pool
 from ...ops.core.autocast import full_precision
 from .sizes import ntuple
@@ -188,6 +188,13 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
                 f"{[d + s for d, s in zip(default, stride, strict=True)]}."
             )
     planes = input.shape[:-n]
+    if n > 1 and input.dim() == n + 2 and not input.is_contiguous() and not _in_vmap():
+        pixels = input.movedim(1, -1)
+        if pixels.is_contiguous():  # channels last: put among the pixels
+            batch, channels = planes
+            flat = input.new_zeros((batch, math.prod(size), channels))
+            out = flat.scatter(1, indices.movedim(1, -1).flatten(1, n), pixels.flatten(1, n))
+            return out.reshape(batch, *size, channels).movedim(-1, 1)
     flat = input.new_zeros((*planes, math.prod(size)))
     out = flat.scatter(-1, indices.flatten(-n), input.flatten(-n))
     return _keep_format(out.reshape(*planes, *size), input)
