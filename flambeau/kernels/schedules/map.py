@@ -29,7 +29,9 @@ from .copying import use_copy
 CHUNK = 256  # elements of a 'g' operand that are copied at a time
 LINE = 64  # bytes of a cache line
 AHEAD = 4096  # bytes between what is computed and what is fetched into the nearest cache
-LONG_BODY = 120  # instructions; a second copy of a longer body costs more to compile than it gains
+LONG_BODY = (
+    120  # instructions; a third copy of a longer body costs more to compile than masks to run
+)
 
 
 class Map:
@@ -176,7 +178,7 @@ class _Schedule:
         self.width = lanes(self.roots, as_dtypes, target)
         heavy = cost(self.roots)
         # One maths call hides its latency behind three others: tanh 23.0 -> 21.0 us for 1e5 elements.
-        self.unroll = 4 if heavy <= 6 or 12 < heavy <= 30 else 2 if heavy <= 40 else 1
+        self.unroll = 4 if heavy <= 6 or 12 < heavy <= 30 else 2
         self.uses_index = any(n.op == "index" for n in topological(self.roots))
         self.staged = [k for k, mode in enumerate(modes) if mode == "g"]
         sizes = {DTYPES[d].itemsize for d in self.dtypes}
@@ -275,26 +277,39 @@ class _Schedule:
             f.do(copy)
 
     def _vectors(self, base, n, index):
-        f, step = self.f, self.width * self.unroll
-        body = self._body(base, index, "%U.i")
-        # One loop for whole vectors and the tail: masks cost next to nothing in a long body.
-        long = len(body) > LONG_BODY and self.module.target.name == "avx512"
-        start = 0
-        if not long or "n" in self.modes:
-            start = f.round_down(n, step)
-            if "n" in self.modes:
-                body = self._fetch_ahead(base) + body
-            with f.loop(0, start, step) as i:
-                # Two copies line by line in turn: the CPU's scheduler then holds two chains of dependent operations.
-                # With four, long bodies run out of registers.
-                for first in range(0, self.unroll, 2):
-                    pair = range(first, min(first + 2, self.unroll))
-                    f.lines += [f"  %u{u}.i = add i64 {i}, {u * self.width}" for u in pair]
-                    for line in body:
-                        f.lines += [line.replace("%U.", f"%u{u}.") for u in pair]
+        f, body = self.f, self._body(base, index, "%U.i")
+        unroll, masks = self.unroll, self.module.target.name == "avx512"
+        if len(body) > LONG_BODY and masks and "n" not in self.modes:
+            return self._masked_pairs(base, index, n)
+        start = f.round_down(n, self.width * unroll)
+        if "n" in self.modes:
+            body = self._fetch_ahead(base) + body
+        with f.loop(0, start, self.width * unroll) as i:
+            # With four in turn, long bodies run out of registers.
+            for first in range(0, unroll, 2):
+                pair = range(first, min(first + 2, unroll))
+                f.lines += [f"  %u{u}.i = add i64 {i}, {u * self.width}" for u in pair]
+                self._in_turn(body, pair)
         with f.loop(start, n, self.width) as i:
             count = f.smaller(f.sub(n, i), self.width)
             f.lines += self._body(base, index, i, count)
+
+    def _in_turn(self, body, copies):
+        """Copies of the body, line by line in turn: the CPU's scheduler then holds a chain of dependent
+        operations of each."""
+        for line in body:
+            self.f.lines += [line.replace("%U.", f"%u{u}.") for u in copies]
+
+    def _masked_pairs(self, base, index, n):
+        """One loop for whole vectors and the tail: masks cost next to nothing in a long body."""
+        f, width = self.f, self.width
+        self.module.declare("llvm.smax.i64", "i64", ["i64", "i64"])
+        with f.loop(0, n, 2 * width) as i:
+            for u in range(2):
+                f.lines.append(f"  %u{u}.i = add i64 {i}, {u * width}")
+                count = f.smaller(f.sub(n, f"%u{u}.i"), width)
+                f.lines.append(f"  %u{u}.n = call i64 @llvm.smax.i64(i64 {count}, i64 0)")
+            self._in_turn(self._body(base, index, "%U.i", "%U.n"), range(2))
 
     def _fetch_ahead(self, base):
         """Asks for the inputs of a vector a page further on; the hardware's own requests end with the page.

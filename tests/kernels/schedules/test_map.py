@@ -7,7 +7,8 @@ import pytest
 
 from flambeau import kernels as k
 from flambeau.kernels import Map
-from tests.kernels.harness import NUMPY, run
+from tests.at_level import at_lower_levels, run_at_level
+from tests.kernels.harness import NUMPY, call, run
 
 ADD = Map(lambda x, y: x + y, "add")
 SIZES = (1, 2, 3, 15, 16, 17, 63, 64, 65, 130, 259, 1000)
@@ -470,3 +471,37 @@ def test_square_roots_are_correctly_rounded():
     )
     assert np.isnan(got[exact != exact]).all()
     assert len(x) > 42500
+
+
+def test_tails_of_long_chains():
+    """Two vectors go through a long chain in turn: each length gives the same bits and writes nothing behind."""
+
+    def chain(x):
+        for _ in range(6):
+            x = k.exp(k.sin(x) * 0.75)
+        return x
+
+    long_chain = Map(chain, "long_chain")
+    for dtype in ("float32", "float64"):
+        x = numbers(NUMPY[dtype], 1025)
+        kernel = long_chain.compile([dtype], [dtype], [dtype], "cc")
+        whole = np.empty((1, 1025), dtype)
+        call(kernel, [whole], [x[None]])
+        np.testing.assert_allclose(whole[0], chain_in_numpy(x), rtol=1e-5)
+        for n in (*range(1, 70), 257, 1024):
+            part = np.full(n + 64, 7, dtype)
+            call(kernel, [part[None, :n]], [x[None, :n]])
+            assert (part[:n] == whole[0, :n]).all() and (part[n:] == 7).all(), n
+
+
+def chain_in_numpy(x):
+    for _ in range(6):
+        x = np.exp(np.sin(x) * 0.75)
+    return x
+
+
+@at_lower_levels
+def test_tails_of_long_chains_at_lower_levels(level):
+    run_at_level(
+        level, "from tests.kernels.schedules import test_map; test_map.test_tails_of_long_chains()"
+    )
