@@ -27,6 +27,7 @@ struct Entry {
   bool needed = true;          // lies on a path to a wanted input
   bool run = true;             // its own backward is wanted (false: only its incoming gradient)
   int capture = -1;            // first of the wanted inputs whose gradient arrives here
+  Node* giver = nullptr;       // the node that all of grads comes from, if it is one
   std::vector<TensorRef> grads;
 };
 
@@ -375,7 +376,7 @@ void Run::run_node(uint32_t at) {
   DeviceScope scope(name, device);
   std::vector<TensorRef> results(node->n_edges);
   if (any && entries_[at].needed) {
-    own_seen(node.get(), entries_[at].capture >= 0 && task_.capture, grads);
+    own_seen(node.get(), entries_[at].capture >= 0 && task_.capture, entries_[at].giver, grads);
     run_tensor_hooks(node.get(), grads);
     retain(node.get(), grads);
     if (entries_[at].capture >= 0 && task_.capture) capture(node.get(), grads);
@@ -446,6 +447,7 @@ void Run::deliver(uint32_t from, uint32_t i, TensorRef grad) {
     }
     if (grad->dtype != want.dtype) grad = to_dtype_unwarned(*grad, want.dtype);
     if (other_devices && grad->device() != want.device) grad = to_device(*grad, want.device);
+    entries_[at].giver = entries_[at].grads.empty() ? entries_[from].node.get() : nullptr;
     receive(at, edge.nr, std::move(grad));
   }
   if (--entries_[at].waiting == 0) ready_.emplace(edge.node->sequence, at);

@@ -465,9 +465,11 @@ Tensor* accumulated_variable(Node* node) {
                                         : nullptr;
 }
 
-void own_seen(Node* node, bool captured, std::vector<TensorRef>& grads) {
+void own_seen(Node* node, bool captured, Node* giver, std::vector<TensorRef>& grads) {
   Tensor* leaf = node->kind == &accumulate_kind ? accumulated_variable(node) : nullptr;
-  if (!captured && !node->extras && !(leaf && leaf->autograd && leaf->autograd->hooks)) return;
+  const bool hooked = node->extras || (leaf && leaf->autograd && leaf->autograd->hooks);
+  if (!hooked && (!captured || (giver && std::string_view(giver->name()) == "SumBackward0")))
+    return;
   for (TensorRef& grad : grads)
     if (grad && !grad->contiguous && repeats(*grad)) grad = clone(*grad);
 }
