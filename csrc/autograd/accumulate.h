@@ -15,9 +15,7 @@ inline bool is_ours(const Tensor& grad) {
 /// Before a program sees the gradients of a node's outputs (its hooks do, .grad of a tensor with
 /// retain_grad, or autograd.grad, which `captured` says): a write to one element of them must not
 /// change others, so those that an expansion repeats are copied. What autograd.grad returns of a
-/// sum
-/// (`giver`, which alone has given the gradients) is the expansion, as in PyTorch: it costs
-/// nothing.
+/// sum (`giver`, where all came from one node) is the expansion, as in PyTorch: it costs nothing.
 void own_seen(Node* node, bool captured, Node* giver, std::vector<TensorRef>& grads);
 /// Called when a node dies: its leaf must not find it again.
 void forget_accumulator(Node* node);
