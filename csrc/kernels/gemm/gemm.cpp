@@ -57,20 +57,29 @@ std::unique_ptr<computed_t<Half>[]> widened(const Half* matrix, int64_t rows, in
 /// What is copied at a time to be summed.
 constexpr int64_t piece_of_dot = 1 << 10;
 
-float dot_by_parts(const float16* x, const float16* y, int64_t n) {
-  float left[piece_of_dot], right[piece_of_dot], sum = 0;
+/// The sum of n products; fill(begin, length, left, right) puts the factors of a piece into rows of
+/// T.
+template <class T, class Fill>
+T dot_of_pieces(int64_t n, Fill fill) {
+  T left[piece_of_dot], right[piece_of_dot], sum = 0;
   for (int64_t begin = 0; begin < n; begin += piece_of_dot) {
     const int64_t length = std::min(piece_of_dot, n - begin);
-    convert(x + begin, left, length);
-    convert(y + begin, right, length);
-    float part;
-    Gemm<float> q;
+    fill(begin, length, left, right);
+    T part;
+    Gemm<T> q;
     q.M = q.N = 1, q.K = length;
     q.a = left, q.lda = length, q.b = right, q.ldb = 1, q.c = &part, q.ldc = 1;
     gemm(q);
     sum += part;
   }
   return sum;
+}
+
+float dot_by_parts(const float16* x, const float16* y, int64_t n) {
+  return dot_of_pieces<float>(n, [&](int64_t begin, int64_t length, float* left, float* right) {
+    convert(x + begin, left, length);
+    convert(y + begin, right, length);
+  });
 }
 
 #if defined(__x86_64__)
@@ -238,19 +247,10 @@ computed_t<T> strided_sum(int64_t n, const T* x, int64_t x_step, const T* y, int
     return ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
            ((sums[2] + sums[6]) + (sums[3] + sums[7]));
   } else {
-    Wide left[piece_of_dot], right[piece_of_dot], sum = 0;
-    for (int64_t begin = 0; begin < n; begin += piece_of_dot) {
-      const int64_t length = std::min(piece_of_dot, n - begin);
+    return dot_of_pieces<Wide>(n, [&](int64_t begin, int64_t length, Wide* left, Wide* right) {
       gather(length, x + begin * x_step, x_step, left);
       gather(length, y + begin * y_step, y_step, right);
-      Wide part;
-      Gemm<Wide> q;
-      q.M = q.N = 1, q.K = length;
-      q.a = left, q.lda = length, q.b = right, q.ldb = 1, q.c = &part, q.ldc = 1;
-      gemm(q);
-      sum += part;
-    }
-    return sum;
+    });
   }
 }
 
