@@ -4,6 +4,9 @@
 #include "kernels/gemm/condition.h"
 #include "kernels/gemm/qr.h"
 #include "kernels/spectra/eigen.h"
+#include "kernels/spectra/slots.h"
+#include "kernels/spectra/stacks_simd.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 
@@ -173,6 +176,31 @@ bool eigh_by_blocks(int64_t n, bool upper, T* V, T* values, bool vectors, Int* i
   return true;
 }
 
+/// Whether a matrix in each lane wins over LAPACK, matrix by matrix, even where lanes stay empty.
+bool go_in_lanes(int64_t count, int64_t longer, int64_t shorter) {
+  if (shorter > most_in_lanes || longer > 2 * most_in_lanes) return false;
+  return shorter <= 8 || count >= shorter - 8;
+}
+
+/// A kernel of stack_kernels for all matrices (m, n) of a stack, of whose values a matrix has n,
+/// and one_by_one(b) for those that it leaves.
+template <class T, class Kernel, class OneByOne>
+void each_in_lanes(const T* matrices, const LittleStack<real_t<T>>& all, real_t<T>* values,
+                   Kernel kernel, OneByOne&& one_by_one) {
+  using R = real_t<T>;
+  const int64_t lanes = stack_kernels<R>().lanes, size = all.m * all.n;
+  each_matrix((all.count + lanes - 1) / lanes, 20 * lanes * size * all.n, [&](int64_t group) {
+    const int64_t begin = group * lanes;
+    LittleStack<R> stack = all;
+    stack.matrices = reinterpret_cast<const R*>(matrices + begin * size);
+    stack.count = std::min(lanes, all.count - begin);
+    R* room = Workspace::get<R>(matrices_slot, stack.numbers() * lanes);
+    const uint32_t left = kernel(stack, values + begin * all.n, room);
+    for (int64_t l = 0; left && l < stack.count; ++l)
+      if (left >> l & 1) one_by_one(begin + l);
+  });
+}
+
 }  // namespace
 
 std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors) {
@@ -207,7 +235,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
     run(v, w, &size, &query, &reals, &query, &integers, &query, &ignored);
     Int length = length_of(size), real_length = length_of(reals),
         int_length = std::max(integers, 1);
-    each_matrix(count, 9 * cube(n), [&](int64_t b) {
+    auto one_by_one = [&](int64_t b) {
       if constexpr (!is_complex_v<T>)
         if (n > 1 && eigh_by_blocks(n, upper, v + b * n * n, w + b * n, vectors, failed + b))
           return;
@@ -216,7 +244,13 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
       std::vector<Int> iwork(int_length);
       run(v + b * n * n, w + b * n, work.data(), &length, rwork.data(), &real_length, iwork.data(),
           &int_length, failed + b);
-    });
+    };
+    if (!vectors && go_in_lanes(count, n, n)) {
+      const LittleStack<R> stack{{}, is_complex_v<T>, count, n, n, upper ? n : 1, upper ? 1 : n};
+      each_in_lanes(v, stack, w, stack_kernels<R>().eigenvalues, one_by_one);
+    } else {
+      each_matrix(count, 9 * cube(n), one_by_one);
+    }
     return std::tuple{values, V, info};
   });
 }
@@ -264,12 +298,19 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
     const bool small = !is_complex_v<T> && longer <= by_steps;
     if (!small) run(0, &size, &query, nullptr, nullptr, &ignored);
     Int length = small ? static_cast<Int>(4 * k * k + 10 * k + 2 * longer) : length_of(size);
-    each_matrix(count, 20 * m * n * k, [&](int64_t b) {
+    auto one_by_one = [&](int64_t b) {
       std::vector<T> work(length);
       std::vector<R> rwork(is_complex_v<T> ? reals : 0);
       std::vector<Int> iwork(8 * k);
       run(b, work.data(), &length, rwork.data(), iwork.data(), elements<Int>(info) + b);
-    });
+    };
+    if (!vectors && go_in_lanes(count, longer, k)) {
+      const bool wide = m < n;  // then of A^T
+      const LittleStack<R> stack{{}, is_complex_v<T>, count, longer, k, wide ? m : 1, wide ? 1 : m};
+      each_in_lanes(a, stack, elements<R>(S), stack_kernels<R>().singular_values, one_by_one);
+    } else {
+      each_matrix(count, 20 * m * n * k, one_by_one);
+    }
     return std::tuple{U, S, Vh, info};
   });
 }

@@ -70,6 +70,8 @@ inline __attribute__((always_inline)) Vec<uint64_t>::type product_of_halves(Vec<
                                                                             Vec<uint64_t>::type b) {
   return (Vec<uint64_t>::type)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
+inline __attribute__((always_inline)) __m256 square_root(__m256 x) { return _mm256_sqrt_ps(x); }
+inline __attribute__((always_inline)) __m256d square_root(__m256d x) { return _mm256_sqrt_pd(x); }
 #include "kernels/simd/bodies.h"
 #else
 #include "kernels/simd/no_bodies.h"

@@ -59,6 +59,12 @@ inline __attribute__((always_inline)) Vec<uint64_t>::type product_of_halves(Vec<
                                                                             Vec<uint64_t>::type b) {
   return (Vec<uint64_t>::type)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
 }
+inline __attribute__((always_inline)) __m512 square_root(__m512 x) {
+  return _mm512_maskz_sqrt_ps(0xffff, x);
+}
+inline __attribute__((always_inline)) __m512d square_root(__m512d x) {
+  return _mm512_maskz_sqrt_pd(0xff, x);
+}
 #include "kernels/simd/bodies.h"
 #else
 #include "kernels/simd/no_bodies.h"

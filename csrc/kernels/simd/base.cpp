@@ -51,6 +51,12 @@ inline __attribute__((always_inline)) Vec<uint64_t>::type product_of_halves(Vec<
                                                                             Vec<uint64_t>::type b) {
   return (a & 0xffffffff) * (b & 0xffffffff);
 }
+template <class V>
+inline __attribute__((always_inline)) V square_root(V x) {
+  for (int l = 0; l < static_cast<int>(sizeof(V) / sizeof(x[0])); ++l)
+    x[l] = sizeof(x[0]) == 4 ? __builtin_sqrtf(x[l]) : __builtin_sqrt(x[l]);
+  return x;
+}
 #include "kernels/simd/bodies.h"
 }  // namespace simd_base
 
@@ -131,6 +137,16 @@ const GridKernels<float>& grid_kernels() {
 template <>
 const GridKernels<double>& grid_kernels() {
   return for_cpu(simd_base::double_grid, simd_avx2::double_grid, simd_avx512::double_grid);
+}
+
+template <>
+const StackKernels<float>& stack_kernels() {
+  return for_cpu(simd_base::float_stacks, simd_avx2::float_stacks, simd_avx512::float_stacks);
+}
+
+template <>
+const StackKernels<double>& stack_kernels() {
+  return for_cpu(simd_base::double_stacks, simd_avx2::double_stacks, simd_avx512::double_stacks);
 }
 
 const DropoutKernels& dropout_kernels() {

@@ -12,5 +12,6 @@
 #include "kernels/pool/simd_body.h"
 #include "kernels/recurrent/simd_body.h"
 #include "kernels/sparse/simd_body.h"
+#include "kernels/spectra/stacks_body.h"
 #include "kernels/vision/grid_body.h"
 #include "kernels/vision/resize_body.h"

@@ -12,5 +12,6 @@
 #include "kernels/pool/simd.h"
 #include "kernels/recurrent/simd.h"
 #include "kernels/sparse/simd.h"
+#include "kernels/spectra/stacks_simd.h"
 #include "kernels/vision/grid_simd.h"
 #include "kernels/vision/resize_simd.h"
