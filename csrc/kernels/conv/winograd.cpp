@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "kernels/conv/planes.h"
+#include "kernels/conv/tiles.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/simd.h"
 #include "runtime/threads.h"
@@ -23,25 +24,11 @@ constexpr int64_t block_tiles = 144;  // tiles multiplied together: 3 panels of 
 constexpr int64_t slice = 128;
 enum Slot { weight_slot = 0, points_slot = 2, rows_slot = 3 };  // the others are the callers'
 
-/// One dimension in tiles of 4 results; tile i reads sources 4 i + first ... + taps + 2.
-struct TiledAxis {
-  int64_t n_tiles, first;
-  int64_t tap[3];  // kernel index of each tap, in the order of the sources they read
-
-  explicit TiledAxis(const CorrelationAxis& axis) {
-    n_tiles = ceil_div(axis.count, 4);
-    const int taps = static_cast<int>(axis.tap.size());
-    bool rising = axis.offset[0] < axis.offset[taps - 1];
-    first = std::min(axis.offset[0], axis.offset[taps - 1]);
-    for (int k = 0; k < taps; ++k) tap[k] = axis.tap[rising ? k : taps - 1 - k];
-  }
-};
-
 /// Taps of a side of the kernel: 2 or 3.
 int64_t taps_of(const Correlation& c) { return static_cast<int64_t>(c.axis[1].tap.size()); }
 int64_t points_of(const Correlation& c) { return (taps_of(c) + 3) * (taps_of(c) + 3); }
-/// Weights from one kernel to the next.
-int64_t kernel_step(const Correlation& c) { return c.kernel[0] * c.kernel[1] * c.kernel[2]; }
+/// Weights from one kernel to the next, of one tap of depth.
+int64_t kernel_step(const Correlation& c) { return c.kernel[1] * c.kernel[2]; }
 const WinogradLoops<float>& loops_of(const Correlation& c) {
   return conv_kernels<float>().winograd[taps_of(c) - 2];
 }
@@ -64,6 +51,17 @@ bool axis_fits(const CorrelationAxis& axis) {
   return (step == 1 || step == -1) && axis.offset[taps - 1] - axis.offset[taps - 2] == step;
 }
 
+/// Whether most taps of depth meet a source: tiles of zeros are multiplied too.
+bool depth_fits(const CorrelationAxis& axis) {
+  int64_t met = 0;
+  for (int64_t offset : axis.offset)
+    for (int64_t i = 0; i < axis.count; ++i) {
+      const int64_t at = i * axis.source_step + offset;
+      met += at >= 0 && at < axis.source_size;
+    }
+  return 3 * met >= 2 * axis.count * std::ssize(axis.tap) && met > 0;
+}
+
 bool all_finite(const float* values, int64_t n) {
   uint32_t found = 0;
   for (int64_t i = 0; i < n; ++i)
@@ -71,104 +69,39 @@ bool all_finite(const float* values, int64_t n) {
   return !found;
 }
 
-/// A stretch of tiles in one row of tiles of one item, and where it starts among the lanes of its
-/// block.
-struct Run {
-  int64_t item, row, column, count, lane;
-};
-
-std::vector<Run> runs_of(int64_t first, int64_t count, int64_t tile_rows, int64_t tile_columns) {
-  std::vector<Run> runs;
-  for (int64_t lane = 0; lane < count;) {
-    int64_t tile = first + lane, column = tile % tile_columns, row = tile / tile_columns;
-    int64_t n = std::min(tile_columns - column, count - lane);
-    runs.push_back({row / tile_rows, row % tile_rows, column, n, lane});
-    lane += n;
-  }
-  return runs;
-}
-
 /// Transformed weights [block of targets][point][source][target].
-const float* pack_weight(const Correlation& c, int64_t block_m, const float* weight) {
-  const int64_t n_points = points_of(c), n_blocks = ceil_div(c.n_target, block_m);
-  float* packed = Workspace::get<float>(weight_slot, c.groups * c.n_target * c.n_source * n_points);
+const float* pack_weight(const Correlation& c, const TiledSources& sources, int64_t block_m,
+                         const float* weight) {
+  const int64_t n_points = points_of(c), n_blocks = ceil_div(c.n_target, block_m),
+                n_sources = sources.size();
+  float* packed = Workspace::get<float>(weight_slot, c.groups * c.n_target * n_sources * n_points);
   const std::array<int64_t, 9> taps = tap_order(c);
   parallel_for(c.groups * n_blocks, [&](int64_t index) {
     const int64_t group = index / n_blocks, m0 = index % n_blocks * block_m;
     const int64_t m_count = std::min(block_m, c.n_target - m0);
-    float* to = packed + (group * c.n_target + m0) * c.n_source * n_points;
+    float* to = packed + (group * c.n_target + m0) * n_sources * n_points;
     const float* from = weight + group * c.weight_group + m0 * c.weight_target;
-    for (int64_t s = 0; s < c.n_source; ++s)
-      loops_of(c).weight(from + s * c.weight_source, c.weight_target, taps.data(), m_count,
-                         to + s * m_count, c.n_source * m_count);
+    for (int64_t s = 0; s < n_sources; ++s)
+      loops_of(c).weight(from + sources.kernel(c, s), c.weight_target, taps.data(), m_count,
+                         to + s * m_count, n_sources * m_count);
   });
   return packed;
-}
-
-/// Where the planes of one side of the convolution are and how tiles lie in them.
-struct TiledPlanes {
-  int64_t item_step, n_rows, n_columns;  // from an item to the next, and of a plane
-  int64_t first_row, first_column;       // of tile 0
-  int height;                            // of a tile: 4, and what it has in common with the next
-
-  int64_t plane() const { return n_rows * n_columns; }
-
-  /// The chunks of these runs, whose tiles are lanes there.
-  std::vector<TileChunk> chunks(const std::vector<Run>& runs, int64_t lanes) const {
-    std::vector<TileChunk> found;
-    for (const Run& run : runs)
-      for (int64_t tile = 0, n_tiles; tile < run.count; tile += n_tiles) {
-        const int64_t before = (run.lane + tile) % (lanes / 4);  // tiles of others in the vector
-        n_tiles = std::min(lanes / 4 - before, run.count - tile);
-        const int64_t row = 4 * run.row + first_row,
-                      column = 4 * (run.column + tile) + first_column;
-        TileChunk chunk;
-        chunk.at = run.item * item_step + row * n_columns + column - 4 * before;
-        chunk.tile = static_cast<int>(run.lane + tile);
-        chunk.row_begin = static_cast<int>(std::clamp<int64_t>(-row, 0, height));
-        chunk.row_end =
-            static_cast<int>(std::clamp<int64_t>(n_rows - row, chunk.row_begin, height));
-        const int64_t low = 4 * before, high = low + 4 * n_tiles;
-        for (int64_t further : {0, 1}) {
-          const int64_t shift = low - column - 4 * further;  // from a column to its lane
-          const int64_t begin = std::clamp(shift, low, high);
-          chunk.begin[further] = static_cast<int>(begin);
-          chunk.end[further] = static_cast<int>(std::clamp(n_columns + shift, begin, high));
-        }
-        found.push_back(chunk);
-      }
-    return found;
-  }
-};
-
-TiledPlanes source_planes(const Correlation& c, const TiledAxis& rows, const TiledAxis& columns) {
-  const int64_t n_rows = c.axis[1].source_size, n_columns = c.axis[2].source_size;
-  return {c.groups * c.n_source * n_rows * n_columns,
-          n_rows,
-          n_columns,
-          rows.first,
-          columns.first,
-          static_cast<int>(taps_of(c)) + 3};
-}
-TiledPlanes target_planes(const Correlation& c) {
-  const int64_t n_rows = c.axis[1].count, n_columns = c.axis[2].count;
-  return {c.groups * c.n_target * n_rows * n_columns, n_rows, n_columns, 0, 0, 4};
 }
 
 }  // namespace
 
 bool winograd_fits(const Correlation& c) {
-  const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
-  if (depth.tap.size() != 1 || depth.count != 1 || depth.source_size != 1 || depth.target_size != 1)
-    return false;
+  const CorrelationAxis &rows = c.axis[1], &columns = c.axis[2];
+  if (!depth_fits(c.axis[0])) return false;
   if (!axis_fits(rows) || !axis_fits(columns) || rows.tap.size() != columns.tap.size())
     return false;
   if (rows.target_start != 0 || columns.target_start != 0) return false;
   // Below 16 channels the transforms cost more than the products they save, and with few tiles
   // those of the weights do.
   const int64_t tiles = ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
+  const int64_t slabs = c.n_items * c.axis[0].count;
   const bool wide = taps_of(c) == 3;
-  if (c.n_source < 16 || c.n_target < 16 || c.n_items * tiles < (wide ? 12 : 32)) return false;
+  if (c.n_source < 16 || c.n_target < 16 || slabs * tiles < (wide ? 12 : 32)) return false;
   // Kernels of 2 x 2 save less, of which tiles that are not full leave too little.
   return wide || tiles * points_of(c) * 10 <= rows.count * columns.count * 4 * 7;
 }
@@ -176,8 +109,9 @@ bool winograd_fits(const Correlation& c) {
 bool outer_winograd_fits(const Correlation& c) {
   // The products of all points are kept: 75 MB for 2**19 weights. Few tiles do not repay writing
   // that much.
-  const int64_t n_weights = c.n_source * c.n_target;
-  const int64_t n_tiles = c.n_items * ceil_div(c.axis[1].count, 4) * ceil_div(c.axis[2].count, 4);
+  const int64_t n_weights = c.n_source * std::ssize(c.axis[0].tap) * c.n_target;
+  const int64_t n_tiles =
+      c.n_items * c.axis[0].count * ceil_div(c.axis[1].count, 4) * ceil_div(c.axis[2].count, 4);
   return winograd_fits(c) && n_weights <= (1 << 19) && (n_tiles >= 24 || n_weights <= (1 << 17));
 }
 
@@ -187,10 +121,11 @@ namespace {
 struct TileBlock {
   int64_t n_tiles, n_lanes;
   Spread panels;
-  std::vector<std::vector<TileChunk>> reads, writes;  // of each panel
+  std::vector<TiledSources::Chunks> reads;  // of each panel
+  std::vector<std::vector<TileChunk>> writes;
 
   TileBlock(int64_t first, int64_t count, const TiledAxis& rows, const TiledAxis& columns,
-            const TiledPlanes& sources, const TiledPlanes& targets)
+            const TiledSources& sources, const TiledPlanes& targets)
       : n_tiles(count),
         n_lanes(ceil_div(count, lanes()) * lanes()),
         panels(n_lanes / lanes(), gemm_kernels<float>().panel) {
@@ -221,7 +156,7 @@ class WideWinograd {
   bool run() {
     // As many blocks at once as most_points allows; transformed, each of them is
     // [slice of sources][point][panel][source][lane].
-    const int64_t n_tiles = c_.n_items * rows_.n_tiles * columns_.n_tiles;
+    const int64_t n_tiles = c_.n_items * c_.axis[0].count * rows_.n_tiles * columns_.n_tiles;
     const int64_t most_blocks = std::max<int64_t>(1, most_points / block_step_);
     const int64_t step = most_blocks * block_tiles;
     const int64_t n_parts = ceil_div(c_.n_target, part_m);
@@ -238,9 +173,9 @@ class WideWinograd {
       }
       const int64_t n_blocks = static_cast<int64_t>(blocks_.size());
       for (int64_t group = 0; group < c_.groups; ++group) {
-        parallel_ranges(n_blocks * c_.n_source, 8, [&](int64_t begin, int64_t end) {
+        parallel_ranges(n_blocks * n_sources_, 8, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
-            transform_source(group, i % c_.n_source, i / c_.n_source);
+            transform_source(group, i % n_sources_, i / n_sources_);
         });
         parallel_for(n_blocks * n_parts,
                      [&](int64_t i) { multiply(group, i % n_parts, i / n_parts); });
@@ -252,28 +187,23 @@ class WideWinograd {
  private:
   void transform_source(int64_t group, int64_t s, int64_t at) {
     const TileBlock& block = blocks_[at];
-    const int64_t s0 = s / slice * slice, n_s = std::min(slice, c_.n_source - s0);
+    const int64_t s0 = s / slice * slice, n_s = std::min(slice, n_sources_ - s0);
     float* to = points_ + at * block_step_ + s / slice * n_points_ * point_step;
-    for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
-      const std::vector<TileChunk>& chunks = block.reads[panel];
-      loops_.input(source_ + (group * c_.n_source + s) * source_plane_, sources_.n_columns,
-                   chunks.data(), static_cast<int64_t>(chunks.size()), block.tiles(panel),
-                   s + 1 < c_.n_source ? source_plane_ : 0,
-                   to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
-    }
+    for (int64_t panel = 0; panel < block.panels.n_parts; ++panel)
+      sources_.transform(loops_, source_, group, s, block.reads[panel], block.tiles(panel),
+                         to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
   }
 
   void transform_weights(int64_t group, int64_t m0, int64_t m_count, int64_t s0, int64_t n_s,
                          float* to) const {
-    const float* from =
-        weight_ + group * c_.weight_group + m0 * c_.weight_target + s0 * c_.weight_source;
+    const float* from = weight_ + group * c_.weight_group + m0 * c_.weight_target;
     if (by_source_) {
       for (int64_t m = 0; m < m_count; ++m)
-        loops_.weight(from + m * c_.weight_target, c_.weight_source, taps_.data(), n_s,
-                      to + m * n_s, weight_step);
+        loops_.weight(from + m * c_.weight_target + s0 * kernel_step(c_), kernel_step(c_),
+                      taps_.data(), n_s, to + m * n_s, weight_step);
     } else {
       for (int64_t s = 0; s < n_s; ++s)
-        loops_.weight(from + s * c_.weight_source, c_.weight_target, taps_.data(), m_count,
+        loops_.weight(from + sources_.kernel(c_, s0 + s), c_.weight_target, taps_.data(), m_count,
                       to + s * m_count, weight_step);
     }
   }
@@ -283,8 +213,8 @@ class WideWinograd {
     const int64_t m0 = part * part_m, m_count = std::min(part_m, c_.n_target - m0);
     float* weights = Workspace::get<float>(weight_slot, n_points_ * weight_step);
     float* products = Workspace::get<float>(rows_slot, n_points_ * product_step);
-    for (int64_t s0 = 0; s0 < c_.n_source; s0 += slice) {
-      const int64_t n_s = std::min(slice, c_.n_source - s0);
+    for (int64_t s0 = 0; s0 < n_sources_; s0 += slice) {
+      const int64_t n_s = std::min(slice, n_sources_ - s0);
       transform_weights(group, m0, m_count, s0, n_s, weights);
       GemmBlock<float> product{};
       product.M = m_count;
@@ -312,8 +242,8 @@ class WideWinograd {
       const std::vector<TileChunk>& chunks = block.writes[panel];
       if (!loops_.output(products + block.begin(panel), product_step, block.tiles(panel),
                          bias_ ? bias_[channel] : 0.0f, relu_, chunks.data(),
-                         static_cast<int64_t>(chunks.size()), target_ + channel * target_plane_,
-                         targets_.n_columns))
+                         static_cast<int64_t>(chunks.size()),
+                         target_ + channel * targets_.channel(), targets_.n_columns))
         finite_ = false;
     }
   }
@@ -330,10 +260,12 @@ class WideWinograd {
   const int64_t n_points_ = points_of(c_);
   const TiledAxis rows_{c_.axis[1]}, columns_{c_.axis[2]};
   const std::array<int64_t, 9> taps_ = tap_order(c_);
-  const TiledPlanes sources_ = source_planes(c_, rows_, columns_), targets_ = target_planes(c_);
-  const int64_t source_plane_ = sources_.plane(), target_plane_ = targets_.plane();
-  const bool by_source_ = c_.weight_source == kernel_step(c_);
-  const int64_t block_step_ = ceil_div(c_.n_source, slice) * n_points_ * point_step;
+  const TiledSources sources_{c_, rows_, columns_};
+  const TiledPlanes targets_ = target_planes(c_);
+  const int64_t n_sources_ = sources_.size();
+  // The kernels of a target follow each other: those of a forward correlation.
+  const bool by_source_ = c_.weight_source == n_sources_ / c_.n_source * kernel_step(c_);
+  const int64_t block_step_ = ceil_div(n_sources_, slice) * n_points_ * point_step;
   float* points_ = nullptr;
   std::vector<TileBlock> blocks_;
   std::atomic<bool> finite_ = true;
@@ -344,7 +276,7 @@ class WideWinograd {
 bool correlate_winograd(const Correlation& c, const float* source, const float* weight,
                         const float* bias, bool relu, float* target) {
   // 96 x 96 channels: beyond, the weights of all points leave no room in a 2 MiB cache.
-  if (c.n_source * c.n_target > 96 * 96)
+  if (c.n_source * std::ssize(c.axis[0].tap) * c.n_target > 96 * 96)
     return WideWinograd(c, source, weight, bias, relu, target).run();
   const ConvKernels<float>& kernels = conv_kernels<float>();
   const WinogradLoops<float>& loops = loops_of(c);
@@ -352,11 +284,13 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
   const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
   const int64_t block_m = ceil_div(c.n_target, ceil_div(c.n_target, kernels.tile_m));
   const int64_t n_blocks = ceil_div(c.n_target, block_m);
-  const float* packed = pack_weight(c, block_m, weight);
+  const TiledSources sources(c, rows, columns);
+  const int64_t n_sources = sources.size();
+  const float* packed = pack_weight(c, sources, block_m, weight);
 
   // Lanes are tiles: a block of them is at most a register tile wide, whatever items and rows they
   // come from.
-  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles,
+  const int64_t n_tiles = c.n_items * c.axis[0].count * rows.n_tiles * columns.n_tiles,
                 lanes = kernels.tile_v * kernels.lanes;
   const Spread tile_blocks = Spread::shared(ceil_div(n_tiles, kernels.lanes), kernels.tile_v);
   // Few tiles: the targets are shared out too, each part transforming the source again.
@@ -365,10 +299,9 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
          part_blocks * block_m > 64)
     part_blocks = ceil_div(part_blocks, 2);
   const int64_t n_parts = ceil_div(n_blocks, part_blocks);
-  const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
-  const int64_t source_plane = sources.plane(), target_plane = targets.plane();
-  std::vector<int64_t> offset(c.n_source);
-  for (int64_t s = 0; s < c.n_source; ++s) offset[s] = s * lanes;
+  const TiledPlanes targets = target_planes(c);
+  std::vector<int64_t> offset(n_sources);
+  for (int64_t s = 0; s < n_sources; ++s) offset[s] = s * lanes;
   // The products of a few blocks of targets are kept for the way back: 32 targets, 220 KiB.
   const int64_t kept_blocks = std::max<int64_t>(1, 32 / block_m);
 
@@ -381,18 +314,15 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
                       std::min(tile_blocks.length(block) * kernels.lanes, n_tiles - first_tile);
     const int n_vectors = static_cast<int>(ceil_div(n_lanes, kernels.lanes));
     const std::vector<Run> runs = runs_of(first_tile, n_lanes, rows.n_tiles, columns.n_tiles);
-    const std::vector<TileChunk> reads = sources.chunks(runs, kernels.lanes),
-                                 writes = targets.chunks(runs, kernels.lanes);
+    const TiledSources::Chunks reads = sources.chunks(runs, kernels.lanes);
+    const std::vector<TileChunk> writes = targets.chunks(runs, kernels.lanes);
 
-    const int64_t point_step = c.n_source * lanes + 16;
+    const int64_t point_step = n_sources * lanes + 16;
     float* points = Workspace::get<float>(points_slot, n_points * point_step);
     const int64_t product_step = block_m * lanes;
     float* products = Workspace::get<float>(rows_slot, kept_blocks * n_points * product_step);
-    const auto n_reads = static_cast<int64_t>(reads.size());
-    for (int64_t s = 0; s < c.n_source; ++s)
-      loops.input(source + (group * c.n_source + s) * source_plane, sources.n_columns, reads.data(),
-                  n_reads, n_lanes, s + 1 < c.n_source ? source_plane : 0, points + s * lanes,
-                  point_step);
+    for (int64_t s = 0; s < n_sources; ++s)
+      sources.transform(loops, source, group, s, reads, n_lanes, points + s * lanes, point_step);
 
     const int64_t last = std::min(n_blocks, (part + 1) * part_blocks);
     for (int64_t first = part * part_blocks; first < last; first += kept_blocks) {
@@ -401,10 +331,9 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
         for (int64_t b = 0; b < kept; ++b) {
           const int64_t m0 = (first + b) * block_m, m = std::min(block_m, c.n_target - m0);
           const float* w =
-              packed + (group * c.n_target + m0) * c.n_source * n_points + q * c.n_source * m;
+              packed + (group * c.n_target + m0) * n_sources * n_points + q * n_sources * m;
           kernels.correlate(static_cast<int>(m), n_vectors, w, 0, points + q * point_step, 1, 0,
-                            offset.data(), c.n_source,
-                            products + (b * n_points + q) * product_step);
+                            offset.data(), n_sources, products + (b * n_points + q) * product_step);
         }
       const int64_t tile_step = n_vectors * kernels.lanes;
       for (int64_t b = 0; b < kept; ++b) {
@@ -413,8 +342,8 @@ bool correlate_winograd(const Correlation& c, const float* source, const float* 
           const int64_t channel = group * c.n_target + m0 + m;
           if (!loops.output(products + b * n_points * product_step + m * tile_step, product_step,
                             n_lanes, bias ? bias[channel] : 0.0f, relu, writes.data(),
-                            static_cast<int64_t>(writes.size()), target + channel * target_plane,
-                            targets.n_columns))
+                            static_cast<int64_t>(writes.size()),
+                            target + channel * targets.channel(), targets.n_columns))
             finite = false;
         }
       }
@@ -461,10 +390,10 @@ class OuterWinograd {
   /// Tiles and products that are worth a unit.
   static constexpr int64_t least_tiles = 64, least_products = 1 << 20, wanted_units = 8;
 
-  bool few() const { return n_points_ * c_.n_source * c_.n_target <= most_sums; }
+  bool few() const { return n_points_ * n_sources_ * c_.n_target <= most_sums; }
 
   int64_t n_ranges() const {
-    const int64_t products = n_points_ * c_.n_source * c_.n_target * n_tiles_;
+    const int64_t products = n_points_ * n_sources_ * c_.n_target * n_tiles_;
     if (!few()) return 1;
     return std::clamp<int64_t>(std::min(n_tiles_ / least_tiles, products / least_products), 1,
                                ceil_div(wanted_units, c_.groups));
@@ -473,7 +402,7 @@ class OuterWinograd {
   /// sums = those of one group over tiles [begin, end): blocks of them in turn are transformed into
   /// [point][channel][tile], then added to the products of the points.
   void add(int64_t group, int64_t begin, int64_t end, int64_t at_once, float* sums) {
-    const int64_t n_channels = c_.n_source + c_.n_target, n_tiles = end - begin;
+    const int64_t n_channels = n_sources_ + c_.n_target, n_tiles = end - begin;
     int64_t block = std::clamp<int64_t>(at_once / (n_points_ * n_channels) / 16 * 16, 64, 1024);
     block = std::min(ceil_div(n_tiles, ceil_div(n_tiles, block)), n_tiles);
     const int64_t part_lanes =
@@ -481,11 +410,12 @@ class OuterWinograd {
     const int64_t lane_step = ceil_div(block, kernels_.lanes) * kernels_.lanes + 16;
     const int64_t point_step = n_channels * lane_step + 80;
     float* points = Workspace::get<float>(points_slot, n_points_ * point_step);
-    const int64_t product_step = c_.n_target * c_.n_source + 80;
+    const int64_t product_step = c_.n_target * n_sources_ + 80;
     float* products = Workspace::get<float>(weight_slot, n_points_ * product_step);
     for (int64_t first = begin; first < end; first += block) {
       const int64_t count = std::min(block, end - first);
-      std::vector<std::vector<TileChunk>> reads, grad_reads;
+      std::vector<TiledSources::Chunks> reads;
+      std::vector<std::vector<TileChunk>> grad_reads;
       for (int64_t lane = 0; lane < count; lane += part_lanes) {
         const std::vector<Run> runs = runs_of(first + lane, std::min(part_lanes, count - lane),
                                               rows_.n_tiles, columns_.n_tiles);
@@ -508,43 +438,38 @@ class OuterWinograd {
         const int64_t q = index / n_parts, m0 = index % n_parts * part_m;
         Gemm<float> product;
         product.M = std::min(part_m, c_.n_target - m0);
-        product.N = c_.n_source;
+        product.N = n_sources_;
         product.K = count;
-        product.a = points + q * point_step + (c_.n_source + m0) * lane_step;
+        product.a = points + q * point_step + (n_sources_ + m0) * lane_step;
         product.b = points + q * point_step;
         product.lda = product.ldb = lane_step;
         product.trans_b = true;
-        product.c = products + q * product_step + m0 * c_.n_source;
-        product.ldc = c_.n_source;
+        product.c = products + q * product_step + m0 * n_sources_;
+        product.ldc = n_sources_;
         product.beta = first == begin ? 0.0f : 1.0f;
         gemm(product);
       });
     }
     parallel_ranges(
-        c_.n_target, std::max<int64_t>(1, 2048 / c_.n_source), [&](int64_t from, int64_t to) {
+        c_.n_target, std::max<int64_t>(1, 2048 / n_sources_), [&](int64_t from, int64_t to) {
           for (int64_t m = from; m < to; ++m) {
             float* own = sums + group * c_.weight_group + m * c_.weight_target;
-            loops_.sums(products + m * c_.n_source, product_step, c_.n_source, taps_.data(), own);
-            if (!all_finite(own, kernel_step(c_) * c_.n_source)) finite_ = false;
+            loops_.sums(products + m * n_sources_, product_step, n_sources_, taps_.data(), own);
+            if (!all_finite(own, kernel_step(c_) * n_sources_)) finite_ = false;
           }
         });
   }
 
   /// n tiles of a source, or of a grad behind them.
-  void transform(int64_t group, int64_t channel, const std::vector<TileChunk>& reads,
+  void transform(int64_t group, int64_t channel, const TiledSources::Chunks& reads,
                  const std::vector<TileChunk>& grad_reads, int64_t n, float* to,
                  int64_t point_step) const {
-    if (channel < c_.n_source) {
-      const int64_t plane = sources_.plane();
-      loops_.input(source_ + (group * c_.n_source + channel) * plane, sources_.n_columns,
-                   reads.data(), static_cast<int64_t>(reads.size()), n,
-                   channel + 1 < c_.n_source ? plane : 0, to, point_step);
-    } else {
-      const int64_t plane = grads_.plane(), m = channel - c_.n_source;
-      loops_.grad(grad_ + (group * c_.n_target + m) * plane, grads_.n_columns, grad_reads.data(),
-                  static_cast<int64_t>(grad_reads.size()), n, m + 1 < c_.n_target ? plane : 0, to,
-                  point_step);
-    }
+    if (channel < n_sources_)
+      return sources_.transform(loops_, source_, group, channel, reads, n, to, point_step);
+    const int64_t m = channel - n_sources_;
+    loops_.grad(grad_ + (group * c_.n_target + m) * grads_.channel(), grads_.n_columns,
+                grad_reads.data(), static_cast<int64_t>(grad_reads.size()), n,
+                m + 1 < c_.n_target ? grads_.channel() : 0, to, point_step);
   }
 
   const Correlation& c_;
@@ -554,8 +479,10 @@ class OuterWinograd {
   const int64_t n_points_ = points_of(c_);
   const TiledAxis rows_{c_.axis[1]}, columns_{c_.axis[2]};
   const std::array<int64_t, 9> taps_ = tap_order(c_);
-  const TiledPlanes sources_ = source_planes(c_, rows_, columns_), grads_ = target_planes(c_);
-  const int64_t n_tiles_ = c_.n_items * rows_.n_tiles * columns_.n_tiles;
+  const TiledSources sources_{c_, rows_, columns_};
+  const TiledPlanes grads_ = target_planes(c_);
+  const int64_t n_sources_ = sources_.size();
+  const int64_t n_tiles_ = c_.n_items * c_.axis[0].count * rows_.n_tiles * columns_.n_tiles;
   std::atomic<bool> finite_ = true;
 };
 
