@@ -127,6 +127,8 @@ class Saved {
   /// The tensor as it was; `what` names it in errors ("result", "input").
   TensorRef unpack(Node* node, const char* what) const;
   bool empty() const { return !tensor_ && !packed_; }
+  /// Whether it was written in place since, so that unpack() refuses.
+  bool changed() const { return tensor_ && tensor_->version().value != version_; }
   bool has_hooks() const { return packed_ != nullptr; }
   /// Sends the value through pack now and through unpack whenever it is asked for.
   void set_hooks(Object pack, Object unpack);

@@ -87,6 +87,8 @@ void by_kernel(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs)
 bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   const FusedHistory& how = *self.history;
   if ((!how.derivative && !how.computed.empty()) || grad_mode_enabled) return false;
+  for (const Saved& saved : self.saved)
+    if (saved.changed()) return false;
   for (int64_t k : how.recorded) {
     const Tensor* g = grad_outputs[k].get();
     if ((g != nullptr) != (k < how.n_shown)) return false;
@@ -105,25 +107,25 @@ bool natively(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) 
 
 void by_operators(FusedNode& self, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   const FusedHistory& how = *self.history;
-  const auto n_inputs = static_cast<Py_ssize_t>(how.saved_inputs.size());
-  const auto n_saved = static_cast<Py_ssize_t>(self.saved.size());
-  auto unpacked = [&](Py_ssize_t i) {
-    return self.saved[static_cast<size_t>(i)].unpack(&self.node, "input").release_py();
-  };
   Object given = tuple_of(self.node.n_results, [&](Py_ssize_t i) {
     return Py_NewRef(grad_outputs[i] ? grad_outputs[i]->py() : Py_None);
   });
-  Object inputs = tuple_of(n_inputs, unpacked);
-  Object outputs =
-      tuple_of(n_saved - n_inputs, [&](Py_ssize_t i) { return unpacked(n_inputs + i); });
+  Object saved = tuple_of(static_cast<Py_ssize_t>(self.saved.size()), [&](Py_ssize_t i) {
+    const Saved& value = self.saved[static_cast<size_t>(i)];
+    return value.changed() ? Py_NewRef(Py_None) : value.unpack(&self.node, "input").release_py();
+  });
+  Object asked = tuple_of(static_cast<Py_ssize_t>(how.wanted.size()), [&](Py_ssize_t i) {
+    const auto edge = static_cast<uint32_t>(how.wanted[static_cast<size_t>(i)]);
+    return Py_NewRef(wants_gradient(&self.node, edge) ? Py_True : Py_False);
+  });
   Object sizes = tuple_of(self.sizes.n, [&](Py_ssize_t i) {
     return PyLong_FromLongLong(self.sizes[static_cast<int>(i)]);
   });
   Object first =
       owned(PyLong_FromUnsignedLongLong(self.node.sequence - static_cast<uint64_t>(how.n_joined)));
-  Object made = owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), inputs.get(),
-                                                   outputs.get(), sizes.get(), first.get(),
-                                                   self.node.py(), nullptr));
+  Object made =
+      owned(PyObject_CallFunctionObjArgs(how.otherwise.get(), given.get(), saved.get(), asked.get(),
+                                         sizes.get(), first.get(), self.node.py(), nullptr));
   for (size_t i = 0; i < how.wanted.size(); ++i) {
     PyObject* g = PyTuple_GetItem(made.get(), static_cast<Py_ssize_t>(i));
     if (!g) throw PythonError();
@@ -200,6 +202,13 @@ TensorRef stand_in(Node& node, int64_t i) {
   TensorRef result = expand(*one, want.dims());
   set_history(*result, edge.node, edge.nr);
   return result;
+}
+
+TensorRef unpack_fused(Node& node, int64_t i) {
+  const FusedNode& self = fused_node(node);
+  check<ValueError>(i >= 0 && i < static_cast<int64_t>(self.saved.size()),
+                    [&] { return message("_unpack_fused(): nothing is saved as ", i, "."); });
+  return self.saved[static_cast<size_t>(i)].unpack(&node, "input");
 }
 
 void record_fused(const FusedHistory& history, const Fusion& fusion, FusedInputs& inputs,

@@ -11,10 +11,11 @@ struct FusedHistory {
   PyObject* owner = nullptr;     // the callable that this is part of; not owned
   Object kernel;                 // the callable that owns `derivative`
   Fusion* derivative = nullptr;  // of the gradients `read`, what is saved and `numbers`; or null
-  /// otherwise(gradients, saved inputs, saved outputs, sizes, sequence, node), three tuples with
-  /// None for gradients that have not come, gives those of `wanted` by operators, a tuple. `sizes`
-  /// are those that were computed; `sequence` is the first place kept for the nodes of the joined
-  /// operators.
+  /// otherwise(gradients, saved, asked, sizes, sequence, node) gives the gradients of `wanted` by
+  /// operators, a tuple. Tuples: gradients, None where none has come; saved inputs and outputs,
+  /// None where one was written in place since; bools, whether the pass asks for each of `wanted`.
+  /// `sizes` are those that were computed; `sequence` is the first place kept for the nodes of the
+  /// joined operators.
   Object otherwise;
   std::vector<int64_t> read, saved_inputs, saved_outputs, wanted, recorded;
   /// Of `wanted`, those that `derivative` gives; and pairs of an input and the output whose
@@ -38,7 +39,11 @@ void lead_to(Node& node, const std::vector<Tensor*>& outputs);
 /// Zeros in place of input i of such a node, whose gradient goes where that of the input goes.
 TensorRef stand_in(Node& node, int64_t i);
 
-inline constexpr std::tuple fused_history_functions{declare<lead_to>("_lead_to", "node, outputs"),
-                                                    declare<stand_in>("_stand_in", "node, i")};
+/// What such a node saved as number i, inputs before outputs; an error where it was written since.
+TensorRef unpack_fused(Node& node, int64_t i);
+
+inline constexpr std::tuple fused_history_functions{
+    declare<lead_to>("_lead_to", "node, outputs"), declare<stand_in>("_stand_in", "node, i"),
+    declare<unpack_fused>("_unpack_fused", "node, i")};
 
 }  // namespace flambeau

@@ -10,20 +10,22 @@ from ..kernels.expression import input as symbol
 __all__ = ["evaluate", "evaluate_whole"]
 
 
-def evaluate(derivative, leaves, sequence):
+def evaluate(derivative, leaves, sequence, roots=None):
     """The gradients as operators give them, which run in the order of eager mode.
 
     Args:
         leaves (dict): number of a symbol -> the value that it stands for.
         sequence (int): the first of the places that the engine keeps for the nodes of the group's operators.
+        roots (list, optional): the gradients, of which None is left out; without it all.
     """
     done = {id(symbol(k)): value for k, value in leaves.items()}
-    needed = _needed(derivative, done)
+    roots = derivative.roots if roots is None else roots
+    needed = _needed(derivative, done, [root for root in roots if root is not None])
     noted = list(derivative.eager.items())
     with _placed(sequence):
         _run(noted[: derivative.n_forward], needed, done)
     _run(noted[derivative.n_forward :], needed, done)
-    return [done[id(root)] for root in derivative.roots]
+    return [None if root is None else done[id(root)] for root in roots]
 
 
 def evaluate_whole(derivative, leaves, sequence, node, inputs, recorded):
@@ -62,7 +64,7 @@ def evaluate_whole(derivative, leaves, sequence, node, inputs, recorded):
                 done[id(symbol(derivative.OUTPUT + k))] = made
     # Derivatives read the results themselves: with what others read of them they go to the node.
     done.update((id(symbol(derivative.OUTPUT + k)), value) for k, value in stored.items())
-    _run(noted[derivative.n_forward :], _needed(derivative, done), done)
+    _run(noted[derivative.n_forward :], _needed(derivative, done, derivative.roots), done)
     results = [done[id(derivative.results[k])] for k in recorded]
     with contextlib.suppress(RuntimeError):  # no pass runs: somebody calls the node
         _core._queue_callback(functools.partial(_core._lead_to, node, results))
@@ -79,9 +81,9 @@ def _placed(sequence):
         _core._set_next_sequence(before)
 
 
-def _needed(derivative, done):
-    """The ids of the expressions that the gradients are made of; constants among them are put into `done`."""
-    needed, stack = set(), list(derivative.roots)
+def _needed(derivative, done, roots):
+    """The ids of the expressions that gradients are made of; constants among them are put into `done`."""
+    needed, stack = set(), list(roots)
     while stack:
         expression = stack.pop()
         if expression.op == "const":

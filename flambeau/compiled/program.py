@@ -1,10 +1,12 @@
 """The prepared calls of a trace: straight Python without the program's own, one line an operator or a kernel."""
 
+import itertools
 import keyword
 
 import flambeau
 from flambeau import _core
 
+from ..kernels.expression import inputs_of
 from .again import evaluate, evaluate_whole
 from .foretell import foretell_joined
 from .fuse import NoKernel, backward_of, forward_of, keep_more, spread_inputs
@@ -286,23 +288,35 @@ def _recorded(group, values, fused, derivative):
     kernel = derivative.kernel and derivative.kernel.fused()
     variants = {tuple(k for k in recorded if k < group.n_shown): (derivative, kernel)}
 
-    def otherwise(gradients, inputs, outputs, sizes, sequence, node):
-        # With a gradient of the gradient, for many gradients at once, where not all have come, or one in another layout.
+    def otherwise(gradients, saved, asked, sizes, sequence, node):
+        # With a gradient of the gradient, for many gradients at once, where not all have come, or one in another
+        # layout, or something was written in place that was saved: what is asked for may not need it.
         arrived = tuple(k for k in recorded if gradients[k] is not None)
         if arrived not in variants:
             some = backward_of(group, values, arrived)
             variants[arrived] = some, some.kernel and some.kernel.fused()
         chosen, run = variants[arrived]
         known = {derivative.first_number + k: n.value for k, n in enumerate(group.numbers)}
-        known.update(zip(saved_inputs, inputs))
-        known.update(zip((chosen.OUTPUT + k for k in saved_outputs), outputs))
+        symbols = *saved_inputs, *(chosen.OUTPUT + k for k in saved_outputs)
+        known.update((k, value) for k, value in zip(symbols, saved) if value is not None)
         known.update((chosen.GRAD + k, gradients[k]) for k in arrived)
         come = [gradients[k] for k in arrived]
         by_operators = flambeau.is_grad_enabled() or any(map(_core._is_batched, come))
-        by_operators = by_operators or _is_turned(come, (*inputs, *outputs))
+        written = [i for i, value in enumerate(saved) if value is None]
+        by_operators = by_operators or written or _is_turned(come, saved)
         if (run is None and chosen.computed) or by_operators:
             known[chosen.SIZES] = gradients[arrived[0]].new_empty(()).expand(sizes)
-            if flambeau.is_grad_enabled():
+            if written:
+                places = set(itertools.compress(derivative.wanted, asked))
+                roots = [
+                    root if w in places else None for w, root in zip(chosen.wanted, chosen.roots)
+                ]
+                needed = inputs_of([root for root in roots if root is not None])
+                for i in written:
+                    if symbols[i] in needed:
+                        _core._unpack_fused(node, i)  # raises
+                made = evaluate(chosen, known, sequence, roots)
+            elif flambeau.is_grad_enabled():
                 facts = [
                     (*_facts(values[i], sizes, group), k in derivative.wanted)
                     for k, i in enumerate(group.inputs)
