@@ -152,6 +152,26 @@ void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
   });
 }
 
+/// States of whole chunks [first, last) of one result, in one call: with one for each the last
+/// loads of a chunk have to arrive before the next begins, 60 ns of 1500.
+void reduce_chunks(const Plan& plan, ReduceKernel partial, char* const* base, int64_t first,
+                   int64_t last, const std::vector<TensorRef>& states) {
+  const int n_states = static_cast<int>(states.size());
+  char* streams[max_streams];
+  int64_t apart[max_streams] = {}, along[max_streams] = {};
+  for (int s = 0; s < n_states; ++s) {
+    apart[s] = itemsize(states[s]->dtype);
+    streams[s] = states[s]->as<char>() + first * apart[s];
+  }
+  for (int s = plan.n_out; s < plan.n; ++s) {
+    const int to = n_states + s - plan.n_out;
+    along[to] = plan.reduced[0].strides[s];
+    apart[to] = chunk_elements * along[to];
+    streams[to] = base[s] + first * apart[to];
+  }
+  partial(last - first, 1, chunk_elements, streams, apart, none, along, 0);
+}
+
 /// Few results of many elements each: chunks of the reduced range give accumulators, which are
 /// combined.
 void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vector<DType>& ins,
@@ -198,8 +218,12 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
       }
     });
   };
+  const bool together = plan.outputs == 1 && !two && !r.ordered;
+  if (together) std::copy(base, base + plan.n_out, result_of.begin());
   parallel_shares(chunks, 1, [&](int64_t first, int64_t last) {
-    for (int64_t chunk = first; chunk < last; ++chunk) reduce_chunk(chunk);
+    const int64_t whole = together ? std::min(last, split.size / step) : first;
+    if (whole > first) reduce_chunks(plan, partial, base, first, whole, memory);
+    for (int64_t chunk = std::max(first, whole); chunk < last; ++chunk) reduce_chunk(chunk);
   });
   int n_inputs = plan.n - plan.n_out - plan.n_params;
   for (int64_t at = 0; at < plan.outputs; ++at) {

@@ -25,9 +25,9 @@ from ..function import Function
 from ..lower import arguments_of, lower
 from ..types import DTYPES
 from .copying import use_copy
+from .sweep import LINE
 
 CHUNK = 256  # elements of a 'g' operand that are copied at a time
-LINE = 64  # bytes of a cache line
 AHEAD = 4096  # bytes between what is computed and what is fetched into the nearest cache
 LONG_BODY = (
     120  # instructions; a third copy of a longer body costs more to compile than masks to run

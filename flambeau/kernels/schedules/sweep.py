@@ -281,6 +281,8 @@ GROUP = (
     8  # rows whose lanes meet at once; half a vector of float32, so half the code of a whole one
 )
 
+LINE = 64  # bytes of a cache line
+
 SHORT_ROW = 512  # elements; rows above go through the passes one by one, to stay in cache
 
 
