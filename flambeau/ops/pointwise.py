@@ -193,6 +193,9 @@ _power_half = make_pointwise(lambda input: _root(input), name="pow")
 _power_minus_half = make_pointwise(lambda input: 1.0 / _root(input), name="pow")
 _inverse = make_pointwise(lambda input: 1.0 / input, name="pow")
 _same = make_pointwise(lambda input: input * 1.0, name="pow")
+_one = make_pointwise(lambda input: k.abs(k.copysign(1.0, input)), name="pow")  # of NaN too
+# The square of the quotient: a quotient by the square is 0 where the square overflows, and x**-2 is not.
+_inverse_square = make_pointwise(lambda input: (1.0 / input) * (1.0 / input), name="pow")
 
 
 @_power_half.derivative
@@ -212,7 +215,20 @@ def _(grad_output, input, result):
     return k.guard(grad_output, grad_output * -(inverse * inverse))
 
 
-_REAL_POWERS = {0.5: _power_half, -0.5: _power_minus_half, -1: _inverse, 1: _same}
+@_one.derivative
+def _(grad_output, input, result):
+    return grad_output * 0.0
+
+
+@_inverse_square.derivative
+def _(grad_output, input, result):
+    inverse = 1.0 / input
+    return k.guard(grad_output, grad_output * (-2.0 * inverse * inverse * inverse))
+
+
+_REAL_POWERS = {
+    0: _one, 0.5: _power_half, -0.5: _power_minus_half, 1: _same, -1: _inverse, -2: _inverse_square,
+}  # fmt: skip
 _REAL_POWERS_ = {p: _core._pointwise(run.spec, run) for p, run in _REAL_POWERS.items()}
 
 
