@@ -3,6 +3,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "kernels/index/margins.h"
 #include "kernels/index/nll.h"
 
 namespace flambeau {
@@ -163,6 +164,73 @@ std::tuple<TensorRef, double, int64_t> nll_of(Tensor& input, Tensor& target, Ten
                                               int64_t ignored, Reducing reduction) {
   Nll made = nll_loss(input, target, weight, ignored, reduction);
   return {made.loss, made.weight, made.wrong};
+}
+
+namespace {
+
+void check_margins(const Margins& of) {
+  const Tensor &input = *of.input, &target = *of.target;
+  check(input.ndim == 2 && input.sizes[1] > 0 && input.contiguous && target.contiguous &&
+            (input.dtype == DType::float32 || input.dtype == DType::float64) &&
+            target.dtype == DType::int64 &&
+            target.numel == (of.listed ? input.numel : input.sizes[0]) &&
+            (!of.weight || (of.weight->contiguous && of.weight->numel == input.sizes[1] &&
+                            of.weight->dtype == input.dtype)),
+        [&] {
+          return message("_margins(): scores ", describe(input), " and targets ", describe(target),
+                         " do not fit.");
+        });
+}
+
+ClassMargin class_margin(const Margins& of) {
+  return {of.margin, of.squared, of.weight ? of.weight->data() : nullptr};
+}
+
+}  // namespace
+
+std::tuple<TensorRef, int64_t> margins(const Margins& of, Reducing reduction) {
+  check_margins(of);
+  Tensor &input = *of.input, &target = *of.target;
+  const int64_t n = input.sizes[0], classes = input.sizes[1];
+  if (input.is_meta())
+    return {empty(reduction == Reducing::none ? Dims{n} : Dims{}, input.dtype), -1};
+  const int64_t* to = target.as<int64_t>();
+  const int64_t wrong = find_no_class(to, target.numel, of.listed ? -1 : 0, classes);
+  TensorRef losses = empty({n}, input.dtype);
+  if (wrong >= 0) return {losses, wrong};
+  {
+    LongWork unlocked(input.numel > grain);
+    if (of.listed)
+      label_margins(input.dtype, n, classes, input.data(), to, losses->data());
+    else
+      class_margins(input.dtype, n, classes, input.data(), to, class_margin(of), losses->data());
+  }
+  if (reduction == Reducing::none) return {losses, wrong};
+  const double total = total_of(losses->data(), input.dtype, n);
+  return {reduced(total, static_cast<double>(n), reduction, input.dtype), wrong};
+}
+
+TensorRef margins_backward(Tensor& grad, const Margins& of, double scale) {
+  check_margins(of);
+  Tensor &input = *of.input, &target = *of.target;
+  const int64_t n = input.sizes[0], classes = input.sizes[1];
+  check(grad.contiguous && grad.dtype == input.dtype && (grad.numel == 1 || grad.numel == n),
+        [] { return message("_margins_backward(): gradient of an odd layout."); });
+  TensorRef result = empty(sizes_of(input), input.dtype);
+  if (result->is_meta()) return result;
+  const int64_t* to = target.as<int64_t>();
+  check<IndexError>(find_no_class(to, target.numel, of.listed ? -1 : 0, classes) < 0, [] {
+    return message("_margins_backward(): a target is no class any more; something wrote to it.");
+  });
+  const int64_t step = grad.numel == 1 ? 0 : 1;
+  LongWork unlocked(input.numel > grain);
+  if (of.listed)
+    label_margins_backward(input.dtype, n, classes, input.data(), to, grad.data(), step, scale,
+                           result->data());
+  else
+    class_margins_backward(input.dtype, n, classes, input.data(), to, class_margin(of), grad.data(),
+                           step, scale, result->data());
+  return result;
 }
 
 }  // namespace flambeau

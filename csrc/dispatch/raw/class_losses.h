@@ -41,7 +41,23 @@ std::tuple<TensorRef, TensorRef, double> cross_entropy_of(RowsKernel kernel, Ten
 std::tuple<TensorRef, double, int64_t> nll_of(Tensor& input, Tensor& target, Tensor* weight,
                                               int64_t ignored, Reducing reduction);
 
+/// Margins between classes: of one class a sample, targets (N,), where `how` says by how much; or
+/// of targets (N, C) that list classes up to the first -1.
+struct Margins {
+  Tensor *input, *target, *weight;  // scores (N, C); weight (C,) or null
+  bool listed, squared;
+  double margin;
+  using Arguments = std::tuple<Tensor*, Tensor*, Tensor*, bool, bool, double>;
+};
+/// The loss, and the first place whose target is no class, or -1.
+std::tuple<TensorRef, int64_t> margins(const Margins& of, Reducing reduction);
+/// The gradient of the scores: `scale` times grad, one number or one for each sample.
+TensorRef margins_backward(Tensor& grad, const Margins& of, double scale);
+
 inline constexpr std::tuple class_loss_functions{
+    declare<margins>("_margins", "input, target, weight, listed, squared, margin, reduction"),
+    declare<margins_backward>("_margins_backward",
+                              "grad, input, target, weight, listed, squared, margin, scale"),
     declare<cross_entropy_of>("_cross_entropy",
                               "address, input, target, ignored, smoothing, reduction"),
     declare<nll_of>("_nll", "input, target, weight, ignored, reduction"),

@@ -2,8 +2,9 @@
 
 import flambeau
 
-from ...ops.core.arguments import check_broadcast, every
+from ...ops.core.arguments import check_broadcast
 from ...ops.core.autocast import full_precision
+from ...ops.margins import class_margins, label_margins
 from .distance import pairwise_distance
 from .reduction import check, reduced, reduction_of
 
@@ -155,20 +156,8 @@ def multi_margin_loss(
             f"multi_margin_loss: target {tuple(target.shape)} must be ({scores.size(0)},), one "
             "class for each sample."
         )
-    if classes.numel() and not every((classes >= 0) & (classes < scores.size(1))):
-        raise RuntimeError(
-            f"multi_margin_loss: target holds classes outside of 0 to {scores.size(1) - 1}."
-        )
-    place = classes.unsqueeze(1)
-    excess = margin - scores.gather(1, place) + scores
-    counted = (excess > 0).scatter(1, place, False)  # NaN does not count
-    excess = flambeau.where(counted, excess, flambeau.zeros_like(excess))
-    if p == 2:
-        excess = excess * excess
-    if weight is not None:
-        excess = excess * weight[classes].unsqueeze(1)
-    loss = excess.sum(1) / scores.size(1)
-    return reduced(loss.reshape(target.shape), reduction, "multi_margin_loss")
+    loss = class_margins(scores, classes, weight, p == 2, margin, reduction)
+    return loss.reshape(target.shape) if reduction == "none" else loss
 
 
 @full_precision
@@ -197,16 +186,5 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     single = input.dim() < 2
     scores = input.reshape(1, -1) if single else input
     labels = target.reshape(1, -1) if single else target
-    if labels.numel() and not every((labels >= -1) & (labels < scores.size(1))):
-        raise RuntimeError(
-            f"multilabel_margin_loss: target holds classes outside of -1 to {scores.size(1) - 1}."
-        )
-    listed = (labels < 0).cumsum(1) == 0  # (N, C): before the first -1 of the row
-    place = flambeau.where(listed, labels, flambeau.zeros_like(labels))
-    is_target = flambeau.zeros_like(scores).scatter_add(1, place, listed.to(scores.dtype)) > 0
-    of_targets = scores.gather(1, place)  # (N, T)
-    gaps = 1 - of_targets.unsqueeze(2) + scores.unsqueeze(1)  # (N, T, C)
-    counted = listed.unsqueeze(2) & ~is_target.unsqueeze(1)
-    counted = counted & (gaps > 0)  # NaN does not count
-    loss = flambeau.where(counted, gaps, flambeau.zeros_like(gaps)).sum((1, 2)) / scores.size(1)
-    return reduced(loss.reshape(()) if single and reduction == "none" else loss, reduction)
+    loss = label_margins(scores, labels, reduction)
+    return loss.reshape(()) if single and reduction == "none" else loss

@@ -17,6 +17,8 @@ COMPOSED = {
     "_cross_entropy": "the same kernel of rows, then sums",
     "_nll": "a pick, a product and sums",
     "_nll_backward": "a scatter",
+    "_margins": "differences, then sums",
+    "_margins_backward": "differences, then a scatter",
     "_polynomial": "its recurrence, in operators",
     "_permutation": "an order of rows, then places",
     "_triangles": "two triangles and the ones",
