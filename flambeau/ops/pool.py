@@ -53,6 +53,22 @@ def _(ctx, grad):
     return taken.reshape(indices.shape), None, None
 
 
+@primitive(method=False, function=False)
+def _fractional_max_pool(ctx, input, samples, kernel, out):
+    """(maxima, indices) of windows (csrc/kernels/pool/fractional.h): input (N, C, *sizes), samples (N, C, dims)."""
+    values, indices = _core._fractional_max_pool(input, samples, kernel, out)
+    ctx.save_for_backward(indices)
+    ctx.windows = (input.shape[2:], out, None, None, None, None)
+    ctx.mark_non_differentiable(indices)
+    return values, indices
+
+
+@_fractional_max_pool.derivative
+def _(ctx, grad_output, _):
+    (indices,) = ctx.saved
+    return _max_backward(grad_output, indices, ctx.windows), None, None, None
+
+
 @primitive(name="_avg_pool", keeps_format=True, method=False, function=False, out=False)
 def _avg(ctx, input, include_pad, divisor, windows):
     """The sum of each window / divisor: see csrc/kernels/pool/pool.h."""

@@ -52,6 +52,10 @@ TensorRef avg_pool(Tensor& input, bool include_pad, std::optional<int64_t> divis
                    const PoolWindows& windows);
 TensorRef avg_pool_backward(Tensor& grad_output, bool include_pad, std::optional<int64_t> divisor,
                             const PoolWindows& windows);
+/// (values, indices) of windows at steps between whole numbers: input (N, C, *in), samples (N, C,
+/// dims) of its dtype. RuntimeError where a sample is not from 0 to 1.
+std::tuple<TensorRef, TensorRef> fractional_max_pool(Tensor& input, Tensor& samples,
+                                                     const Dims& kernel, const Dims& out_sizes);
 
 /// A border of what is inside; mode "replicate", "reflect" or "circular", pad (before, after) for
 /// each of the last dims, the last one first.
@@ -93,6 +97,7 @@ inline constexpr std::tuple layer_functions{
     declare<max_pool_backward>(
         "_max_pool_backward",
         "grad_output, indices, sizes, out_sizes, kernel, stride, padding, dilation"),
+    declare<fractional_max_pool>("_fractional_max_pool", "input, samples, kernel, out_sizes"),
     declare<avg_pool>(
         "_avg_pool",
         "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation"),

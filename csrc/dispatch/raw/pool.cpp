@@ -5,6 +5,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/raw/layers.h"
+#include "kernels/pool/fractional.h"
 #include "kernels/pool/pixels.h"
 #include "kernels/pool/pool.h"
 
@@ -133,6 +134,46 @@ TensorRef max_pool_backward(Tensor& grad_output, Tensor& given_indices, const Po
     });
   }
   return result;
+}
+
+std::tuple<TensorRef, TensorRef> fractional_max_pool(Tensor& given_input, Tensor& given_samples,
+                                                     const Dims& kernel, const Dims& out_sizes) {
+  const int dims = static_cast<int>(kernel.n);
+  check(dims >= 1 && dims <= 3 && out_sizes.n == kernel.n && given_input.ndim == dims + 2 &&
+            is_floating(given_input.dtype) && given_samples.dtype == given_input.dtype &&
+            sizes_of(given_samples) ==
+                Dims{given_input.sizes[0], given_input.sizes[1], int64_t{dims}},
+        [&] {
+          return message("fractional_max_pool: input ", describe(given_input), " and samples ",
+                         describe(given_samples), " do not fit.");
+        });
+  TensorRef input = contiguous(given_input), samples = contiguous(given_samples);
+  const Dims sizes = with_space(*input, out_sizes);
+  TensorRef output = empty(sizes, input->dtype), indices = empty(sizes, DType::int64);
+  if (output->numel == 0 || output->is_meta()) return {output, indices};
+  FractionalShape shape{input->dtype, input->sizes[0] * input->sizes[1], dims, {1, 1, 1}, {1, 1, 1},
+                        {1, 1, 1}};
+  for (int d = 0; d < dims; ++d) {
+    const int to = 3 - dims + d;
+    shape.in[to] = input->sizes[2 + d];
+    shape.out[to] = out_sizes[d];
+    shape.kernel[to] = kernel[d];
+    check(kernel[d] >= 1 && kernel[d] <= shape.in[to], [&] {
+      return message("fractional_max_pool: windows of ", to_string(kernel),
+                     " do not fit into an input ", flambeau::shape(*input), ".");
+    });
+  }
+  bool inside;
+  {
+    LongWork unlocked(output->numel > 2000);
+    inside = flambeau::fractional_max_pool(shape, input->data(), samples->data(), output->data(),
+                                           indices->as<int64_t>());
+  }
+  check(inside, [&] {
+    return message("fractional_max_pool", dims,
+                   "d: _random_samples must be from 0 to 1, where windows lie inside the input.");
+  });
+  return {output, indices};
 }
 
 template <auto pool>

@@ -7,7 +7,9 @@ import math
 
 import flambeau
 
+from ... import _core
 from ...ops.core.attach import of_constant_slope
+from ...ops.pool import _fractional_max_pool
 from .sizes import ntuple
 
 
@@ -40,6 +42,21 @@ def _positions(samples, sizes, out, kernel):
         shape[d], shape[n + d] = out[d], kernel[d]
         index = index * sizes[d] + taps.reshape(*taps.shape[:2], *shape)
     return index.reshape(*samples.shape[:2], math.prod(out), math.prod(kernel))
+
+
+def _maxima(planes, samples, kernel, out):
+    """(the maximum of each window, its index in the flattened plane): (N, C, *out)."""
+    batched = _core._is_batched(planes) or _core._is_batched(samples)
+    if (
+        planes.dtype is samples.dtype
+        and planes.is_floating_point()
+        and not (planes.is_cuda or batched)
+    ):
+        return _fractional_max_pool(planes, samples, kernel, out)
+    index = _positions(samples, planes.shape[2:], out, kernel)
+    taps = planes.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
+    values, best = taps.max(-1)
+    return values, index.gather(-1, best.unsqueeze(-1)).squeeze(-1)
 
 
 def _fractional(n):
@@ -88,10 +105,7 @@ def _fractional(n):
             raise RuntimeError(
                 f"{name}: _random_samples {tuple(_random_samples.shape)} must be {wanted}."
             )
-        index = _positions(_random_samples, sizes, out, kernel)
-        taps = planes.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
-        values, best = taps.max(-1)
-        indices = index.gather(-1, best.unsqueeze(-1)).squeeze(-1)
+        values, indices = _maxima(planes, _random_samples, kernel, out)
         shape = (*input.shape[:-n], *out)
         return values.reshape(shape), indices.reshape(shape)
 

@@ -19,6 +19,7 @@ COMPOSED = {
     "_nll_backward": "a scatter",
     "_margins": "differences, then sums",
     "_margins_backward": "differences, then a scatter",
+    "_fractional_max_pool": "places of windows, a gather, maxima of rows",
     "_polynomial": "its recurrence, in operators",
     "_permutation": "an order of rows, then places",
     "_triangles": "two triangles and the ones",
