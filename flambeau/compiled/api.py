@@ -47,6 +47,7 @@ def compile(
         NotImplementedError: isolate_recompiles or shapes_spec is given, or backend is a function.
         RuntimeError: mode is none of PyTorch's, mode and options are both given, an option is unknown, or there is no
             such backend.
+        TypeError: another argument is of none of the types above.
 
     Example:
         >>> @torch.compile
@@ -55,6 +56,9 @@ def compile(
         >>> gelu(torch.tensor([1.0, -1.0]))
         tensor([ 0.8412, -0.1588])
     """
+    _check_types(
+        fullgraph=fullgraph, dynamic=dynamic, disable=disable, recompile_limit=recompile_limit, name=name
+    )  # fmt: skip
     if mode is not None and options is not None:
         raise RuntimeError("compile: mode and options exclude each other; give one of them.")
     if mode not in _MODES:
@@ -93,9 +97,20 @@ def compile(
     return model if compiled is None else _function(model, compiled)
 
 
+_TYPES = {"recompile_limit": (int, "an int"), "name": (str, "a str")}  # of others: bool
+
+
+def _check_types(**given):
+    for argument, value in given.items():
+        wanted, word = _TYPES.get(argument, (bool, "True or False"))
+        flag = wanted is bool and type(value) is int and value in (0, 1)
+        if not (value is None or isinstance(value, wanted) or flag):
+            raise TypeError(f"compile: {argument} must be {word}, not {value!r}.")
+
+
 def _backend(backend):
     backend = get_default_backend() if backend is None else backend
-    if backend in BACKENDS:
+    if isinstance(backend, str) and backend in BACKENDS:
         return backend
     if callable(backend):
         raise NotImplementedError(

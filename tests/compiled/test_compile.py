@@ -360,6 +360,11 @@ def test_forms_of_compile():
         torch.compile(one, options={"max_autotunes": True})
     with pytest.raises(RuntimeError, match="max_autotune is 'yes'; it must be True or False"):
         torch.compile(one, options={"max_autotune": "yes"})
+    wrong = {"fullgraph": 3, "dynamic": "yes", "disable": [], "recompile_limit": "3", "name": 3}
+    for argument, value in wrong.items():
+        with pytest.raises(TypeError, match=f"compile: {argument} must be"):
+            torch.compile(one, **{argument: value})
+    assert torch.compile(one, fullgraph=1, dynamic=None, disable=None)(x).tolist() == [2, 2]
 
 
 def test_stances():
