@@ -1,5 +1,7 @@
 #include "dispatch/layout_key.h"
 
+#include <array>
+
 #include "autograd/door.h"
 #include "autograd/engine.h"
 #include "autograd/saved_hooks.h"
@@ -11,13 +13,12 @@ bool put_layout(std::string& key, const Tensor& t, bool exact) {
   if (t.numel == 0 || t.batched || !(t.device() == on_cpu) ||
       !(t.storage->data || t.storage->waiting))
     return false;
-  put(key, Py_TYPE(&t));
-  key.push_back(static_cast<char>(t.dtype));
-  key.push_back(static_cast<char>(t.ndim));
-  key.push_back(static_cast<char>(requires_grad(t) | t.contiguous << 1 | t.inference << 2));
+  const int modes = requires_grad(t) | t.contiguous << 1 | t.inference << 2;
   uint64_t ones = 0;
   for (int d = 0; d < t.ndim; ++d) ones = ones << 1 | (t.sizes[d] == 1);
-  put(key, ones);
+  put(key,
+      std::array{reinterpret_cast<uint64_t>(Py_TYPE(&t)), ones,
+                 static_cast<uint64_t>(static_cast<int>(t.dtype) | t.ndim << 8 | modes << 16)});
   if (exact || !t.contiguous) {
     key.append(reinterpret_cast<const char*>(t.sizes), t.ndim * sizeof(int64_t));
     key.append(reinterpret_cast<const char*>(t.strides), t.ndim * sizeof(int64_t));

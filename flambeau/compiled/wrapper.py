@@ -14,7 +14,7 @@ from . import report, stance
 from .additions import settle_additions
 from .graph import Break, Differs, each_ref
 from .groups import grouped, length_ranges
-from .own import is_one_call, own_lines
+from .own import is_one_call, joins_nothing, own_lines
 from .program import Program
 from .state import State, is_ours
 from .trace import Tracer
@@ -274,7 +274,7 @@ class Compiled:
         own = not self.strict and own_lines(self.function, program, tracer.executed)
         one_call = not self.strict and is_one_call(self.function, program, tracer.executed)
         if own == "straight" or one_call:
-            self.plain = one_call or len(program.nodes) <= 1
+            self.plain = one_call or joins_nothing(program)
             layouts = _core._describe_layouts(tensors, True) if sized else None
             return layouts, [], None, False, None, ranges, None, program
         state.seal()

@@ -93,6 +93,34 @@ def test_one_operator_is_the_functions_own_call():
         compiled(torch.ones(2), torch.ones(3))
 
 
+class _Product(torch.nn.Module):
+    """Its own lines call two operators, of which no kernel is made."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.eye(3))
+
+    def forward(self, x):
+        return torch.relu(x @ self.weight)
+
+
+def test_a_product_and_one_operator_are_the_functions_own_calls():
+    module = _Product()
+    held = [module.weight]
+    for function in (lambda x: (x @ held[0]).relu(), module):
+        compiled = torch.compile(function)
+        for _ in range(3):
+            assert torch.equal(compiled(-torch.eye(3)), torch.zeros(3, 3))
+        assert compiled._compiled.plain and not compiled._compiled.broken
+    module.weight = torch.nn.Parameter(-torch.eye(3))
+    assert torch.equal(compiled(-torch.eye(3)), torch.eye(3))
+    module.forward = lambda x: x + 1
+    assert torch.equal(torch.compile(module)(torch.eye(3)), torch.eye(3) + 1)
+    handle = module.register_forward_hook(lambda module, given, result: result * 2)
+    assert torch.equal(torch.compile(module)(torch.eye(3)), torch.eye(3) * 2 + 2)
+    handle.remove()
+
+
 def test_lines_of_its_own_are_run_without_guards():
     factor = [torch.ones(4, 4)]
     compiled = torch.compile(lambda x: (x @ factor[0]).T + 1)

@@ -1,6 +1,7 @@
 // Compiled functions (flambeau/compiled), and what they ask before each call: what its arguments
 // are like, and whether Python values still are what they were. Needs the GIL.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "dispatch/layout_key.h"
@@ -25,8 +26,7 @@ bool add_value(std::string& key, PyObject* o, Given& given) {
     // An attribute of the program's own, which it may read and nothing here follows.
     if (as_tensor(o)->dict && PyDict_GET_SIZE(as_tensor(o)->dict)) return false;
     const auto same = std::find(given.tensors, given.tensors + given.n, o) - given.tensors;
-    key.push_back('t');
-    put(key, same < given.n ? Py_ssize_t{same} : -1);
+    put(key, std::array<char, 2>{'t', static_cast<char>(same < given.n ? same : -1)});
     given.tensors[given.n++] = o;
     return put_layout(key, *as_tensor(o), false);
   }
@@ -157,16 +157,19 @@ bool has_items(PyObject** f) {
   return true;
 }
 
-Object attributes_of(PyObject* cls) { return owned(PyObject_GetAttrString(cls, "__dict__")); }
+/// The dict of what a class holds itself.
+Object attributes_of(PyObject* cls) {
+#if PY_VERSION_HEX >= 0x030C0000
+  return owned(PyType_GetDict(reinterpret_cast<PyTypeObject*>(cls)));
+#else
+  return Object::borrow(reinterpret_cast<PyTypeObject*>(cls)->tp_dict);
+#endif
+}
 
 /// Of a class what it holds itself.
 bool has_attribute(PyObject** f) {
-  Object now;
-  if (!PyType_Check(f[0])) {
-    now = Object::steal(PyObject_GetAttr(f[0], f[1]));
-  } else {
-    now = Object::steal(PyObject_GetItem(attributes_of(f[0]).get(), f[1]));
-  }
+  if (PyType_Check(f[0])) return is_item(attributes_of(f[0]).get(), f[1], f[2]);
+  Object now = Object::steal(PyObject_GetAttr(f[0], f[1]));
   if (!now) PyErr_Clear();
   return is_same(now.get(), f[2]);
 }
@@ -192,6 +195,7 @@ bool has_order(PyObject** f) {
 }
 
 bool has_members(PyObject** f) {
+  if (!PySet_GET_SIZE(f[1])) return !PySet_Size(f[0]);
   const int equal = PyObject_RichCompareBool(f[0], f[1], Py_EQ);
   if (equal < 0) throw PythonError();
   return equal;
@@ -269,9 +273,9 @@ struct CompiledFunction {
   PyObject *dict, *weakrefs;
   PyObject *function, *programs;  // key -> list of entries
   PyObject* owner;                // flambeau.compiled.wrapper.Compiled, for all else
-  bool plain;                     // the function itself is all there is to run
-  unsigned long module_tag;       // of its class, a module's that is called as all are; or 0
-  PyObject* last;                 // the entries of last_key, or null
+  bool plain;                // the function itself is all there is to run; of modules: a method
+  unsigned long module_tag;  // of its class, a module's that is called as all are; or 0
+  PyObject* last;            // the entries of last_key, or null
   std::string last_key;
 };
 
@@ -299,20 +303,27 @@ Object key_of(const Arguments& args) {
   return owned(PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
 }
 
-/// An attribute of a module that is called while it has no hooks; None or null where it has.
-Object without_hooks(PyObject* module, PyObject* attribute) {
+bool has_no_hooks(PyObject* module) {
   static PyObject* const name = PyUnicode_InternFromString("_module_hooks");
-  Object hooks = Object::steal(PyObject_GetAttr(module, name));
-  if (hooks.get() != Py_None) return {};
-  return Object::steal(PyObject_GetAttr(module, attribute));
+  return Object::steal(PyObject_GetAttr(module, name)).get() == Py_None;
+}
+
+PyObject* call_method(PyObject* of, PyObject* name, const Arguments& args) {
+  constexpr Py_ssize_t most = 8;
+  PyObject* values[most + 1] = {of};
+  const Py_ssize_t n = args.n + count_of(args.names);
+  if (n > most) {
+    Object bound = owned(PyObject_GetAttr(of, name));
+    return PyObject_Vectorcall(bound.get(), args.values, static_cast<size_t>(args.n), args.names);
+  }
+  std::copy_n(args.values, n, values + 1);
+  return PyObject_VectorcallMethod(name, values, static_cast<size_t>(args.n) + 1, args.names);
 }
 
 PyObject* run_function(CompiledFunction& self, const Arguments& args) {
   static PyObject* const name = PyUnicode_InternFromString("forward");
   if (self.module_tag && self.module_tag == Py_TYPE(self.function)->tp_version_tag) {
-    if (Object forward = without_hooks(self.function, name))
-      return PyObject_Vectorcall(forward.get(), args.values, static_cast<size_t>(args.n),
-                                 args.names);
+    if (has_no_hooks(self.function)) return call_method(self.function, name, args);
     PyErr_Clear();
   }
   return PyObject_Vectorcall(self.function, args.values, static_cast<size_t>(args.n), args.names);
@@ -445,14 +456,16 @@ PyTypeObject* compiled_type() {
 PyObject* module_call(PyObject* o, PyObject* const* values, size_t nargsf, PyObject* names) {
   auto& self = as<CompiledFunction>(o);
   const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-  if (n > 0) {
-    Object run = without_hooks(values[0], self.programs);
+  if (n > 0 && has_no_hooks(values[0])) {
+    if (self.plain)
+      return PyObject_VectorcallMethod(self.programs, values, static_cast<size_t>(n), names);
+    Object run = Object::steal(PyObject_GetAttr(values[0], self.programs));
     if (run && run.get() != Py_None)
       return PyObject_Vectorcall(run.get(), values + 1,
                                  static_cast<size_t>(n - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                  names);
-    PyErr_Clear();
   }
+  PyErr_Clear();
   return PyObject_Vectorcall(self.function, values, static_cast<size_t>(n), names);
 }
 
@@ -463,7 +476,7 @@ bool is_called_as_modules(PyObject* function) {
   PyErr_Clear();
   if (!call || Py_TYPE(call.get()) != compiled_type()) return false;
   const auto& self = as<CompiledFunction>(call.get());
-  return self.vectorcall == module_call && is_text(self.programs, "forward");
+  return self.vectorcall == module_call && self.plain;
 }
 
 Object new_compiled(PyObject* function, PyObject* programs, PyObject* owner) {
@@ -488,6 +501,7 @@ Object new_module_call(PyObject* function, PyObject* attribute) {
   self.vectorcall = module_call;
   self.function = Py_NewRef(function);
   self.programs = Py_NewRef(attribute);
+  self.plain = is_text(attribute, "forward");
   self.owner = Py_NewRef(Py_None);
   return made;
 }
