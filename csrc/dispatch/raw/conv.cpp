@@ -8,6 +8,7 @@
 #include "dispatch/raw/layers.h"
 #include "kernels/conv/channels.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/pixel_pairs.h"
 #include "kernels/conv/pixels.h"
 #include "kernels/conv/windows.h"
 
@@ -146,6 +147,12 @@ bool multiplies_channels(const Tensor& images, const ConvShape& shape) {
          fits_channels(shape);
 }
 
+/// Whether pairs of halves are multiplied as these images lie.
+bool multiplies_pixel_pairs(const Tensor& images, const ConvShape& shape, bool backward) {
+  return images.on_cpu() && lies_by_pixels(images) && is_channels_last(format_shown(images)) &&
+         fits_pixel_pairs(shape, backward);
+}
+
 }  // namespace
 
 TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_bias,
@@ -172,6 +179,14 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
     LongWork unlocked(flop_of(shape) > 20000);
     if (channels_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
                          output->data()))
+      return output;
+  }
+  if (!in_place && multiplies_pixel_pairs(*met, shape, false)) {
+    TensorRef output = empty_beside(*met, sizes);
+    TensorRef by_pixel = in_format(given_weight, format_shown(*met), op);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (pixel_pairs_forward(shape, met->data(), by_pixel->data(), bias ? bias->data() : nullptr,
+                            relu, output->data()))
       return output;
   }
   if (!in_place && met->on_cpu() && lies_by_pixels(*met) && fits_windows(shape)) {
@@ -233,6 +248,14 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
     }
     return result;
   }
+  if (multiplies_pixel_pairs(grad_output, shape, true)) {
+    TensorRef result = empty_beside(grad_output, sizes);
+    TensorRef by_pixel = in_format(given_weight, format_shown(grad_output), op);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (pixel_pairs_backward_input(shape, grad_output.data(), by_pixel->data(),
+                                   bias ? bias->data() : nullptr, result->data()))
+      return result;
+  }
   grad = contiguous(grad_output);
   TensorRef result = empty(sizes, shape.dtype);
   if (!result->is_meta() && result->numel) {
@@ -268,6 +291,12 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
     LongWork unlocked(flop_of(shape) > 20000);
     channels_backward_weight(shape, grad_output.data(), input->data(), result->data());
     return result;
+  }
+  if (!in_place && multiplies_pixel_pairs(*input, shape, false) && lies_by_pixels(grad_output)) {
+    TensorRef result = empty_beside(*input, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (pixel_pairs_backward_weight(shape, grad_output.data(), input->data(), result->data()))
+      return result;
   }
   if (!in_place) grad = contiguous(grad_output), input = contiguous(*input);
   TensorRef result = empty(sizes, shape.dtype);
