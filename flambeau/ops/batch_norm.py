@@ -47,11 +47,14 @@ def _others(input):
     return (0,) if input.dim() == 2 else (0, *range(2, input.dim()))
 
 
+def _lies_by_pixels(input):
+    last = {4: channels_last, 5: channels_last_3d}.get(input.dim())
+    return last is not None and input.is_contiguous(memory_format=last)
+
+
 def _in_order(input):
     """input itself where its channels lie side by side, else contiguous: so results lie."""
-    formats = {4: channels_last, 5: channels_last_3d}
-    last = formats.get(input.dim())
-    return input if last and input.is_contiguous(memory_format=last) else input.contiguous()
+    return input if _lies_by_pixels(input) else input.contiguous()
 
 
 def _apply(input, weight, bias, mean, rstd):
@@ -86,13 +89,19 @@ _LEAST_SPACE = 32  # elements of a channel from which on it is summed by itself
 def _sums_of_channels(grad, input, mean, dims):
     """The sums over each channel of grad and of grad * (input - mean)."""
     ndim, wide = input.dim(), mean.dtype
+    long_channels = input.numel() >= _LEAST_SPACE * input.size(0) * input.size(1)
+    halves = input.dtype is not wide
     if (
-        (n := input.numel())
-        and n >= _LEAST_SPACE * input.size(0) * input.size(1)
-        and wide is input.dtype is grad.dtype
+        input.numel()
+        and (
+            long_channels
+            and input.is_contiguous()
+            and (halves or grad.is_contiguous())
+            or halves
+            and _lies_by_pixels(input)
+        )
+        and input.dtype is grad.dtype
         and input.device.type == "cpu"
-        and input.is_contiguous()
-        and grad.is_contiguous()
         and not any(_core._is_batched(t) for t in (grad, input, mean))
     ):
         return _core._channel_products(grad, input, mean)

@@ -322,9 +322,38 @@ NormGradients batch_norm_backward(Tensor& given_grad, Tensor& given, Tensor& mea
       });
 }
 
+static std::tuple<TensorRef, TensorRef> products_of_halves(Tensor& given_grad, Tensor& given,
+                                                           Tensor& given_mean) {
+  const char* op = "channel_products";
+  check(given_grad.dtype == given.dtype && given_grad.numel == given.numel,
+        [&] { return message(op, ": grad ", describe(given_grad), " of ", describe(given), "."); });
+  const Format format = order_of(given);
+  const bool pixels = is_channels_last(format);
+  TensorRef x = pixels ? TensorRef::borrow(&given) : contiguous(given),
+            grad = pixels ? in_format(given_grad, format, op) : contiguous(given_grad);
+  const Channels shape = channels_of(*x);
+  TensorRef mean = operand(op, "mean", &given_mean, DType::float32, shape.channels),
+            total = empty({shape.channels}, DType::float32),
+            along = empty({shape.channels}, DType::float32);
+  auto run = [&]<class E>(E) {
+    const E *g = grad->as<E>(), *from = x->as<E>();
+    const float* m = mean->as<float>();
+    float *to_total = total->as<float>(), *to_along = along->as<float>();
+    LongWork unlocked(x->numel > long_work);
+    if (pixels)
+      pixel_products(shape.n * shape.space, shape.channels, g, from, m, to_total, to_along);
+    else
+      channel_products_of_halves(shape, g, from, m, to_total, to_along);
+  };
+  if (x->is_meta()) return {total, along};
+  x->dtype == DType::float16 ? run(float16()) : run(bfloat16());
+  return {total, along};
+}
+
 std::tuple<TensorRef, TensorRef> channel_products(Tensor& given_grad, Tensor& given,
                                                   Tensor& given_mean) {
   const char* op = "channel_products";
+  if (is_half(given.dtype)) return products_of_halves(given_grad, given, given_mean);
   TensorRef x = contiguous(given);
   const GroupNormShape shape = group_shape(*x, 1);
   const int64_t channels = shape.channels;

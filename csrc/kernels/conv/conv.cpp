@@ -359,16 +359,30 @@ void conv_backward_bias(const ConvShape& shape, const void* grad_output, void* g
       using Sum = std::conditional_t<is_half_type<T>, float, T>;
       int64_t per_chunk = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, shape.N * space));
       parallel_ranges(shape.O, per_chunk, [&](int64_t begin, int64_t end) {
+        constexpr int64_t most = 2048;
+        Sum wide[is_half_type<T> ? most : 1];
         for (int64_t o = begin; o < end; ++o) {
           Sum total{};
           for (int64_t n = 0; n < shape.N; ++n) {
             // 16 sums side by side: the loop vectorises and long sums lose less.
             Sum lanes[16] = {};
+            auto add = [&](const auto* row, int64_t length) {
+              int64_t i = 0;
+              for (; i + 16 <= length; i += 16)
+                for (int lane = 0; lane < 16; ++lane)
+                  lanes[lane] += static_cast<Sum>(row[i + lane]);
+              for (; i < length; ++i) lanes[i & 15] += static_cast<Sum>(row[i]);
+            };
             const T* row = g + (n * shape.O + o) * space;
-            int64_t i = 0;
-            for (; i + 16 <= space; i += 16)
-              for (int lane = 0; lane < 16; ++lane) lanes[lane] += static_cast<Sum>(row[i + lane]);
-            for (; i < space; ++i) lanes[i & 15] += static_cast<Sum>(row[i]);
+            if constexpr (is_half_type<T>) {
+              for (int64_t i = 0; i < space; i += most) {
+                const int64_t length = std::min(most, space - i);
+                convert(row + i, wide, length);
+                add(wide, length);
+              }
+            } else {
+              add(row, space);
+            }
             for (int width = 8; width > 0; width /= 2)
               for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
             total += lanes[0];

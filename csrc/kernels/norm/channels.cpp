@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "kernels/elements/convert.h"
 #include "kernels/norm/norm.h"
 #include "kernels/norm/simd.h"
 #include "runtime/threads.h"
@@ -194,6 +195,36 @@ void channel_products(const Channels& shape, const T* grad, const T* x, const T*
     along[c] = static_cast<T>(sums[2 * c + 1]);
   }
 }
+
+template <class E>
+void channel_products_of_halves(const Channels& shape, const E* grad, const E* x, const float* mean,
+                                float* total, float* along) {
+  constexpr int64_t most = 2048;
+  const auto& kernels = norm_kernels<float>();
+  const int64_t channels = shape.channels, space = shape.space;
+  const auto sums = sums_over(shape, 2 * channels, 64, [&](int64_t i, double* to) {
+    float wide[2][most];
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t j = 0; j < space; j += most) {
+        const int64_t at = i * shape.length() + c * space + j, n = std::min(most, space - j);
+        convert(grad + at, wide[0], n);
+        convert(x + at, wide[1], n);
+        double own[2];
+        kernels.products(n, wide[0], wide[1], mean[c], 1.0f, own);
+        to[2 * c] += own[0];
+        to[2 * c + 1] += own[1];
+      }
+  });
+  for (int64_t c = 0; c < channels; ++c) {
+    total[c] = static_cast<float>(sums[2 * c]);
+    along[c] = static_cast<float>(sums[2 * c + 1]);
+  }
+}
+
+template void channel_products_of_halves(const Channels&, const float16*, const float16*,
+                                         const float*, float*, float*);
+template void channel_products_of_halves(const Channels&, const bfloat16*, const bfloat16*,
+                                         const float*, float*, float*);
 
 template <class T>
 void channel_centre(const Channels& shape, const T* grad, const T* x, const T* mean,

@@ -47,6 +47,10 @@ void channel_scale(const Channels& shape, const T* x, const T* mean, const T* fa
 template <class T>
 void channel_products(const Channels& shape, const T* grad, const T* x, const T* mean, T* total,
                       T* along);
+/// The same of halves, whose channels are long in each image.
+template <class E>
+void channel_products_of_halves(const Channels& shape, const E* grad, const E* x, const float* mean,
+                                float* total, float* along);
 /// out = (grad - (x - mean) * slope - shift) * factor, with one of each for a channel; out may be
 /// grad.
 template <class T>

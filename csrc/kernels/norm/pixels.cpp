@@ -138,10 +138,10 @@ struct Pieces {
   }
 };
 
-/// The two sums of each image, (n, 2, channels). read(at, n) gives x from an element on, middle(i)
-/// what is taken off the channels of image i.
-template <class T, class Read, class Middle>
-std::vector<double> sums_of_pixels(const Pieces& pieces, const T* grad, Read&& read,
+/// The two sums of each image, (n, 2, channels). grad(at, n) and read(at, n) give the gradient, or
+/// null, and x from an element on, middle(i) what is taken off the channels of image i.
+template <class T, class Grad, class Read, class Middle>
+std::vector<double> sums_of_pixels(const Pieces& pieces, Grad&& grad, Read&& read,
                                    Middle&& middle) {
   const int64_t all = pieces.all, width = 2 * all;
   std::vector<double> parts(static_cast<size_t>(pieces.images * pieces.each * width));
@@ -155,8 +155,8 @@ std::vector<double> sums_of_pixels(const Pieces& pieces, const T* grad, Read&& r
       for (int64_t q = p; q < end; q += at_once) {
         const int64_t at = (image * pieces.space + first + q) * all;
         const int64_t some = std::min(at_once, end - q);
-        products_added(some, all, grad ? grad + at : nullptr, read(at, some * all), middle(image),
-                       own, own + all);
+        products_added(some, all, grad(at, some * all), read(at, some * all), middle(image), own,
+                       own + all);
       }
       for (int64_t j = 0; j < width; ++j) to[j] += static_cast<double>(own[j]);
     }
@@ -207,8 +207,9 @@ void group_norm_pixels(const GroupNormShape& shape, const E* x, const T* weight,
   for (int64_t i = 0; i < shape.n; ++i)
     for (int64_t c = 0; c < all; ++c)
       firsts[static_cast<size_t>(i * all + c)] = static_cast<T>(x[i * shape.space * all + c]);
-  const auto sums = sums_of_pixels<T>(pieces, nullptr, read,
-                                      [&](int64_t image) { return firsts.data() + image * all; });
+  const auto sums = sums_of_pixels<T>(
+      pieces, [](int64_t, int64_t) { return static_cast<const T*>(nullptr); }, read,
+      [&](int64_t image) { return firsts.data() + image * all; });
   std::vector<char> usable(static_cast<size_t>(shape.n), 1);
   for (int64_t row = 0; row < shape.rows(); ++row) {
     const int64_t image = row / shape.groups, first = row % shape.groups * channels;
@@ -291,7 +292,8 @@ void group_norm_pixels_backward(const GroupNormShape& shape, const T* grad, cons
     std::fill_n(lines.data() + row / shape.groups * 4 * all + row % shape.groups * channels,
                 channels, mean[row]);
   const auto sums = sums_of_pixels<T>(
-      pieces, grad, [&](int64_t at, int64_t) { return x + at; },
+      pieces, [&](int64_t at, int64_t) { return grad + at; },
+      [&](int64_t at, int64_t) { return x + at; },
       [&](int64_t image) { return lines.data() + image * 4 * all; });
   std::vector<double> for_weight(static_cast<size_t>(all)), for_bias(for_weight.size());
   const auto count = static_cast<double>(shape.length());
@@ -329,6 +331,30 @@ void group_norm_pixels_backward(const GroupNormShape& shape, const T* grad, cons
     combined(n, all, grad + at, x + at, by, grad_x + at);
   });
 }
+
+template <class E>
+void pixel_products(int64_t pixels, int64_t channels, const E* grad, const E* x, const float* mean,
+                    float* total, float* along) {
+  const Pieces pieces(GroupNormShape{1, channels, 1, pixels});
+  const int64_t most = pixels_at_once(channels) * channels;
+  auto wide = [&](const E* from, int64_t room, int64_t n) {
+    float* to = Workspace::get<float>(wide_slot, static_cast<size_t>(2 * most)) + room;
+    convert(from, to, n);
+    return static_cast<const float*>(to);
+  };
+  const auto sums = sums_of_pixels<float>(
+      pieces, [&](int64_t at, int64_t n) { return wide(grad + at, 0, n); },
+      [&](int64_t at, int64_t n) { return wide(x + at, most, n); }, [&](int64_t) { return mean; });
+  for (int64_t c = 0; c < channels; ++c) {
+    total[c] = static_cast<float>(sums[static_cast<size_t>(c)]);
+    along[c] = static_cast<float>(sums[static_cast<size_t>(channels + c)]);
+  }
+}
+
+template void pixel_products(int64_t, int64_t, const float16*, const float16*, const float*, float*,
+                             float*);
+template void pixel_products(int64_t, int64_t, const bfloat16*, const bfloat16*, const float*,
+                             float*, float*);
 
 #define FLAMBEAU_PIXELS(T, E)                                                                     \
   template void group_norm_pixels(const GroupNormShape&, const E*, const T*, const T*, T, E*, T*, \

@@ -23,4 +23,9 @@ void group_norm_pixels_backward(const GroupNormShape& shape, const T* grad, cons
                                 const T* mean, const T* rstd, const T* weight, T* grad_x,
                                 T* grad_weight, T* grad_bias);
 
+/// channel_products of halves that lie by pixels.
+template <class E>
+void pixel_products(int64_t pixels, int64_t channels, const E* grad, const E* x, const float* mean,
+                    float* total, float* along);
+
 }  // namespace flambeau
