@@ -108,22 +108,75 @@ def test_slices_of_a_vmap_and_gradients_by_sample():
 
 @pytest.mark.parametrize("counts", [None, [65, 64, 40, 9]])
 def test_sequences_are_the_same_for_any_number_of_threads(counts):
-    given = operands(counts or [65] * 4, 65, 130, True, "float32")
-    before, made = flambeau.get_num_threads(), []
-    try:
-        for n in (1, 2, 3, 16):
-            flambeau.set_num_threads(n)
-            made.append(results(fused, given, counts, False))
-    finally:
-        flambeau.set_num_threads(before)
-    for result in made[1:]:
-        assert all((a == b).all() for a, b in zip(result, made[0], strict=True))
+    rows = counts or [65] * 4
+    for given in (operands(rows, 65, 130, True, "float32"), halves(rows, 65, 130)):
+        before, made = flambeau.get_num_threads(), []
+        try:
+            for n in (1, 2, 3, 16):
+                flambeau.set_num_threads(n)
+                made.append(results(fused, given, counts, False))
+        finally:
+            flambeau.set_num_threads(before)
+        for result in made[1:]:
+            assert all((a == b).all() for a, b in zip(result, made[0], strict=True))
+
+
+def halves(counts, batch, units, state_dtype="bfloat16"):
+    inputs, h, c, weight = operands(counts, batch, units, False, "float32")
+    kind = getattr(flambeau, state_dtype)
+    return [inputs.bfloat16(), h.to(kind), c.to(kind), weight.bfloat16()]
+
+
+def fused_and_widened(*given, **options):
+    return [t.float() for t in fused(*given, **options)]
+
+
+@pytest.mark.parametrize("units", [1, 3, 16, 65, 130])
+@pytest.mark.parametrize("state", ["bfloat16", "float32"])
+def test_sequences_of_bfloat16_are_those_of_float32(units, state):
+    cases = [(None, 1, 5), (None, 65, 2), (None, 7, 3), ([5, 5, 3, 1], 5, 0)]
+    for (counts, batch, steps), backwards in itertools.product(cases, (True, False)):
+        given = halves(counts or [batch] * steps, batch, units, state)
+        made = fused(*given, counts=counts, backwards=backwards)
+        assert [t.dtype for t in made] == [given[1].dtype] * 3
+        got = results(fused_and_widened, given, counts, backwards)
+        expected = results(fused, [t.float() for t in given], counts, backwards)
+        for value, wanted in zip(got, expected, strict=True):
+            assert ((value - wanted).abs() <= 0.02 * max(1.0, wanted.abs().max().item())).all()
+
+
+def test_layers_of_bfloat16_and_under_autocast():
+    input = flambeau.randn(6, 5, 7)
+    layer = nn.LSTM(7, 9, 2, bidirectional=True)
+    expected = [t.detach() for t in flatten(layer(input))]
+    with flambeau.autocast("cpu", dtype=flambeau.bfloat16):
+        made = [flatten(layer(input))]
+        with flambeau.no_grad():
+            made.append(flatten(layer(input)))
+    made.append(flatten(layer.bfloat16()(input.bfloat16())))
+    for got, dtype in zip(made, ("float32", "float32", "bfloat16"), strict=True):
+        for value, wanted in zip(got, expected, strict=True):
+            assert value.dtype is getattr(flambeau, dtype) and value.shape == wanted.shape
+            assert flambeau.allclose(value.float(), wanted, atol=0.02)
+
+
+def flatten(made):
+    return made[0], *made[1]
+
+
+def test_second_derivatives_in_bfloat16():
+    given = [t.requires_grad_() for t in halves([3] * 4, 3, 4, "float32")]
+    output, _, _ = fused(*given, counts=None, backwards=False)
+    (grad,) = flambeau.autograd.grad(output.square().sum(), given[3], create_graph=True)
+    second = flambeau.autograd.grad(grad.float().square().sum(), given)
+    assert all(t.isfinite().all() and t.abs().max() > 0 for t in second)
 
 
 PROGRAM = """
 import test_lstm as t
 for units in (1, 16, 65):
     t.test_a_sequence_is_its_steps(units)
+t.test_sequences_of_bfloat16_are_those_of_float32(65, "float32")
 """
 
 

@@ -8,17 +8,17 @@
 #include <limits>
 
 #include "kernels/attention/attention.h"
-#include "kernels/attention/panels.h"
 #include "kernels/attention/simd.h"
 #include "kernels/elements/convert.h"
 #include "kernels/elements/dropout.h"
 #include "kernels/gemm/few_rows.h"
+#include "kernels/gemm/pairs.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
 namespace flambeau {
 
-using namespace attention;
+using namespace pairs;
 
 namespace {
 

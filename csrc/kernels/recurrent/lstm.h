@@ -4,6 +4,7 @@
 // not touched. Work is cut by sizes alone: the same bits for any number of threads.
 #pragma once
 #include "kernels/recurrent/sequence.h"
+#include "tensor/dtype.h"
 
 namespace flambeau {
 
@@ -31,5 +32,31 @@ struct LstmBackward {
 };
 template <class T>
 void lstm_backward(const SequenceShape& shape, const LstmBackward<T>& task);
+
+/// The same of weights and projected inputs in bfloat16: the state is rounded to be multiplied, all
+/// else is float32. T: float, bfloat16, what comes out and what gradients come in.
+template <class T>
+struct LstmForwardBfloat16 {
+  const bfloat16* weight;
+  const bfloat16* inputs;
+  float* gates;  // or null
+  float *h, *c;  // the initial state; left with the final one
+  T* output;
+  bfloat16* had_h;  // rounded
+  float* had_c;
+};
+template <class T>
+void lstm(const SequenceShape& shape, const LstmForwardBfloat16<T>& task);
+
+template <class T>
+struct LstmBackwardBfloat16 {
+  const bfloat16* weight;
+  const float *gates, *had_c;
+  const T* grad_output;
+  float *grad_h, *grad_c;
+  bfloat16* grad_gates;
+};
+template <class T>
+void lstm_backward(const SequenceShape& shape, const LstmBackwardBfloat16<T>& task);
 
 }  // namespace flambeau

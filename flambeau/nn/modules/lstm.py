@@ -24,12 +24,28 @@ def takes(data, state, weights):
     return True
 
 
+def takes_bfloat16(data, state, weights, n_steps):
+    """Whether the loops take these as bfloat16, to which autocast brings what is multiplied; a few steps do not repay packing the weights."""
+    cast = flambeau.is_autocast_enabled("cpu")
+    if n_steps < 4 or (cast and flambeau.get_autocast_dtype("cpu") is not flambeau.bfloat16):
+        return False
+    dtypes = (flambeau.bfloat16, flambeau.float32) if cast else (flambeau.bfloat16,)
+    tensors = [data, *state]
+    for own in weights:
+        tensors.extend(own.values())
+    for t in tensors:
+        if t.dtype not in dtypes or t.device.type != "cpu" or _is_batched(t):
+            return False
+    return state[0].dtype is state[1].dtype
+
+
 def lstm_sequence(inputs, h, c, weights, counts, backwards):
     """(output, h_n, c_n) of projected inputs (all rows, 4 H), in one direction, from the state h, c (B, H).
 
     counts: the rows of each step of a packed sequence, or None: all of the batch.
+    Beside inputs of bfloat16 the state may be float32, and there is no bias.
     """
-    hidden = weights["weight_hh"], weights.get("bias_hh")
+    hidden = weights["weight_hh"].to(inputs.dtype), weights.get("bias_hh")
     return _sequence(inputs, h, c, *hidden, counts, backwards)
 
 

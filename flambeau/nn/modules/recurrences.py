@@ -22,7 +22,10 @@ _gru_h = make_pointwise(
 
 
 def _projected(h, weights):
-    return F.linear(h, weights["weight_hh"], weights.get("bias_hh"))
+    weight = weights["weight_hh"]
+    if h.dtype is not weight.dtype and weight.dtype is flambeau.bfloat16:  # as loops round it
+        h = h.to(weight.dtype)
+    return F.linear(h, weight, weights.get("bias_hh"))
 
 
 def tanh_step(x, state, weights):

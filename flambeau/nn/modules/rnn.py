@@ -13,7 +13,7 @@ from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .gru import gru_sequence
 from .homes import elsewhere
-from .lstm import lstm_sequence, takes
+from .lstm import lstm_sequence, takes, takes_bfloat16
 from .module import Module
 from .recurrences import CELLS, GATES, run_steps
 
@@ -246,8 +246,13 @@ class RNNBase(Module):
             for names in self._all_weights
         ]
         dropout = self.dropout if self.training else 0
-        sequence = _SEQUENCES.get(self.mode)
-        if sequence and not self.proj_size and takes(data, state, weights):
+        sequence = None if self.proj_size else _SEQUENCES.get(self.mode)
+        n_steps = data.size(0) if counts is None else len(counts)
+        halves = sequence is lstm_sequence and takes_bfloat16(data, state, weights, n_steps)
+        if sequence and (halves or takes(data, state, weights)):
+            if halves:
+                for own in weights:
+                    _join_biases(own, "bias_ih")
             rows = data.flatten(0, -2)
             return _run_fused(sequence, rows, state, weights, counts, self.bidirectional, dropout)
         steps = list(data.unbind(0) if counts is None else data.split(counts))
@@ -351,6 +356,12 @@ def _run(cell, steps, state, weights, counts, backwards):
 _SEQUENCES = {"LSTM": lstm_sequence, "GRU": gru_sequence}
 
 
+def _join_biases(own, name):
+    """Both biases as one, whose gradient is one sum."""
+    if "bias_ih" in own and "bias_hh" in own:
+        own[name] = own.pop("bias_ih") + own.pop("bias_hh")
+
+
 def _run_fused(sequence, rows, state, weights, counts, bidirectional, dropout):
     """What run_layers gives for a recurrence of _SEQUENCES without projections, the steps of `rows` (all rows, features) in one tensor."""
     finals, stride = [], 2 if bidirectional else 1
@@ -358,8 +369,8 @@ def _run_fused(sequence, rows, state, weights, counts, bidirectional, dropout):
         directions = []
         for place in range(layer, layer + stride):
             own = weights[place]
-            if sequence is lstm_sequence and "bias_ih" in own:  # the gradient of both is one sum
-                own["bias_hh"] = own.pop("bias_ih") + own["bias_hh"]
+            if sequence is lstm_sequence:
+                _join_biases(own, "bias_hh")
             inputs = F.linear(rows, own["weight_ih"], own.get("bias_ih"))
             start = [part[place] for part in state]
             output, *final = sequence(inputs, *start, own, counts, place > layer)

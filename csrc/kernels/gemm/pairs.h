@@ -1,5 +1,5 @@
-// Operands and tiles of products of bfloat16 by pairs, for attention. Raw memory, no GIL, any
-// thread; only where bfloat16_pairs() has lanes.
+// Operands and tiles of products of bfloat16 by pairs, for kernels that keep packed operands
+// themselves. Raw memory, no GIL, any thread; only where bfloat16_pairs() has lanes.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -9,7 +9,7 @@
 #include "kernels/gemm/words.h"
 #include "runtime/rounding.h"
 
-namespace flambeau::attention {
+namespace flambeau::pairs {
 
 /// Columns of a product in panels of some vectors, the last one filled up.
 class Panels {
@@ -147,4 +147,4 @@ inline void multiply_panels(int64_t n_rows, WordRows a, int64_t n_words, const P
   }
 }
 
-}  // namespace flambeau::attention
+}  // namespace flambeau::pairs
