@@ -8,6 +8,7 @@
 #include "dispatch/device_rules.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/views.h"
+#include "kernels/gemm/little.h"
 #include "runtime/blas.h"
 #include "tensor/float8.h"
 
@@ -184,6 +185,7 @@ void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue, doubl
   LongWork unlocked(static_cast<double>(g.batch) * static_cast<double>(g.M) *
                         static_cast<double>(g.N) * static_cast<double>(g.K) >
                     5e5);
+  if (are_little_products(g)) return little_products(g);
   gemm(g);
 }
 
