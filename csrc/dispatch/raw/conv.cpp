@@ -141,6 +141,13 @@ TensorRef empty_beside(const Tensor& source, const Dims& sizes) {
   return empty_strided(sizes, channels_last_strides(sizes, format, "convolution"), source.dtype);
 }
 
+/// The weight as it lies, where it may and the loops of `shape` read it so; else contiguous.
+TensorRef weight_met(Tensor& weight, ConvShape& shape, bool may, bool backward) {
+  shape.weight_by_pixels =
+      may && weight.on_cpu() && lies_by_pixels(weight) && reads_weight_by_pixels(shape, backward);
+  return shape.weight_by_pixels ? TensorRef::borrow(&weight) : contiguous(weight);
+}
+
 /// Whether pixels of these images are multiplied channel by channel as they lie.
 bool multiplies_channels(const Tensor& images, const ConvShape& shape) {
   return images.on_cpu() && shape.C == shape.groups && lies_by_pixels(images) &&
@@ -168,10 +175,12 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
   TensorRef input =
       pixelwise ? by_pixels(given_input, *met, window.groups, given_weight.sizes[0]) : TensorRef{};
   const bool in_place = static_cast<bool>(input);
-  TensorRef weight = contiguous(given_weight);
-  const ConvShape shape =
-      shape_of(op, given_input.dtype, given_input.sizes[0], given_input.sizes[1], weight->sizes[0],
-               space_of(*met), space_of(*weight), out_sizes, window);
+  ConvShape shape =
+      shape_of(op, given_input.dtype, given_input.sizes[0], given_input.sizes[1],
+               given_weight.sizes[0], space_of(*met), space_of(given_weight), out_sizes, window);
+  const bool copies_windows =
+      !in_place && met->on_cpu() && lies_by_pixels(*met) && fits_windows(shape);
+  TensorRef weight = weight_met(given_weight, shape, !copies_windows, false);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.O);
   const Dims sizes = result_sizes(shape.N, shape.O, shape.out, given_input.ndim);
   if (!in_place && multiplies_channels(*met, shape)) {
@@ -189,7 +198,7 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
                             relu, output->data()))
       return output;
   }
-  if (!in_place && met->on_cpu() && lies_by_pixels(*met) && fits_windows(shape)) {
+  if (copies_windows) {
     TensorRef output = empty_beside(*met, sizes);
     LongWork unlocked(flop_of(shape) > 20000);
     if (windows_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
@@ -214,10 +223,10 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
                               const Dims& in_sizes, const ConvWindow& window) {
   const char* op = "conv_backward_input";
   check_pair(op, grad_output, given_weight);
-  TensorRef weight = contiguous(given_weight);
-  ConvShape shape =
-      shape_of(op, grad_output.dtype, grad_output.sizes[0], weight->sizes[1] * window.groups,
-               grad_output.sizes[1], in_sizes, space_of(*weight), space_of(grad_output), window);
+  ConvShape shape = shape_of(op, grad_output.dtype, grad_output.sizes[0],
+                             given_weight.sizes[1] * window.groups, grad_output.sizes[1], in_sizes,
+                             space_of(given_weight), space_of(grad_output), window);
+  TensorRef weight = weight_met(given_weight, shape, true, true);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.C);
   const Dims sizes = result_sizes(shape.N, shape.C, shape.in, grad_output.ndim);
   if (multiplies_channels(grad_output, shape)) {

@@ -222,6 +222,20 @@ inline constexpr bool is_refused = std::is_same_v<T, Truth> || std::is_same_v<T,
 
 }  // namespace
 
+bool reads_weight_by_pixels(const ConvShape& s, bool backward) {
+  // Of so few pixels a copy of the weights takes longer than what products of a tap at a time lose.
+  constexpr int64_t few_pixels = 112;
+  if (s.dtype != DType::float32 || is_product(s) || fits_patches(s) ||
+      s.kernel[0] * s.kernel[1] * s.kernel[2] == 1)
+    return false;
+  if (!backward)
+    return s.N * s.out[0] * s.out[1] * s.out[2] <= few_pixels ||
+           winograd_fits(forward_correlation(s));
+  const std::vector<Correlation> phases = backward_correlations(s).list;
+  return phases.size() == 1 && winograd_fits(phases[0]) &&
+         quicker_spreading<float>(s, phases, true) == Spreading::none;
+}
+
 void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
                   bool relu, void* output) {
   if (is_product(shape)) {

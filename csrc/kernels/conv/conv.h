@@ -17,7 +17,13 @@ struct ConvShape {
   int64_t N = 0, C = 0, O = 0, groups = 1;
   int64_t in[3] = {1, 1, 1}, kernel[3] = {1, 1, 1}, out[3] = {1, 1, 1};
   int64_t stride[3] = {1, 1, 1}, padding[3] = {0, 0, 0}, dilation[3] = {1, 1, 1};
+  /// The weight is (O, *kernel, C / groups); only where reads_weight_by_pixels().
+  bool weight_by_pixels = false;
 };
+
+/// Whether conv_forward, or conv_backward_input, had better read weights whose channels lie side by
+/// side as they lie.
+bool reads_weight_by_pixels(const ConvShape& shape, bool backward);
 
 /// output[n, o] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, out * stride + k *
 /// dilation

@@ -21,6 +21,7 @@ Correlation without_axes(const ConvShape& shape) {
   result.n_items = shape.N;
   result.groups = shape.groups;
   result.weight_group = taps(shape) * (shape.C / shape.groups) * (shape.O / shape.groups);
+  result.weight_tap = shape.weight_by_pixels ? shape.C / shape.groups : 1;
   std::copy(shape.kernel, shape.kernel + 3, result.kernel);
   return result;
 }
@@ -31,8 +32,8 @@ Correlation forward_correlation(const ConvShape& shape) {
   Correlation result = without_axes(shape);
   result.n_source = shape.C / shape.groups;
   result.n_target = shape.O / shape.groups;
-  result.weight_source = taps(shape);
-  result.weight_target = result.weight_source * result.n_source;
+  result.weight_source = shape.weight_by_pixels ? 1 : taps(shape);
+  result.weight_target = taps(shape) * result.n_source;
   for (int d = 0; d < 3; ++d) {
     CorrelationAxis& axis = result.axis[d];
     axis.source_size = shape.in[d];
@@ -86,8 +87,8 @@ Phases backward_correlations(const ConvShape& shape) {
   Correlation common = without_axes(shape);
   common.n_source = shape.O / shape.groups;
   common.n_target = shape.C / shape.groups;
-  common.weight_target = taps(shape);
-  common.weight_source = common.weight_target * common.n_target;
+  common.weight_target = shape.weight_by_pixels ? 1 : taps(shape);
+  common.weight_source = taps(shape) * common.n_target;
   Phases result;
   std::vector<CorrelationAxis> axes[3];
   for (int d = 0; d < 3; ++d) {

@@ -21,12 +21,17 @@ struct CorrelationAxis {
 };
 
 /// Groups of channels: n_source channels are summed into each of n_target; the weight of (g, target
-/// m, source c) starts at weight + g * weight_group + m * weight_target + c * weight_source.
+/// m, source c) starts at weight + g * weight_group + m * weight_target + c * weight_source; that
+/// of a tap lies at tap_at() from there.
 struct Correlation {
   int64_t n_items, groups, n_source, n_target;
-  int64_t weight_group, weight_target, weight_source;
+  int64_t weight_group, weight_target, weight_source, weight_tap;
   int64_t kernel[3];
   CorrelationAxis axis[3];
+
+  int64_t tap_at(int64_t depth, int64_t row, int64_t column) const {
+    return ((depth * kernel[1] + row) * kernel[2] + column) * weight_tap;
+  }
 };
 
 Correlation forward_correlation(const ConvShape& shape);

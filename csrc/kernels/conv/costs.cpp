@@ -105,7 +105,8 @@ Cost panels_cost(const Correlation& c, const Spans& s) {
              write * writes + tap_of_chunk * cost(s.taps * chunks);
   if (!(whole_items && s.in_order)) one += write_apart * writes;
   if (!s.in_order) one += write_strided * cost(c.n_target * vectors);
-  if (c.weight_source != s.taps) one += turn_weight * cost(s.sums * c.n_target);
+  if (c.weight_tap == 1 && c.weight_source != s.taps)
+    one += turn_weight * cost(s.sums * c.n_target);
   return call + cost(c.groups) * one;
 }
 

@@ -98,8 +98,7 @@ const T* pack_weight(const Correlation& c, const CorrelatePlan& plan, int64_t n_
             for (int64_t d : depth)
               for (int64_t r : row)
                 for (int64_t k : column) {
-                  const T* w =
-                      from + source * c.weight_source + (d * c.kernel[1] + r) * c.kernel[2] + k;
+                  const T* w = from + source * c.weight_source + c.tap_at(d, r, k);
                   for (int64_t m = 0; m < m_count; ++m) *to++ = w[m * c.weight_target];
                 }
         }

@@ -31,7 +31,7 @@ void for_each_row(const Correlation& c, Visit&& visit) {
         Range d_range(depth, depth.offset[a]), r_range(rows, rows.offset[b]),
             c_range(columns, columns.offset[k]);
         if (c_range.begin == c_range.end) continue;
-        int64_t tap = (depth.tap[a] * c.kernel[1] + rows.tap[b]) * c.kernel[2] + columns.tap[k];
+        const int64_t tap = c.tap_at(depth.tap[a], rows.tap[b], columns.tap[k]);
         for (int64_t d = d_range.begin; d < d_range.end; ++d)
           for (int64_t r = r_range.begin; r < r_range.end; ++r) {
             int64_t from = ((d * depth.source_step + depth.offset[a]) * rows.source_size +
@@ -76,8 +76,7 @@ void for_each_zero(const Correlation& c, Wanted&& wanted, Visit&& visit) {
   for (size_t a = 0; a < depth.tap.size(); ++a)
     for (size_t b = 0; b < rows.tap.size(); ++b)
       for (size_t e = 0; e < columns.tap.size(); ++e) {
-        const int64_t tap =
-            (depth.tap[a] * c.kernel[1] + rows.tap[b]) * c.kernel[2] + columns.tap[e];
+        const int64_t tap = c.tap_at(depth.tap[a], rows.tap[b], columns.tap[e]);
         if (!wanted(tap)) continue;
         for (int64_t d = 0; d < depth.count; ++d)
           for (int64_t r = 0; r < rows.count; ++r)

@@ -71,13 +71,15 @@ struct PanelPlan {
         blocks(item_by_item ? pixels.per_item : c.n_items * pixels.per_item, kernels.lanes,
                kernels.panel, block_vectors),
         n_blocks(blocks.n_blocks * (item_by_item ? c.n_items : 1)),
-        depth(balanced(c.n_source, std::max<int64_t>(1, most_depth / pixels.n_taps))),
+        by_taps(c.weight_source == 1 && c.weight_tap > 1),
+        slice_taps(by_taps ? 1 : pixels.n_taps),
+        depth(balanced(c.n_source, std::max<int64_t>(1, most_depth / slice_taps))),
         n_depths(ceil_div(c.n_source, depth)),
         part_m(balanced(c.n_target, most_targets)),
         flop(2.0 * static_cast<double>(c.n_source * pixels.n_taps * c.n_target * c.groups) *
              static_cast<double>(c.n_items * pixels.per_item)),
-        weights_in_place(c.weight_source == pixels.n_taps &&
-                         std::is_sorted(taps.begin(), taps.end())),
+        weights_in_place(by_taps || (c.weight_source == pixels.n_taps &&
+                                     std::is_sorted(taps.begin(), taps.end()))),
         group_weights(c.n_target * c.n_source * pixels.n_taps) {
     while (part_m >= 256 && n_blocks * c.groups * ceil_div(c.n_target, part_m) < wanted_units &&
            flop > wanted_units * unit_flop)
@@ -93,7 +95,11 @@ struct PanelPlan {
   /// vector of an item wastes little.
   bool item_by_item;
   PixelBlocks blocks;
-  int64_t n_blocks, depth, n_depths, part_m, n_parts, n_units;
+  int64_t n_blocks;
+  /// The weights of a tap lie side by side: a slice of the sources is that of one tap after the
+  /// other.
+  bool by_taps;
+  int64_t slice_taps, depth, n_depths, part_m, n_parts, n_units;
   double flop;
   bool weights_in_place;  // those of a forward convolution are read where they lie
   int64_t group_weights;
@@ -179,7 +185,7 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
     const int64_t item = plan.item_by_item ? block / blocks.n_blocks : 0;
     const int64_t first = block % blocks.n_blocks * blocks.size,
                   n = std::min(blocks.size, blocks.n - first);
-    T* panels = Workspace::get<T>(panels_slot, depth * n_taps * blocks.size);
+    T* panels = Workspace::get<T>(panels_slot, depth * plan.slice_taps * blocks.size);
     const T* w = weight + group * c.weight_group;
 
     GemmBlock<T> product{};
@@ -199,12 +205,15 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
     }
     const Spread cut(ceil_div(n, kernels.lanes), kernels.panel);
     auto reads = pixels.reads(item * pixels.per_item + first, n, group, cut);
-    for (int64_t s0 = 0; s0 < c.n_source; s0 += depth) {
-      const int64_t n_s = std::min(depth, c.n_source - s0);
-      product.K = n_s * n_taps;
-      pixels.pack(source, reads, cut, s0, n_s, panels);
+    const int64_t n_slices = plan.n_depths * (n_taps / plan.slice_taps);
+    for (int64_t slice = 0; slice < n_slices; ++slice) {
+      const int64_t tap = slice % (n_taps / plan.slice_taps),
+                    s0 = slice / (n_taps / plan.slice_taps) * depth,
+                    n_s = std::min(depth, c.n_source - s0);
+      product.K = n_s * plan.slice_taps;
+      pixels.pack(source, reads, cut, s0, n_s, tap, plan.slice_taps, panels);
       if (plan.weights_in_place) {
-        product.a = w + m0 * c.weight_target + s0 * n_taps;
+        product.a = w + m0 * c.weight_target + (plan.by_taps ? plan.taps[tap] + s0 : s0 * n_taps);
         product.a_row = c.weight_target;
         product.a_column = 1;
       } else {
@@ -217,8 +226,8 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
           product.a = here;
         }
       }
-      product.beta = s0 == 0 ? T(0) : T(1);
-      const bool last = s0 + n_s == c.n_source;
+      product.beta = slice == 0 ? T(0) : T(1);
+      const bool last = slice + 1 == n_slices;
       product.relu = last && relu;
       multiply_panels(kernels, product, last && bias ? bias + group * c.n_target + m0 : nullptr);
     }

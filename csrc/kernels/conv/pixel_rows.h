@@ -131,7 +131,12 @@ class PixelRows {
   /// read through that tap, for source channels from `channel` on.
   void pack(const T* source, Reads& reads, const Spread& panels, int64_t channel,
             int64_t n_channels, T* to) const {
-    const int64_t lanes = conv_kernels<T>().lanes, n_rows = n_channels * n_taps;
+    pack(source, reads, panels, channel, n_channels, 0, n_taps, to);
+  }
+  /// The same for `n` taps from `tap` on.
+  void pack(const T* source, Reads& reads, const Spread& panels, int64_t channel,
+            int64_t n_channels, int64_t tap, int64_t n, T* to) const {
+    const int64_t lanes = conv_kernels<T>().lanes, n_rows = n_channels * n;
     for (size_t i = 0; i < reads.chunks.size(); ++i) {
       const int64_t panel = reads.panel[i];
       reads.chunks[i].to = reads.lane[i] + panels.begin(panel) * lanes * n_rows;
@@ -142,11 +147,11 @@ class PixelRows {
     block.n_channels = n_channels;
     block.channel_step = source_channel_;
     block.column_step = c_.axis[2].source_step;
-    block.n_taps = n_taps;
-    block.offset = offset_.data();
+    block.n_taps = n;
+    block.offset = offset_.data() + tap;
     block.n_chunks = static_cast<int64_t>(reads.chunks.size());
     block.chunk = reads.chunks.data();
-    block.range = reads.ranges.data();
+    block.range = reads.ranges.data() + tap * block.n_chunks;
     block.to = to;
     block.fetch_rows = c_.axis[1].source_step;
     block.fetch_row = c_.axis[2].source_size;
@@ -190,7 +195,7 @@ inline std::vector<int64_t> taps_in_order(const Correlation& c) {
   std::vector<int64_t> taps;
   for (int64_t d : c.axis[0].tap)
     for (int64_t r : c.axis[1].tap)
-      for (int64_t k : c.axis[2].tap) taps.push_back((d * c.kernel[1] + r) * c.kernel[2] + k);
+      for (int64_t k : c.axis[2].tap) taps.push_back(c.tap_at(d, r, k));
   return taps;
 }
 

@@ -58,6 +58,7 @@ class Phased {
       phased.low[i - 1] = axis.offset[0];
     }
     phased.dense.n_source = phased.phases() * c.n_source;
+    phased.dense.weight_tap = 1;
     phased.dense.weight_source = phased.taps * phased.taps;
     phased.dense.weight_target = phased.dense.n_source * phased.dense.weight_source;
     phased.dense.weight_group = c.n_target * phased.dense.weight_target;
@@ -109,8 +110,8 @@ class Phased {
         for (int64_t phase = 0; phase < phases(); ++phase)
           for (int64_t a = 0; a < taps; ++a)
             for (int64_t b = 0; b < taps; ++b)
-              move(kernel + c.axis[1].tap[step * a + phase / step] * c.kernel[2] +
-                       c.axis[2].tap[step * b + phase % step],
+              move(kernel + c.tap_at(0, c.axis[1].tap[step * a + phase / step],
+                                     c.axis[2].tap[step * b + phase % step]),
                    at++);
       }
     });

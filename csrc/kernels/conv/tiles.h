@@ -142,7 +142,7 @@ class TiledSources {
 
   /// Where the kernel of source s begins among the weights of a target.
   int64_t kernel(const Correlation& c, int64_t s) const {
-    return s / n_taps() * c.weight_source + depth_.tap[s % n_taps()] * c.kernel[1] * c.kernel[2];
+    return s / n_taps() * c.weight_source + c.tap_at(depth_.tap[s % n_taps()], 0, 0);
   }
 
  private:

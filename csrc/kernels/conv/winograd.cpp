@@ -39,7 +39,7 @@ std::array<int64_t, 9> tap_order(const Correlation& c) {
   const int64_t taps = taps_of(c);
   std::array<int64_t, 9> order;
   for (int i = 0; i < taps * taps; ++i)
-    order[i] = rows.tap[i / taps] * c.kernel[2] + columns.tap[i % taps];
+    order[i] = c.tap_at(0, rows.tap[i / taps], columns.tap[i % taps]);
   return order;
 }
 
@@ -199,8 +199,8 @@ class WideWinograd {
     const float* from = weight_ + group * c_.weight_group + m0 * c_.weight_target;
     if (by_source_) {
       for (int64_t m = 0; m < m_count; ++m)
-        loops_.weight(from + m * c_.weight_target + s0 * kernel_step(c_), kernel_step(c_),
-                      taps_.data(), n_s, to + m * n_s, weight_step);
+        loops_.weight(from + m * c_.weight_target + s0 * source_step_, source_step_, taps_.data(),
+                      n_s, to + m * n_s, weight_step);
     } else {
       for (int64_t s = 0; s < n_s; ++s)
         loops_.weight(from + sources_.kernel(c_, s0 + s), c_.weight_target, taps_.data(), m_count,
@@ -263,8 +263,9 @@ class WideWinograd {
   const TiledSources sources_{c_, rows_, columns_};
   const TiledPlanes targets_ = target_planes(c_);
   const int64_t n_sources_ = sources_.size();
-  // The kernels of a target follow each other: those of a forward correlation.
-  const bool by_source_ = c_.weight_source == n_sources_ / c_.n_source * kernel_step(c_);
+  // From one source of a target to the next, where they follow each other: in forward correlations.
+  const int64_t source_step_ = c_.weight_tap == 1 ? kernel_step(c_) : 1;
+  const bool by_source_ = c_.weight_source == sources_.n_taps() * source_step_;
   const int64_t block_step_ = ceil_div(n_sources_, slice) * n_points_ * point_step;
   float* points_ = nullptr;
   std::vector<TileBlock> blocks_;

@@ -349,6 +349,10 @@ inline __attribute__((always_inline)) void gather_weights(
       return;
     }
   }
+  if (kernel_step == 1 && count == lanes) {
+    for (int i = 0; i < n; ++i) gathered[i] = load(weight + tap[i]);
+    return;
+  }
   alignas(64) T found[n][lanes] = {};
   for (int lane = 0; lane < count; ++lane, weight += kernel_step)
     for (int i = 0; i < n; ++i) found[i][lane] = weight[tap[i]];
