@@ -75,6 +75,8 @@ struct PanelPlan {
         slice_taps(by_taps ? 1 : pixels.n_taps),
         depth(balanced(c.n_source, std::max<int64_t>(1, most_depth / slice_taps))),
         n_depths(ceil_div(c.n_source, depth)),
+        n_slices(n_depths * (pixels.n_taps / slice_taps)),
+        n_source(c.n_source),
         part_m(balanced(c.n_target, most_targets)),
         flop(2.0 * static_cast<double>(c.n_source * pixels.n_taps * c.n_target * c.groups) *
              static_cast<double>(c.n_items * pixels.per_item)),
@@ -99,10 +101,19 @@ struct PanelPlan {
   /// The weights of a tap lie side by side: a slice of the sources is that of one tap after the
   /// other.
   bool by_taps;
-  int64_t slice_taps, depth, n_depths, part_m, n_parts, n_units;
+  int64_t slice_taps, depth, n_depths, n_slices, n_source, part_m, n_parts, n_units;
   double flop;
   bool weights_in_place;  // those of a forward convolution are read where they lie
   int64_t group_weights;
+
+  /// The first tap, and sources [s0, s0 + n_s).
+  struct Slice {
+    int64_t tap, s0, n_s;
+  };
+  Slice slice(int64_t i) const {
+    const int64_t per_depth = n_slices / n_depths, s0 = i / per_depth * depth;
+    return {i % per_depth, s0, std::min(depth, n_source - s0)};
+  }
 
  private:
   static bool writes_items(const Correlation& c, const PixelRows<T>& pixels,
@@ -205,11 +216,8 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
     }
     const Spread cut(ceil_div(n, kernels.lanes), kernels.panel);
     auto reads = pixels.reads(item * pixels.per_item + first, n, group, cut);
-    const int64_t n_slices = plan.n_depths * (n_taps / plan.slice_taps);
-    for (int64_t slice = 0; slice < n_slices; ++slice) {
-      const int64_t tap = slice % (n_taps / plan.slice_taps),
-                    s0 = slice / (n_taps / plan.slice_taps) * depth,
-                    n_s = std::min(depth, c.n_source - s0);
+    for (int64_t slice = 0; slice < plan.n_slices; ++slice) {
+      const auto [tap, s0, n_s] = plan.slice(slice);
       product.K = n_s * plan.slice_taps;
       pixels.pack(source, reads, cut, s0, n_s, tap, plan.slice_taps, panels);
       if (plan.weights_in_place) {
@@ -227,7 +235,7 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
         }
       }
       product.beta = slice == 0 ? T(0) : T(1);
-      const bool last = slice + 1 == n_slices;
+      const bool last = slice + 1 == plan.n_slices;
       product.relu = last && relu;
       multiply_panels(kernels, product, last && bias ? bias + group * c.n_target + m0 : nullptr);
     }
