@@ -211,8 +211,8 @@ def first_whole(group, values):
 def _may_write(node):
     name = getattr(node.function, "__name__", "")
     return (
-        name.endswith("_")
-        or name in ("__setitem__", "batch_norm")
+        (name.endswith("_") and name not in ("__getitem__", "__get__"))
+        or name == "batch_norm"
         or node.kwargs.get("out") is not None
     )
 

@@ -541,3 +541,30 @@ def test_what_stands_around_a_break_is_fused():
         assert _core._fusion_counters()["fused"] == before + 2
     finally:
         _core._set_fusion(*was)
+
+
+def test_views_between_operators_end_no_kernel():
+    def turned(x, c, s):
+        a, b = x[:, :3], x[:, 3:]
+        return torch.cat([x[:, :3] * c - x[:, 3:] * s, a.T.T * s + b[..., None, :][:, 0] * c], -1)
+
+    given = torch.randn(5, 6), torch.randn(1, 3), torch.randn(1, 3)
+    compiled = torch.compile(turned)
+    (program,), _ = programs_of(compiled, *given)
+    assert program.kernels == 1 and program.joined == 6
+    leaves = [g.clone().requires_grad_() for g in given]
+    found = [
+        torch.autograd.grad(f(*leaves).sin().sum(), leaves) for f in (turned, compiled, compiled)
+    ]
+    assert all(
+        torch.equal(a, b) for grads in found[1:] for a, b in zip(found[0], grads, strict=True)
+    )
+
+    def writes(x):
+        y = x[0] * 2
+        x[0] = 5
+        return y + x[0]
+
+    compiled = torch.compile(writes)
+    for _ in range(3):
+        assert torch.equal(compiled(torch.ones(4, 6)), torch.full((6,), 7.0))
