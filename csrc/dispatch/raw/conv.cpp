@@ -8,6 +8,7 @@
 #include "dispatch/raw/layers.h"
 #include "kernels/conv/channels.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/lines.h"
 #include "kernels/conv/pixel_pairs.h"
 #include "kernels/conv/pixels.h"
 #include "kernels/conv/windows.h"
@@ -196,6 +197,13 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
     LongWork unlocked(flop_of(shape) > 20000);
     if (pixel_pairs_forward(shape, met->data(), by_pixel->data(), bias ? bias->data() : nullptr,
                             relu, output->data()))
+      return output;
+  }
+  if (!in_place && !copies_windows && met->on_cpu() && lies_by_pixels(*met) && fits_lines(shape)) {
+    TensorRef output = empty_beside(*met, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (lines_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
+                      output->data()))
       return output;
   }
   if (copies_windows) {

@@ -1,0 +1,18 @@
+// Convolution of images whose pixels have their channels side by side: the pixels that a line of
+// the kernel meets lie side by side too, so that each row of results is a sum of products, one for
+// each line, with images as they lie. Any thread may call.
+#pragma once
+#include "kernels/conv/conv.h"
+
+namespace flambeau {
+
+/// Whether no other way saves products, and copies of the images into another order and back would
+/// take long beside these.
+bool fits_lines(const ConvShape& shape);
+
+/// As conv_forward (conv/conv.h), to results that lie in the same way. False, and nothing to be
+/// read there, where a weight or one of a few results is not finite.
+bool lines_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
+                   bool relu, void* output);
+
+}  // namespace flambeau

@@ -1,0 +1,89 @@
+"""Images of channels last whose copies in another order would take long are multiplied as they lie."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+import flambeau.nn.functional as F
+
+RNG = np.random.default_rng(12)
+
+# items, channels, targets, spatial sizes, kernel; stride, padding, dilation
+CASES = [
+    (2, 40, 20, (21, 30), (3, 3), {"stride": 2, "padding": 1}),
+    (1, 3, 70, (19, 23), (3, 3), {}),
+    (3, 2, 190, (30, 17), (3, 4), {"stride": 2, "padding": (1, 3)}),
+    (1, 200, 9, (18, 14), (2, 2), {"stride": 2}),
+    (2, 7, 33, (18, 18), (2, 2), {"dilation": 3, "padding": 1, "stride": 2}),
+    (1, 400, 18, (24, 26), (2, 3), {"padding": 2}),  # weights in some slices
+    (1, 8, 300, (40, 40), (2, 2), {}),  # and parts
+    (40, 9, 8, (5, 6), (3, 3), {"stride": 3, "padding": 1}),
+    (1, 9, 12, (30, 3), (1, 2), {"padding": (0, 4)}),  # more border than image
+    (1, 20, 4, (300, 9), (5, 1), {"stride": (4, 3)}),
+]
+
+
+def operands(case, dtype):
+    n, channels, targets, sizes, kernel, window = case
+    shapes = (n, channels, *sizes), (targets, channels, *kernel), (targets,)
+    x, w, b = (torch.from_numpy(RNG.standard_normal(s)).to(dtype) for s in shapes)
+    return x, w, b, window
+
+
+def last(t):
+    return t.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_images_of_channels_last_give_what_others_give(case, dtype):
+    x, w, b, window = operands(case, dtype)
+    expected = F.conv2d(x, w, b, **window).numpy()
+    tolerance = (3e-6 if dtype == torch.float32 else 1e-14) * np.abs(expected).max()
+    for weight in (w, last(w)):
+        found = F.conv2d(last(x), weight, b, **window)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(
+        F.conv2d(last(x), w, **window).numpy(),
+        F.conv2d(x, w, **window).numpy(),
+        rtol=0,
+        atol=tolerance,
+    )
+
+
+@pytest.mark.parametrize("place", ["image", "weight"])
+def test_what_is_not_finite_is_where_it_was(place):
+    x, w, b, window = operands(CASES[0], torch.float32)
+    (x if place == "image" else w)[0, 7, 1, 1] = float("nan")
+    expected = torch.isfinite(F.conv2d(x, w, b, **window)).numpy()
+    np.testing.assert_array_equal(torch.isfinite(F.conv2d(last(x), w, b, **window)), expected)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_any_number_of_threads_gives_the_same_bits(case):
+    x, w, b, window = operands(case, torch.float32)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            found.append(F.conv2d(last(x), w, b, **window).numpy().tobytes())
+    finally:
+        torch.set_num_threads(before)
+    assert all(found[0] == other for other in found[1:])
+
+
+def test_the_gradient_of_a_transposed_convolution_agrees():
+    x, w = (
+        torch.from_numpy(RNG.standard_normal(s)).float() for s in ((1, 60, 14, 15), (60, 6, 3, 3))
+    )
+    w.requires_grad_()
+
+    def gradient(image):
+        image = image.detach().requires_grad_()
+        output = F.conv_transpose2d(image, w, stride=3)
+        grad = torch.cos(torch.arange(output.numel())).reshape(output.shape)
+        (found,) = torch.autograd.grad(output, [image], last(grad))
+        return found.numpy()
+
+    np.testing.assert_allclose(gradient(last(x)), gradient(x), rtol=0, atol=2e-5)
