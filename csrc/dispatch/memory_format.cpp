@@ -45,7 +45,7 @@ bool is_in_format(const Tensor& t, Format format) {
 }
 
 Format format_shown(const Tensor& t) {
-  if (t.contiguous || (t.ndim != 4 && t.ndim != 5) || t.numel == 0) return Format::contiguous;
+  if ((t.ndim != 4 && t.ndim != 5) || t.numel == 0) return Format::contiguous;
   // Each dimension's stride is at least what the ones inside it span. That of the channels is not
   // 0, and the batch steps further than one channel, for else any order fits.
   int64_t span = 0;

@@ -156,9 +156,9 @@ def _check_parts(operator, **parts):
 
 
 def _order_in_memory(first, second):
-    """The dims of two tensors of the same strides from the largest stride to the smallest; None where they lie so."""
+    """The dims of two tensors of one shape from the largest stride of the first to the smallest; None where they lie so."""
     strides = first.stride()
-    if first.shape != second.shape or strides != second.stride() or 0 in strides:
+    if first.shape != second.shape or 0 in strides:
         return None
     order = sorted(range(len(strides)), key=lambda dim: -strides[dim])
     return None if order == list(range(len(strides))) else order

@@ -26,6 +26,9 @@ def test_parts_that_lie_alike_are_joined_as_they_lie(dims):
     z = flambeau.complex(x, y)
     assert z.stride() == x.stride()
     assert z.real.equal(x) and z.imag.equal(y)
+    w = flambeau.complex(x, y.contiguous())  # the first decides
+    assert w.stride() == x.stride() and w.equal(z)
+    assert flambeau.complex(x.contiguous(), y).is_contiguous()
     for part in (z[:, ::2], z[1:1], z[:1]):  # strides that leave room, none, one
         a, b = part.real.contiguous(), part.imag
         assert flambeau.complex(part.real, b).equal(flambeau.complex(a, b.contiguous()))

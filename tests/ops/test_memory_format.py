@@ -98,7 +98,12 @@ def test_the_gradient_lies_as_the_input_does(ndim, name, call):
 
 def test_a_pool_of_everything_shows_the_order_too():
     # The strides of dimensions of size 1 say that the result is channels last.
-    assert F.adaptive_avg_pool2d(images(), 1).stride() == (6, 1, 6, 6)
+    pooled = F.adaptive_avg_pool2d(images(), 1)
+    assert pooled.stride() == (6, 1, 6, 6)
+    for mode in ("nearest", "bilinear", "bicubic", "area"):
+        assert F.interpolate(pooled, size=(4, 3), mode=mode).stride() == (72, 1, 18, 6)
+        assert F.interpolate(torch.ones(2, 6, 1, 1), size=(4, 3), mode=mode).is_contiguous()
+    assert F.pad(pooled, (1,) * 4, mode="replicate").stride() == (54, 1, 18, 6)
 
 
 def test_two_orders_meet():

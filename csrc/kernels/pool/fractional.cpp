@@ -42,12 +42,12 @@ bool find_starts(T sample, int64_t size, int64_t count, int64_t kernel, int64_t*
 template <class R>
 using RowOf = std::conditional_t<sizeof(R) == 4, int32_t, int64_t>;
 
-/// best[x] becomes row[x] where that is larger, or the first NaN, and at[x] then `number`.
+/// best[x] becomes row[x] where that is larger or NaN, and at[x] then `number`.
 template <class R>
 [[gnu::always_inline]] inline void larger_of(int64_t n, const R* __restrict row, RowOf<R> number,
                                              R* __restrict best, RowOf<R>* __restrict at) {
   for (int64_t x = 0; x < n; ++x) {
-    const bool better = !(row[x] <= best[x]) & (best[x] == best[x]);
+    const bool better = (row[x] > best[x]) | (row[x] != row[x]);
     best[x] = better ? row[x] : best[x];
     at[x] = better ? number : at[x];
   }
@@ -116,17 +116,18 @@ class Planes {
       }
   }
 
-  /// Where the largest element of the window at column x is, from the first row on. No branch:
-  /// which one is larger is not foreseen.
+  /// Where the largest element of the window at column x is, from the first row on: the first of
+  /// equal ones, the last NaN. No branch: which one is larger is not foreseen.
   int64_t largest(int64_t x) const {
     R best = best_[x];
     Row row = row_[x];
     int64_t at = x;
     for (int64_t k = x + 1; k < x + s_.kernel[2]; ++k) {
       const R other = best_[k];
-      const bool is_number = best == best, other_is = other == other;
-      const bool before = row_[k] < row, equal = (other == best) | !(is_number | other_is);
-      const bool better = (other > best) | (is_number & !other_is) | (equal & before);
+      const bool is_nan = best != best, other_is = other != other;
+      const bool before = row_[k] < row;
+      const bool better =
+          (other > best) | ((other == best) & before) | (other_is & !(is_nan & before));
       best = better ? other : best;
       row = better ? row_[k] : row;
       at = better ? k : at;

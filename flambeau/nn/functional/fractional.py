@@ -56,6 +56,8 @@ def _maxima(planes, samples, kernel, out):
     index = _positions(samples, planes.shape[2:], out, kernel)
     taps = planes.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
     values, best = taps.max(-1)
+    last_nan = taps.shape[-1] - 1 - taps.isnan().flip(-1).to(flambeau.uint8).argmax(-1)
+    best = flambeau.where(values.isnan(), last_nan, best)
     return values, index.gather(-1, best.unsqueeze(-1)).squeeze(-1)
 
 

@@ -73,6 +73,19 @@ def test_the_loop_finds_what_a_gather_of_all_taps_finds(n, size, kernel, out, dt
             assert torch.equal(indices, expected[1].squeeze(1))
 
 
+def test_of_several_nan_the_last_is_named_as_in_max_pool():
+    planes = torch.full((1, 2, 5, 5), float("nan"))
+    planes[0, 1, 2, 2] = 1.0
+    samples = torch.full((1, 2, 2), 0.5)
+
+    def pool(planes, samples):
+        return F.fractional_max_pool2d(planes, 3, 2, return_indices=True, _random_samples=samples)
+
+    expected = F.max_pool2d(planes, 3, 2, return_indices=True)[1]
+    assert torch.equal(pool(planes, samples)[1], expected)
+    assert torch.equal(torch.func.vmap(pool)(planes[None], samples[None])[1][0], expected)
+
+
 def test_fractional_gradients_go_where_the_maxima_are():
     x = torch.randn(2, 2, 6, 7, dtype=torch.float64, requires_grad=True)
     samples = torch.rand(2, 2, 2, dtype=torch.float64)
