@@ -41,7 +41,8 @@ def _sgn(g, n, x):
     # Turned by n first: g itself may be a product, which g - n * ... would take before its rounding.
     turned = g * k.conj(n)
     across = n * (turned - k.real(turned))
-    return k.where((x == 0) | (x != x), 0.0, across / k.abs(x))
+    lost = (x == 0) | (x != x) | (turned == k.real(turned))  # of an infinite g, too
+    return k.where(lost, 0.0, across / k.abs(x))
 
 
 def _divisor(g, n, a, b):

@@ -405,6 +405,15 @@ def test_gradients_of_a_grid_are_scaled_last():
     assert grid.grad[..., 0].item() == pytest.approx(-1e37 * 20 * 0.5, rel=1e-4)
 
 
+def test_second_derivatives_of_abs_are_0_under_infinite_gradients():
+    for dtype in (flambeau.float16, flambeau.float32, flambeau.float64):
+        x = tensor([2.0, -1.0, 0.0, nan], dtype=dtype, requires_grad=True)
+        y = x.abs() * tensor([inf, -inf, inf, inf])
+        (slope,) = flambeau.autograd.grad(y.sum(), x, create_graph=True)
+        assert slope[:2].tolist() == [inf, inf]
+        assert flambeau.autograd.grad(slope.sum(), x)[0].tolist() == [0.0] * 4
+
+
 def test_derivatives_of_sinc_near_0():
     points = [0.0, 1e-30, 1e-8, -1e-3, 0.159, 0.161]
     for dtype, rtol in ((flambeau.float64, 1e-12), (flambeau.float32, 1e-4)):
