@@ -123,6 +123,96 @@ void channels_of_tile(const ChannelsTask<T, Given>& task, const AcrossPhase& pha
   }
 }
 
+/// Results that are summed side by side where columns of taps are neighbours.
+constexpr int slide_tile = 8;
+
+/// Adds what one row of the source gives to results whose first tap reads pixel `first`: each pixel
+/// is read once, for all taps that meet it; `edge`: some lie outside and are 0.
+template <class T, class Given, int n_taps, bool edge>
+inline __attribute__((always_inline)) void slide_row(const Given* row, int64_t pixel, int64_t first,
+                                                     int64_t width,
+                                                     const typename Vec<T>::type (&factor)[n_taps],
+                                                     typename Vec<T>::type (&sum)[slide_tile]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < slide_tile + n_taps - 1; ++i) {
+    if (edge && (first + i < 0 || first + i >= width)) continue;
+    const auto x = load_given<T>(row + (first + i) * pixel);
+#pragma GCC unroll 8
+    for (int k = 0; k < n_taps; ++k)
+      if (i - k >= 0 && i - k < slide_tile) sum[i - k] = multiply_add(factor[k], x, sum[i - k]);
+  }
+}
+
+/// A row of results of a kernel of n_taps columns without gaps and steps.
+template <class T, class Given, int n_taps>
+void slide(const ChannelsTask<T, Given>& task, const AcrossPhase& phase, int64_t d, int64_t r) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  const AcrossAxis &depths = phase.axis[0], &rows = phase.axis[1], &columns = phase.axis[2];
+  const int64_t pixel = task.n_channels, width = task.source_size[2], count = columns.count;
+  const bool turned = columns.offset[0] > columns.offset[n_taps - 1];
+  const int64_t least = columns.offset[turned ? n_taps - 1 : 0];
+  Given* const results =
+      task.target + (((depths.target_start + d * depths.target_step) * task.target_size[1] +
+                      rows.target_start + r * rows.target_step) *
+                         task.target_size[2] +
+                     columns.target_start) *
+                        pixel;
+  for (int64_t at = 0; at < count; at += slide_tile) {
+    const int64_t j = at + slide_tile <= count || count < slide_tile ? at : count - slide_tile,
+                  first = j + least, n = count < slide_tile ? count : slide_tile;
+    const bool edge = first < 0 || first + slide_tile + n_taps - 1 > width;
+    const T* weights = task.weights;
+    for (int64_t channel = 0, next; channel < pixel; channel = next) {
+      next = channel + lanes;
+      if (next > pixel) channel = pixel - lanes;
+      if (!edge && task.fetches) fetch_tile<T, Given, slide_tile>(task, phase, channel, r, j);
+      const vec start = task.bias ? load(task.bias + channel) : vec{};
+      vec sum[slide_tile];
+#pragma GCC unroll 8
+      for (int q = 0; q < slide_tile; ++q) sum[q] = start;
+      for (int64_t a = 0; a < depths.n_taps; ++a) {
+        if (d < depths.begin[a] || d >= depths.end[a]) continue;
+        for (int64_t b = 0; b < rows.n_taps; ++b) {
+          if (r < rows.begin[b] || r >= rows.end[b]) continue;
+          const int64_t line = (d * depths.step + depths.offset[a]) * task.source_size[1] +
+                               r * rows.step + rows.offset[b];
+          const int64_t* tap = phase.tap + (a * rows.n_taps + b) * n_taps;
+          vec factor[n_taps];
+#pragma GCC unroll 8
+          for (int k = 0; k < n_taps; ++k)
+            factor[k] = load(weights + tap[turned ? n_taps - 1 - k : k] * lanes);
+          const Given* from = task.source + line * width * pixel + channel;
+          if (edge)
+            slide_row<T, Given, n_taps, true>(from, pixel, first, width, factor, sum);
+          else
+            slide_row<T, Given, n_taps, false>(from, pixel, first, width, factor, sum);
+        }
+      }
+      weights += task.n_weights * lanes;
+      Given* to = results + j * pixel + channel;
+#pragma GCC unroll 8
+      for (int q = 0; q < slide_tile; ++q) {
+        if (q >= n) break;
+        if (task.relu) sum[q] = sum[q] < T(0) ? vec{} : sum[q];
+        store_given<T>(to + q * pixel, sum[q]);
+      }
+    }
+  }
+}
+
+/// Whether all n_taps columns of a kernel are neighbours, met one step a result.
+inline bool slides(const AcrossAxis& columns, int64_t n_taps) {
+  constexpr int64_t least_results = 4;
+  if (n_taps < 2 || columns.step != 1 || columns.target_step != 1 || columns.count < least_results)
+    return false;
+  const int64_t way = columns.offset[1] - columns.offset[0];
+  bool all = way == 1 || way == -1;
+  for (int64_t k = 1; k < n_taps; ++k)
+    all = all && columns.offset[k] == columns.offset[0] + k * way;
+  return all;
+}
+
 /// A row of results. Tiles of those whose taps all lie inside overlap rather than being cut.
 template <class T, class Given>
 void channels_row(const ChannelsTask<T, Given>& task, const AcrossPhase& phase,
@@ -155,8 +245,19 @@ void channels(const ChannelsTask<T, Given>& task, int64_t first, int64_t last) {
     const AcrossPhase& phase = task.phases[i];
     const Inside inside(phase.axis[2], 0, phase.axis[2].n_taps);
     const int64_t end = last < phase.axis[1].count ? last : phase.axis[1].count;
+    const int64_t n_taps = phase.axis[2].n_taps,
+                  sliding = slides(phase.axis[2], n_taps) ? n_taps : 0;
     for (int64_t d = 0; d < phase.axis[0].count; ++d)
-      for (int64_t r = first; r < end; ++r) channels_row(task, phase, inside, d, r);
+      for (int64_t r = first; r < end; ++r) {
+        if (sliding == 3)
+          slide<T, Given, 3>(task, phase, d, r);
+        else if (sliding == 5)
+          slide<T, Given, 5>(task, phase, d, r);
+        else if (sliding == 7)
+          slide<T, Given, 7>(task, phase, d, r);
+        else
+          channels_row(task, phase, inside, d, r);
+      }
   }
 }
 
