@@ -10,6 +10,8 @@ from flambeau.nn import functional as F
 CASES = [
     (2, 1, 16, 24, (9, 11), (3, 3), 1, 1, 1),
     (8, 1, 3, 64, (20, 20), (7, 7), 2, 3, 1),
+    (2, 1, 3, 16, (19, 70), (3, 3), 1, 1, 1),
+    (2, 1, 5, 20, (9, 33), (3, 3), (2, 3), 1, 1),
     (3, 1, 33, 17, (12, 40), (3, 3), 2, 1, 1),
     (2, 1, 400, 50, (5, 5), (3, 3), 1, 1, 1),
     (8, 1, 64, 300, (2, 2), (3, 3), 1, 1, 1),
@@ -86,6 +88,14 @@ def test_pixel_pairs_leave_weights_that_are_not_finite_in_their_channel(case, va
     output, grad, _ = passes(case, torch.bfloat16, last, False, last, value)
     assert output[:, 1:].isfinite().all() and not output[:, 0].isfinite().all()
     assert grad[:, 1:].isfinite().all() and not grad[:, 0].isfinite().all()
+
+
+def test_a_pixel_that_is_not_finite_is_met_by_its_own_windows_alone():
+    x = torch.ones(1, 3, 20, 20).bfloat16().contiguous(memory_format=torch.channels_last)
+    x[0, 0, 10, 10] = np.inf
+    output = torch.conv2d(x.repeat(2, 1, 1, 1), torch.ones(16, 3, 3, 3).bfloat16(), None, 1, 1)
+    finite = output.isfinite()
+    assert not finite[:, :, 9:12, 9:12].any() and finite.sum() == finite.numel() - 2 * 16 * 9
 
 
 def test_a_gradient_that_is_not_finite_stays_in_its_channel():

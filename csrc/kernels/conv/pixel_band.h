@@ -57,8 +57,11 @@ class PixelBand {
   /// Taps that read neighbours, of at most about so many values.
   static int64_t neighbours(const Correlation& c, int64_t most_values) {
     const auto n = static_cast<int64_t>(c.axis[2].tap.size());
-    const bool dense = reach(c.axis[2]) == n;
-    return dense && n * c.n_source <= most_values + most_values / 4 ? n : 1;
+    return is_dense(c.axis[2]) && n * c.n_source <= most_values + most_values / 4 ? n : 1;
+  }
+
+  static bool is_dense(const CorrelationAxis& axis) {
+    return reach(axis) == static_cast<int64_t>(axis.tap.size());
   }
 
   /// `channels` values from pixel to pixel of the copy.
@@ -71,6 +74,9 @@ class PixelBand {
   }
 
   int64_t length() const { return n_depths_ * n_rows_ * n_columns_ * channels_; }
+  int64_t n_depths() const { return n_depths_; }
+  int64_t n_rows() const { return n_rows_; }
+  int64_t row_length() const { return n_columns_ * channels_; }
   /// From result to result of a row.
   int64_t step() const { return c_.axis[2].source_step * channels_; }
 
@@ -96,7 +102,10 @@ class PixelBand {
                   end = std::clamp<int64_t>(width - column, begin, n_columns_);
     for (int64_t a = depth; a < depth + n_depths_; ++a)
       for (int64_t b = row; b < row + n_rows_; ++b, to += n_columns_ * channels_) {
-        if (a < 0 || a >= c_.axis[0].source_size || b < 0 || b >= c_.axis[1].source_size) continue;
+        if (a < 0 || a >= c_.axis[0].source_size || b < 0 || b >= c_.axis[1].source_size) {
+          std::fill_n(to, n_columns_ * channels_, uint16_t{0});
+          continue;
+        }
         std::fill_n(to, begin * channels_, uint16_t{0});
         std::fill(to + end * channels_, to + n_columns_ * channels_, uint16_t{0});
         const uint16_t* from =

@@ -4,6 +4,7 @@
 
 #include "kernels/conv/factors.h"
 #include "kernels/conv/pixel_band.h"
+#include "kernels/conv/pixel_outer.h"
 #include "kernels/conv/pixel_rows.h"
 #include "kernels/conv/pixel_windows.h"
 #include "kernels/conv/planes.h"
@@ -16,12 +17,10 @@
 namespace flambeau {
 namespace {
 
-enum Slot { weights_slot = 0, windows_slot, panels_slot, sums_slot, turned_slot, room_slot };
+enum Slot { weights_slot = 0, windows_slot, sums_slot, room_slot };
 
-// Values of a row of windows that are multiplied at once, and rows.
-constexpr int64_t most_values = 320, block_rows = 64, block_pairs = 96;
-// Targets whose sums are made together, of a gradient of weights.
-constexpr int64_t most_targets = 256;
+// Rows of windows that are multiplied at once.
+constexpr int64_t block_rows = 64;
 // Below this many products a unit is not cut further for threads.
 constexpr int64_t least_products = 2'000'000, wanted_units = 8;
 
@@ -35,28 +34,11 @@ bool all_finite(const void* halves, int64_t n) {
   return !found;
 }
 
-/// Taps in chunks of like length.
-struct Chunks {
-  int64_t n_taps, each, n;
-  Chunks(int64_t taps, int64_t length) : n_taps(taps), each(length), n(ceil_div(taps, length)) {}
-  static Chunks of(int64_t taps, int64_t channels) {
-    return {taps, balanced(taps, std::max<int64_t>(1, most_values / channels))};
-  }
-  int64_t begin(int64_t chunk) const { return chunk * each; }
-  int64_t end(int64_t chunk) const { return std::min(n_taps, (chunk + 1) * each); }
-};
-
-/// Whether a pixel is whole words, or it costs little to make it so.
-bool has_whole_words(const Correlation& c) {
-  constexpr int64_t many = 8;
-  return c.n_source % 2 == 0 || c.n_source > many;
-}
-
 /// One phase of a correlation.
 class Phase {
  public:
   Phase(const Correlation& c, bool backward, const uint16_t* source, const uint16_t* weight,
-        const float* bias, bool relu, uint16_t* target)
+        const float* bias, bool relu, uint16_t* target, bool whole_words)
       : c_(c),
         backward_(backward),
         source_(source),
@@ -65,9 +47,9 @@ class Phase {
         relu_(relu),
         target_(target),
         windows_(c),
-        by_rows_(has_whole_words(c) && PixelBand::fits(c)),
-        channels_(by_rows_ ? round_up(c.n_source, 2) : c.n_source),
-        chunks_(by_rows_ ? Chunks(n_taps(), PixelBand::neighbours(c, most_values))
+        by_rows_(PixelBand::fits(c) && (whole_words || PixelBand::is_dense(c.axis[2]))),
+        channels_(by_rows_ && whole_words ? round_up(c.n_source, 2) : c.n_source),
+        chunks_(by_rows_ ? Chunks(n_taps(), PixelBand::neighbours(c, Chunks::most_values))
                          : Chunks::of(n_taps(), c.n_source)),
         cut_(ceil_div(c.n_target, kernels_.lanes), kernels_.vectors),
         chunk_words_(round_up(ceil_div(chunks_.each * channels_, 2), kernels_.lanes)),
@@ -213,19 +195,24 @@ class Phase {
     const int64_t m0 = cut_.begin(part.panel_begin) * kernels_.lanes,
                   columns = cut_.begin(part.panel_end) * kernels_.lanes - m0;
     const PixelBand band(c_, block, channels_);
-    uint16_t* copy = Workspace::get<uint16_t>(windows_slot, band.length());
+    uint16_t* copy = Workspace::get<uint16_t>(windows_slot, band.length() + 1);
     band.copy(source_, part.group, copy);
+    copy[band.length()] = 0;  // half of the last word, maybe
+    // Results whose windows are whole words apart.
+    const int64_t apart = 1 + band.step() % 2;
     float* sums = Workspace::get<float>(sums_slot, block.n_rows * block.n_columns * columns);
     std::vector<bool> begun(block.n_rows, false);
     for (int64_t chunk = 0; chunk < chunks_.n; ++chunk) {
-      const int64_t tap = chunks_.begin(chunk), n_words = values_of(chunk) / 2;
+      const int64_t tap = chunks_.begin(chunk), n_words = ceil_div(values_of(chunk), 2);
       for (int64_t panel = part.panel_begin; panel < part.panel_end; ++panel)
         for (int64_t r = 0; r < block.n_rows; ++r)
-          if (band.meets(r, windows_.read(tap)))
-            multiply(copy + band.place(r, windows_.read(tap)), band.step() / 2, block.n_columns,
-                     n_words, panel, panel_of(laid, part.group, chunk, panel), begun[r],
-                     sums + r * block.n_columns * columns + cut_.begin(panel) * kernels_.lanes - m0,
-                     columns);
+          for (int64_t i = 0; i < apart && band.meets(r, windows_.read(tap)); ++i)
+            multiply(copy + band.place(r, windows_.read(tap)) + i * band.step(),
+                     apart * band.step() / 2, ceil_div(block.n_columns - i, apart), n_words, panel,
+                     panel_of(laid, part.group, chunk, panel), begun[r],
+                     sums + (r * block.n_columns + i) * columns +
+                         cut_.begin(panel) * kernels_.lanes - m0,
+                     apart * columns);
       for (int64_t r = 0; r < block.n_rows; ++r)
         begun[r] = begun[r] || band.meets(r, windows_.read(tap));
     }
@@ -275,131 +262,15 @@ class Phase {
   bool in_order_;  // of taps, which are all there forwards
 };
 
-/// The gradient of the weight: pairs are of results, one after the other.
-class Outer {
- public:
-  Outer(const Correlation& c, const uint16_t* grad, const uint16_t* source)
-      : c_(c),
-        source_(source),
-        windows_(c),
-        chunks_(Chunks::of(static_cast<int64_t>(windows_.taps().size()), c.n_source)),
-        part_(balanced(c.n_target, most_targets)),
-        n_parts_(ceil_div(c.n_target, part_)),
-        row_(round_up(chunks_.each * c.n_source, kernels_.lanes)),
-        n_results_(windows_.n_results()),
-        n_blocks_(ceil_div(n_results_, 2 * block_pairs)),
-        n_units_(c.groups * n_parts_ * chunks_.n),
-        n_sums_(c.groups * c.n_target * chunks_.n * row_) {
-    const int64_t products = n_results_ * c.groups * c.n_source * c.n_target * chunks_.n_taps;
-    // Few weights: ranges of blocks with sums of their own.
-    const int64_t most = std::clamp<int64_t>(products / std::max(least_products, 16 * n_sums_), 1,
-                                             std::min(n_blocks_, wanted_units));
-    range_ = ceil_div(n_blocks_, std::clamp<int64_t>(ceil_div(wanted_units, n_units_), 1, most));
-    n_ranges_ = ceil_div(n_blocks_, range_);
-    at_once_ = std::max<int64_t>(1, n_units_ * n_ranges_ * least_products / products);
-    turn(grad);
-  }
-
-  void run(bfloat16* grad_weight) {
-    float* sums = Workspace::get<float>(sums_slot, n_ranges_ * n_sums_);
-    parallel_ranges(n_ranges_ * n_units_, at_once_, [&](int64_t begin, int64_t end) {
-      for (int64_t unit = begin; unit < end; ++unit)
-        compute(unit / n_units_, unit % n_units_, sums + unit / n_units_ * n_sums_);
-    });
-    add_ranges(sums, n_ranges_, n_sums_, sums);
-    const int64_t all_values = chunks_.n_taps * c_.n_source, n_targets = c_.groups * c_.n_target;
-    parallel_ranges(n_targets, std::max<int64_t>(1, 32768 / all_values),
-                    [&](int64_t begin, int64_t end) {
-                      for (int64_t m = begin; m < end; ++m)
-                        for (int64_t chunk = 0; chunk < chunks_.n; ++chunk)
-                          convert(sums_of(sums, m / c_.n_target, chunk) + m % c_.n_target * row_,
-                                  grad_weight + m * all_values + chunks_.begin(chunk) * c_.n_source,
-                                  values_of(chunk));
-                    });
-  }
-
- private:
-  int64_t values_of(int64_t chunk) const {
-    return (chunks_.end(chunk) - chunks_.begin(chunk)) * c_.n_source;
-  }
-  float* sums_of(float* sums, int64_t group, int64_t chunk) const {
-    return sums + (group * chunks_.n + chunk) * c_.n_target * row_;
-  }
-
-  /// Gradients as rows of words, a row for each target, block by block.
-  void turn(const uint16_t* grad) {
-    const int64_t lanes = kernels_.lanes, n_targets = c_.groups * c_.n_target,
-                  padded = round_up(n_targets, lanes);
-    uint32_t* turned = Workspace::get<uint32_t>(turned_slot, n_blocks_ * padded * block_pairs);
-    turned_ = turned;
-    parallel_ranges(n_blocks_, std::max<int64_t>(1, 32768 / (padded * block_pairs)),
-                    [&](int64_t begin, int64_t end) {
-                      uint32_t* room = Workspace::get<uint32_t>(room_slot, lanes * padded);
-                      std::fill_n(room, lanes * padded, 0u);
-                      for (int64_t block = begin; block < end; ++block)
-                        for (int64_t pair = 0; pair < block_pairs; pair += lanes) {
-                          for (int64_t i = 0; i < lanes; ++i)
-                            join(grad, block * block_pairs + pair + i, n_targets,
-                                 room + i * padded);
-                          kernels_.turn(padded, room, 4 * padded,
-                                        turned + block * padded * block_pairs + pair, block_pairs);
-                        }
-                    });
-  }
-  void join(const uint16_t* grad, int64_t pair, int64_t n, uint32_t* to) const {
-    const uint16_t* from = grad + 2 * pair * n;
-    if (2 * pair + 1 < n_results_)
-      kernels_.join(from, n, n, to);
-    else if (2 * pair < n_results_)
-      std::copy_n(from, n, to);
-    else
-      std::fill_n(to, n, 0u);
-  }
-
-  void compute(int64_t range, int64_t unit, float* sums) const {
-    const int64_t chunk = unit % chunks_.n, part = unit / chunks_.n % n_parts_,
-                  group = unit / chunks_.n / n_parts_;
-    const int64_t lanes = kernels_.lanes, m0 = part * part_,
-                  n_m = std::min(part_, c_.n_target - m0);
-    const int64_t n_values = values_of(chunk), padded = round_up(n_values, lanes),
-                  all_targets = round_up(c_.groups * c_.n_target, lanes);
-    const auto reads = windows_.reads(chunks_.begin(chunk), chunks_.end(chunk));
-    uint16_t* rows = Workspace::get<uint16_t>(windows_slot, 2 * block_pairs * padded);
-    std::fill_n(rows, 2 * block_pairs * padded, uint16_t{0});
-    uint32_t* panels = Workspace::get<uint32_t>(panels_slot, block_pairs * padded);
-    const Spread cut(padded / lanes, kernels_.vectors), tiles(n_m, kernels_.rows);
-    float* to = sums_of(sums, group, chunk) + m0 * row_;
-    const int64_t end = std::min(n_blocks_, (range + 1) * range_);
-    for (int64_t block = range * range_; block < end; ++block) {
-      const int64_t first = block * 2 * block_pairs,
-                    n = std::min(2 * block_pairs, n_results_ - first);
-      const int64_t n_pairs = ceil_div(n, 2);
-      windows_.copy(source_, first, n, group, reads, rows, padded);
-      if (n % 2) std::fill_n(rows + n * padded, padded, uint16_t{0});
-      const uint32_t* words =
-          turned_ + (block * all_targets + group * c_.n_target + m0) * block_pairs;
-      for (int64_t panel = 0; panel < cut.n_parts; ++panel) {
-        const int64_t lane = cut.begin(panel) * lanes, width = cut.length(panel) * lanes;
-        uint32_t* joined = panels + lane * n_pairs;
-        for (int64_t pair = 0; pair < n_pairs; ++pair)
-          kernels_.join(rows + 2 * pair * padded + lane, padded, width, joined + pair * width);
-        for (int64_t tile = 0; tile < tiles.n_parts; ++tile)
-          kernels_.tile(static_cast<int>(tiles.length(tile)), static_cast<int>(cut.length(panel)),
-                        n_pairs, words + tiles.begin(tile) * block_pairs, block_pairs, joined,
-                        block > range * range_, to + tiles.begin(tile) * row_ + lane, row_);
-      }
-    }
-  }
-
-  const WordKernels<uint32_t, float>& kernels_ = bfloat16_pairs();
-  const Correlation& c_;
-  const uint16_t* source_;
-  const uint32_t* turned_ = nullptr;
-  PixelWindows windows_;
-  Chunks chunks_;
-  int64_t part_, n_parts_, row_, n_results_, n_blocks_, n_units_, n_sums_;
-  int64_t range_, n_ranges_, at_once_;
-};
+/// Whether pixels are made whole words in bands. Of few channels that costs much: there the last
+/// word of a row of taps has a value of the next pixel, which meets a weight of 0.
+bool makes_whole_words(const Correlation& c, const void* source) {
+  constexpr int64_t many = 8;
+  const auto& axis = c.axis;
+  return c.n_source % 2 == 0 || c.n_source > many ||
+         !all_finite(source, c.n_items * c.groups * c.n_source * axis[0].source_size *
+                                 axis[1].source_size * axis[2].source_size);
+}
 
 /// Whether so few results are made that weights are better read as they lie.
 bool has_few_results(const std::vector<Correlation>& phases) {
@@ -445,9 +316,11 @@ bool correlate(const std::vector<Correlation>& phases, bool backward, const void
     return true;
   }
   const auto wide = widened<bfloat16>(bias, n_targets);
+  const bool whole_words = makes_whole_words(c, source);
   for (const Correlation& phase : phases)
     Phase(phase, backward, static_cast<const uint16_t*>(source),
-          static_cast<const uint16_t*>(weight), wide.get(), relu, static_cast<uint16_t*>(target))
+          static_cast<const uint16_t*>(weight), wide.get(), relu, static_cast<uint16_t*>(target),
+          whole_words)
         .run();
   return true;
 }
@@ -489,8 +362,8 @@ bool pixel_pairs_backward_weight(const ConvShape& s, const void* grad_output, co
   const Correlation c = forward_correlation(s);
   const bool inside = std::ranges::all_of(c.axis, &CorrelationAxis::stays_inside);
   if (!inside && !all_finite(grad_output, s.N * s.O * volume(s.out))) return false;
-  Outer(c, static_cast<const uint16_t*>(grad_output), static_cast<const uint16_t*>(input))
-      .run(static_cast<bfloat16*>(grad_weight));
+  outer_pixel_pairs(c, static_cast<const bfloat16*>(grad_output),
+                    static_cast<const bfloat16*>(input), static_cast<bfloat16*>(grad_weight));
   return true;
 }
 

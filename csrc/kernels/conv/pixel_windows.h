@@ -11,6 +11,20 @@
 
 namespace flambeau {
 
+/// Taps in chunks of like length.
+struct Chunks {
+  /// Values of a row of windows that are multiplied at once.
+  static constexpr int64_t most_values = 320;
+
+  int64_t n_taps, each, n;
+  Chunks(int64_t taps, int64_t length) : n_taps(taps), each(length), n(ceil_div(taps, length)) {}
+  static Chunks of(int64_t taps, int64_t channels) {
+    return {taps, balanced(taps, std::max<int64_t>(1, most_values / channels))};
+  }
+  int64_t begin(int64_t chunk) const { return chunk * each; }
+  int64_t end(int64_t chunk) const { return std::min(n_taps, (chunk + 1) * each); }
+};
+
 class PixelWindows {
  public:
   /// Taps are in the order of the pixels that they read, so that neighbours are copied at once.
