@@ -1,7 +1,10 @@
 #include "kernels/fft/fft.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 #include "kernels/fft/infinities.h"
 #include "kernels/fft/rows.h"
@@ -18,8 +21,31 @@ constexpr int lanes_slot = 0, column_slot = 3;
 constexpr int64_t most_rows_together = 1024;
 constexpr int64_t least_points_per_chunk = 8192;
 
+/// Columns of more points than this are not joined: in lanes form they leave the cache.
+constexpr int64_t most_joined_points = 1024;
+constexpr int64_t most_joined_numbers = 16;
+
+/// n pieces of `width` numbers; where `swap`, those of two neighbours change places. Of a width
+/// that is known: a call of memmove for each would take longer than the transform.
+template <int width, class T>
+void copy_pieces(const T* from, int64_t from_step, T* to, int64_t to_step, int64_t n, bool swap) {
+  for (int64_t j = 0; j < n; ++j)
+    std::memcpy(to + j * to_step, from + (j ^ int64_t{swap}) * from_step, width * sizeof(T));
+}
+template <class T>
+using CopyPieces = void (*)(const T*, int64_t, T*, int64_t, int64_t, bool);
+/// The copy for 1 to most_joined_numbers.
+template <class T>
+CopyPieces<T> copy_of_width(int64_t width) {
+  static constexpr auto copies = []<int... w>(std::integer_sequence<int, w...>) {
+    return std::array<CopyPieces<T>, sizeof...(w)>{copy_pieces<w + 1, T>...};
+  }(std::make_integer_sequence<int, most_joined_numbers>{});
+  return copies[width - 1];
+}
+
 /// How the signals of [outer][n][inner] memory go into lanes: rows (inner is 1), columns side by
-/// side, or, of a short inner, one by one.
+/// side, those of several outer ones where they leave half of the lanes empty, or, of a short
+/// inner, one by one.
 template <class T>
 class Signals {
  public:
@@ -27,19 +53,27 @@ class Signals {
       : inner_(shape.inner),
         n_signals_(shape.outer * shape.inner),
         lanes_(fourier_kernels<T>().lanes),
-        columns_(shape.inner > 1 && shape.inner >= std::min(3, lanes_) &&
+        joined_(inner_ > 1 && shape.outer > 1 && shape.n <= most_joined_points &&
+                        2 * inner_ <= std::min<int64_t>(lanes_, most_joined_numbers)
+                    ? std::min<int64_t>(lanes_ / inner_, shape.outer)
+                    : 0),
+        columns_(!joined_ && shape.inner > 1 && shape.inner >= std::min(3, lanes_) &&
                  4 * shape.inner >= lanes_),
-        n_groups_(columns_ ? shape.outer * ((shape.inner + lanes_ - 1) / lanes_)
-                           : (n_signals_ + lanes_ - 1) / lanes_) {}
+        n_groups_(joined_    ? (shape.outer + joined_ - 1) / joined_
+                  : columns_ ? shape.outer * ((shape.inner + lanes_ - 1) / lanes_)
+                             : (n_signals_ + lanes_ - 1) / lanes_) {}
 
   int64_t n_groups() const { return n_groups_; }
   /// Whether lanes that stay empty cost less than what one signal after the other does.
-  bool enough() const { return 2 * (columns_ ? inner_ : n_signals_) >= lanes_; }
+  bool enough() const {
+    return 2 * (joined_ ? joined_ * inner_ : columns_ ? inner_ : n_signals_) >= lanes_;
+  }
 
   /// n points of `parts` numbers each of the signals of a group.
   void load(int64_t group, const T* in, int64_t n, int parts, T scale, bool swap, T* to) const {
     const auto& kernels = fourier_kernels<T>();
     auto [first, count] = range(group);
+    if (joined_) return load_joined(in + parts * first * n, n, parts, count, scale, swap, to);
     if (columns_) {
       const T* from = in + parts * offset(first, n);
       if (parts == 2) return kernels.load_columns(from, 2 * inner_, n, count, scale, swap, to);
@@ -62,6 +96,7 @@ class Signals {
   void store(int64_t group, const T* from, int64_t n, int parts, bool swap, T* out) const {
     const auto& kernels = fourier_kernels<T>();
     auto [first, count] = range(group);
+    if (joined_) return store_joined(from, n, parts, swap, count, out + parts * first * n);
     if (columns_) {
       T* to = out + parts * offset(first, n);
       if (parts == 2) return kernels.store_columns(from, n, swap, to, 2 * inner_, count);
@@ -79,11 +114,41 @@ class Signals {
   }
 
  private:
+  /// The signals of several outer ones, of which `in` is the first, by way of a room where their
+  /// points lie side by side.
+  void load_joined(const T* in, int64_t n, int parts, int count, T scale, bool swap, T* to) const {
+    const int64_t width = parts * inner_, step = int64_t{parts} * lanes_;
+    T* side_by_side = parts == 2 ? Workspace::get<T>(column_slot, n * step) : to;
+    if (count < lanes_) std::fill_n(side_by_side, n * step, T(0));
+    const auto copy = copy_of_width<T>(width);
+    for (int64_t o = 0; o * inner_ < count; ++o)
+      copy(in + o * n * width, width, side_by_side + o * width, step, n, false);
+    if (parts == 2)
+      fourier_kernels<T>().load_columns(side_by_side, step, n, lanes_, scale, swap, to);
+    else
+      for (int64_t i = 0; i < n * step; ++i) to[i] *= scale;
+  }
+  void store_joined(const T* from, int64_t n, int parts, bool swap, int count, T* out) const {
+    const int64_t width = parts * inner_, step = int64_t{parts} * lanes_;
+    if (parts == 2) {
+      T* side_by_side = Workspace::get<T>(column_slot, n * step);
+      fourier_kernels<T>().store_columns(from, n, swap, side_by_side, step, lanes_);
+      from = side_by_side, swap = false;
+    }
+    const auto copy = copy_of_width<T>(width);
+    for (int64_t o = 0; o * inner_ < count; ++o)
+      copy(from + o * width, step, out + o * n * width, width, n, swap);
+  }
+
   struct Range {
     int64_t first;
     int count;
   };
   Range range(int64_t group) const {
+    if (joined_) {
+      const int64_t first = group * joined_ * inner_;
+      return {first, static_cast<int>(std::min(joined_ * inner_, n_signals_ - first))};
+    }
     if (!columns_) {
       int64_t first = group * lanes_;
       return {first, static_cast<int>(std::min<int64_t>(lanes_, n_signals_ - first))};
@@ -100,6 +165,7 @@ class Signals {
 
   int64_t inner_, n_signals_;
   int lanes_;
+  int64_t joined_;  // outer ones in a group, or 0
   bool columns_;
   int64_t n_groups_;
 };
