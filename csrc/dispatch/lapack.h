@@ -22,6 +22,9 @@ TensorRef solve_transposed(Tensor& LU, Tensor& pivots, Tensor& B);
 std::tuple<TensorRef, TensorRef> inverse(Tensor& A);
 /// The lower triangular L with A = L L^H, from the lower triangle of A; zeros above it; and info.
 std::tuple<TensorRef, TensorRef> cholesky(Tensor& A, bool by_rows);
+/// The inverse of A = L L^H, or of U^H U, from that triangle; info is the place of a zero on its
+/// diagonal, counted from 1.
+std::tuple<TensorRef, TensorRef> inverse_of_factor(Tensor& factor, bool upper);
 /// X with A X = B, from one triangle of A.
 TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit, bool by_rows);
 /// sign(det A) and log(abs(det A)): (*B).

@@ -40,6 +40,50 @@ TensorRef permutation(Tensor& pivots, int64_t m, DType dtype) {
   return P;
 }
 
+std::tuple<TensorRef, TensorRef> inverse_of_factor(Tensor& factor, bool upper) {
+  return with_matrix_type(factor, [&]<class T>() {
+    const int64_t n = rows(factor), count = n ? matrices_in(factor) : 0;
+    TensorRef X = empty_by_columns(sizes_of(factor), factor.dtype),
+              info = zeros(batch_of(factor), DType::int32);
+    T* x = elements<T>(X);
+    Int* failed = elements<Int>(info);
+    const Matrices<T> given(factor);
+    const Routine<T> by_library("potri");
+    each_matrix(count, cube(n), [&](int64_t b) {
+      T* out = x + b * n * n;
+      Room<T> room(n * n);
+      T* by_rows = room.data();
+      given.read(b, by_rows);
+      for (int64_t i = n; i-- > 0;)
+        if (by_rows[i * n + i] == T(0)) failed[b] = static_cast<Int>(i + 1);
+      if (failed[b]) {
+        std::fill_n(out, n * n, T(0));
+        return;
+      }
+      // The triangle that follows is the lower one by rows, L or, of U, L^H.
+      if (upper)
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j <= i; ++j) by_rows[i * n + j] = conjugate(by_rows[j * n + i]);
+      if (n <= small_matrix) {
+        std::fill_n(out, n * n, T(0));
+        small_inverse_of_factor(by_rows, n, out);
+        std::copy_n(out, n * n, by_rows);
+      } else {
+        // By columns L by rows is its transpose, U = conj(L^H), and the inverse is that of conj(A).
+        Int N = n;
+        by_library("U", &N, by_rows, &N, failed + b, one_letter);
+      }
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j <= i; ++j) {
+          const T value = by_rows[i * n + j];
+          out[j * n + i] = value;  // by columns
+          out[i * n + j] = conjugate(value);
+        }
+    });
+    return std::tuple{X, info};
+  });
+}
+
 std::tuple<TensorRef, TensorRef> triangles(Tensor& LU) {
   return with_matrix_type(LU, [&]<class T>() {
     const int64_t m = rows(LU), n = columns(LU), k = std::min(m, n);

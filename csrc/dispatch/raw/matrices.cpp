@@ -55,6 +55,9 @@ Two inverse(Called op, Tensor& A) { return flambeau::inverse(square(op, A)); }
 Two cholesky(Called op, Tensor& A, bool by_rows) {
   return flambeau::cholesky(square(op, A), by_rows);
 }
+Two inverse_of_factor(Called op, Tensor& factor, bool upper) {
+  return flambeau::inverse_of_factor(square(op, factor), upper);
+}
 TensorRef determinant(Called op, Tensor& A) { return flambeau::determinant(square(op, A)); }
 Two sign_and_log_det(Called op, Tensor& A) { return flambeau::sign_and_log_det(square(op, A)); }
 Two qr(Called op, Tensor& A, bool complete) { return flambeau::qr(matrices(op, A), complete); }

@@ -13,6 +13,7 @@ using Three = std::tuple<TensorRef, TensorRef, TensorRef>;
 Three lu_factor(Called op, Tensor& A);
 Two inverse(Called op, Tensor& A);
 Two cholesky(Called op, Tensor& A, bool by_rows);
+Two inverse_of_factor(Called op, Tensor& factor, bool upper);
 TensorRef determinant(Called op, Tensor& A);
 Two sign_and_log_det(Called op, Tensor& A);
 Two qr(Called op, Tensor& A, bool complete);
@@ -39,6 +40,7 @@ inline constexpr std::tuple matrix_functions{
     declare<solve_transposed>("_solve_transposed", "LU, pivots, B"),
     declare<inverse>("_inverse", "A"),
     declare<cholesky>("_cholesky", "A, by_rows=False"),
+    declare<inverse_of_factor>("_inverse_of_factor", "factor, upper"),
     declare<solve_triangular>("_solve_triangular", "A, B, upper, unitriangular, by_rows=False"),
     declare<determinant>("_det", "A"),
     declare<sign_and_log_det>("_slogdet", "A"),

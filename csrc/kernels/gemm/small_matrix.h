@@ -135,6 +135,22 @@ int32_t small_lu(T* A, int64_t m, int64_t n, int32_t* pivots, T* X = nullptr, in
   return info;
 }
 
+/// L (n, n), lower, becomes W = L^-1; then out, whose lower triangle is 0, becomes that of W^H W.
+template <class T>
+void small_inverse_of_factor(T* L, int64_t n, T* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    T* row = L + i * n;
+    const T inverse = reciprocal(row[i]);
+    T factors[small_matrix];
+    std::copy_n(row, i, factors);
+    std::fill_n(row, i, T(0));
+    row[i] = T(1);
+    for (int64_t k = 0; k < i; ++k) subtract_row(row, L + k * n, factors[k], 0, k + 1);
+    for (int64_t j = 0; j <= i; ++j) row[j] = product(row[j], inverse);
+    for (int64_t k = 0; k <= i; ++k) subtract_row(out + k * n, row, -conjugate(row[k]), 0, k + 1);
+  }
+}
+
 /// X (n, k) becomes the solution Y of A Y = X, from one triangle of A.
 template <class T>
 void small_triangular(const T* A, int64_t n, T* X, int64_t k, bool upper, bool unit) {

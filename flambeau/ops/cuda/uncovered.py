@@ -21,6 +21,7 @@ COMPOSED = {
     "_margins_backward": "differences, then a scatter",
     "_fractional_max_pool": "places of windows, a gather, maxima of rows",
     "_polynomial": "its recurrence, in operators",
+    "_inverse_of_factor": "two triangular solutions",
     "_permutation": "an order of rows, then places",
     "_triangles": "two triangles and the ones",
     "_solve_factored": "two triangular solutions",

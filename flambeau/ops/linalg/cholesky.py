@@ -47,6 +47,7 @@ def _(ctx, grad_output):
     return (grad_A + grad_A.mH) @ L, grad_B
 
 
+_ZERO_ON_DIAGONAL = "L is singular, with a zero on its diagonal"
 _NOT_DEFINITE = "the matrix is not positive-definite"
 
 
@@ -123,11 +124,13 @@ def cholesky_inverse(L, upper=False):
                 [-0.1875,  0.0625]])
     """
     lapack.check_matrices("cholesky_inverse", L, square=True)
+    if not (L.is_cuda or _core._is_batched(L) or (L.requires_grad and fl.is_grad_enabled())):
+        inverse, info = _core._inverse_of_factor(L, upper)
+        lapack.raise_where("cholesky_inverse", info, _ZERO_ON_DIAGONAL)
+        return inverse
     zero = L.detach().diagonal(0, -2, -1) == 0
     if some(zero):
         first = zero.to(fl.int32).argmax(-1).add(1)
-        lapack.raise_where(
-            "cholesky_inverse", first * zero.any(-1), "L is singular, with a zero on its diagonal"
-        )
+        lapack.raise_where("cholesky_inverse", first * zero.any(-1), _ZERO_ON_DIAGONAL)
     identity = fl.eye(L.size(-1), dtype=L.dtype, device=L.device)
     return cholesky_solve(identity.expand(L.shape), L, upper)

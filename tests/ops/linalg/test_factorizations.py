@@ -239,3 +239,33 @@ def test_gradients_of_least_squares_are_those_of_the_pseudo_inverse(shape):
     found = flambeau.autograd.grad(linalg.lstsq(A, B).solution, (A, B), grad)
     expected = flambeau.autograd.grad(linalg.pinv(A) @ B, (A, B), grad)
     assert all(flambeau.allclose(x, y) for x, y in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 16, 17, 40])
+def test_inverse_of_a_cholesky_factor(n, dtype):
+    """Of stacks, from either triangle and layout; what stands in the other triangle is not read."""
+    rng = numpy.random.default_rng(n)
+    root = rng.standard_normal((3, n, n))
+    if "complex" in dtype:
+        root = root + 1j * rng.standard_normal((3, n, n))
+    A = root @ root.conj().swapaxes(1, 2) + n * numpy.eye(n)
+    expected = numpy.linalg.inv(A)
+    factor = numpy.linalg.cholesky(A) + numpy.triu(rng.standard_normal((n, n)), 1)
+    for upper in (False, True):
+        given = (factor.conj().swapaxes(1, 2) if upper else factor).astype(dtype)
+        for L in (flambeau.tensor(given), flambeau.tensor(given.swapaxes(1, 2).copy()).mT):
+            found = flambeau.cholesky_inverse(L, upper)
+            tolerance = 40 * numpy.finfo(dtype).eps * numpy.abs(expected).max(initial=1e-300)
+            numpy.testing.assert_allclose(found.numpy(), expected, atol=tolerance, rtol=0)
+            assert flambeau.equal(found, found.mH) or "complex" in dtype
+            again = flambeau.cholesky_inverse(L.detach().requires_grad_(), upper)
+            numpy.testing.assert_allclose(again.detach().numpy(), expected, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("n", [3, 20])
+def test_inverse_of_a_factor_with_a_zero_on_its_diagonal(n):
+    L = flambeau.eye(n).repeat(2, 1, 1)
+    L[1, 2, 2] = 0
+    with pytest.raises(linalg.LinAlgError, match="matrix 1 of the batch.*zero on its diagonal"):
+        flambeau.cholesky_inverse(L)
