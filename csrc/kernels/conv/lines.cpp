@@ -160,9 +160,12 @@ bool fits_lines(const ConvShape& s) {
     return false;
   // Measured over 200 shapes of 1 to 2,000 channels: beyond these, images in the other order repay
   // their copies, by products of longer rows and weights that are packed less often.
-  constexpr int64_t least_line = 6, most_products = 7, tile_rows = 8, call = 20000;
+  constexpr int64_t most_products = 7, tile_rows = 8, call = 20000;
   const int64_t lanes =
       s.dtype == DType::float32 ? gemm_kernels<float>().lanes : gemm_kernels<double>().lanes;
+  // Results are added to what earlier lines gave, which takes longer where few fill no vector and
+  // vectors have no masks.
+  const int64_t least_line = lanes * itemsize(s.dtype) == 64 ? 6 : 24;
   const int64_t moved = n_in + n_out, line = s.dilation[2] == 1 ? s.kernel[2] * s.C : s.C;
   const int64_t products =
       ceil_div(s.O, lanes) * s.N * s.out[1] * round_up(s.out[2], tile_rows) * s.C * taps;
