@@ -130,6 +130,24 @@ std::vector<TensorRef> with_dim(const std::vector<TensorRef>& tensors, int dim) 
   return wide;
 }
 
+/// A stack of tensors that are all channels last lies as what they are joined to along that dim, as
+/// in PyTorch; others are contiguous.
+TensorRef empty_stack(const std::vector<TensorRef>& tensors, int dim, const Dims& sizes,
+                      DType dtype) {
+  const Format format = common_format(tensors);
+  Dims joined = sizes_of(*tensors[0]);
+  if (!is_channels_last(format) || dim >= joined.n) return empty(sizes, dtype);
+  const int64_t length = joined[dim];
+  joined[dim] *= static_cast<int64_t>(tensors.size());
+  const Dims each = channels_last_strides(joined, format, "stack");
+  Dims strides;
+  for (int d = 0; d < joined.n; ++d) {
+    if (d == dim) strides.push(length * each[d]);
+    strides.push(each[d]);
+  }
+  return empty_strided(sizes, strides, dtype);
+}
+
 /// Whether the parts can be written into `given` at once: it is as the result will be. Checks then
 /// what finish_out would.
 bool takes_parts(Tensor* given, const std::vector<TensorRef>& tensors, const Dims& sizes,
@@ -231,7 +249,9 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim, Tenso
   }
   const DType dtype = promotion.result();
   const bool direct = takes_parts(given, tensors, sizes, dtype, "stack");
-  TensorRef out = direct ? TensorRef::borrow(given) : empty(sizes, dtype);
+  TensorRef out = direct  ? TensorRef::borrow(given)
+                  : given ? empty(sizes, dtype)
+                          : empty_stack(tensors, dim, sizes, dtype);
   const std::vector<int64_t> ones(tensors.size(), 1);
   if (join_in_one_pass(*out, with_dim(tensors, dim), ones, dim)) {
     if (direct) return out;

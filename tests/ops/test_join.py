@@ -167,3 +167,22 @@ def test_expanded_parts_repeat_their_rows(kept, count):
         assert (joined.numpy() == numpy.concatenate(wide, dim)).all()
     for dim in range(3):
         assert (flambeau.cat(parts, dim).numpy() == numpy.concatenate(arrays, dim)).all()
+
+
+@pytest.mark.parametrize("sizes", [(2, 4, 3, 5), (3, 2, 6, 1), (2, 3, 2, 4, 5)], ids=str)
+def test_stack_of_channels_last_lies_as_what_cat_joins(sizes):
+    last = flambeau.channels_last if len(sizes) == 4 else flambeau.channels_last_3d
+    parts = [flambeau.randn(*sizes).contiguous(memory_format=last) for _ in range(3)]
+    for dim in range(len(sizes) + 1):
+        leaves = [t.clone().requires_grad_() for t in parts]
+        found = flambeau.stack(leaves, dim)
+        assert flambeau.equal(found, flambeau.stack([t.contiguous() for t in parts], dim))
+        if dim < len(sizes):
+            like = flambeau.cat(parts, dim).unflatten(dim, (3, sizes[dim]))
+            assert found.stride() == like.stride()
+        weights = flambeau.randn(found.shape)
+        (found * weights).sum().backward()
+        for leaf, expected in zip(leaves, weights.unbind(dim), strict=True):
+            assert flambeau.equal(leaf.grad, expected)
+    mixed = flambeau.stack([parts[0], parts[1].contiguous()], 1)
+    assert mixed.is_contiguous()
