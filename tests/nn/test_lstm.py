@@ -160,6 +160,24 @@ def test_layers_of_bfloat16_and_under_autocast():
             assert flambeau.allclose(value.float(), wanted, atol=0.02)
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_autocast_takes_inputs_that_it_made(kind, packed):
+    layer, input = getattr(nn, kind)(7, 9), flambeau.randn(6, 3, 7).bfloat16().float()
+    pack = lambda data: nn.utils.rnn.pack_padded_sequence(data, [6, 4, 2]) if packed else data
+    expected, _ = layer(pack(input))
+    with pytest.raises(ValueError, match="but the weights are"):
+        layer(pack(input.bfloat16()))
+    with flambeau.autocast("cpu", dtype=flambeau.bfloat16):
+        made, _ = layer(pack(input.bfloat16()))
+    if packed:
+        made, expected = made.data, expected.data
+    assert made.dtype is flambeau.bfloat16
+    assert flambeau.allclose(made.float(), expected, atol=0.02)
+    made.sum().backward()
+    assert all(p.grad.dtype is flambeau.float32 for p in layer.parameters())
+
+
 def flatten(made):
     return made[0], *made[1]
 

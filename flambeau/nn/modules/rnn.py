@@ -122,9 +122,9 @@ class RNNBase(Module):
     # -- checks
 
     def check_input(self, input, batch_sizes):
-        """ValueError or RuntimeError unless the input has the weights' dtype and input_size features."""
+        """ValueError or RuntimeError unless the input has the weights' dtype, or autocast is on, and input_size features."""
         weight = self.all_weights[0][0]
-        if input.dtype != weight.dtype:
+        if input.dtype != weight.dtype and not flambeau.is_autocast_enabled(input.device.type):
             raise ValueError(
                 f"{self._get_name()}: input is {input.dtype} but the weights are {weight.dtype}. "
                 "Convert input with .to()."
