@@ -104,10 +104,53 @@ __attribute__((target("avx2,fma,f16c"))) float dot_f16c(const float16* x, const 
   for (int64_t lane = 0; lane < width; ++lane) sum += all[lane];
   return sum + dot_by_parts(x + i, y + i, n - i);
 }
+
+/// The same with a vector that is widened already.
+__attribute__((target("avx2,fma,f16c"))) float dot_f16c(const float* x, const float16* y,
+                                                        int64_t n) {
+  constexpr int64_t width = 8, parts = 4;
+  __m256 sums[parts] = {};
+  int64_t i = 0;
+  for (; i + parts * width <= n; i += parts * width)
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t at = i + part * width;
+      const __m256 wide =
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(y + at)));
+      sums[part] = _mm256_fmadd_ps(_mm256_loadu_ps(x + at), wide, sums[part]);
+    }
+  const __m256 all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float sum = 0;
+  for (int64_t lane = 0; lane < width; ++lane) sum += all[lane];
+  for (; i < n; ++i) sum += x[i] * static_cast<float>(y[i]);
+  return sum;
+}
 #else
 constexpr bool has_f16c = false;
 float dot_f16c(const float16* x, const float16* y, int64_t n) { return dot_by_parts(x, y, n); }
+float dot_f16c(const float*, const float16*, int64_t) { return 0; }  // never called
 #endif
+
+/// Whether up to three rows meet the transpose of a matrix, which is then read as it lies.
+bool goes_by_dots(const Gemm<float16>& p) {
+  return has_f16c && p.M <= 3 && p.trans_b && (p.M == 1 || !p.trans_a) && p.beta == float16(0);
+}
+
+/// One of a batch: rows (M, K) and bias widened.
+void multiply_by_dots(const Gemm<float16>& p, const float* rows, const float16* b,
+                      const float* bias, float16* out) {
+  constexpr int64_t task_products = 1 << 16;
+  const auto alpha = static_cast<float>(p.alpha);
+  parallel_ranges(p.N, std::max<int64_t>(1, task_products / std::max<int64_t>(p.K * p.M, 1)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t j = begin; j < end; ++j)
+                      for (int64_t i = 0; i < p.M; ++i) {
+                        float value = alpha * dot_f16c(rows + i * p.K, b + j * p.ldb, p.K);
+                        if (bias) value += bias[p.epilogue.bias_per_row ? i : j];
+                        if (p.epilogue.relu && value < 0) value = 0;
+                        out[i * p.ldc + j] = static_cast<float16>(value);
+                      }
+                  });
+}
 
 /// The sum of the products of two vectors, neither of which is copied.
 float dot(const float16* x, const float16* y, int64_t n) {
@@ -116,7 +159,8 @@ float dot(const float16* x, const float16* y, int64_t n) {
   std::vector<float> sums(n_parts);
   parallel_for(n_parts, [&](int64_t i) {
     const int64_t begin = i * part, length = std::min(part, n - begin);
-    sums[i] = (has_f16c ? dot_f16c : dot_by_parts)(x + begin, y + begin, length);
+    sums[i] = has_f16c ? dot_f16c(x + begin, y + begin, length)
+                       : dot_by_parts(x + begin, y + begin, length);
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0f);
 }
@@ -151,9 +195,14 @@ void gemm_halves(const Gemm<Half>& p) {
     int64_t b_rows = p.trans_b ? p.N : p.K, b_cols = p.trans_b ? p.K : p.N;
     if (item == 0 || p.batch_stride_a)
       a = widened(p.a + item * p.batch_stride_a, a_rows, a_cols, p.lda);
+    Half* out = p.c + item * p.batch_stride_c;
+    if constexpr (std::is_same_v<Half, float16>)
+      if (goes_by_dots(p)) {
+        multiply_by_dots(p, a.get(), p.b + item * p.batch_stride_b, bias.get(), out);
+        continue;
+      }
     if (item == 0 || p.batch_stride_b)
       b = widened(p.b + item * p.batch_stride_b, b_rows, b_cols, p.ldb);
-    Half* out = p.c + item * p.batch_stride_c;
     auto c = p.beta == Half(0) ? std::make_unique_for_overwrite<Wide[]>(p.M * p.N)
                                : widened(out, p.M, p.N, p.ldc);
     Gemm<Wide> q;

@@ -63,3 +63,24 @@ def test_baddbmm_of_little_products():
     a, b, c = (fl.randn(5, 3, 3, dtype=fl.float64) for _ in range(3))
     found = fl.baddbmm(c, a, b, beta=0.5, alpha=2)
     np.testing.assert_allclose(found.numpy(), 0.5 * c.numpy() + 2 * (a.numpy() @ b.numpy()))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4])
+@pytest.mark.parametrize("depth", [0, 1, 31, 65, 257, 1025])
+@pytest.mark.parametrize("columns", [1, 5, 300])
+def test_few_rows_of_float16_by_a_transposed_matrix(rows, depth, columns):
+    generator = np.random.default_rng(depth)
+    make = lambda *sizes: generator.standard_normal(sizes).astype("float16")
+    left, right, bias = make(rows, depth), make(columns, depth), make(columns)
+    product = left.astype("float64") @ right.T.astype("float64")
+    limit = 1e-3 * np.maximum(1, np.abs(product).max(initial=0))
+    a, b, c = (fl.from_numpy(t) for t in (left, right, bias))
+    for got, wanted in (
+        (a @ b.t(), product),
+        (fl.nn.functional.linear(a, b, c), product + bias),
+        (fl.addmm(c, a, b.t(), alpha=0.5), 0.5 * product + bias),
+        (a.t().contiguous().t() @ b.t(), product),
+        ((a.expand(2, rows, depth) @ b.t().expand(2, depth, columns))[1], product),
+    ):
+        assert got.dtype is fl.float16
+        assert np.abs(got.double().numpy() - wanted).max(initial=0) <= limit + 2e-3
