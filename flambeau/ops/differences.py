@@ -150,6 +150,14 @@ def _check_step(operator, dx):
         raise RuntimeError(f"{operator}: dx is {dx}; it must be a real number.")
 
 
+def _check_no_masks(operator, y, x=None):
+    for name, values in (("y", y), ("x", x)):
+        if values is not None and values.dtype is fl.bool:
+            raise RuntimeError(
+                f"{operator}: {name} is bool, which has no areas. Convert it with .float() first."
+            )
+
+
 def _areas(operator, y, x, dx, dim):
     """The areas of the trapezoids between neighbours along `dim`."""
     dim = wrap_dim(dim, y.dim(), operator)
@@ -160,6 +168,7 @@ def _areas(operator, y, x, dx, dim):
     _check_step(operator, dx)
     if operator == "trapezoid" and not y.size(dim):  # 0, whatever x is
         return y, dim
+    _check_no_masks(operator, y, x)
     if x is not None and x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError(
             f"{operator}: x has {x.size(0)} points but y has {y.size(dim)} samples along dim "
@@ -197,6 +206,7 @@ def trapezoid(y, x=None, *, dx: float = None, dim=-1):
     if x is None and y.dim():  # the two ends count half
         d = wrap_dim(dim, y.dim(), "trapezoid")
         if y.size(d):
+            _check_no_masks("trapezoid", y)
             total = y.sum(d) - (y.select(d, 0) + y.select(d, -1)) * 0.5
             return total if dx is None else total * dx
     areas, dim = _areas("trapezoid", y, x, dx, dim)

@@ -64,3 +64,14 @@ def test_trapezoids_of_few_samples_have_the_dtype_of_many(n):
         ):
             assert result.dtype is wanted and result.shape == (2, max(n - 1, 0))
         assert flambeau.cumulative_trapezoid(y, x).dtype is flambeau.float64
+
+
+@pytest.mark.parametrize("name", ["trapezoid", "trapz", "cumulative_trapezoid"])
+def test_areas_of_masks_are_refused(name):
+    areas = getattr(flambeau, name)
+    mask, numbers = flambeau.tensor([True, False]), flambeau.tensor([1.0, 2.0])
+    for arguments in ((mask,), (mask, numbers), (numbers, mask)):
+        with pytest.raises(RuntimeError, match="trapezoid: [xy] is bool"):
+            areas(*arguments)
+    if name != "cumulative_trapezoid":
+        assert areas(mask[:0]).item() == 0  # of nothing it is 0, whatever it is
