@@ -39,7 +39,7 @@ _TAKEN_APART = set(
     "relu silu gelu elu selu celu mish hardtanh relu6 leaky_relu hardswish hardsigmoid softsign tanhshrink softshrink "
     "hardshrink threshold pow div divide where clamp clip clamp_min clamp_max square rsub maximum minimum "
     "logical_and logical_or logical_not masked_fill lerp addcmul "
-    "addcdiv sigmoid tanh softplus".split()
+    "addcdiv sigmoid tanh softplus round".split()
 )
 # Losses of pointwise operators and a sum or mean of them, which warn or fail where sizes differ.
 _LOSSES = set(

@@ -568,3 +568,20 @@ def test_views_between_operators_end_no_kernel():
     compiled = torch.compile(writes)
     for _ in range(3):
         assert torch.equal(compiled(torch.ones(4, 6)), torch.full((6,), 7.0))
+
+
+def test_rounding_is_a_pointwise_operator():
+    def quantised(x):
+        scale = x.abs().amax(-1, keepdim=True) / 127
+        return (x / scale).round().clamp(-128, 127) * scale
+
+    compiled, x = torch.compile(quantised), torch.randn(4, 64)
+    (program,), _ = programs_of(compiled, x)
+    assert program.kernels == 1 and program.joined == 7
+    leaves = [x.clone().requires_grad_() for _ in range(3)]
+    found = [
+        torch.autograd.grad(f(q).sum(), q)[0]
+        for f, q in zip((quantised, compiled, compiled), leaves)
+    ]
+    assert torch.equal(compiled(x), quantised(x))
+    assert all(torch.equal(grads, found[0]) for grads in found)
