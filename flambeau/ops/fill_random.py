@@ -192,7 +192,9 @@ _EXACT = {
 
 def _check_integers(dtype, from_, to, exact):
     if from_ >= to:
-        raise RuntimeError(f"random_: from {from_} must be below to {to}, which is left out.")
+        raise RuntimeError(
+            f"random_: from is {from_}, but it must be below to, {to}, which is left out."
+        )
     least, largest = exact
     if dtype.is_floating_point:
         least, largest = finfo(dtype).min, finfo(dtype).max

@@ -110,3 +110,21 @@ def test_a_python_type_stands_for_a_dtype():
     assert flambeau.equal(flambeau.view_copy(x, int), x.view(flambeau.int64))
     with pytest.raises(TypeError, match="view: dtype must be"):
         x.view(str)
+
+
+@pytest.mark.parametrize("sizes", [(1, 3, 2), (3, 1, 2), (1, 1, 2), (1, 2)])
+def test_pairs_in_an_array_with_odd_steps_of_single_places_are_complex(sizes):
+    # A copy that NumPy makes of such an array steps by one number where there is one place.
+    pairs = numpy.arange(numpy.prod(sizes), dtype=numpy.float32)
+    steps = [4 if size == 1 else step for size, step in zip(sizes, pairs.reshape(sizes).strides)]
+    array = numpy.lib.stride_tricks.as_strided(pairs, sizes, steps)
+    seen = flambeau.view_as_complex(flambeau.from_numpy(array))
+    assert seen.tolist() == pairs.view(numpy.complex64).reshape(sizes[:-1]).tolist()
+    x = flambeau.zeros(sizes[:-1], dtype=flambeau.complex64, requires_grad=True)
+    flambeau.view_as_real(x).backward(flambeau.from_numpy(array))
+    assert flambeau.equal(x.grad, seen)
+
+
+def test_pairs_with_odd_steps_are_not_complex():
+    with pytest.raises(RuntimeError, match="not all even"):
+        flambeau.view_as_complex(flambeau.zeros(9).as_strided((2, 2), (3, 1)))
