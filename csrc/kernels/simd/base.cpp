@@ -2,6 +2,10 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/simd/tables.h"
 #include "runtime/cpu.h"
 
