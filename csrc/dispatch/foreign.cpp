@@ -86,7 +86,9 @@ TensorRef share_memory(const ForeignMemory& m, PyObject* owner, const char* op) 
                      " bytes, no multiple of its elements' ", m.itemsize, ". Pass array.copy().");
     });
     sizes.push(m.sizes[d]);
-    strides.push(m.sizes[d] <= 1 ? 1 : m.strides[d] / m.itemsize);
+    // Of one element, too: an image's strides show where its channels lie.
+    const bool fits = m.strides[d] >= 0 && m.strides[d] % m.itemsize == 0;
+    strides.push(fits ? m.strides[d] / m.itemsize : 1);
     if (m.sizes[d] == 0) span = 0;
     if (span) span += (m.sizes[d] - 1) * strides[d];
   }

@@ -1,5 +1,6 @@
 """Orders of memory: channels last stays where PyTorch keeps it."""
 
+import numpy
 import pytest
 
 import flambeau as torch
@@ -104,6 +105,17 @@ def test_a_pool_of_everything_shows_the_order_too():
         assert F.interpolate(pooled, size=(4, 3), mode=mode).stride() == (72, 1, 18, 6)
         assert F.interpolate(torch.ones(2, 6, 1, 1), size=(4, 3), mode=mode).is_contiguous()
     assert F.pad(pooled, (1,) * 4, mode="replicate").stride() == (54, 1, 18, 6)
+
+
+def test_one_channel_of_an_array_lies_as_the_array_says():
+    planes = numpy.zeros((2, 1, 8, 6), numpy.float32)
+    for x in (torch.from_numpy(planes), torch.as_tensor(planes), torch.tensor(planes)):
+        assert x.stride() == (48, 48, 6, 1)
+        assert F.interpolate(x, size=(4, 3)).stride() == (12, 12, 3, 1)
+    pixels = torch.from_numpy(numpy.zeros((2, 8, 6, 3), numpy.float32).transpose(0, 3, 1, 2)[:, :1])
+    assert pixels.stride() == (144, 1, 18, 3)
+    turned = torch.from_numpy(numpy.zeros((1, 4))[::-1])  # a negative stride that no step takes
+    assert turned.shape == (1, 4) and turned.is_contiguous()
 
 
 def test_two_orders_meet():
