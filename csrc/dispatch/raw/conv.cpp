@@ -181,22 +181,22 @@ TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_
                given_weight.sizes[0], space_of(*met), space_of(given_weight), out_sizes, window);
   const bool copies_windows =
       !in_place && met->on_cpu() && lies_by_pixels(*met) && fits_windows(shape);
-  TensorRef weight = weight_met(given_weight, shape, !copies_windows, false);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.O);
   const Dims sizes = result_sizes(shape.N, shape.O, shape.out, given_input.ndim);
-  if (!in_place && multiplies_channels(*met, shape)) {
-    TensorRef output = empty_beside(*met, sizes);
-    LongWork unlocked(flop_of(shape) > 20000);
-    if (channels_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
-                         output->data()))
-      return output;
-  }
   if (!in_place && multiplies_pixel_pairs(*met, shape, false)) {
     TensorRef output = empty_beside(*met, sizes);
     TensorRef by_pixel = in_format(given_weight, format_shown(*met), op);
     LongWork unlocked(flop_of(shape) > 20000);
     if (pixel_pairs_forward(shape, met->data(), by_pixel->data(), bias ? bias->data() : nullptr,
                             relu, output->data()))
+      return output;
+  }
+  TensorRef weight = weight_met(given_weight, shape, !copies_windows, false);
+  if (!in_place && multiplies_channels(*met, shape)) {
+    TensorRef output = empty_beside(*met, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (channels_forward(shape, met->data(), weight->data(), bias ? bias->data() : nullptr, relu,
+                         output->data()))
       return output;
   }
   if (!in_place && !copies_windows && met->on_cpu() && lies_by_pixels(*met) && fits_lines(shape)) {
