@@ -182,6 +182,7 @@ _pow = make_pointwise(k.power, name="pow", rounds=True, slope_rounds=(), row_maj
 _pow_ = _core._pointwise(_pow.spec, _pow)
 _cube = make_pointwise(lambda input: input * input * input, name="pow")
 _SIMPLE_POWERS = {2: square, 3: _cube}
+_SIMPLE_POWERS_ = {p: _core._pointwise(run.spec, run) for p, run in _SIMPLE_POWERS.items()}
 
 
 def _root(x):
@@ -256,17 +257,21 @@ def pow(input, exponent, *, out=None):
         ):
             if input.dtype is not _core.bool:
                 return simple(input) if out is None else simple(input, out=out)
-        if exponent in _REAL_POWERS and input.dtype.is_floating_point and out is None:
-            return _REAL_POWERS[exponent](input)
+        if exponent in _REAL_POWERS and input.dtype.is_floating_point:
+            real = _REAL_POWERS[exponent]
+            return real(input) if out is None else real(input, out=out)
     return _pow(input, exponent) if out is None else _pow(input, exponent, out=out)
 
 
 def pow_(input, exponent):
     """pow(), in place."""
     _check_integer_power(input, exponent)
-    if type(exponent) in (int, float) and exponent in _REAL_POWERS_:
-        if isinstance(input, _core.Tensor) and input.dtype.is_floating_point:
+    if type(exponent) in (int, float) and isinstance(input, _core.Tensor):
+        dtype = input.dtype
+        if exponent in _REAL_POWERS_ and dtype.is_floating_point:
             return _REAL_POWERS_[exponent](input)
+        if exponent in _SIMPLE_POWERS_ and (dtype.is_floating_point or dtype.is_complex):
+            return _SIMPLE_POWERS_[exponent](input)
     return _pow_(input, exponent)
 
 

@@ -43,7 +43,27 @@ def test_floats_are_those_of_any_power(exponent, dtype):
         assert torch.equal(few.nan_to_num(7), found[-n - 1 : -1].nan_to_num(7))
 
 
-@pytest.mark.parametrize("exponent", EXPONENTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64, torch.int32])
+@pytest.mark.parametrize("exponent", [*EXPONENTS, 2, 2.0, 3, 3.0, -3, 1.5])
+def test_every_form_of_a_power_has_the_same_bits(exponent, dtype):
+    whole = dtype is torch.int32
+    if whole and not (isinstance(exponent, int) and exponent >= 0):
+        pytest.skip("the result is no integer")
+    x = torch.arange(1, 1030, dtype=dtype) if whole else torch.linspace(0.1, 9, 1030).to(dtype)
+    y = x**exponent
+    for same in (x.clone().pow_(exponent), torch.pow(x, exponent, out=torch.empty_like(x))):
+        assert torch.equal(same, y)
+    x **= exponent
+    assert torch.equal(x, y)
+
+
+def test_in_place_powers_refuse_what_their_dtype_cannot_hold():
+    for exponent in (2.0, 3.0, 0.5, -1.0):
+        with pytest.raises(RuntimeError):
+            torch.arange(3).pow_(exponent)
+
+
+@pytest.mark.parametrize("exponent", [*EXPONENTS, 2, 3, 3.0])
 def test_slopes_of_powers(exponent):
     x = torch.linspace(0.2, 4, 9, dtype=torch.float64, requires_grad=True)
     y = x**exponent
