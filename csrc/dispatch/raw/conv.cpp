@@ -234,9 +234,19 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
   ConvShape shape = shape_of(op, grad_output.dtype, grad_output.sizes[0],
                              given_weight.sizes[1] * window.groups, grad_output.sizes[1], in_sizes,
                              space_of(given_weight), space_of(grad_output), window);
-  TensorRef weight = weight_met(given_weight, shape, true, true);
   TensorRef bias = checked_bias(op, given_bias, shape.dtype, shape.C);
   const Dims sizes = result_sizes(shape.N, shape.C, shape.in, grad_output.ndim);
+  const bool pixelwise =
+      is_pixelwise(grad_output, in_sizes, space_of(given_weight), space_of(grad_output), window);
+  if (!pixelwise && multiplies_pixel_pairs(grad_output, shape, true)) {
+    TensorRef result = empty_beside(grad_output, sizes);
+    TensorRef by_pixel = in_format(given_weight, format_shown(grad_output), op);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (pixel_pairs_backward_input(shape, grad_output.data(), by_pixel->data(),
+                                   bias ? bias->data() : nullptr, result->data()))
+      return result;
+  }
+  TensorRef weight = weight_met(given_weight, shape, true, true);
   if (multiplies_channels(grad_output, shape)) {
     TensorRef result = empty_beside(grad_output, sizes);
     LongWork unlocked(flop_of(shape) > 20000);
@@ -246,8 +256,7 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
   }
   const bool leaves_gaps = !std::equal(shape.in, shape.in + 3, shape.out);
   TensorRef grad;
-  if (!(bias && leaves_gaps) &&
-      is_pixelwise(grad_output, in_sizes, space_of(*weight), space_of(grad_output), window))
+  if (!(bias && leaves_gaps) && pixelwise)
     grad = by_pixels(grad_output, grad_output, shape.groups, shape.C);
   if (grad) {
     TensorRef result = empty_beside(*grad, sizes), met = result;
@@ -264,14 +273,6 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
       copy_bytes(*met_by(*result, space_of(*grad), window), *met);
     }
     return result;
-  }
-  if (multiplies_pixel_pairs(grad_output, shape, true)) {
-    TensorRef result = empty_beside(grad_output, sizes);
-    TensorRef by_pixel = in_format(given_weight, format_shown(grad_output), op);
-    LongWork unlocked(flop_of(shape) > 20000);
-    if (pixel_pairs_backward_input(shape, grad_output.data(), by_pixel->data(),
-                                   bias ? bias->data() : nullptr, result->data()))
-      return result;
   }
   grad = contiguous(grad_output);
   TensorRef result = empty(sizes, shape.dtype);
