@@ -135,8 +135,8 @@ void copy_bytes(Tensor& dst, Tensor& src) {
   if (dst.dtype == src.dtype && dst.storage != src.storage && dst.ndim == src.ndim &&
       std::equal(dst.sizes, dst.sizes + dst.ndim, src.sizes)) {
     LongWork unlocked(dst.nbytes() > (1 << 18));
-    if (copy_turned(dst.strided(), src.strided()) || copy_runs(dst.strided(), src.strided()))
-      return;
+    const Strided to = dst.strided(), from = src.strided();
+    if (copy_turned(to, from) || copy_runs(to, from) || copy_few(to, from)) return;
   }
   if (dst.dtype == src.dtype && !is_computed(src.dtype)) {
     TensorRef to = as_words(dst), from = as_words(src);

@@ -120,3 +120,28 @@ def test_runs_of_any_length_are_copied_and_nothing_beside_them(dtype):
         target[:, : n - 1 or 1].copy_(given[:, -(n - 1 or 1) :])
         want[:, : n - 1 or 1] = wide[:, -(n - 1 or 1) :]
         assert np.array_equal(target.numpy(), want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_short_rows_of_items_apart(dtype):
+    """Rows of items that lie apart, from two to more than have a loop of their own; windows; flips."""
+    for m in (0, 1, 65, 1025):
+        for n in (1, 2, 3, 4, 5, 7, 8, 16, 17, 32, 33):
+            array = np.arange(m * (3 * n + 1)).reshape(m, 3 * n + 1).astype(dtype)
+            x = torch.from_numpy(array)
+            for step in (2, 3):
+                same(x[:, : step * n : step].contiguous(), array[:, : step * n : step])
+            same(x[:, :n].flip(1), array[:, :n][:, ::-1])
+            same(x[:, :n].flip(0, 1), array[:, :n][::-1, ::-1])
+            same(x[:, : 2 * n : 2].flip(1), array[:, : 2 * n : 2][:, ::-1])
+            to = torch.zeros(m, n + 1, dtype=x.dtype)
+            to[:, 1:].copy_(x[:, : 2 * n : 2])
+            same(to[:, 1:], array[:, : 2 * n : 2])
+    array = np.arange(60 * 140).reshape(60, 140).astype(dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(array[:, ::2], (3, 5))
+    x = torch.from_numpy(array)[:, ::2].unfold(0, 3, 1).unfold(1, 5, 1)
+    same(x.clone(memory_format=torch.contiguous_format), windows)
+
+
+def same(tensor, array):
+    assert tensor.shape == array.shape and (tensor.numpy() == array).all()

@@ -164,7 +164,6 @@ inline void transpose_square(Item* to, int64_t to_step, const Item* from, int64_
   V rows[n], woven[n];
 #pragma GCC unroll 16
   for (int i = 0; i < n; ++i) rows[i] = load(from + i * from_step);
-#pragma GCC unroll 4
   for (int step = 1; step < n; step *= 2) {
 #pragma GCC unroll 8
     for (int i = 0; i < n / 2; ++i) {
@@ -270,6 +269,40 @@ bool copy_turned(const Strided& out, const Strided& self) {
   with_item_type(itemsize(out.dtype), [&]<class Item>() {
     run_turned(static_cast<Item*>(out.data), static_cast<const Item*>(self.data), axes, row,
                column);
+  });
+  return true;
+}
+
+bool copy_few(const Strided& out, const Strided& self) {
+  // From there on a loop for each run costs no more; backwards it has vectors.
+  constexpr int64_t most = 32, most_bytes = 128, most_backwards = 7;
+  Axes axes(out, self);
+  const Axis run = axes.take(axes.count() - 1);
+  const int64_t most_here =
+      run.from == -1 ? most_backwards : std::min(most, most_bytes / itemsize(out.dtype));
+  if (run.to != 1 || run.from == 0 || run.from == 1 || run.size > most_here || axes.count() == 0)
+    return false;
+  with_item_type(itemsize(out.dtype), [&]<class Item>() {
+    Item* to = static_cast<Item*>(out.data);
+    const Item* from = static_cast<const Item*>(self.data);
+    const int64_t grain = std::max<int64_t>(1, chunk_bytes / (run.size * sizeof(Item)));
+    auto copy = [&](auto length) {
+      parallel_shares(axes.numel(), grain, [&](int64_t begin, int64_t end) {
+        axes.each_row(begin, end, [&](int64_t t, int64_t f, int64_t count, const Axis& row) {
+          for (int64_t k = 0; k < count; ++k) {
+            Item* __restrict there = to + t + k * row.to;
+            const Item* __restrict here = from + f + k * row.from;
+            for (int64_t i = 0; i < length; ++i) there[i] = here[i * run.from];
+          }
+        });
+      });
+    };
+    switch (run.size) {
+      case 2: return copy(std::integral_constant<int64_t, 2>());
+      case 3: return copy(std::integral_constant<int64_t, 3>());
+      case 4: return copy(std::integral_constant<int64_t, 4>());
+      default: return copy(run.size);
+    }
   });
   return true;
 }

@@ -15,6 +15,10 @@ namespace flambeau {
 /// and too short for a call each.
 [[nodiscard]] bool copy_runs(const Strided& out, const Strided& self);
 
+/// The same where few items lie side by side in out and apart in self, as in windows of every
+/// second item.
+[[nodiscard]] bool copy_few(const Strided& out, const Strided& self);
+
 /// Keeps the compiler from seeing what a loop moves, which it would make a call of, and that costs
 /// as much as a short row.
 template <class Value>

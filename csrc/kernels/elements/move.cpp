@@ -218,8 +218,9 @@ void flip(const Strided& out, const Strided& self, int n_dims, const int* dims) 
     offset += (self.sizes[dims[k]] - 1) * self.strides[dims[k]];
     strides[dims[k]] = -self.strides[dims[k]];
   }
-  copy_block(out, {self.as<char>() + offset * itemsize(self.dtype), self.dtype, self.ndim,
-                   self.sizes, strides});
+  const Strided turned = {self.as<char>() + offset * itemsize(self.dtype), self.dtype, self.ndim,
+                          self.sizes, strides};
+  if (!copy_few(out, turned)) copy_block(out, turned);
 }
 
 void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
