@@ -57,21 +57,17 @@ def fresh(tensor):
 
 def _fill(tensor, maps, parameters, generator, name, compute=None):
     """_draw() as an in-place operator."""
-    source = generator or default_generator
-    if not _core._in_vmap() and _core._fills_at_once(tensor):
-        if isinstance(maps, dict):
+    if _core._fills_at_once(tensor):
+        if type(maps) is dict:
             maps = maps[64 if tensor.dtype is _core.float64 else 32]
-        _core._fill_by_map(maps, tensor, (*source._next(), *parameters), compute, name)
+        drawn = (generator or default_generator)._next()
+        _core._fill_by_map(maps, tensor, drawn + parameters, compute, name)
         return tensor
     _core._check_inplace(tensor, name)
     if tensor.requires_grad and _core.is_grad_enabled():
         fresh = _draw(_core.empty_like(tensor.detach()), maps, parameters, generator, compute)
         return tensor.copy_(fresh)
     return _draw(tensor, maps, parameters, generator, compute)
-
-
-def _real_view(tensor):
-    return _core.view_as_real(tensor) if tensor.dtype.is_complex else tensor
 
 
 def _needs_real(tensor, name):
@@ -91,11 +87,14 @@ def _needs_floating(tensor, name):
 
 def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
     """Fills with numbers evenly spread over [from, to)."""
-    from_ = named.pop("from", from_)
-    _needs_floating(self, "uniform_")
+    if named:
+        from_ = named.pop("from", from_)
+    real = self.dtype.is_floating_point
+    if not real:
+        _needs_floating(self, "uniform_")
     if not -100 <= from_ <= to <= 100:  # which every dtype holds
         _check_uniform(self.dtype.to_real(), from_, to)
-    _fill(_real_view(self), UNIFORM, (from_, to), generator, "uniform_")
+    _fill(self if real else _core.view_as_real(self), UNIFORM, (from_, to), generator, "uniform_")
     return self
 
 
@@ -114,11 +113,12 @@ def _check_uniform(dtype, from_, to):
 
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fills with numbers of the normal distribution."""
-    if self.numel():
+    real = self.dtype.is_floating_point
+    if not real and self.numel():
         _needs_floating(self, "normal_")
     if not std >= 0:
         raise RuntimeError(f"normal_: std is {std}; it must be 0 or more.")
-    if self.dtype.is_complex:
+    if not real and self.dtype.is_complex:
         real = _core.view_as_real(self)
         _fill(real, NORMAL, (0.0, std * math.sqrt(0.5)), generator, "normal_")
         if mean:

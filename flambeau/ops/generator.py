@@ -75,9 +75,9 @@ class Generator:
 
     def _next(self):
         """(seed as a signed number, number of this call)."""
-        call = self._calls
-        self._calls += 1
-        return self._seed - 2**64 if self._seed >= 2**63 else self._seed, call
+        call, seed = self._calls, self._seed
+        self._calls = call + 1
+        return seed if seed < 0x8000000000000000 else seed - 2**64, call
 
 
 def _restore(seed, calls, device="cpu"):
