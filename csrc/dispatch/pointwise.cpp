@@ -63,6 +63,7 @@ DType result_dtype(const Pointwise& record, DType compute) {
     case Pointwise::Result::boolean: return DType::bool_;
     case Pointwise::Result::real: return to_real(compute);
     case Pointwise::Result::int64: return DType::int64;
+    case Pointwise::Result::complex: return to_complex(compute);
     case Pointwise::Result::same: break;
   }
   return compute;

@@ -19,7 +19,7 @@ struct Pointwise {
   /// inexact, smooth: integers are refused, as a division or altogether; counted: bool is computed
   /// in int64.
   enum class Compute : uint8_t { promoted, floating, inexact, smooth, counted };
-  enum class Result : uint8_t { same, boolean, real, int64 };
+  enum class Result : uint8_t { same, boolean, real, int64, complex };
   /// Whether the result is contiguous however the inputs lie.
   enum class RowMajor : uint8_t { never, always, of_number };
 

@@ -3,7 +3,7 @@
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import broadcast_together, check_broadcast, require_tensors
+from .core.arguments import require_tensors
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 
@@ -155,13 +155,14 @@ def _check_parts(operator, **parts):
         )
 
 
-def _order_in_memory(first, second):
-    """The dims of two tensors of one shape from the largest stride of the first to the smallest; None where they lie so."""
-    strides = first.stride()
-    if first.shape != second.shape or 0 in strides:
-        return None
-    order = sorted(range(len(strides)), key=lambda dim: -strides[dim])
-    return None if order == list(range(len(strides))) else order
+_complex = make_pointwise(
+    lambda real, imag: k.make_complex(real, imag), name="complex", result="complex"
+)
+_polar = make_pointwise(
+    lambda abs, angle: k.make_complex(abs * k.cos(angle), abs * k.sin(angle)),
+    name="polar",
+    result="complex",
+)
 
 
 @composite(method=False, out="exact")
@@ -174,11 +175,7 @@ def complex(real, imag):
                 [3.+3.j, 4.+4.j]])
     """
     _check_parts("complex", real=real, imag=imag)
-    order = _order_in_memory(real, imag)
-    if order is not None:
-        turned = complex(real.permute(order), imag.permute(order))
-        return turned.permute([order.index(dim) for dim in range(len(order))])
-    return _core.view_as_complex(fl.stack(broadcast_together("complex", real, imag), -1))
+    return _complex(real, imag)
 
 
 @composite(method=False, out="exact", autocast="float32")
@@ -191,5 +188,4 @@ def polar(abs, angle):
                 [-2.9700+0.4234j, -2.6146-3.0272j]])
     """
     _check_parts("polar", abs=abs, angle=angle)
-    check_broadcast("polar", abs, angle)
-    return complex(abs * angle.cos(), abs * angle.sin())
+    return _polar(abs, angle)

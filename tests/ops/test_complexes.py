@@ -42,3 +42,25 @@ def test_parts_that_lie_alike_are_joined_as_they_lie(dims):
     flambeau.testing.assert_close(y.grad, 2 * y.detach())
     wide = flambeau.ones(1, 4, 1).expand(3, 4, 5)
     assert flambeau.complex(wide, wide).equal(flambeau.full((3, 4, 5), 1 + 1j))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parts_of_any_layout_and_their_slopes(dtype):
+    """Turned, broadcast and empty parts; the order of the result in memory is theirs."""
+    rng = numpy.random.default_rng(0)
+    for shape, other in [((), ()), ((0,), (0,)), ((65,), (1,)), ((257, 3), (3,)), ((3, 1), (1, 5))]:
+        a, b = rng.random(shape).astype(dtype), rng.random(other).astype(dtype)
+        x, y = (flambeau.tensor(v, requires_grad=True) for v in (a, b))
+        z = flambeau.complex(x, y)
+        numpy.testing.assert_array_equal(z.detach().numpy(), a + 1j * b)
+        (z.real * 2 + z.imag * 3).sum().backward()
+        assert x.grad.dtype is x.dtype and (x.grad == 2 * z.numel() / max(x.numel(), 1)).all()
+        assert (y.grad == 3 * z.numel() / max(y.numel(), 1)).all()
+        numpy.testing.assert_allclose(
+            flambeau.polar(x, y).detach().numpy(), a * numpy.exp(1j * b), 1e-6
+        )
+    turned = flambeau.rand(3, 5).t()
+    assert flambeau.complex(turned, turned).stride() == turned.stride()
+    inf, nan = float("inf"), float("nan")
+    z = flambeau.complex(flambeau.tensor([inf, nan, 1.0]), flambeau.tensor([1.0, inf, nan]))
+    assert [str(v) for v in z.tolist()] == ["(inf+1j)", "(nan+infj)", "(1+nanj)"]

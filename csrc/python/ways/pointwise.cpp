@@ -153,7 +153,8 @@ Pointwise* make_record(PyObject* spec) {
   record->unit = integer_of(spec, "unit");
   record->compute = word_of<Pointwise::Compute>(
       spec, "compute", {"promoted", "floating", "inexact", "smooth", "counted"});
-  record->result = word_of<Pointwise::Result>(spec, "result", {"same", "bool", "real", "int64"});
+  record->result =
+      word_of<Pointwise::Result>(spec, "result", {"same", "bool", "real", "int64", "complex"});
   record->differentiable = integer_of(spec, "differentiable") != 0 &&
                            record->result != Pointwise::Result::boolean &&
                            record->result != Pointwise::Result::int64;

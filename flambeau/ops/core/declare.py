@@ -130,7 +130,7 @@ def make_pointwise(
         tensors: arguments for which a number is refused, as PyTorch does.
         compute: "promoted"; "floating": integers are computed in the default dtype; "inexact": they
             are refused as a division; "smooth": they are refused; or "counted": bool is computed in int64.
-        result: "same" as computed in, "bool", "real" (of complex) or "int64".
+        result: "same" as computed in, "bool", "real" (of complex), "int64" or "complex" (of real).
         differentiable: False if no gradient flows.
         divisor: the argument that has no zeros where the operator computes in integers.
         casts_out: whether out= may have another dtype; None: where arguments are promoted.

@@ -47,7 +47,12 @@ _COMPUTED = {
     "smooth": "floating and complex",
     "counted": "the operands are brought to one dtype; bool is computed in int64",
 }
-_RESULT = {"bool": "bool", "int64": "int64", "real": "real where the input is complex"}
+_RESULT = {
+    "bool": "bool",
+    "int64": "int64",
+    "real": "real where the input is complex",
+    "complex": "complex",
+}
 
 
 _ORDER = (
