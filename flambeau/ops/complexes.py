@@ -3,7 +3,7 @@
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import require_tensors
+from .core.arguments import check_broadcast, require_tensors
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 
@@ -175,6 +175,8 @@ def complex(real, imag):
                 [3.+3.j, 4.+4.j]])
     """
     _check_parts("complex", real=real, imag=imag)
+    if real.shape != imag.shape:
+        check_broadcast("complex", real, imag)
     return _complex(real, imag)
 
 
@@ -188,4 +190,6 @@ def polar(abs, angle):
                 [-2.9700+0.4234j, -2.6146-3.0272j]])
     """
     _check_parts("polar", abs=abs, angle=angle)
+    if abs.shape != angle.shape:
+        check_broadcast("polar", abs, angle)
     return _polar(abs, angle)

@@ -128,10 +128,13 @@ def embedding_way(operation):
 
 
 @primitive(method=False, function=False, out=False)
-def bag_sums(ctx, weight, index, offsets, mean):
-    """Sums or means of the rows of weight that each bag names: index (B, L), or (M,) with offsets (B,)."""
+def bag_sums(ctx, weight, index, offsets, mean, sparse=False):
+    """Sums or means of the rows of weight that each bag names: index (B, L), or (M,) with offsets (B,).
+
+    With `sparse` the gradient is a sparse tensor.
+    """
     ctx.save_for_backward(index, offsets)
-    ctx.shape, ctx.mean = weight.shape, mean
+    ctx.shape, ctx.mean, ctx.sparse = weight.shape, mean, sparse
     return indexing.bag_sums(weight, index, offsets, mean)
 
 
@@ -147,8 +150,11 @@ def _(ctx, grad_output):
         if ctx.mean:
             grad_output = grad_output / counts.clamp(min=1).unsqueeze(1)
         rows = grad_output.index_select(0, fl.repeat_interleave(counts))
-    grad = into_zeros("index_put", ctx.shape, rows, (index,), rows, accumulate=True)
-    return grad, None, None, None
+    if ctx.sparse:
+        grad = _sparse_embedding_backward(rows, ctx.shape, index)
+    else:
+        grad = into_zeros("index_put", ctx.shape, rows, (index,), rows, accumulate=True)
+    return grad, None, None, None, None
 
 
 @primitive(out="exact")

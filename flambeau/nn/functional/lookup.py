@@ -84,7 +84,7 @@ def embedding_bag(
         and max_norm is None
         and per_sample_weights is None
         and padding_idx is None
-        and not (sparse or scale_grad_by_freq or include_last_offset)
+        and not (scale_grad_by_freq or include_last_offset)
         and (
             input.dim() == 2
             if offsets is None
@@ -92,7 +92,7 @@ def embedding_bag(
         )
         and not (weight.is_meta or flambeau._core._in_vmap())
     ):
-        return bag_sums(weight, input, offsets, mode == "mean")
+        return bag_sums(weight, input, offsets, mode == "mean", sparse)
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         _core._warn("embedding_bag: the indices come first, then weight.")
         input, weight = weight, input

@@ -96,3 +96,22 @@ def test_bags_of_halves_are_summed_in_float32(dtype, mode):
         flambeau.nn.functional.embedding_bag(
             flambeau.tensor([[0, 40]]), flambeau.zeros(40, 3, dtype=dtype), mode=mode
         )
+
+
+def test_sparse_gradients_of_bags_are_the_dense_ones():
+    flambeau.manual_seed(0)
+    words = flambeau.randint(0, 20, (12,))
+    for mode in ("sum", "mean"):
+        for given, offsets in ((words.view(4, 3), None), (words, flambeau.tensor([0, 3, 3, 10]))):
+            weight = flambeau.randn(20, 5, requires_grad=True)
+            results = []
+            for sparse in (False, True):
+                weight.grad = None
+                out = flambeau.nn.functional.embedding_bag(
+                    given, weight, offsets, mode=mode, sparse=sparse
+                )
+                (out * flambeau.arange(20.0).view(4, 5)).sum().backward()
+                assert weight.grad.is_sparse is sparse
+                results.append((out, weight.grad.to_dense()))
+            for dense, found in zip(*results):
+                flambeau.testing.assert_close(found, dense)
