@@ -73,6 +73,55 @@ def test_any_number_of_threads_gives_the_same_bits(case):
     assert all(found[0] == other for other in found[1:])
 
 
+# As above; of some the gradients of weights are such products, of some not.
+WEIGHTS = [
+    (1, 90, 3, (40, 33), (2, 2), {"stride": 3, "padding": 1}),
+    (2, 70, 1, (30, 31), (3, 3), {"padding": 1}),  # gradients of one channel
+    (3, 3, 60, (40, 41), (3, 3), {"stride": 2, "padding": (2, 1)}),
+    (1, 4, 37, (64, 50), (3, 2), {"dilation": 2, "padding": (2, 1)}),
+    (1, 120, 5, (50, 40), (4, 4), {"stride": 2, "padding": 3}),
+    (2, 5, 40, (44, 60), (3, 5), {"padding": (1, 4)}),  # taps by themselves
+    (1, 6, 30, (90, 40), (3, 4), {"padding": (0, 3), "stride": (1, 38)}),
+    (1, 40, 3, (40, 300), (2, 2), {"stride": (1, 3), "dilation": (3, 1)}),
+]
+
+
+def gradient_of_weight(x, w, window, layout):
+    w = w.detach().requires_grad_()
+    output = F.conv2d(layout(x), w, **window)
+    grad = torch.cos(torch.arange(output.numel())).reshape(output.shape).to(x.dtype)
+    return torch.autograd.grad(output, [w], layout(grad))[0].numpy()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("case", CASES + WEIGHTS, ids=str)
+def test_gradients_of_weights_agree(case, dtype):
+    x, w, _, window = operands(case, dtype)
+    expected = gradient_of_weight(x, w, window, lambda t: t)
+    found = gradient_of_weight(x, w, window, last)
+    tolerance = (3e-6 if dtype == torch.float32 else 1e-14) * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            np.testing.assert_array_equal(gradient_of_weight(x, w, window, last), found)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_gradients_that_are_not_finite_meet_no_border():
+    x, w, _, window = operands((1, 90, 1, (40, 32), (3, 3), {"padding": 1}), torch.float32)
+    w = w.requires_grad_()
+    output = F.conv2d(last(x), w, **window)
+    grad = torch.ones_like(output)
+    grad[0, 0, 0, 0] = float("inf")
+    (found,) = torch.autograd.grad(output, [w], grad)
+    outside = found[0, :, 0].abs().max().item(), found[0, :, 1:, 0].abs().max().item()
+    assert np.isfinite(outside).all()  # of taps that lie outside there
+    assert not torch.isfinite(found[0, :, 1:, 1:]).any()
+
+
 def test_the_gradient_of_a_transposed_convolution_agrees():
     x, w = (
         torch.from_numpy(RNG.standard_normal(s)).float() for s in ((1, 60, 14, 15), (60, 6, 3, 3))

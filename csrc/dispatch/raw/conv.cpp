@@ -161,6 +161,14 @@ bool multiplies_pixel_pairs(const Tensor& images, const ConvShape& shape, bool b
          fits_pixel_pairs(shape, backward);
 }
 
+/// Whether gradients of weights are products of the pixels of a line as they lie.
+bool multiplies_lines(const Tensor& images, const Tensor& grads, const ConvShape& shape) {
+  auto lies = [](const Tensor& t) {
+    return lies_by_pixels(t) || (t.contiguous && t.sizes[1] == 1);
+  };
+  return images.on_cpu() && lies_by_pixels(images) && lies(grads) && outer_fits_lines(shape);
+}
+
 }  // namespace
 
 TensorRef conv_forward(Tensor& given_input, Tensor& given_weight, Tensor* given_bias,
@@ -315,6 +323,12 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
     LongWork unlocked(flop_of(shape) > 20000);
     if (pixel_pairs_backward_weight(shape, grad_output.data(), input->data(), result->data()))
       return result;
+  }
+  if (!in_place && multiplies_lines(*input, grad_output, shape)) {
+    TensorRef result = empty(sizes, shape.dtype);
+    LongWork unlocked(flop_of(shape) > 20000);
+    lines_backward_weight(shape, grad_output.data(), input->data(), result->data());
+    return result;
   }
   if (!in_place) grad = contiguous(grad_output), input = contiguous(*input);
   TensorRef result = empty(sizes, shape.dtype);

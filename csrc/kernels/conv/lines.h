@@ -15,4 +15,11 @@ bool fits_lines(const ConvShape& shape);
 bool lines_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
                    bool relu, void* output);
 
+/// Whether lines_backward_weight saves more by that than it loses by short products.
+bool outer_fits_lines(const ConvShape& shape);
+
+/// As conv_backward_weight (conv/conv.h), of images and gradients that lie so.
+void lines_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
+                           void* grad_weight);
+
 }  // namespace flambeau
