@@ -433,9 +433,9 @@ def fftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=Fal
         >>> torch.fft.fftfreq(3)
         tensor([ 0.0000,  0.3333, -0.3333])
     """
-    k = fl.arange(n, dtype=dtype, layout=layout, device=device)
-    k[(n + 1) // 2 :] = fl.arange(-(n // 2), 0, dtype=k.dtype, device=device)
-    return _frequencies("fftfreq", k, n, d, dtype, requires_grad)
+    k = _counted("fftfreq", n, dtype, layout, device)
+    k[(n + 1) // 2 :].sub_(n)
+    return _frequencies(k, n, d, dtype, requires_grad)
 
 
 @_fourier
@@ -446,16 +446,20 @@ def rfftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=Fa
         >>> torch.fft.rfftfreq(3)
         tensor([0.0000, 0.3333])
     """
-    k = fl.arange(n // 2 + 1, dtype=dtype, layout=layout, device=device)
-    return _frequencies("rfftfreq", k, n, d, dtype, requires_grad)
+    k = _counted("rfftfreq", n // 2 + 1, dtype, layout, device)
+    return _frequencies(k, n, d, dtype, requires_grad)
 
 
-def _frequencies(operator, k, n, d, dtype, requires_grad):
-    if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-        raise RuntimeError(
-            f"fft.{operator}: dtype is {dtype}; frequencies are floating or complex."
-        )
-    k = k.to(dtype or fl.get_default_dtype()) * (1.0 / (n * d))
+def _counted(operator, n, dtype, layout, device):
+    """0 to n - 1 as integers, which are exact, for frequencies of `dtype`."""
+    if dtype is not None and not dtype.is_floating_point:
+        error = NotImplementedError if dtype.is_complex else RuntimeError
+        raise error(f"fft.{operator}: dtype is {dtype}; frequencies are floating.")
+    return fl.arange(n, layout=layout or fl.strided, device=device)
+
+
+def _frequencies(k, n, d, dtype, requires_grad):
+    k = k.to(dtype or fl.get_default_dtype()).mul_(1.0 / (n * d) if n * d else math.inf)
     return k.requires_grad_() if requires_grad else k
 
 
@@ -463,6 +467,14 @@ def _shift_dims(input, dim):
     if dim is None:
         return list(range(input.dim()))
     return [dim] if hasattr(dim, "__index__") else few(dim)
+
+
+def _rolled(input, shifts):
+    """input rolled by shifts of (dim, shift)."""
+    if len(shifts) == 1:
+        ((dim, shift),) = shifts
+        return fl.roll(input, shift, dim)
+    return fl.roll(input, [shift for _, shift in shifts], [dim for dim, _ in shifts])
 
 
 @composite(namespaces=("fft",), method=False, out=False)
@@ -474,8 +486,7 @@ def fftshift(input, dim=None):
         tensor([[4., 3.],
                 [2., 1.]])
     """
-    dims = _shift_dims(input, dim)
-    return fl.roll(input, [input.size(d) // 2 for d in dims], dims)
+    return _rolled(input, [(d, input.size(d) // 2) for d in _shift_dims(input, dim)])
 
 
 @composite(namespaces=("fft",), method=False, out=False)
@@ -487,5 +498,4 @@ def ifftshift(input, dim=None):
         tensor([[4., 3.],
                 [2., 1.]])
     """
-    dims = _shift_dims(input, dim)
-    return fl.roll(input, [(input.size(d) + 1) // 2 for d in dims], dims)
+    return _rolled(input, [(d, (input.size(d) + 1) // 2) for d in _shift_dims(input, dim)])

@@ -8,13 +8,13 @@ from .core.declare import composite, primitive, register
 
 @primitive(method=False, function=False)
 def _incomplete(ctx, input, other, upper):
-    dtype = fl.result_type(input, other)
+    dtype = input.dtype if input.dtype is other.dtype else fl.result_type(input, other)
     dtype = dtype if dtype.is_floating_point else fl.get_default_dtype()
     wide = dtype if dtype is fl.float32 else fl.float64
-    a, x = (
-        value.to(wide).contiguous()
-        for value in broadcast_together("gammaincc" if upper else "gammainc", input, other)
-    )
+    a, x = input, other
+    if a.shape != x.shape:
+        a, x = broadcast_together("gammaincc" if upper else "gammainc", a, x)
+    a, x = a.to(wide).contiguous(), x.to(wide).contiguous()
     ctx.save_for_backward(input, other)
     ctx.upper = upper
     result = _core._incomplete_gamma(a, x, upper)

@@ -48,9 +48,9 @@ def _gradient(grad_output, input, target, weight, options):
     return _core._nll_backward(grad_output.contiguous(), input, target, weight, ignored, scale)
 
 
-def backward(grad_output, input, target, options):
+def backward(grad_output, input, target, weight, options):
     """The gradient of the scores, which requires grad through them: with respect to them it is constant."""
-    grad = _gradient(grad_output, input, target, None, options)
+    grad = _gradient(grad_output, input, target, weight, options)
     return attached(grad, input, anyway=True) if _core.is_grad_enabled() else grad
 
 

@@ -206,9 +206,9 @@ def _singular_values_norm(x, dims, ord, keepdim):
 
 
 def _matrix_norm(operator, x, ord, dim, keepdim):
-    rows, columns = wrap_dims(dim, x.dim(), operator)
     if ord in ("fro", "f"):
-        return _vector_norm(operator, x, 2, (rows, columns), keepdim)
+        return linalg_vector_norm(x, 2, dim, keepdim)
+    rows, columns = wrap_dims(dim, x.dim(), operator)
     if ord in ("nuc", 2, -2):
         return _singular_values_norm(x, (rows, columns), ord, keepdim)
     if ord not in (1, -1, math.inf, -math.inf):
@@ -237,7 +237,7 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
     """
     if A.dim() < 2:
         raise RuntimeError(f"linalg.matrix_norm: A {tuple(A.shape)} must have 2 dims or more.")
-    dim = few(dim)
+    dim = dim if type(dim) is tuple else few(dim)
     if len(dim) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim {dim} must name two dims.")
     A = _check_norm_dtype("linalg.matrix_norm", A, dtype)

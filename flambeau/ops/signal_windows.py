@@ -40,9 +40,11 @@ def _cosines(operator, M, coefficients, sym, dtype, layout, device, requires_gra
     k, length = _positions(operator, M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
-    window = fl.zeros_like(k)
-    for i, coefficient in enumerate(coefficients):
-        window = window + (-1) ** i * coefficient * (k * (2 * math.pi * i / length)).cos()
+    constant, *others = coefficients
+    window = constant if others else fl.zeros_like(k) + constant
+    for i, coefficient in enumerate(others, 1):
+        term = (k * (2 * math.pi * i / length)).cos_() * ((-1) ** i * coefficient)
+        window = term + window
     return _made(window, dtype, requires_grad)
 
 

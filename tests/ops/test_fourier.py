@@ -70,6 +70,9 @@ def test_frequencies_and_shifts():
         np.testing.assert_allclose(
             torch.fft.rfftfreq(n, 0.5).numpy(), np.fft.rfftfreq(n, 0.5), rtol=1e-6
         )
+    halves = torch.fft.fftfreq(5000, 1 / 5000, dtype=torch.float16)  # counted beyond their integers
+    assert halves[-3:].tolist() == [-3, -2, -1]
+    assert torch.fft.fftfreq(0).shape == (0,) and torch.fft.rfftfreq(0).isnan().tolist() == [True]
     x = torch.from_numpy(REAL)
     np.testing.assert_array_equal(torch.fft.fftshift(x).numpy(), np.fft.fftshift(REAL))
     np.testing.assert_array_equal(torch.fft.ifftshift(x, 1).numpy(), np.fft.ifftshift(REAL, 1))

@@ -26,12 +26,13 @@ Object kept_options(const ClassLossOptions& o) {
   return tuple_of(4, [&](Py_ssize_t i) { return items[i]; });
 }
 
-void record(WayBackward& backward, Tensor& loss, Tensor& input, Tensor& target, Tensor* logsumexp,
+/// `other`: logsumexp, or the weights or null.
+void record(WayBackward& backward, Tensor& loss, Tensor& input, Tensor& target, Tensor* other,
             const ClassLossOptions& o) {
   Ref<WayNode> node = make_way_node(backward, {&input});
   node->keep(input);
   node->keep(target);
-  if (logsumexp) node->keep(*logsumexp);
+  node->keep(other);
   node->keep(kept_options(o));
   set_history(loss, &node->node);
 }
@@ -55,9 +56,11 @@ double factor(const ClassLossOptions& o) {
 
 bool nll_gradient_of(WayNode& node, Tensor& grad, TensorRef* gradients) {
   TensorRef input = node.kept(0), target = node.kept(1);
-  const ClassLossOptions o = options_in(node, 2);
+  const TensorRef weight = node.kept_or_null(2);
+  const ClassLossOptions o = options_in(node, 3);
   if (input->is_meta() || grad.is_meta() || grad.dtype != input->dtype) return false;
-  gradients[0] = nll_gradient(*contiguous(grad), *input, *target, nullptr, o.ignored, factor(o));
+  gradients[0] =
+      nll_gradient(*contiguous(grad), *input, *target, weight.get(), o.ignored, factor(o));
   return true;
 }
 
@@ -97,19 +100,23 @@ bool CrossEntropyLoss::gradient(WayNode& node, Tensor& grad, TensorRef* gradient
 }
 
 NllLoss::NllLoss(const char*, PyObject* backward)
-    : backward_("nll_loss", backward, {"self", "target", "options"}) {
+    : backward_("nll_loss", backward, {"self", "target", "weight", "options"}) {
   backward_.native = nll_gradient_of;
 }
 
-TensorRef NllLoss::take(Tensor& input, Plain given, int64_t ignored, Reducing reduction) {
+TensorRef NllLoss::take(Tensor& input, Plain given, Tensor* weight, int64_t ignored,
+                        Reducing reduction) {
   if (!fits(input, *given)) return nullptr;
+  if (weight && (records(weight) || weight->ndim != 1 || !weight->contiguous ||
+                 weight->dtype != input.dtype || weight->numel != input.sizes[1]))
+    return nullptr;
   const bool recorded = records(input);
   GradModeGuard off(false);
   TensorRef target = contiguous(*given);
-  Nll made = nll_loss(input, *target, nullptr, ignored, reduction);
+  Nll made = nll_loss(input, *target, weight, ignored, reduction);
   if (made.wrong >= 0) return nullptr;
   if (recorded)
-    record(backward_, *made.loss, input, *target, nullptr, {0, ignored, reduction, made.weight});
+    record(backward_, *made.loss, input, *target, weight, {0, ignored, reduction, made.weight});
   return made.loss;
 }
 

@@ -28,12 +28,13 @@ class CrossEntropyLoss {
   WayBackward backward_;
 };
 
-/// nll_loss of such. Keeps the scores, the classes and the options.
+/// nll_loss of such, with weights that are constants. Keeps the scores, the classes, the weights
+/// and the options.
 class NllLoss {
  public:
-  static constexpr const char* takes[] = {"target", "ignore_index", "reduction"};
+  static constexpr const char* takes[] = {"target", "weight", "ignore_index", "reduction"};
   NllLoss(const char* name, PyObject* backward);
-  TensorRef take(Tensor& input, Plain target, int64_t ignored, Reducing reduction);
+  TensorRef take(Tensor& input, Plain target, Tensor* weight, int64_t ignored, Reducing reduction);
 
  private:
   WayBackward backward_;

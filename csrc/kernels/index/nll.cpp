@@ -40,23 +40,30 @@ void over_places(const NllShape& shape, int64_t begin, int64_t end, Body&& body)
   }
 }
 
-/// The total of `n` places without weights, `step` scores apart: four at a time, since each
-/// addition waits for the one before. `wrong` is a place among them.
-template <class T>
-NllTotal plain_total(const T* from, int64_t step, const NllShape& shape, const int64_t* target,
-                     int64_t ignored, int64_t n) {
-  double loss[4] = {};
-  int64_t counted[4] = {}, wrong[4] = {};
+/// `n` places whose scores lie `step` apart. Totals are summed four at a time, since each addition
+/// waits for the one before, or with `written` the losses go to `to`. `wrong` is a place among
+/// them.
+template <bool written, bool weighted, class T>
+NllTotal run_total(const T* from, int64_t step, const NllShape& shape, const int64_t* target,
+                   const T* weights, int64_t ignored, T* to, int64_t n) {
+  double loss[4] = {}, weight[4] = {};
+  int64_t wrong[4] = {};
   auto is_class = [&](int64_t t) {
     return static_cast<uint64_t>(t) < static_cast<uint64_t>(shape.classes);
   };
   auto take = [&](int64_t i, int k) {
     int64_t t = target[i];
-    bool inside = is_class(t), counts = inside & (t != ignored);
-    auto score = wide(from[i * step + (inside ? t : 0) * shape.class_step]);
-    loss[k] -= counts ? static_cast<double>(score) : 0.0;
-    counted[k] += counts;
+    const bool inside = is_class(t), counts = inside & (t != ignored);
     wrong[k] += !inside & (t != ignored);
+    t = inside ? t : 0;
+    const Wide<T> share = weighted ? wide(weights[t]) : Wide<T>(1);
+    const Wide<T> term = -wide(from[i * step + t * shape.class_step]) * share;
+    if constexpr (written) {
+      to[i] = static_cast<T>(counts ? term : Wide<T>(0));
+    } else {
+      loss[k] += static_cast<double>(counts ? term : Wide<T>(0));
+      weight[k] += static_cast<double>(counts ? share : Wide<T>(0));
+    }
   };
   int64_t i = 0;
   for (; i + 4 <= n; i += 4)
@@ -64,7 +71,7 @@ NllTotal plain_total(const T* from, int64_t step, const NllShape& shape, const i
   for (; i < n; ++i) take(i, 0);
   NllTotal total;
   total.loss = (loss[0] + loss[1]) + (loss[2] + loss[3]);
-  total.weight = static_cast<double>(counted[0] + counted[1] + counted[2] + counted[3]);
+  total.weight = (weight[0] + weight[1]) + (weight[2] + weight[3]);
   for (i = 0; wrong[0] + wrong[1] + wrong[2] + wrong[3] && total.wrong < 0 && i < n; ++i)
     if (target[i] != ignored && !is_class(target[i])) total.wrong = i;
   return total;
@@ -80,42 +87,28 @@ NllTotal nll(const void* scores, DType dtype, const NllShape& shape, const int64
     auto* from = static_cast<const T*>(scores);
     auto* weights = static_cast<const T*>(weight);
     auto* to = static_cast<T*>(loss);
+    auto* one = to        ? weights ? run_total<true, true, T> : run_total<true, false, T>
+                       : weights ? run_total<false, true, T>
+                          : run_total<false, false, T>;
     parallel_ranges(places, walk_grain, [&](int64_t begin, int64_t end) {
       NllTotal part;
-      if (!weights && !to && shape.classes > 0) {
-        // One run for each sample, or a single one where samples have one place each.
-        bool single = shape.positions == 1;
-        for (int64_t i = begin; i < end;) {
-          int64_t n = single ? end - i : std::min(end - i, shape.positions - i % shape.positions);
-          const T* first = from + i / shape.positions * shape.n_step +
-                           (single ? 0 : i % shape.positions * shape.step);
-          NllTotal run =
-              plain_total(first, single ? shape.n_step : shape.step, shape, target + i, ignored, n);
-          part.loss += run.loss;
-          part.weight += run.weight;
-          if (part.wrong < 0 && run.wrong >= 0) part.wrong = i + run.wrong;
-          i += n;
-        }
-        parts[static_cast<size_t>(begin / walk_grain)] = part;
-        return;
+      // One run for each sample, or a single one where samples have one place each.
+      const bool single = shape.positions == 1;
+      for (int64_t i = begin; i < end && shape.classes > 0;) {
+        int64_t n = single ? end - i : std::min(end - i, shape.positions - i % shape.positions);
+        const T* first = from + i / shape.positions * shape.n_step +
+                         (single ? 0 : i % shape.positions * shape.step);
+        NllTotal run = one(first, single ? shape.n_step : shape.step, shape, target + i, weights,
+                           ignored, to ? to + i : nullptr, n);
+        part.loss += run.loss;
+        part.weight += run.weight;
+        if (part.wrong < 0 && run.wrong >= 0) part.wrong = i + run.wrong;
+        i += n;
       }
-      over_places(shape, begin, end, [&](int64_t i, int64_t at) {
-        int64_t t = target[i];
-        if (t == ignored) {
-          if (to) to[i] = T(0.0f);
-          return;
-        }
-        if (static_cast<uint64_t>(t) >= static_cast<uint64_t>(shape.classes)) {
-          if (part.wrong < 0) part.wrong = i;
-          return;
-        }
-        Wide<T> score = wide(from[at + t * shape.class_step]);
-        Wide<T> share = weights ? wide(weights[t]) : Wide<T>(1);
-        Wide<T> term = -score * share;
-        if (to) to[i] = static_cast<T>(term);
-        part.loss += static_cast<double>(term);
-        part.weight += static_cast<double>(share);
-      });
+      for (int64_t i = begin; i < end && shape.classes == 0; ++i) {
+        if (to) to[i] = T(0.0f);
+        if (part.wrong < 0 && target[i] != ignored) part.wrong = i;
+      }
       parts[static_cast<size_t>(begin / walk_grain)] = part;
     });
   });

@@ -16,8 +16,8 @@ struct NllTotal {
 };
 
 /// loss[i] = -weight[t] * score[t] and 0 where t == ignored; `loss` may be null (only the total is
-/// wanted), and so may `weight` (all 1). Summed in float64, in the same order for any number of
-/// threads.
+/// wanted; else there is none), and so may `weight` (all 1). Summed in float64, in the same order
+/// for any number of threads.
 NllTotal nll(const void* scores, DType dtype, const NllShape& shape, const int64_t* target,
              const void* weight, int64_t ignored, void* loss);
 

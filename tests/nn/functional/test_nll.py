@@ -41,9 +41,10 @@ def test_nll_loss_is_its_definition(shape, reduction, dtype):
 
 
 @pytest.mark.parametrize("reduction", ("none", "mean", "sum"))
-def test_nll_loss_gradients(reduction):
-    x = flambeau.randn(3, 4, 2, dtype=flambeau.float64, requires_grad=True)
-    target = flambeau.tensor([[0, 3], [2, 2], [1, 0]])
+@pytest.mark.parametrize("shape", ((3, 4, 2), (6, 4)))
+def test_nll_loss_gradients(shape, reduction):
+    x = flambeau.randn(*shape, dtype=flambeau.float64, requires_grad=True)
+    target = flambeau.tensor([[0, 3], [2, 2], [1, 0]]).view(shape[0], *shape[2:])
     weight = flambeau.tensor([0.5, 1.0, 2.0, 0.25], dtype=flambeau.float64)
 
     def loss(x):
@@ -52,6 +53,15 @@ def test_nll_loss_gradients(reduction):
     assert gradcheck(loss, (x,)) and gradgradcheck(loss, (x,))
     weight.requires_grad_()
     assert gradcheck(lambda w: F.nll_loss(x.detach(), target, w, reduction=reduction), (weight,))
+
+
+def test_scores_that_no_class_has():
+    scores, target = flambeau.zeros(3, 0), flambeau.zeros(3, dtype=flambeau.int64)
+    for reduction, want in (("none", [0.0] * 3), ("sum", 0.0)):
+        got = F.nll_loss(scores, target, ignore_index=0, reduction=reduction)
+        assert got.tolist() == want
+        with pytest.raises(IndexError):
+            F.nll_loss(scores, target, reduction=reduction)
 
 
 def test_nll_loss_of_one_sample_and_of_none():
