@@ -154,10 +154,45 @@ def test_layers_of_bfloat16_and_under_autocast():
         with flambeau.no_grad():
             made.append(flatten(layer(input)))
     made.append(flatten(layer.bfloat16()(input.bfloat16())))
-    for got, dtype in zip(made, ("float32", "float32", "bfloat16"), strict=True):
+    for got in made:
         for value, wanted in zip(got, expected, strict=True):
-            assert value.dtype is getattr(flambeau, dtype) and value.shape == wanted.shape
+            assert value.dtype is flambeau.bfloat16 and value.shape == wanted.shape
             assert flambeau.allclose(value.float(), wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("sizes", [(6, 3, 7), (1, 1, 7), (5, 7)])
+@pytest.mark.parametrize("given", [None, "float32", "bfloat16"])
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"num_layers": 2, "batch_first": True}])
+def test_autocast_lowers_what_an_lstm_gives_back(sizes, given, options):
+    layer, input = nn.LSTM(7, 9, **options), flambeau.randn(*sizes).requires_grad_()
+    _, state = layer(input)
+    if given:
+        state = [flambeau.zeros_like(part, dtype=getattr(flambeau, given)) for part in state]
+    with flambeau.autocast("cpu"):
+        made = flatten(layer(input, state if given else None))
+    for value, wanted in zip(made, flatten(layer(input)), strict=True):
+        assert value.dtype is flambeau.bfloat16 and value.shape == wanted.shape
+        assert flambeau.allclose(value.float(), wanted, atol=0.02)
+    sum(part.sum() for part in made).backward()
+    assert input.grad.dtype is flambeau.float32
+    assert all(p.grad.dtype is flambeau.float32 for p in layer.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "lowered", "options", "expected"),
+    [
+        ("GRU", "float32", "bfloat16", {}, "float32"),
+        ("RNN", "float32", "bfloat16", {}, "bfloat16"),
+        ("LSTM", "float32", "bfloat16", {"proj_size": 3}, "bfloat16"),
+        ("LSTM", "float64", "bfloat16", {}, "float64"),
+        ("LSTM", "float32", "float16", {}, "float32"),
+    ],
+)
+def test_what_other_layers_give_back_under_autocast(kind, dtype, lowered, options, expected):
+    layer = getattr(nn, kind)(7, 9, **options).to(getattr(flambeau, dtype))
+    with flambeau.autocast("cpu", dtype=getattr(flambeau, lowered)):
+        output, _ = layer(flambeau.randn(6, 3, 7, dtype=layer.weight_ih_l0.dtype))
+    assert output.dtype is getattr(flambeau, expected)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])

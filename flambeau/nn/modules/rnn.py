@@ -197,6 +197,8 @@ class RNNBase(Module):
             self._check_state(state, batch)
 
         rows, final = self._layers(data, state, counts)
+        if not packed and self._is_lowered(data):
+            rows, final = rows.bfloat16(), tuple(part.bfloat16() for part in final)
 
         if packed:
             if unsorted_indices is not None:
@@ -210,6 +212,17 @@ class RNNBase(Module):
             elif self.batch_first:
                 result = result.transpose(0, 1)
         return result, final if self.mode == "LSTM" else final[0]
+
+    def _is_lowered(self, data):
+        """Whether autocast makes the outputs and the state of these layers over unpacked `data` bfloat16."""
+        return (
+            self.mode == "LSTM"
+            and not self.proj_size
+            and data.device.type == "cpu"
+            and data.dtype in (flambeau.float32, flambeau.bfloat16)
+            and flambeau.is_autocast_enabled("cpu")
+            and flambeau.get_autocast_dtype("cpu") is flambeau.bfloat16
+        )
 
     def _batched(self, input, state):
         """The input as (T, B, *), the state as (layers, B, *), whether there was a batch."""
