@@ -122,6 +122,68 @@ def test_gradients_that_are_not_finite_meet_no_border():
     assert not torch.isfinite(found[0, :, 1:, 1:]).any()
 
 
+# items, channels, targets, sizes of the input, kernel; window. To 24 channels and more of a group.
+BACK = [
+    (1, 90, 3, (20, 23), (3, 3), {"stride": 2, "padding": 1}),
+    (2, 300, 2, (21, 18), (4, 4), {"stride": 2}),  # parts of the targets
+    (1, 120, 8, (18, 19), (3, 3), {"stride": 3, "padding": 1, "groups": 4}),
+    (2, 64, 4, (25, 22), (2, 2), {"stride": 3, "groups": 2}),  # pixels that no tap meets
+    (1, 50, 6, (21, 22), (5, 3), {"padding": (2, 3), "dilation": (1, 3), "stride": (2, 3)}),
+    (3, 40, 20, (9, 30), (3, 4), {"stride": (1, 2), "padding": (0, 5)}),
+    (1, 48, 5, (19, 20), (3, 3), {"dilation": 2, "padding": 2, "stride": 2}),
+    (1, 33, 120, (30, 31), (1, 7), {"stride": 3, "padding": (0, 3)}),  # lines in some slices
+    (4, 26, 3, (7, 8), (3, 3), {"padding": 1}),
+    (2, 64, 16, (20, 20), (3, 3), {"padding": 1}),  # weights as they lie
+]
+
+
+def backward(case, dtype, layout):
+    """The gradient for the input, and the transposed convolution of its size with a bias."""
+    n, channels, targets, sizes, kernel, window = case
+    rng = np.random.default_rng(4)
+
+    def drawn(*shape):
+        return torch.from_numpy(rng.standard_normal(shape)).to(dtype)
+
+    w, bias = drawn(targets, channels // window.get("groups", 1), *kernel), drawn(channels)
+    w = layout(w)
+    x = layout(torch.zeros(n, channels, *sizes, dtype=dtype)).requires_grad_()
+    output = F.conv2d(x, w, **window)
+    grad = layout(drawn(*output.shape))
+    (found,) = torch.autograd.grad(output, [x], grad)
+    return found.numpy(), F.conv_transpose2d(grad, w, bias, **window).numpy()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("case", BACK, ids=str)
+def test_gradients_of_inputs_and_transposed_convolutions_agree(case, dtype):
+    expected, found = backward(case, dtype, lambda t: t), backward(case, dtype, last)
+    for a, b in zip(found, expected, strict=True):
+        tolerance = (3e-6 if dtype == torch.float32 else 1e-14) * np.abs(b).max()
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            for a, b in zip(found, backward(case, dtype, last), strict=True):
+                np.testing.assert_array_equal(a, b)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_is_not_finite_in_transposed_convolutions_is_where_it_was():
+    grad, w = (
+        torch.from_numpy(RNG.standard_normal(s)).float() for s in ((1, 3, 20, 21), (3, 90, 3, 3))
+    )
+    for place in (grad, w):
+        kept = place[0, 1, 2, 2].item()
+        place[0, 1, 2, 2] = float("inf")
+        expected = torch.isfinite(F.conv_transpose2d(grad, w, stride=2)).numpy()
+        found = torch.isfinite(F.conv_transpose2d(last(grad), w, stride=2)).numpy()
+        np.testing.assert_array_equal(found, expected)
+        place[0, 1, 2, 2] = kept
+
+
 def test_the_gradient_of_a_transposed_convolution_agrees():
     x, w = (
         torch.from_numpy(RNG.standard_normal(s)).float() for s in ((1, 60, 14, 15), (60, 6, 3, 3))

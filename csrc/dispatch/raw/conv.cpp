@@ -282,6 +282,13 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
     }
     return result;
   }
+  if (grad_output.on_cpu() && lies_by_pixels(grad_output) && fits_lines_back(shape)) {
+    TensorRef result = empty_beside(grad_output, sizes);
+    LongWork unlocked(flop_of(shape) > 20000);
+    if (lines_backward_input(shape, grad_output.data(), weight->data(),
+                             bias ? bias->data() : nullptr, result->data()))
+      return result;
+  }
   grad = contiguous(grad_output);
   TensorRef result = empty(sizes, shape.dtype);
   if (!result->is_meta() && result->numel) {

@@ -22,4 +22,11 @@ bool outer_fits_lines(const ConvShape& shape);
 void lines_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
                            void* grad_weight);
 
+/// The same of lines_backward_input, of any number of groups.
+bool fits_lines_back(const ConvShape& shape);
+
+/// As conv_backward_input, of images and gradients that lie so; false as lines_forward.
+bool lines_backward_input(const ConvShape& shape, const void* grad_output, const void* weight,
+                          const void* bias, void* grad_input);
+
 }  // namespace flambeau
