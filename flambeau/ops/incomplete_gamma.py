@@ -1,4 +1,4 @@
-"""The regularised incomplete gamma functions; the expansions are in csrc/kernels/elements/counts.cpp, in float64."""
+"""The regularised incomplete gamma functions; the expansions are in csrc/kernels/elements/incomplete_gamma.cpp, in float64."""
 
 from .. import _core
 from .core import operators as fl

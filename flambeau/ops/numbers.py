@@ -14,12 +14,14 @@ _FrexpResult = lazy_result_type("frexp", "mantissa exponent")
 def _integers(operator, input, other):
     """Both broadcast, in the dtype of the result."""
     require_tensors(operator, input=input, other=other)
-    dtype = fl.result_type(input, other)
+    dtype = input.dtype if input.dtype is other.dtype else fl.result_type(input, other)
     if dtype.is_floating_point or dtype.is_complex or dtype is fl.bool:
         raise RuntimeError(
             f"{operator}: input is {dtype}, but it takes integers. Convert it with .long() first."
         )
-    return [value.to(dtype).contiguous() for value in broadcast_together(operator, input, other)]
+    if input.shape != other.shape:
+        input, other = broadcast_together(operator, input, other)
+    return input.to(dtype).contiguous(), other.to(dtype).contiguous()
 
 
 @composite(inplace=True)

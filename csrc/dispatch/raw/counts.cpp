@@ -1,4 +1,5 @@
-// The functions of kernels/elements/counts.h, airy.h, polynomials.h and kernels/order/shuffle.h.
+// The functions of kernels/elements/counts.h, airy.h, incomplete_gamma.h, polynomials.h and
+// kernels/order/shuffle.h.
 #include "kernels/elements/counts.h"
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "dispatch/raw/numbers.h"
 #include "kernels/elements/airy.h"
 #include "kernels/elements/cross.h"
+#include "kernels/elements/incomplete_gamma.h"
 #include "kernels/elements/polynomials.h"
 #include "kernels/order/shuffle.h"
 

@@ -6,7 +6,6 @@
 #include <limits>
 #include <numeric>
 #include <type_traits>
-#include <utility>
 
 #include "runtime/threads.h"
 
@@ -78,109 +77,16 @@ void lcm(int64_t n, const T* a, const T* b, T* out) {
 
 #define FLAMBEAU_DIVISORS(T)                             \
   template void gcd<T>(int64_t, const T*, const T*, T*); \
-  template void lcm<T>(int64_t, const T*, const T*, T*);
-FLAMBEAU_DIVISORS(uint8_t)
-FLAMBEAU_DIVISORS(int8_t)
-FLAMBEAU_DIVISORS(int16_t)
-FLAMBEAU_DIVISORS(int32_t)
-FLAMBEAU_DIVISORS(int64_t)
-FLAMBEAU_DIVISORS(uint16_t)
-FLAMBEAU_DIVISORS(uint32_t)
-FLAMBEAU_DIVISORS(uint64_t)
+  template void lcm<T>(int64_t, const T*, const T*, T*)
+FLAMBEAU_DIVISORS(uint8_t);
+FLAMBEAU_DIVISORS(int8_t);
+FLAMBEAU_DIVISORS(int16_t);
+FLAMBEAU_DIVISORS(int32_t);
+FLAMBEAU_DIVISORS(int64_t);
+FLAMBEAU_DIVISORS(uint16_t);
+FLAMBEAU_DIVISORS(uint32_t);
+FLAMBEAU_DIVISORS(uint64_t);
 #undef FLAMBEAU_DIVISORS
-
-// ------------------------------------------------------------------------------ incomplete gamma
-
-namespace {
-
-/// Terms that either expansion may take: some 6 sqrt(a) of them near x = a, so this serves a < 1e8.
-constexpr int most_terms = 100000;
-
-// Both as one fraction, which is divided at the end: a division in each step takes longer than all
-// else. Where its parts grow far they are made smaller together.
-constexpr double far = 0x1p+400, smaller = 0x1p-400;
-
-/// The sum over n of x**n / ((a + 1) ... (a + n)), for x < a + 1.
-double series(double a, double x, double precision) {
-  double total = 1, power = 1, product = 1;
-  for (int n = 1; n < most_terms; ++n) {
-    power *= x;
-    product *= a + n;
-    total = total * (a + n) + power;
-    if (power <= total * 0.1 * precision) break;
-    if (total > far) total *= smaller, power *= smaller, product *= smaller;
-  }
-  return total / product;
-}
-
-/// 1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - ...)), for x >= a + 1, by Wallis's recurrence.
-double fraction(double a, double x, double precision) {
-  double b = x + 1 - a, above = 1, below = b, above_before = 0, below_before = 1;
-  for (int n = 1; n < most_terms; ++n) {
-    const double factor = -n * (n - a);
-    b += 2;
-    above_before = std::exchange(above, b * above + factor * above_before);
-    below_before = std::exchange(below, b * below + factor * below_before);
-    const double crossed = above * below_before;
-    if (std::fabs(crossed - above_before * below) <= precision * std::fabs(crossed)) break;
-    if (std::fabs(below) > far)
-      for (double* part : {&above, &below, &above_before, &below_before}) *part *= smaller;
-  }
-  return above / below;
-}
-
-/// The upper function for a beyond 1e7, by the leading terms of its uniform expansion
-/// (DLMF 8.12.3).
-double of_great(double a, double x) {
-  double excess = x / a - 1;
-  // excess - log(1 + excess), which cancels near 0: there by its series.
-  double half_square = std::fabs(excess) < 1e-4
-                           ? excess * excess * (0.5 - excess * (1.0 / 3 - excess * 0.25))
-                           : excess - std::log1p(excess);
-  double eta = std::copysign(std::sqrt(2 * half_square), excess);
-  double first = std::fabs(eta) < 1e-2 ? -1.0 / 3 + eta / 12 : 1 / excess - 1 / eta;
-  constexpr double two_pi = 6.283185307179586;
-  return 0.5 * std::erfc(eta * std::sqrt(a / 2)) +
-         std::exp(-a * half_square) / std::sqrt(two_pi * a) * first;
-}
-
-/// Source: Press et al., "Numerical Recipes", section 6.2.
-double incomplete(double a, double x, bool upper, double precision) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  if (std::isnan(a) || std::isnan(x) || a < 0 || x < 0) return nan;
-  double lower;
-  if (std::isinf(a))
-    lower = std::isinf(x) ? nan : 0;
-  else if (std::isinf(x))
-    lower = 1;
-  else if (a == 0)
-    lower = x > 0 ? 1 : nan;
-  else if (x == 0)
-    lower = 0;
-  else if (a > 1e7) {
-    double rest = of_great(a, x);
-    return upper ? rest : 1 - rest;
-  } else if (x < a + 1)
-    lower = std::exp(a * std::log(x) - x - log_gamma(a + 1)) * series(a, x, precision);
-  else {
-    double rest = std::exp(a * std::log(x) - x - log_gamma(a)) * fraction(a, x, precision);
-    return upper ? rest : 1 - rest;
-  }
-  return upper ? 1 - lower : lower;
-}
-
-}  // namespace
-
-template <class T>
-void incomplete_gamma(int64_t n, const T* a, const T* x, bool upper, T* out) {
-  each(n, [&](int64_t i) {
-    // Small orders leave little of 1 - P(a, x), of which all digits count.
-    const double precision = sizeof(T) == 4 && a[i] > T(0.1) ? 1e-10 : 1e-16;
-    out[i] = static_cast<T>(incomplete(a[i], x[i], upper, precision));
-  });
-}
-template void incomplete_gamma(int64_t, const float*, const float*, bool, float*);
-template void incomplete_gamma(int64_t, const double*, const double*, bool, double*);
 
 // --------------------------------------------------------------------------------- random counts
 

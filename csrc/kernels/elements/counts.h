@@ -1,5 +1,5 @@
 // Element by element what the kernel language cannot say, for its loops end where the data says:
-// common divisors, incomplete gamma functions, random counts. Raw contiguous memory, n elements.
+// common divisors, random counts. Raw contiguous memory, n elements.
 // No GIL; threads share the elements, and no result depends on how.
 #pragma once
 #include <cstdint>
@@ -11,11 +11,6 @@ template <class T>
 void gcd(int64_t n, const T* a, const T* b, T* out);
 template <class T>
 void lcm(int64_t n, const T* a, const T* b, T* out);
-
-/// out = the regularised incomplete gamma function P(a, x), or 1 - P(a, x) if upper, computed
-/// in float64. T: float, double.
-template <class T>
-void incomplete_gamma(int64_t n, const T* a, const T* x, bool upper, T* out);
 
 /// out[i] is drawn from the Poisson distribution of rate[i] >= 0, or the binomial one of trials[i]
 /// and chance[i]; it depends on seed, call, i and the arguments alone.

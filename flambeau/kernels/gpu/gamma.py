@@ -1,4 +1,4 @@
-"""The regularised incomplete gamma functions on a GPU, as csrc/kernels/elements/counts.cpp has them: in float64.
+"""The regularised incomplete gamma functions on a GPU, as csrc/kernels/elements/incomplete_gamma.cpp has them: in float64.
 
 below a + 1     a series in x / (a + n)
 above           a continued fraction, by Lentz's method (Press et al., "Numerical Recipes", section 6.2)

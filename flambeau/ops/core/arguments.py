@@ -49,8 +49,10 @@ def few(values):
 
 def common_shape(operator, *shapes, what="shape"):
     """The shape that all broadcast to; the error of shapes that do not names `operator`."""
-    if shapes and isinstance(shapes[0], types.Size) and all(s == shapes[0] for s in shapes):
-        return shapes[0]
+    if shapes and all(isinstance(s, types.Size) for s in shapes):
+        longest = max(shapes, key=len)
+        if all(s == longest[len(longest) - len(s) :] for s in shapes):
+            return longest
     result = []
     for shape in shapes:
         shape = (shape,) if isinstance(shape, int) else few(shape)
