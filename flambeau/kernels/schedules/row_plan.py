@@ -5,12 +5,14 @@ number) becomes a further input of the expressions, after the operands. So a pla
 expressions, and the kernel's work is to supply their inputs.
 """
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 from ..expression import input as symbol
 from ..expression import inputs_of, substitute, topological
 
 KEPT = 999  # the input that stands for what `kept` chose; hoisted expressions follow it
+_PLACE = symbol(-1)  # stands for what would be kept, and is no input
 
 
 @dataclass
@@ -74,12 +76,12 @@ class Plan:
     def hoisted(self, roots):
         """(roots, {input: expression}) with the largest parts that do not vary as new inputs."""
         varying = self.varies(roots)
-        replace, made = {}, {}
+        places, made = {}, {}
 
         def hoist(n):
-            if id(n) not in varying and n.op not in ("const", "input") and id(n) not in replace:
+            if id(n) not in varying and n.op not in ("const", "input") and id(n) not in places:
                 index = KEPT + 1 + len(made)
-                replace[id(n)], made[index] = symbol(index), n
+                places[id(n)], made[index] = symbol(index), n
 
         for n in topological(roots):
             if id(n) in varying:
@@ -87,25 +89,40 @@ class Plan:
                     hoist(a)
         for r in roots:
             hoist(r)
-        return substitute(roots, replace), made
+        return substitute(roots, places), made
 
-    def kept(self, last_roots):
-        """(pass, expression) worth writing to the output on the way, or None.
+    def kept(self, last_roots, level):
+        """What of pass `level` is worth writing to the output, or None.
 
-        That is a costly part of the last pass which an earlier pass computes anyway, if the last
-        pass then needs no operand: so an output may be one of the inputs.
+        That is a costly part of the last pass which this pass computes anyway, if the last pass then needs no
+        operand: so an output may be one of the inputs. Where something is kept already, this takes its place:
+        only where nothing after this pass reads that any more.
         """
-        varying = self.varies(last_roots)
-        for level in range(1, self.n_passes + 1):
-            args = [a for _, args in self.rows_of(level) for a in args]
-            shared = {id(n) for n in topological(args)}
-            for n in reversed(topological(last_roots)):
-                if id(n) in shared and id(n) in varying and _costly(n):
-                    rest = substitute(last_roots, {id(n): symbol(KEPT)})
-                    fine = {KEPT, *(s.index for s in self.specials)}
-                    if all(i in fine for i in inputs_of(rest) if i in self.varying_inputs):
-                        return level, n
+        args = [a for _, args in self.rows_of(level) for a in args]
+        varying, shared = self.varies(last_roots), {id(n) for n in topological(args)}
+        fine = {KEPT, *(s.index for s in self.specials)}
+        later = [a for s in self.specials if s.level > level for a in s.args]
+        for n in reversed(topological(last_roots)):
+            if id(n) in shared and id(n) in varying and _costly(n):
+                rest = substitute([*last_roots, *later], {id(n): _PLACE})
+                reads = self.varying_inputs.intersection(inputs_of(rest[: len(last_roots)]))
+                if reads <= fine and KEPT not in inputs_of(rest):
+                    return n
         return None
+
+    def keeping(self, n, last_roots, level):
+        """(plan, last_roots) in which all passes after `level` read `n` from where it is kept."""
+        rows = [k for k, s in enumerate(self.specials) if s.op == "row" and s.level > level]
+        args = [a for k in rows for a in self.specials[k].args]
+        new = iter(substitute([*last_roots, *args], {id(n): symbol(KEPT)}))
+        last_roots = [next(new) for _ in last_roots]
+        plan = copy(self)
+        plan.specials = list(self.specials)
+        for k in rows:
+            plan.specials[k] = replace(
+                self.specials[k], args=tuple(next(new) for _ in self.specials[k].args)
+            )
+        return plan, last_roots
 
 
 def _costly(n):

@@ -18,8 +18,7 @@ from contextlib import contextmanager
 
 from ..analysis import infer
 from ..emit import Module, Value
-from ..expression import digest_text, substitute, topological, trace
-from ..expression import input as symbol
+from ..expression import digest_text, topological, trace
 from ..function import Function
 from ..lower import lower
 from ..types import DTYPES, compute_dtype
@@ -134,6 +133,7 @@ class _Kernel:
         floating = [DTYPES[d].kind in "fc" for d in in_dtypes]
         self.as_dtypes = [as_dtype if as_dtype and f else d for d, f in zip(in_dtypes, floating)]
         self.plan = plan = rows.plan(self.kinds)
+        self.kept_in = None  # (dtype, output) where something is kept
         self.name = rows.name
         self.f = Function(module, "kernel", PARAMETERS)
         vectors = [d for d, k in zip(self.as_dtypes, self.kinds) if k == "v"]
@@ -320,22 +320,25 @@ class _Kernel:
     # -- passes -----------------------------------------------------------------------------------
 
     def group(self):
-        plan = self.plan
         self.open_group()
-        last_roots = self.last_roots
-        kept = plan.kept(last_roots) if self.last_roots else None
-        where_kept = self.where_to_keep(kept)
-        for level in range(1, plan.n_passes + 1):
-            stores = [kept[1]] if where_kept is not None and kept[0] == level else []
-            for groups in self.parts_of(level):
+        last_roots, where = self.last_roots, self.where_to_keep()
+        for level in range(1, self.plan.n_passes + 1):
+            parts = self.parts_of(level)
+            kept = None
+            if where is not None and (self.kept_in is None or len(parts) == 1):
+                kept = self.plan.kept(last_roots, level)
+            stores = [] if kept is None else [kept]
+            for groups in parts:
                 here = {id(n) for n in topological([a for _, args in groups for a in args])}
                 stored = [e for e in stores if id(e) in here]
-                self.reducing_pass(groups, stored, where_kept)
+                self.reducing_pass(groups, stored, where)
                 stores = [e for e in stores if id(e) not in here]
             self.picks(level)
-            if where_kept is not None and kept[0] == level:
-                last_roots = substitute(last_roots, {id(kept[1]): symbol(KEPT)})
-                self.dtypes[KEPT] = infer([kept[1]], self.dtypes)[id(kept[1])][0]
+            if kept is not None:
+                self.kept_in = self.out_dtypes[where], where
+                dtype = infer([kept], self.dtypes)[id(kept)][0]
+                self.plan, last_roots = self.plan.keeping(kept, last_roots, level)
+                self.dtypes[KEPT] = dtype
         if last_roots:
             self.last_pass(last_roots)
         self.close_group()
@@ -350,9 +353,9 @@ class _Kernel:
             self.at_row(r)
             yield r
 
-    def where_to_keep(self, kept):
-        """The vector output whose memory can hold the kept expression without rounding it; a GPU computes it again."""
-        if kept is None or self.ptx:
+    def where_to_keep(self):
+        """The vector output whose memory can hold kept expressions without rounding them; a GPU computes them again."""
+        if self.ptx:
             return None
         for j in self.vector_outputs:
             if self.out_dtypes[j] in ("float32", "float64") and all(
@@ -378,7 +381,7 @@ class _Kernel:
         rest = {key: s for key, s in groups.items() if key not in own}
         return [part for part in (own, rest, fixed) if part]
 
-    def reducing_pass(self, groups, stores, where_kept):
+    def reducing_pass(self, groups, stores, where):
         f, width = self.f, self.width
         own = not self.ptx and any(getattr(reductions, name).own_order for name, _ in groups)
         accumulators, roots, sizes, blocked, calls = self.start(groups, width, 4)
@@ -396,8 +399,7 @@ class _Kernel:
             def evaluate(i, count):
                 values = lower(f.at(width), roots, supply(i, count))
                 if stores:
-                    self.kept_in = self.out_dtypes[where_kept], where_kept
-                    self.put(values[-1], where_kept, i, count)
+                    self.put(values[-1], where, i, count)
                 self.index_from(i, accumulators)
                 return _grouped(values, sizes)
 

@@ -5,6 +5,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from flambeau.kernels.expression import input as symbol
+from flambeau.kernels.expression import inputs_of
 from flambeau.kernels.interpret.rows import interpret_rows
 from flambeau.kernels.language import cast, exp
 from flambeau.kernels.schedules import row_functions as F
@@ -25,6 +27,7 @@ from flambeau.kernels.schedules.row_language import (
     rprod,
     rsum,
 )
+from flambeau.kernels.schedules.row_plan import KEPT
 from flambeau.kernels.schedules.rows import Rows
 from tests.kernels.calls import rows_call
 
@@ -64,19 +67,53 @@ def test_softmax_and_log_softmax_and_their_backwards(dtype, n):
     np.testing.assert_allclose(d, expected, rtol=4 * TOLERANCE[dtype], atol=20 * TOLERANCE[dtype])
 
 
-def test_softmax_may_write_over_its_input():
-    for n in (5, 16, 100, 1000):
-        x = normal((3, n))
-        (apart,) = rows_call(F.softmax, [x], "v", "v", ("float32",))
-        import ctypes
+IN_TURNS = {  # costly parts that several passes read
+    "softmax": F.softmax_of,
+    "softmax of exp": lambda x: F.softmax_of(exp(x)),
+    "log_softmax of exp": lambda x: F.log_softmax_of(exp(x)),
+    "softmax twice": lambda x: F.softmax_of(F.softmax_of(x)),
+    "exp less its mean, normed": lambda x: (
+        (exp(x) - rmean(exp(x))) / rsum((exp(x) - rmean(exp(x))) * (exp(x) - rmean(exp(x))))
+    ),
+    "two sums of one pass": lambda x: exp(exp(x) - rsum(exp(x))) / (rmax(exp(x)) + rsum(x)),
+}
 
-        kernel = ctypes.CFUNCTYPE(
-            None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2, ctypes.c_int64
-        )(F.softmax.compile(("float32",), "vv", ("float32",)))
-        kernel(
-            3, n, (ctypes.c_void_p * 2)(*[x.ctypes.data] * 2), (ctypes.c_int64 * 2)(4 * n, 4 * n), 0
-        )
-        np.testing.assert_array_equal(x, apart)
+
+@pytest.mark.parametrize("name", IN_TURNS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_passes_read_what_earlier_ones_kept_also_over_their_input(name, dtype):
+    rows = Rows(IN_TURNS[name], "turns", 1)
+    for n in (5, 16, 100, 1000):
+        x = rng.normal(size=(3, n)).astype(dtype)
+        (expected,) = interpret_rows(rows, [x], (dtype,), "vv", (dtype,))
+        (apart,) = rows_call(rows, [x], "v", "v", (dtype,))
+        np.testing.assert_allclose(apart, expected, rtol=1e-4, atol=1e-6)
+        written = rows_over(rows, x)
+        np.testing.assert_array_equal(written, apart)
+
+
+def rows_over(rows, x):
+    """`x`, with the result of a kernel of one operand written over it."""
+    import ctypes
+
+    n, dtype, written = x.shape[1], str(x.dtype), x.copy()
+    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2, ctypes.c_int64)(
+        rows.compile((dtype,), "vv", (dtype,))
+    )
+    places = (ctypes.c_void_p * 2)(*[written.ctypes.data] * 2)
+    kernel(len(x), n, places, (ctypes.c_int64 * 2)(*[n * x.itemsize] * 2), 0)
+    return written
+
+
+def test_each_pass_keeps_what_later_ones_would_compute_again():
+    plan = Rows(lambda x: F.softmax_of(exp(x)), "turns", 1).plan("v")
+    first = plan.kept(plan.roots, 1)
+    assert first is exp(symbol(0))
+    plan, last = plan.keeping(first, plan.roots, 1)
+    assert 0 not in inputs_of([a for s in plan.specials if s.level == 2 for a in s.args])
+    second = plan.kept(last, 2)
+    assert second.op == "call" and KEPT in inputs_of([second])
+    assert 0 not in inputs_of(plan.keeping(second, last, 2)[1])
 
 
 def test_softmax_special_values():
