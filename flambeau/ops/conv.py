@@ -15,7 +15,7 @@ from .. import _core
 from .core.attach import attached
 from .core.declare import composite, primitive
 from .core.ways import native_way
-from .windows import at_least, per_dim, window_count, within_reach
+from .windows import at_least, has_pixels, per_dim, pixel_order, window_count, within_reach
 
 
 def _conj(tensor):
@@ -46,7 +46,9 @@ def _gradients(grad_output, input, weight, stride, padding, dilation, groups, wa
     grad_input = grad_weight = grad_bias = None
     given = grad_output
     own_channels = groups > 1 and weight.shape[1] == 1
-    if sum(map(bool, wanted[:3])) > 1 and max(weight.shape[2:]) > 1 and not own_channels:
+    if input.dtype is _core.bfloat16 and has_pixels(input):
+        grad_output = given.contiguous(memory_format=pixel_order(input))
+    elif sum(map(bool, wanted[:3])) > 1 and max(weight.shape[2:]) > 1 and not own_channels:
         # Once for all; pixels and channels by themselves are read as they lie.
         grad_output = given.contiguous()
     if wants_input:

@@ -11,12 +11,12 @@ import math
 from functools import lru_cache
 
 from .. import _core
-from ..types import channels_last, channels_last_3d, iinfo
+from ..types import iinfo
 from .core import operators as fl
-from .core.arguments import is_left_out, is_plain
+from .core.arguments import is_left_out
 from .core.declare import primitive, register
 from .core.ways import native_way
-from .windows import at_least, per_dim, window_count
+from .windows import at_least, has_pixels, per_dim, pixel_order, window_count
 
 
 @primitive(name="_max_pool", keeps_format=True, method=False, function=False, out=False)
@@ -86,24 +86,11 @@ def _(ctx, grad_output):
 def _avg_backward(ctx, grad_output, input, include_pad, divisor, windows):
     """Each gradient spread over its window, / divisor. As in PyTorch the result requires grad if the input does."""
     ctx.arguments = (include_pad, divisor, windows)
-    if windows[2] is None and set(windows[1]) == {1} and _has_pixels(input):
+    if windows[2] is None and set(windows[1]) == {1} and has_pixels(input):
         # One gradient for all pixels of a channel: rows of channels that repeat.
-        order = channels_last if input.dim() == 4 else channels_last_3d
         share = grad_output / math.prod(windows[0])
-        return share.expand(input.shape).contiguous(memory_format=order)
+        return share.expand(input.shape).contiguous(memory_format=pixel_order(input))
     return _core._avg_pool_backward(grad_output, include_pad, divisor, *windows)
-
-
-def _has_pixels(input):
-    """Whether its channels lie side by side, on the CPU."""
-    order = {4: channels_last, 5: channels_last_3d}.get(input.dim())
-    return (
-        order is not None
-        and input.device.type == "cpu"
-        and is_plain(input)
-        and not input.is_contiguous()
-        and input.is_contiguous(memory_format=order)
-    )
 
 
 @_avg_backward.derivative

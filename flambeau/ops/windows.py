@@ -3,8 +3,25 @@
 Arguments become one integer a dimension, and every message names the operator.
 """
 
-from ..types import OutOfMemoryError
-from .core.arguments import few
+from ..types import OutOfMemoryError, channels_last, channels_last_3d
+from .core.arguments import few, is_plain
+
+
+def pixel_order(input):
+    """The memory format of images that lie pixel after pixel; None where they have none."""
+    return {4: channels_last, 5: channels_last_3d}.get(input.dim())
+
+
+def has_pixels(input):
+    """Whether the channels of its pixels lie side by side, on the CPU."""
+    order = pixel_order(input)
+    return (
+        order is not None
+        and input.device.type == "cpu"
+        and is_plain(input)
+        and not input.is_contiguous()
+        and input.is_contiguous(memory_format=order)
+    )
 
 
 def per_dim(value, n, operator, name):

@@ -107,3 +107,22 @@ def test_a_gradient_that_is_not_finite_stays_in_its_channel():
     (found,) = torch.autograd.grad(output, weight, grad)
     assert found[3, :, 1:, 1:].isinf().all()
     assert (found[:3] == 0).all() and (found[4:] == 0).all()
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("size", [1, 3])
+def test_gradients_that_lie_by_planes_or_are_expanded_meet_images_by_pixels(size, transposed):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 16, 9, 7, generator=generator).bfloat16()
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.randn(16, 16, size, size, generator=generator).bfloat16().requires_grad_()
+    output = (F.conv_transpose2d if transposed else F.conv2d)(x, weight, None, 1, size // 2)
+    whole = torch.randn(output.shape, generator=generator).bfloat16()
+    one = torch.randn(1, 16, 1, 1, generator=generator).bfloat16().expand(output.shape)
+    for given in (whole, one, torch.cat([whole, whole], 1)[:, :16]):
+        got = torch.autograd.grad(output, [x, weight], given, retain_graph=True)
+        by_pixel = given.contiguous(memory_format=torch.channels_last)
+        expected = torch.autograd.grad(output, [x, weight], by_pixel, retain_graph=True)
+        assert got[0].stride() == x.stride()
+        for a, b in zip(got, expected, strict=True):
+            assert torch.equal(a, b)
