@@ -53,6 +53,10 @@ def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
         raise missing_device(name, device)
 
 
+def _is_cpu(device):
+    return device.type == "cpu" if device.__class__ is Device else device == "cpu"
+
+
 def _place(device, out):
     """Where a result is made: on `device`, or beside the tensor it goes to."""
     return out.device if device is None and out is not None else device
@@ -103,8 +107,9 @@ def arange(
         tensor([0, 1, 2])
     """
     if (
-        start is end is step is out is device is None
-        and layout is strided
+        start is end is step is out is None
+        and (device is None or _is_cpu(device))
+        and (layout is strided or layout is None)
         and not (requires_grad or pin_memory)
         and (compute := _COUNTED_IN.get(dtype))
     ):  # as programs call it all the time
@@ -115,7 +120,7 @@ def arange(
     else:
         count = 0
     if count:
-        result = _core.empty(count, dtype=dtype)
+        result = _core.empty(count, dtype=dtype, device=device)
         first = bounds[0] if len(bounds) > 1 else 0
         _core._map(_ramp, (result,), (first, bounds[2] if len(bounds) > 2 else 1), compute)
         return result
@@ -302,7 +307,8 @@ def linspace(
         and type(end) in _REAL
         and type(steps) is int
         and steps >= 0
-        and dtype is out is device is None
+        and dtype is out is None
+        and (device is None or _is_cpu(device))
         and layout is strided
         and not pin_memory
     ):

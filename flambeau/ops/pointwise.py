@@ -1,5 +1,7 @@
 """Arithmetic, element by element; extremes.py and pairs.py have more of two operands."""
 
+import functools
+
 from .. import _core
 from ..kernels import language as k
 from .core.arguments import require_tensors
@@ -423,19 +425,25 @@ def nan_to_num(input, nan=None, posinf=None, neginf=None):
         >>> torch.nan_to_num(torch.tensor([float("nan"), 2.0, float("inf")]), posinf=9.0)
         tensor([0., 2., 9.])
     """
-    from ..types import finfo
-
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         return input.clone()
     if input.dtype.is_complex:
         return _core.view_as_complex(nan_to_num(_core.view_as_real(input), nan, posinf, neginf))
-    limits = finfo(input.dtype)
+    lowest, highest = _finite_range(input.dtype)
     return _nan_to_num(
         input,
         nan=0.0 if nan is None else nan,
-        posinf=limits.max if posinf is None else posinf,
-        neginf=limits.min if neginf is None else neginf,
+        posinf=highest if posinf is None else posinf,
+        neginf=lowest if neginf is None else neginf,
     )
+
+
+@functools.cache
+def _finite_range(dtype):
+    from ..types import finfo
+
+    limits = finfo(dtype)
+    return limits.min, limits.max
 
 
 # ------------------------------------------------------------------------------------- Python's operators

@@ -25,7 +25,7 @@ def _moment_arguments(operator, dim, unbiased, correction, keepdim):
 def _moments(ctx, input, kind, dims, correction, keepdim):
     """The kernel called `kind`: var, std, var_mean or std_mean."""
     results = moments(kind, input, dims, correction, keepdim)
-    if not math.prod(input.size(d) for d in dims):
+    if not input.numel() and not math.prod(input.size(d) for d in dims):
         for result in results:  # of nothing, whatever the correction is
             result.fill_(math.nan)
     ctx.kind, ctx.dims, ctx.correction, ctx.keepdim = kind, dims, correction, keepdim
@@ -77,12 +77,12 @@ def _std_backward(grad_output, input, result, dims, keepdim):
 
 def _spread(operator, input, dim, correction, keepdim):
     require_floating(input, operator)
-    dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), operator)
+    of_all = is_left_out(dim)
+    dims = wrap_dims(None if of_all else dim, input.dim(), operator)
     dims = dims if input.dim() else []
-    count = math.prod(input.size(d) for d in dims)
-    if count <= correction or not math.prod(
-        input.size(d) for d in range(input.dim()) if d not in dims
-    ):
+    count = input.numel() if of_all else math.prod(input.size(d) for d in dims)
+    results = of_all or math.prod(input.size(d) for d in range(input.dim()) if d not in dims)
+    if count <= correction or not results:
         _core._warn(
             f"{operator}: no degrees of freedom are left, as correction={correction} is not below the "
             f"{count} elements of each result. Pass a smaller correction."

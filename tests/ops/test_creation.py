@@ -293,3 +293,18 @@ def test_arange_of_floats():
 def test_arange_of_large_ints_is_exact(bounds):
     found = torch.arange(*bounds)
     assert found.dtype == torch.int64 and found.tolist() == list(range(*bounds))
+
+
+@pytest.mark.parametrize("device", ("cpu", "cpu:0", "meta"))
+def test_lines_are_made_where_it_is_said(device):
+    for named in (device, torch.device(device)):
+        for made in (torch.arange(5, device=named), torch.linspace(0, 4, 5, device=named)):
+            assert made.device.type == device.removesuffix(":0")
+            assert made.is_meta or made.tolist() == [0, 1, 2, 3, 4]
+            assert made.dtype == (torch.float32 if made.is_floating_point() else torch.int64)
+    with torch.device("meta"):
+        assert not torch.arange(5, device="cpu").is_meta
+        assert torch.arange(5).is_meta and torch.linspace(0, 4, 5).is_meta
+    for made in (torch.arange, lambda n, **k: torch.linspace(0, 1, n, **k)):
+        with pytest.raises((RuntimeError, TypeError)):
+            made(5, device="nowhere")

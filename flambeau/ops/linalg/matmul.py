@@ -138,6 +138,8 @@ def inner(input, other):
         )
     if input.dim() == other.dim() == 2:
         return fl.mm(input, other.t())
+    if other.dim() == 1 and input.dim() < 3 and input.dtype is other.dtype is not fl.bool:
+        return fl.dot(input, other) if input.dim() == 1 else fl.mv(input, other)
     return fl.tensordot(input, other, dims=([-1], [-1]))
 
 

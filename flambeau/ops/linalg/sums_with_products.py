@@ -169,7 +169,9 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
     if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _ONE_PASS:
         one_dtype = input.dtype == vec1.dtype == vec2.dtype
-        if one_dtype and vec1.dim() == vec2.dim() == 1 and input.shape == (len(vec1), len(vec2)):
+        shape = vec1.numel(), vec2.numel()
+        fits = input.shape == shape or input.shape == shape[1:]
+        if one_dtype and vec1.dim() == vec2.dim() == 1 and fits:
             return fl.addcmul(input, vec1.unsqueeze(1), vec2)
     dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
     for name, factor in (("beta", beta), ("alpha", alpha)):

@@ -77,3 +77,15 @@ def test_dots_of_vectors_with_gaps(dtype):
             else:
                 tolerance = {"float16": 2e-3, "bfloat16": 1e-2}.get(dtype, 1e-5)
                 assert abs(found.item() - expected) <= tolerance * (abs(expected) + 10 * n**0.5)
+
+
+@pytest.mark.parametrize("dtype", ("float32", "complex64", "int64"))
+def test_inner_of_vectors_and_addr_of_a_row(dtype):
+    u, wide_u = numbers_of(dtype, 5)
+    v, wide_v = numbers_of(dtype, 5)
+    matrix, wide_matrix = numbers_of(dtype, 3, 5)
+    assert_near(flambeau.inner(u, v), numpy.inner(wide_u, wide_v), dtype)
+    assert_near(flambeau.inner(matrix, v), numpy.inner(wide_matrix, wide_v), dtype)
+    assert_near(flambeau.addr(u, v, v), wide_u + numpy.outer(wide_v, wide_v), dtype)
+    with pytest.raises(RuntimeError):
+        flambeau.inner(u, v.to(flambeau.complex128))
