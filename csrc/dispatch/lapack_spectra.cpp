@@ -201,6 +201,24 @@ void each_in_lanes(const T* matrices, const LittleStack<real_t<T>>& all, real_t<
   });
 }
 
+/// Of matrices of one number: its sign or phase, its size and 1, as LAPACK has it. False where a
+/// size has lost digits below the normal numbers.
+template <class T>
+bool svd_of_numbers(int64_t count, const T* a, T* u, real_t<T>* s, T* vh) {
+  using R = real_t<T>;
+  for (int64_t i = 0; i < count; ++i) {
+    s[i] = std::abs(a[i]);
+    if constexpr (is_complex_v<T>) {
+      if (s[i] != 0 && s[i] < std::numeric_limits<R>::min()) return false;
+      u[i] = s[i] == 0 ? T(1) : T(a[i].real() / s[i], a[i].imag() / s[i]);
+    } else {
+      u[i] = a[i] < 0 ? T(-1) : T(1);
+    }
+    vh[i] = T(1);
+  }
+  return true;
+}
+
 }  // namespace
 
 std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors) {
@@ -277,6 +295,9 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
     }
     // Of A itself, not of A^T that lies in its memory: the signs of the vectors are PyTorch's then.
     TensorRef copy = copy_by_columns<T>(A);
+    if (vectors && std::max(m, n) == 1 &&
+        svd_of_numbers(count, elements<T>(copy), elements<T>(U), elements<R>(S), elements<T>(Vh)))
+      return std::tuple{U, S, Vh, info};
     Routine<T> gesdd("gesdd");
     const char* job = !vectors ? "N" : full ? "A" : "S";
     Int M = m, N = n, H = std::max<int64_t>(high, 1), query = -1, ignored;

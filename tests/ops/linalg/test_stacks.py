@@ -100,3 +100,19 @@ def test_matrices_that_are_not_finite_leave_the_others_alone():
     A[7, 1, 2] = fl.nan
     with pytest.raises(fl.linalg.LinAlgError):
         fl.linalg.svdvals(A)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_vectors_of_matrices_of_one_number(dtype):
+    A = _stack("random", 50, 1, 1, dtype).astype(dtype)
+    A[:4, 0, 0] = [0, -1, 1e30, -1e-30]
+    for full in (True, False):
+        U, S, Vh = (part.numpy() for part in fl.linalg.svd(fl.from_numpy(A), full))
+        np.testing.assert_allclose(U * S[..., None] * Vh, A, rtol=1e-6)
+        np.testing.assert_allclose(np.abs(U), 1, rtol=1e-6)
+        assert (S >= 0).all() and (Vh == 1).all()
+    tiny = np.full((2, 1, 1), np.finfo(dtype).smallest_subnormal, dtype)
+    U, S, Vh = fl.linalg.svd(fl.from_numpy(tiny))
+    np.testing.assert_allclose(U.abs().numpy(), 1, rtol=1e-6)
+    with pytest.raises(fl.linalg.LinAlgError):
+        fl.linalg.svd(fl.full((2, 1, 1), float("nan")))
