@@ -72,7 +72,7 @@ def missing_device(operator, device):
 _NONE = ()  # the one empty tuple that Python has
 
 
-class Size(tuple):
+class Size(_core._Sizes):
     """The sizes of a tensor's dimensions, a tuple."""
 
     __slots__ = ()
@@ -106,10 +106,6 @@ class Size(tuple):
         return tuple.__new__(Size, tuple(self) * count)
 
     __rmul__ = __mul__
-
-    def __getitem__(self, index):
-        item = tuple.__getitem__(self, index)
-        return tuple.__new__(Size, item) if isinstance(index, slice) else item
 
     def __reduce__(self):
         return (Size, (tuple(self),))

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import sys
 import weakref
 
 import numpy as np
@@ -256,6 +257,33 @@ def test_sizes_that_change_while_they_are_read():
     sizes = []
     sizes += [Shrinks(sizes), 2, 3]
     assert torch.zeros(sizes).shape == (1,)
+
+
+@pytest.mark.parametrize("sizes", [(), (5,), (2, 3, 4)])
+def test_items_of_sizes_are_ints_and_slices_are_sizes(sizes):
+    size = torch.empty(sizes).shape
+    for start in (None, 0, 1, -1, -9, 9):
+        for step in (None, 1, 2, -1):
+            part = size[start::step]
+            assert type(part) is torch.Size and part == sizes[start::step]
+    assert [size[i] for i in range(-len(sizes), len(sizes))] == [*sizes, *sizes]
+    assert all(type(size[np.int64(i)]) is int for i in range(len(sizes)))
+    for index, error in ((len(sizes), IndexError), ("a", TypeError), (None, TypeError)):
+        with pytest.raises(error):
+            size[index]
+
+
+def test_a_part_of_a_size_holds_its_items_once():
+    class Counted(int):
+        pass
+
+    item = Counted(7)
+    size = tuple.__new__(torch.Size, (item, 1))
+    before = sys.getrefcount(item)
+    parts = [size[:1] for _ in range(10)]
+    assert sys.getrefcount(item) == before + 10 and parts[0][0] is item
+    del parts
+    assert sys.getrefcount(item) == before
 
 
 def test_an_exponent_beyond_64_bits_leaves_no_error_behind():

@@ -44,6 +44,19 @@ PyMethodDef dtype_methods[] = {method_by<of_value<complex_of>>("to_complex"),
                                method_by<of_value<[](DType d) { return name(d); }>>("__reduce__"),
                                {}};
 
+/// tuple.__getitem__, of which slices are sizes, too.
+PyObject* item_of_size(PyObject* o, PyObject* index) {
+  PyObject* item = PyTuple_Type.tp_as_mapping->mp_subscript(o, index);
+  if (!item || !PySlice_Check(index)) return item;
+  Object part = owned(item);
+  const Py_ssize_t n = PyTuple_GET_SIZE(item);
+  PyObject* size = size_type->tp_alloc(size_type, n);
+  if (!size) return nullptr;
+  for (Py_ssize_t i = 0; i < n; ++i)
+    PyTuple_SET_ITEM(size, i, Py_NewRef(PyTuple_GET_ITEM(item, i)));
+  return size;
+}
+
 /// Which Python classes stand for sizes, devices and memory errors.
 void set_types(PyObject* size, PyObject* device, PyObject* cpu, PyObject* meta,
                PyObject* out_of_memory, PyObject* device_error, PyObject* no_such_device) {
@@ -82,6 +95,10 @@ void initialize_types(PyObject* module) {
       {slot(Py_tp_repr, dtype_repr), slot(Py_tp_getset, dtype_attributes),
        slot(Py_tp_methods, dtype_methods), slot(Py_tp_doc, "The type of a tensor's elements.")},
       module, "dtype");
+  new_type("flambeau._Sizes", static_cast<size_t>(PyTuple_Type.tp_basicsize), Py_TPFLAGS_BASETYPE,
+           {slot(Py_tp_base, &PyTuple_Type), slot(Py_mp_subscript, item_of_size),
+            slot(Py_tp_doc, "A tuple whose slices are a torch.Size.")},
+           module, "_Sizes");
   for (int i = 0; i < dtype_count; ++i) {
     auto* o = reinterpret_cast<DTypeObject*>(dtype_type->tp_alloc(dtype_type, 0));
     o->value = static_cast<DType>(i);
