@@ -49,7 +49,7 @@ for _name in (
     "_take_layout view reshape expand permute transpose t select _slice narrow unsqueeze squeeze diagonal unfold view_as_real "
     "view_as_complex detach flatten unbind split chunk mm bmm matmul mv dot _addmv _addmm linear sum mean "
     "sum_to_size item tolist contiguous clone to copy_ fill_ zero_ __getitem__ __setitem__ _check_inplace cat stack "
-    "_run_backward _gradient_edge _is_dense _is_sparse _layout_of _storage_is_shared _is_array_scalar _storage_id _unbatch"
+    "_run_backward _gradient_edge _is_dense _is_sparse _layout_of _storage_is_shared _is_array_scalar _storage_id _unbatch _fills_at_once"
 ).split():
     getattr(_core, _name).batch_rule = True
 for _name in ("reshape", "permute"):  # whose functions take one sequence, their methods ints too
