@@ -5,7 +5,7 @@ import functools
 import flambeau
 from flambeau import _core
 
-from ..ops.core.arguments import common_shape, is_plain
+from ..ops.core.arguments import common_shape
 from . import constraints
 from .distribution import Distribution
 from .utils import borrowed, lazy_property, logits_to_probs, probs_to_logits
@@ -118,10 +118,10 @@ class Categorical(Distribution):
         return (
             type(value) is flambeau.Tensor
             and value.dtype is flambeau.int64
-            and value.device.type == "cpu"
+            and value.is_cpu
             and not _core._is_overridden()
             and value.shape == self._batch_shape
-            and is_plain(value)
+            and not _core._in_vmap()
         )
 
     def entropy(self):

@@ -75,16 +75,12 @@ class Distribution:
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
+            given, kind = self.__dict__, type(self)
             for name, constraint in self._constraints(warn=True).items():
-                if (name in self.__dict__ or not self._derives(name)) and not (
-                    constraints.is_dependent(constraint)
-                ):
+                if name not in given and isinstance(getattr(kind, name, None), lazy_property):
+                    continue  # computed from others when it is asked for
+                if not constraints.is_dependent(constraint):
                     self._check_parameter(name, constraint)
-
-    @classmethod
-    def _derives(cls, name):
-        """Whether a parameter that was not given is computed from others when it is asked for."""
-        return isinstance(getattr(cls, name, None), lazy_property)
 
     def _take(self, validate_args, **parameters):
         """Set parameters of one number an event, broadcast together."""

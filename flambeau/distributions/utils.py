@@ -4,7 +4,6 @@ import functools
 import math
 
 import flambeau
-import flambeau.nn.functional as F
 
 from ..ops.core.arguments import broadcast_together
 
@@ -21,8 +20,7 @@ def broadcast_all(*values):
 
 def tensors_for(operator, *values):
     """broadcast_all, whose errors name `operator`; plain tensors of one shape are as they are."""
-    tensor = flambeau.Tensor
-    if all(type(value) is tensor and value.shape == values[0].shape for value in values):
+    if _are_alike(values):
         return values
     if not all(isinstance(value, (flambeau.Tensor, int, float)) for value in values):
         raise ValueError(f"{operator}: parameters must be numbers or Tensors.")
@@ -33,6 +31,19 @@ def tensors_for(operator, *values):
         for value in values
     ]
     return broadcast_together(operator, *tensors)
+
+
+def _are_alike(values):
+    """Whether all are plain tensors of one shape."""
+    shape = None
+    for value in values:
+        if type(value) is not flambeau.Tensor:
+            return False
+        if shape is None:
+            shape = value.shape
+        elif value.shape != shape:
+            return False
+    return True
 
 
 def _standard_normal(shape, dtype, device):
@@ -48,7 +59,7 @@ def clamp_probs(probs):
 
 def logits_to_probs(logits, is_binary=False):
     """Log odds, or unnormalized logarithms, as probabilities."""
-    return logits.sigmoid() if is_binary else F.softmax(logits, dim=-1)
+    return logits.sigmoid() if is_binary else logits.softmax(-1)
 
 
 def probs_to_logits(probs, is_binary=False):

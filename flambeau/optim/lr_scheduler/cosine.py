@@ -25,16 +25,17 @@ class CosineAnnealingLR(LRScheduler):
 
     def get_lr(self):
         self._warn_outside_step()
+        rates = self._rates()
         if self.last_epoch == 0:
-            return self._rates()
-        pairs = list(zip(self.base_lrs, self._rates(), strict=True))
+            return rates
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
             # The rate was eta_min, from which no factor leads away.
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
-            return [rate + (base - self.eta_min) * rise for base, rate in pairs]
+            bases = zip(self.base_lrs, rates, strict=True)
+            return [rate + (base - self.eta_min) * rise for base, rate in bases]
         now = 1 + math.cos(math.pi * self.last_epoch / self.T_max)
         before = 1 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)
-        return [now / before * (rate - self.eta_min) + self.eta_min for _, rate in pairs]
+        return [now / before * (rate - self.eta_min) + self.eta_min for rate in rates]
 
     def _get_closed_form_lr(self):
         height = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
