@@ -8,6 +8,8 @@ operator that writes, or that may, ends all groups, so no read is moved across a
 import sys
 
 from ..kernels.expression import topological
+from ..kernels.targets.cpu import host
+from ..kernels.types import DTYPES
 from .graph import Ref
 from .pointwise import FUSED_DTYPES, Applied, Number, compute_of, result_of, suits
 
@@ -294,12 +296,29 @@ def _fits(group, key, node, values):
     if tuple(rest) != key[1:]:
         return False
     if shape == key[0]:
+        if node.reduces and not group.rows and _is_apart(group, node, values):
+            return False
         return not (
             node.reduces
             and not all(_row_input(values[i].shape, shape) for n in group.nodes for i in n.reads())
         )
     # One value a row, of a group that has rows.
     return group.rows and shape[-1] > 1 and key[0] == (*shape[:-1], 1)
+
+
+def _is_apart(group, node, values):
+    """Whether a chain is computed sooner before the rows that it leads to than with them.
+
+    That is where it has several functions of mathematics, and the last vectors of rows are mostly empty.
+    """
+    length, dtype = group.key[0][-1], values[node.results].dtype
+    lanes = host().vector_bytes // DTYPES[dtype].itemsize
+    return (
+        -(-length // lanes) * lanes > 1.2 * length
+        and not group.key[2]
+        and group.key[3].type == "cpu"
+        and sum(map(is_costly, group.nodes)) > 1
+    )
 
 
 def _row_input(shape, full):

@@ -3,6 +3,7 @@
 import pytest
 
 import flambeau as torch
+from flambeau.kernels.targets.cpu import host
 
 
 def rooted(x, weight):
@@ -57,3 +58,24 @@ def test_arguments_by_name_and_in_lists_find_theirs():
         pair = [torch.rand(5, length), torch.rand(length)]
         assert torch.equal(compiled(pair, scale=2.0), program(pair, scale=2.0))
     assert len(kernels(compiled)) == 2
+
+
+def gumbel(x, noise):
+    return (x - torch.log(-torch.log(noise))).softmax(-1)
+
+
+def joined(compiled):
+    return [p.joined for es in compiled._compiled.programs.values() for *_, p in es]
+
+
+@pytest.mark.parametrize("length", [33, 50, 64, 100, 1024])
+def test_functions_of_mathematics_go_before_rows_whose_last_vectors_would_be_empty(length):
+    x, noise = torch.randn(5, length), torch.rand(5, length) * 0.9 + 0.05
+    compiled = torch.compile(gumbel)
+    assert torch.equal(compiled(x, noise), gumbel(x, noise))
+    assert torch.equal(compiled(x, noise), gumbel(x, noise))
+    lanes = host().vector_bytes // 4
+    assert joined(compiled) == [4 if -(-length // lanes) * lanes > 1.2 * length else 5]
+    x.requires_grad_()
+    compiled(x, noise)
+    assert joined(compiled)[-1] == 5
