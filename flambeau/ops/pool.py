@@ -13,7 +13,7 @@ from functools import lru_cache
 from .. import _core
 from ..types import iinfo
 from .core import operators as fl
-from .core.arguments import is_left_out
+from .core.arguments import is_left_out, is_plain
 from .core.declare import primitive, register
 from .core.ways import native_way
 from .windows import at_least, has_pixels, per_dim, pixel_order, window_count
@@ -86,11 +86,18 @@ def _(ctx, grad_output):
 def _avg_backward(ctx, grad_output, input, include_pad, divisor, windows):
     """Each gradient spread over its window, / divisor. As in PyTorch the result requires grad if the input does."""
     ctx.arguments = (include_pad, divisor, windows)
-    if windows[2] is None and set(windows[1]) == {1} and has_pixels(input):
-        # One gradient for all pixels of a channel: rows of channels that repeat.
-        share = grad_output / math.prod(windows[0])
-        return share.expand(input.shape).contiguous(memory_format=pixel_order(input))
+    by_pixels = has_pixels(input)
+    if windows[2] is None and set(windows[1]) == {1} and (by_pixels or _is_plane(input)):
+        # One gradient for all of a channel: rows of channels that repeat, or planes of one number.
+        share = (grad_output / math.prod(windows[0])).expand(input.shape)
+        return (
+            share.contiguous(memory_format=pixel_order(input)) if by_pixels else share.contiguous()
+        )
     return _core._avg_pool_backward(grad_output, include_pad, divisor, *windows)
+
+
+def _is_plane(input):
+    return input.device.type == "cpu" and is_plain(input) and input.is_contiguous()
 
 
 @_avg_backward.derivative

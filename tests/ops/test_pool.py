@@ -433,3 +433,26 @@ def test_places_of_pixels_that_were_overwritten_are_refused():
     places.data[1, 69, 2, 2] = 36
     with pytest.raises(IndexError, match="leave the planes"):
         made.backward(torch.ones_like(made))
+
+
+@pytest.mark.parametrize("name", ["adaptive_max_pool2d", "adaptive_avg_pool2d"])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("out", [1, 2])
+def test_gradients_of_whole_planes_lie_as_the_input(name, order, dtype, out):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 70, 6, 4, generator=generator, dtype=dtype)
+    x = x.contiguous(memory_format=order).requires_grad_()
+    y = getattr(F, name)(x, out)
+    for given in (torch.ones_like(y), torch.ones_like(y).contiguous(), y.detach()):
+        (got,) = torch.autograd.grad(y, x, given, retain_graph=True)
+        assert got.stride() == x.stride() and got.dtype is dtype
+        # Windows do not overlap: each holds its gradient whole, or the same share everywhere.
+        boxes = got.double().unfold(2, 6 // out, 6 // out).unfold(3, 4 // out, 4 // out)
+        total = given.double()
+        if "max" in name:
+            assert torch.equal(boxes.sum((4, 5)), total)
+            assert torch.equal((got != 0).sum(), torch.tensor(y.numel()))
+        else:
+            share = (given / (24 // out**2)).double()
+            assert torch.equal(boxes, share[..., None, None].expand(boxes.shape))

@@ -104,16 +104,17 @@ std::tuple<TensorRef, TensorRef> max_pool(Tensor& given_input, bool with_indices
 
 TensorRef max_pool_backward(Tensor& grad_output, Tensor& given_indices, const PoolWindows& w) {
   check_windows("max_pool_backward", w);
-  if (const Format format = order_of_pixels(grad_output, w);
-      is_channels_last(format) && is_in_format(given_indices, format) &&
-      sizes_of(given_indices) == sizes_of(grad_output) && given_indices.dtype == DType::int64) {
+  if (const Format format = order_of_pixels(given_indices, w);
+      is_channels_last(format) && sizes_of(given_indices) == sizes_of(grad_output) &&
+      given_indices.dtype == DType::int64 && grad_output.on_cpu()) {
     const PoolShape windows = shape_of(w, grad_output);
     if (pools_pixels(windows)) {
       const Dims sizes = with_space(grad_output, w.in);
       TensorRef result = empty_in(sizes, grad_output.dtype, format);
+      const TensorRef grad = in_format(grad_output, format, "max_pool_backward");
       check_inside(w, [&] {
         LongWork unlocked(result->numel > 8000);
-        return max_pool_backward_pixels(windows, sizes[1], grad_output.data(),
+        return max_pool_backward_pixels(windows, sizes[1], grad->data(),
                                         given_indices.as<int64_t>(), result->data());
       });
       return result;

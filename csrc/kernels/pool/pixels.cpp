@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <type_traits>
 
 #include "kernels/elements/clones.h"
@@ -19,6 +20,7 @@ constexpr int64_t beside = 256;  // channels at a time, whose results stay in th
 
 /// Numbers whose channels are compared and added up as they are, or as float32.
 inline float wide(bfloat16 x) { return static_cast<float>(x); }
+inline float wide(float16 x) { return static_cast<float>(x); }
 inline float wide(float x) { return x; }
 inline double wide(double x) { return x; }
 template <class T>
@@ -285,11 +287,12 @@ bool add_where(const E* grad, const int64_t* indices, int64_t results, int64_t p
   for (int64_t i = 0; i < results; ++i, grad += channels, indices += channels) {
     const auto* g = readable(grad, n, room);
     for (int64_t c = 0; c < n; ++c) {
-      const int64_t at = indices[c];
-      if (static_cast<uint64_t>(at) >= static_cast<uint64_t>(pixels))
+      if (static_cast<uint64_t>(indices[c]) >= static_cast<uint64_t>(pixels)) {
         inside = false;
-      else
-        to[at * step + c] += static_cast<T>(wide(g[c]));
+      } else {
+        T& sum = to[indices[c] * step + c];
+        sum = static_cast<T>(wide(sum) + wide(g[c]));
+      }
     }
   }
   return inside;
@@ -311,22 +314,21 @@ bool max_pool_backward_pixels(const PoolShape& s, int64_t channels, const void* 
       const int64_t at = image * results * channels + c0;
       E* to = static_cast<E*>(grad_input) + image * pixels * channels + c0;
       float room[block];
-      T* sums;
-      int64_t step = channels;
-      if constexpr (std::is_same_v<T, E>) {
-        sums = to;
-        if (n == channels)
-          std::fill_n(to, pixels * channels, T(0));
+      auto add = [&](auto* sums, int64_t step) {
+        const size_t run = static_cast<size_t>(n) * sizeof(*sums);
+        if (n == step)
+          std::memset(static_cast<void*>(sums), 0, pixels * run);
         else
-          for (int64_t p = 0; p < pixels; ++p) std::fill_n(to + p * channels, n, T(0));
-      } else {
-        sums = Workspace::get<T>(sums_slot, static_cast<size_t>(pixels * n));
-        step = n;
-        std::fill_n(sums, pixels * n, T(0));
-      }
-      if (!add_where<T>(static_cast<const E*>(grad) + at, indices + at, results, pixels, channels,
-                        n, step, sums, room))
-        inside = false;
+          for (int64_t p = 0; p < pixels; ++p)
+            std::memset(static_cast<void*>(sums + p * step), 0, run);
+        if (!add_where(static_cast<const E*>(grad) + at, indices + at, results, pixels, channels, n,
+                       step, sums, room))
+          inside = false;
+      };
+      // One maximum of a channel is no sum, for which halves need room.
+      if (std::is_same_v<T, E> || results == 1) return add(to, channels);
+      T* sums = Workspace::get<T>(sums_slot, static_cast<size_t>(pixels * n));
+      add(sums, n);
       if constexpr (!std::is_same_v<T, E>) {
         if (n == channels)
           convert(sums, to, pixels * n);

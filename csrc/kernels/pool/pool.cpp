@@ -493,7 +493,7 @@ void max_pool_forward(const PoolShape& shape, const void* input, void* output, i
 bool max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
                        void* grad_input) {
   const int64_t in_step = numel_in(shape), out_step = numel_out(shape);
-  if (is_half(shape.dtype)) {
+  if (is_half(shape.dtype) && out_step > 1) {  // one maximum of a plane is no sum
     bool all_inside = true;
     in_float32(shape, grad_output, out_step, grad_input, in_step,
                [&](const PoolShape& s, const float* from, float* to) {
