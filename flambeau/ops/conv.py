@@ -49,8 +49,9 @@ def _gradients(grad_output, input, weight, stride, padding, dilation, groups, wa
     if input.dtype is _core.bfloat16 and has_pixels(input):
         grad_output = given.contiguous(memory_format=pixel_order(input))
     elif sum(map(bool, wanted[:3])) > 1 and max(weight.shape[2:]) > 1 and not own_channels:
-        # Once for all; pixels and channels by themselves are read as they lie.
-        grad_output = given.contiguous()
+        # Once for all; pixels and channels by themselves, and some of few products, are read as they lie.
+        if not _core._conv_reads_pixels(given, input, weight, *window, back is not _transposed):
+            grad_output = given.contiguous()
     if wants_input:
         grad_input = back(grad_output, _conj(weight), None, *window, tuple(input.shape[2:]))
         grad_input = _core._keep_format(grad_input, given)

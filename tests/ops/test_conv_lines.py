@@ -171,6 +171,24 @@ def test_gradients_of_inputs_and_transposed_convolutions_agree(case, dtype):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("case", BACK[:3] + WEIGHTS[:3] + CASES[:3], ids=str)
+def test_both_gradients_at_once_are_those_of_each(case, transposed):
+    x, w, _, window = operands(case, torch.float32)
+    w = w[:, : case[1] // window.get("groups", 1)]
+    image = last(F.conv2d(x, w, **window) if transposed else x)
+    leaves = [image.detach().requires_grad_(), w.detach().requires_grad_()]
+    output = (F.conv_transpose2d if transposed else F.conv2d)(*leaves, **window)
+    grad = last(torch.cos(torch.arange(output.numel())).reshape(output.shape))
+
+    def gradients(of):
+        return torch.autograd.grad(output, of, grad, retain_graph=True)
+
+    for both, leaf in zip(gradients(leaves), leaves, strict=True):
+        alone = gradients([leaf])[0].numpy()
+        np.testing.assert_allclose(both.numpy(), alone, rtol=0, atol=3e-6 * np.abs(alone).max())
+
+
 def test_what_is_not_finite_in_transposed_convolutions_is_where_it_was():
     grad, w = (
         torch.from_numpy(RNG.standard_normal(s)).float() for s in ((1, 3, 20, 21), (3, 90, 3, 3))

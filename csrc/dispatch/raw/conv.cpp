@@ -120,6 +120,12 @@ bool lies_by_pixels(const Tensor& t) {
   return lies && (t.sizes[0] == 1 || t.strides[0] == step);
 }
 
+/// The same, or one channel of which programs see that order.
+bool shows_pixels(const Tensor& t) {
+  return lies_by_pixels(t) ||
+         (t.contiguous && t.sizes[1] == 1 && is_channels_last(format_shown(t)));
+}
+
 /// The images themselves, or what of them is met, if they lie by pixels or, where programs see that
 /// order, a copy that does; null for others.
 TensorRef by_pixels(Tensor& images, Tensor& met, int64_t groups, int64_t others) {
@@ -282,7 +288,7 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& given_weight, Tensor*
     }
     return result;
   }
-  if (grad_output.on_cpu() && lies_by_pixels(grad_output) && fits_lines_back(shape)) {
+  if (grad_output.on_cpu() && shows_pixels(grad_output) && fits_lines_back(shape)) {
     TensorRef result = empty_beside(grad_output, sizes);
     LongWork unlocked(flop_of(shape) > 20000);
     if (lines_backward_input(shape, grad_output.data(), weight->data(),
@@ -349,6 +355,19 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& given_input, const D
       flambeau::conv_backward_weight(shape, grad->data(), input->data(), result->data());
   }
   return result;
+}
+
+bool conv_reads_pixels(const Tensor& grad, const Tensor& input, const Tensor& weight,
+                       const ConvWindow& window, bool transposed) {
+  const char* op = "conv_reads_pixels";
+  if (!grad.on_cpu() || !shows_pixels(grad)) return false;
+  check_pair(op, grad, weight);
+  const Tensor &images = transposed ? grad : input, &results = transposed ? input : grad;
+  const ConvShape shape =
+      shape_of(op, grad.dtype, images.sizes[0], images.sizes[1], results.sizes[1], space_of(images),
+               space_of(weight), space_of(results), window);
+  if (multiplies_lines(images, results, shape)) return true;
+  return transposed ? fits_windows(shape) || fits_lines(shape) : fits_lines_back(shape);
 }
 
 TensorRef conv_backward_bias(Tensor& grad_output) {

@@ -26,6 +26,10 @@ TensorRef conv_backward_input(Tensor& grad_output, Tensor& weight, Tensor* bias,
 TensorRef conv_backward_weight(Tensor& grad_output, Tensor& input, const Dims& kernel_sizes,
                                const ConvWindow& window);
 TensorRef conv_backward_bias(Tensor& grad_output);
+/// Whether a gradient for the input or the weight of a convolution reads channels-last gradients of
+/// its result as they lie.
+bool conv_reads_pixels(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
+                       const ConvWindow& window, bool transposed);
 
 /// Windows over planes, each pair of numbers that of rows and of columns.
 struct PlaneWindows {
@@ -92,6 +96,9 @@ inline constexpr std::tuple layer_functions{
     declare<conv_backward_weight>("_conv_backward_weight",
                                   "grad_output, input, kernel, stride, padding, dilation, groups"),
     declare<conv_backward_bias>("_conv_backward_bias", "grad_output"),
+    declare<conv_reads_pixels>(
+        "_conv_reads_pixels",
+        "grad_output, input, weight, stride, padding, dilation, groups, transposed"),
     declare<max_pool>("_max_pool",
                       "input, with_indices, sizes, out_sizes, kernel, stride, padding, dilation"),
     declare<max_pool_backward>(

@@ -10,6 +10,7 @@ COMPOSED = {
     "_layer_norm_backward": "a block a row",
     "_channel_products": "a map, then sums",
     "_is_of_columns": "a fact; false on GPUs",
+    "_conv_reads_pixels": "a fact; false on GPUs",
     "is_order": "a fact about an order that was kept, which none is on GPUs",
     "_softmax_of_columns": "a block a row of a transposed copy",
     "_softmax_of_columns_backward": "a block a row of a transposed copy",
