@@ -57,7 +57,7 @@ def fresh(tensor):
 
 def _fill(tensor, maps, parameters, generator, name, compute=None):
     """_draw() as an in-place operator."""
-    if not _core._in_vmap() and _core._fills_at_once(tensor):
+    if _core._fills_at_once(tensor):
         if type(maps) is dict:
             maps = maps[64 if tensor.dtype is _core.float64 else 32]
         drawn = (generator or default_generator)._next()
