@@ -43,6 +43,7 @@ _PLAIN = (_core.float32, _core.float64)
 _COMPLEX = (_core.complex64, _core.complex128)
 _WHOLE = (_core.int64, _core.int32, _core.int16, _core.int8, _core.uint8)
 _ONE_PASS = _PLAIN + _COMPLEX + _WHOLE
+_SHORT = _ONE_PASS + _HALF  # whose addr needs no check of its factors when they are 1
 _FEW_PRODUCTS = 1 << 16  # that may be written out where a sum of them is not finite
 
 
@@ -167,12 +168,14 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @composite(inplace=True)
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
-    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _ONE_PASS:
+    if type(beta) is type(alpha) is int and beta == alpha == 1 and input.dtype in _SHORT:
         one_dtype = input.dtype == vec1.dtype == vec2.dtype
         shape = vec1.numel(), vec2.numel()
         fits = input.shape == shape or input.shape == shape[1:]
         if one_dtype and vec1.dim() == vec2.dim() == 1 and fits:
-            return fl.addcmul(input, vec1.unsqueeze(1), vec2)
+            if input.dtype in _ONE_PASS:
+                return fl.addcmul(input, vec1.unsqueeze(1), vec2)
+            return input + vec1.unsqueeze(1) * vec2  # halves: the product is rounded first
     dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if isinstance(factor, bool) and dtype is not fl.bool:

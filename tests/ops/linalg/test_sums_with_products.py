@@ -89,3 +89,14 @@ def test_inner_of_vectors_and_addr_of_a_row(dtype):
     assert_near(flambeau.addr(u, v, v), wide_u + numpy.outer(wide_v, wide_v), dtype)
     with pytest.raises(RuntimeError):
         flambeau.inner(u, v.to(flambeau.complex128))
+
+
+@pytest.mark.parametrize("dtype", ("float16", "bfloat16"))
+@pytest.mark.parametrize("rows, columns", ((0, 3), (1, 1), (5, 7), (65, 257)))
+def test_addr_of_halves_rounds_the_product_first(dtype, rows, columns):
+    u, v = numbers_of(dtype, rows)[0], numbers_of(dtype, columns)[0]
+    for c in (numbers_of(dtype, rows, columns)[0], v):
+        result = flambeau.addr(c, u, v)
+        assert result.dtype == c.dtype and result.shape == (rows, columns)
+        rounded = (u.float().unsqueeze(1) * v.float()).to(c.dtype)
+        assert flambeau.equal(result, (c.float() + rounded.float()).to(c.dtype))
