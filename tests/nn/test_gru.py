@@ -12,6 +12,7 @@ from flambeau.nn.modules.gru import gru_sequence
 from flambeau.nn.modules.recurrences import gru_step, run_steps
 from tests.at_level import at_lower_levels, run_at_level
 from tests.nn.sequences import check_derivatives, check_steps, results
+from tests.on_threads import on_threads
 
 
 def operands(counts, batch, units, bias, dtype):
@@ -89,15 +90,9 @@ def test_slices_of_a_vmap():
 @pytest.mark.parametrize("counts", [None, [65, 64, 40, 9]])
 def test_sequences_are_the_same_for_any_number_of_threads(counts):
     given = operands(counts or [65] * 4, 65, 130, True, "float32")
-    before, made = flambeau.get_num_threads(), []
-    try:
-        for n in (1, 2, 3, 16):
-            flambeau.set_num_threads(n)
-            made.append(results(fused, given, counts, False))
-    finally:
-        flambeau.set_num_threads(before)
-    for result in made[1:]:
-        assert all((a == b).all() for a, b in zip(result, made[0], strict=True))
+    first, *others = on_threads(lambda: results(fused, given, counts, False))
+    for result in others:
+        assert all((a == b).all() for a, b in zip(result, first, strict=True))
 
 
 PROGRAM = """

@@ -12,6 +12,7 @@ from flambeau.nn.modules.lstm import lstm_sequence
 from flambeau.nn.modules.recurrences import lstm_step, run_steps
 from tests.at_level import at_lower_levels, run_at_level
 from tests.nn.sequences import check_derivatives, check_steps, results
+from tests.on_threads import on_threads
 
 
 def operands(counts, batch, units, bias, dtype):
@@ -110,15 +111,9 @@ def test_slices_of_a_vmap_and_gradients_by_sample():
 def test_sequences_are_the_same_for_any_number_of_threads(counts):
     rows = counts or [65] * 4
     for given in (operands(rows, 65, 130, True, "float32"), halves(rows, 65, 130)):
-        before, made = flambeau.get_num_threads(), []
-        try:
-            for n in (1, 2, 3, 16):
-                flambeau.set_num_threads(n)
-                made.append(results(fused, given, counts, False))
-        finally:
-            flambeau.set_num_threads(before)
-        for result in made[1:]:
-            assert all((a == b).all() for a, b in zip(result, made[0], strict=True))
+        first, *others = on_threads(lambda given=given: results(fused, given, counts, False))
+        for result in others:
+            assert all((a == b).all() for a, b in zip(result, first, strict=True))
 
 
 def halves(counts, batch, units, state_dtype="bfloat16"):

@@ -5,6 +5,7 @@ import pytest
 
 import flambeau as torch
 import flambeau.nn.functional as F
+from tests.on_threads import on_threads
 
 RNG = np.random.default_rng(12)
 
@@ -63,14 +64,8 @@ def test_what_is_not_finite_is_where_it_was(place):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_any_number_of_threads_gives_the_same_bits(case):
     x, w, b, window = operands(case, torch.float32)
-    before, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3, 16):
-            torch.set_num_threads(threads)
-            found.append(F.conv2d(last(x), w, b, **window).numpy().tobytes())
-    finally:
-        torch.set_num_threads(before)
-    assert all(found[0] == other for other in found[1:])
+    found = on_threads(lambda: F.conv2d(last(x), w, b, **window).numpy().tobytes())
+    assert found == [found[0]] * 4
 
 
 # As above; of some the gradients of weights are such products, of some not.
@@ -101,13 +96,8 @@ def test_gradients_of_weights_agree(case, dtype):
     found = gradient_of_weight(x, w, window, last)
     tolerance = (3e-6 if dtype == torch.float32 else 1e-14) * np.abs(expected).max()
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2, 3, 16):
-            torch.set_num_threads(threads)
-            np.testing.assert_array_equal(gradient_of_weight(x, w, window, last), found)
-    finally:
-        torch.set_num_threads(before)
+    for other in on_threads(lambda: gradient_of_weight(x, w, window, last)):
+        np.testing.assert_array_equal(other, found)
 
 
 def test_gradients_that_are_not_finite_meet_no_border():
@@ -161,14 +151,9 @@ def test_gradients_of_inputs_and_transposed_convolutions_agree(case, dtype):
     for a, b in zip(found, expected, strict=True):
         tolerance = (3e-6 if dtype == torch.float32 else 1e-14) * np.abs(b).max()
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2, 3, 16):
-            torch.set_num_threads(threads)
-            for a, b in zip(found, backward(case, dtype, last), strict=True):
-                np.testing.assert_array_equal(a, b)
-    finally:
-        torch.set_num_threads(before)
+    for others in on_threads(lambda: backward(case, dtype, last)):
+        for a, b in zip(found, others, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("transposed", [False, True])

@@ -5,6 +5,7 @@ import pytest
 
 import flambeau as torch
 from flambeau.nn import functional as F
+from tests.on_threads import on_threads
 
 # Items, groups, sources and targets of each, image, kernel, stride, padding, dilation
 CASES = [
@@ -68,16 +69,9 @@ def test_pixel_pairs_round_sums_once(case, transposed, weights_last):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_pixel_pairs_have_the_same_bits_for_any_number_of_threads(case, transposed):
     last = last_of(case)
-    before = torch.get_num_threads()
-    found = []
-    try:
-        for n in (1, 2, 3, 16):
-            torch.set_num_threads(n)
-            found.append(passes(case, torch.bfloat16, last, transposed, last))
-    finally:
-        torch.set_num_threads(before)
-    for others in found[1:]:
-        for a, b in zip(found[0], others, strict=True):
+    first, *found = on_threads(lambda: passes(case, torch.bfloat16, last, transposed, last))
+    for others in found:
+        for a, b in zip(first, others, strict=True):
             assert torch.equal(a, b)
 
 

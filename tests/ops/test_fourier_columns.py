@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flambeau as fl
+from tests.on_threads import on_threads
 
 RANDOM = np.random.default_rng(2)
 SIZES = [(outer, n, inner) for outer in (1, 2, 7, 33) for n in (1, 2, 7, 16, 97, 100) for inner in (2, 3, 4, 5, 7, 8, 9, 17)] + [(5, 1024, 3), (5, 1025, 3)]  # fmt: skip
@@ -41,11 +42,5 @@ def test_infinities_of_a_column_stay_in_it():
 
 def test_columns_with_any_number_of_threads():
     x = fl.randn(2000, 24, 5)
-    before, found = fl.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3, 16):
-            fl.set_num_threads(threads)
-            found.append(fl.fft.rfft(x, dim=1).numpy().tobytes())
-    finally:
-        fl.set_num_threads(before)
+    found = on_threads(lambda: fl.fft.rfft(x, dim=1).numpy().tobytes())
     assert found == [found[0]] * 4

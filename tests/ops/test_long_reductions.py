@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
+from tests.on_threads import on_threads
 
 # Below what is cut, just above, with a rest of a chunk and without one, with a rest of a vector.
 SIZES = (262143, 262144, 262145, 300001, 327680, 1000003)
@@ -19,18 +20,6 @@ REDUCTIONS = {
     "argmax": np.argmax,
     "std": lambda a: np.std(a, ddof=1),
 }
-
-
-def on_threads(function):
-    """What function() gives on 1, 2, 3 and 16 threads."""
-    before, results = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3, 16):
-            torch.set_num_threads(threads)
-            results.append(function())
-    finally:
-        torch.set_num_threads(before)
-    return results
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int32", "int64", "uint8"])

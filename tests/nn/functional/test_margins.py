@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flambeau
+from tests.on_threads import on_threads
 
 F = flambeau.nn.functional
 RANDOM = np.random.default_rng(3)
@@ -84,19 +85,16 @@ def test_gradients_of_margins(p):
 
 def test_margins_with_any_number_of_threads():
     x = _scores(500, 300, "float32")
-    before = flambeau.get_num_threads()
-    try:
-        for loss, _ in list(_both(x, None, 1, 1.0)):
-            found = []
-            for threads in (1, 2, 3, 16):
-                flambeau.set_num_threads(threads)
-                t = flambeau.tensor(x, requires_grad=True)
-                value = loss(t, "mean")
-                value.backward()
-                found.append((value.item(), t.grad.numpy().tobytes()))
-            np.testing.assert_equal(found, [found[0]] * 4)
-    finally:
-        flambeau.set_num_threads(before)
+
+    def results(loss):
+        t = flambeau.tensor(x, requires_grad=True)
+        value = loss(t, "mean")
+        value.backward()
+        return value.item(), t.grad.numpy().tobytes()
+
+    for loss, _ in list(_both(x, None, 1, 1.0)):
+        found = on_threads(lambda loss=loss: results(loss))
+        np.testing.assert_equal(found, [found[0]] * 4)
 
 
 def test_many_classes_take_no_memory_for_their_pairs():
