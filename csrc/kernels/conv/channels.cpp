@@ -139,20 +139,17 @@ template <class T, class Given>
 void outer(const Correlation& c, const Given* grad, const Given* source, T* grad_weight) {
   const Work<T, Given> work({c});
   const int64_t lanes = work.lanes, taps = work.task.n_weights, n_sums = work.laid_weights();
-  // Units in some ranges, each with sums of its own.
   const int64_t n_units = work.n_units();
-  const int64_t most = std::clamp<int64_t>(
-      work.unit_products * n_units / std::max(4 * least_products, 16 * n_sums), 1, wanted_units);
-  const int64_t range = ceil_div(n_units, std::min(most, n_units)),
-                n_ranges = ceil_div(n_units, range);
-  T* sums = Workspace::get<T>(sums_slot, n_ranges * n_sums);
-  parallel_for(n_ranges, [&](int64_t index) {
-    T* own = sums + index * n_sums;
+  const SumRanges ranges(n_units, work.unit_products * n_units, n_sums, 4 * least_products,
+                         wanted_units);
+  T* sums = Workspace::get<T>(sums_slot, ranges.n * n_sums);
+  parallel_for(ranges.n, [&](int64_t range) {
+    T* own = sums + range * n_sums;
     std::fill_n(own, n_sums, T(0));
-    work.each(index * range, std::min(n_units, (index + 1) * range), source,
-              const_cast<Given*>(grad), own, Loops<T, Given>::outer());
+    work.each(ranges.begin(range), ranges.end(range, n_units), source, const_cast<Given*>(grad),
+              own, Loops<T, Given>::outer());
   });
-  add_ranges(sums, n_ranges, n_sums, sums);
+  add_ranges(sums, ranges.n, n_sums, sums);
   for (int64_t block = 0; block < work.n_blocks; ++block) {
     T* to = grad_weight + first_of_block(block, lanes, work.task.n_channels) * taps;
     for (int64_t k = 0; k < taps; ++k)

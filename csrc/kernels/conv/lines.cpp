@@ -233,19 +233,15 @@ void backward_weight(const ConvShape& s, const T* grad, const T* input, T* grad_
                 n_rows = s.N * s.out[1];
   const bool turned = turns(s, gemm_kernels<T>().lanes);
   const std::vector<Meeting> met = meetings(s);
-  // Rows in some ranges, each with sums of its own, by the shape alone.
-  const int64_t most = std::clamp<int64_t>(
-      n_sums * s.out[2] * n_rows / std::max(least_products, 16 * n_sums), 1, most_ranges);
-  const int64_t range = ceil_div(n_rows, std::min(most, n_rows)),
-                n_ranges = ceil_div(n_rows, range);
-  T* sums = Workspace::get<T>(sums_slot, n_ranges * n_sums);
-  parallel_for(n_ranges, [&](int64_t index) {
-    T* own = sums + index * n_sums;
+  const SumRanges ranges(n_rows, n_sums * s.out[2] * n_rows, n_sums, least_products, most_ranges);
+  T* sums = Workspace::get<T>(sums_slot, ranges.n * n_sums);
+  parallel_for(ranges.n, [&](int64_t range) {
+    T* own = sums + range * n_sums;
     std::fill_n(own, n_sums, T(0));
-    for (int64_t row = index * range; row < std::min(n_rows, (index + 1) * range); ++row)
+    for (int64_t row = ranges.begin(range); row < ranges.end(range, n_rows); ++row)
       add_row(s, met, turned, grad, input, row, own);
   });
-  add_ranges(sums, n_ranges, n_sums, sums);
+  add_ranges(sums, ranges.n, n_sums, sums);
   const int64_t taps = s.kernel[1] * s.kernel[2];
   for (int64_t o = 0; o < s.O; ++o)
     for (int64_t c = 0; c < s.C; ++c)

@@ -21,6 +21,20 @@ constexpr int64_t block_pairs = 96, most_targets = 256;
 // Below this many products a unit is not cut further for threads.
 constexpr int64_t least_products = 2'000'000, wanted_units = 8;
 
+/// The sums of all ranges, added up. compute(range, unit, sums) makes a unit's share of a range's.
+template <class Compute>
+float* add_up(const SumRanges& ranges, int64_t n_units, int64_t n_sums, int64_t products,
+              Compute&& compute) {
+  float* sums = Workspace::get<float>(sums_slot, ranges.n * n_sums);
+  const int64_t at_once = std::max<int64_t>(1, n_units * ranges.n * least_products / products);
+  parallel_ranges(ranges.n * n_units, at_once, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      compute(i / n_units, i % n_units, sums + i / n_units * n_sums);
+  });
+  add_ranges(sums, ranges.n, n_sums, sums);
+  return sums;
+}
+
 /// Pairs are of results, one after the other, whatever these read; windows are copied.
 class OuterOfWindows {
  public:
@@ -35,24 +49,16 @@ class OuterOfWindows {
         n_results_(windows_.n_results()),
         n_blocks_(ceil_div(n_results_, 2 * block_pairs)),
         n_units_(c.groups * n_parts_ * chunks_.n),
-        n_sums_(c.groups * c.n_target * chunks_.n * row_) {
-    const int64_t products = n_results_ * c.groups * c.n_source * c.n_target * chunks_.n_taps;
-    // Few weights: ranges of blocks with sums of their own.
-    const int64_t most = std::clamp<int64_t>(products / std::max(least_products, 16 * n_sums_), 1,
-                                             std::min(n_blocks_, wanted_units));
-    range_ = ceil_div(n_blocks_, std::clamp<int64_t>(ceil_div(wanted_units, n_units_), 1, most));
-    n_ranges_ = ceil_div(n_blocks_, range_);
-    at_once_ = std::max<int64_t>(1, n_units_ * n_ranges_ * least_products / products);
+        n_sums_(c.groups * c.n_target * chunks_.n * row_),
+        products_(n_results_ * c.groups * c.n_source * c.n_target * chunks_.n_taps),
+        ranges_(n_blocks_, products_, n_sums_, least_products, ceil_div(wanted_units, n_units_)) {
     turn(grad);
   }
 
   void run(bfloat16* grad_weight) {
-    float* sums = Workspace::get<float>(sums_slot, n_ranges_ * n_sums_);
-    parallel_ranges(n_ranges_ * n_units_, at_once_, [&](int64_t begin, int64_t end) {
-      for (int64_t unit = begin; unit < end; ++unit)
-        compute(unit / n_units_, unit % n_units_, sums + unit / n_units_ * n_sums_);
-    });
-    add_ranges(sums, n_ranges_, n_sums_, sums);
+    float* sums =
+        add_up(ranges_, n_units_, n_sums_, products_,
+               [&](int64_t range, int64_t unit, float* own) { compute(range, unit, own); });
     const int64_t all_values = chunks_.n_taps * c_.n_source, n_targets = c_.groups * c_.n_target;
     parallel_ranges(n_targets, std::max<int64_t>(1, 32768 / all_values),
                     [&](int64_t begin, int64_t end) {
@@ -115,8 +121,8 @@ class OuterOfWindows {
     uint32_t* panels = Workspace::get<uint32_t>(panels_slot, block_pairs * padded);
     const Spread cut(padded / lanes, kernels_.vectors), tiles(n_m, kernels_.rows);
     float* to = sums_of(sums, group, chunk) + m0 * row_;
-    const int64_t end = std::min(n_blocks_, (range + 1) * range_);
-    for (int64_t block = range * range_; block < end; ++block) {
+    const int64_t begin = ranges_.begin(range), end = ranges_.end(range, n_blocks_);
+    for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * 2 * block_pairs,
                     n = std::min(2 * block_pairs, n_results_ - first);
       const int64_t n_pairs = ceil_div(n, 2);
@@ -132,7 +138,7 @@ class OuterOfWindows {
         for (int64_t tile = 0; tile < tiles.n_parts; ++tile)
           kernels_.tile(static_cast<int>(tiles.length(tile)), static_cast<int>(cut.length(panel)),
                         n_pairs, words + tiles.begin(tile) * block_pairs, block_pairs, joined,
-                        block > range * range_, to + tiles.begin(tile) * row_ + lane, row_);
+                        block > begin, to + tiles.begin(tile) * row_ + lane, row_);
       }
     }
   }
@@ -143,8 +149,8 @@ class OuterOfWindows {
   const uint32_t* turned_ = nullptr;
   PixelWindows windows_;
   Chunks chunks_;
-  int64_t part_, n_parts_, row_, n_results_, n_blocks_, n_units_, n_sums_;
-  int64_t range_, n_ranges_, at_once_;
+  int64_t part_, n_parts_, row_, n_results_, n_blocks_, n_units_, n_sums_, products_;
+  SumRanges ranges_;
 };
 
 /// Pairs are of neighbours in a row of results. What they read through the taps of a row lies side
@@ -174,25 +180,17 @@ class OuterOfBands {
         run_(round_up(c.kernel[2] * c.n_source, kernels_.lanes)),
         row_(rows_of_taps(c) * run_),
         n_units_(c.groups * n_parts_),
-        n_sums_(c.groups * c.n_target * row_) {
-    const int64_t products = c.n_items * c.axis[0].count * c.axis[1].count * c.axis[2].count *
-                             c.groups * c.n_source * c.n_target * rows_of_taps(c) * c.kernel[2];
-    // Few weights: ranges of blocks with sums of their own.
-    const int64_t most = std::clamp<int64_t>(products / std::max(least_products, 16 * n_sums_), 1,
-                                             std::min(blocks_.n, wanted_units));
-    range_ = ceil_div(blocks_.n, std::clamp<int64_t>(ceil_div(wanted_units, n_units_), 1, most));
-    n_ranges_ = ceil_div(blocks_.n, range_);
-    at_once_ = std::max<int64_t>(1, n_units_ * n_ranges_ * least_products / products);
+        n_sums_(c.groups * c.n_target * row_),
+        products_(c.n_items * c.axis[0].count * c.axis[1].count * c.axis[2].count * c.groups *
+                  c.n_source * c.n_target * rows_of_taps(c) * c.kernel[2]),
+        ranges_(blocks_.n, products_, n_sums_, least_products, ceil_div(wanted_units, n_units_)) {
     turn(grad);
   }
 
   void run(bfloat16* grad_weight) {
-    float* sums = Workspace::get<float>(sums_slot, n_ranges_ * n_sums_);
-    parallel_ranges(n_ranges_ * n_units_, at_once_, [&](int64_t begin, int64_t end) {
-      for (int64_t unit = begin; unit < end; ++unit)
-        compute(unit / n_units_, unit % n_units_, sums + unit / n_units_ * n_sums_);
-    });
-    add_ranges(sums, n_ranges_, n_sums_, sums);
+    float* sums =
+        add_up(ranges_, n_units_, n_sums_, products_,
+               [&](int64_t range, int64_t unit, float* own) { compute(range, unit, own); });
     const int64_t length = c_.kernel[2] * c_.n_source, n_runs = rows_of_taps(c_);
     for (int64_t m = 0; m < c_.groups * c_.n_target; ++m)
       for (int64_t run = 0; run < n_runs; ++run)
@@ -250,8 +248,8 @@ class OuterOfBands {
                   n_m = std::min(part_, c_.n_target - m0), n_runs = rows_of_taps(c_);
     const Spread cut(run_ / lanes, kernels_.vectors), tiles(n_m, kernels_.rows);
     float* to = sums + (group * c_.n_target + m0) * row_;
-    const int64_t end = std::min(blocks_.n, (range + 1) * range_);
-    for (int64_t index = range * range_; index < end; ++index) {
+    const int64_t begin = ranges_.begin(range), end = ranges_.end(range, blocks_.n);
+    for (int64_t index = begin; index < end; ++index) {
       const BandBlocks::Block block = blocks_.at(index);
       const PixelBand band(c_, block, c_.n_source);
       // Words reach behind the last run: their sums are nobody's.
@@ -271,8 +269,7 @@ class OuterOfBands {
           for (int64_t tile = 0; tile < tiles.n_parts; ++tile)
             kernels_.tile(static_cast<int>(tiles.length(tile)), static_cast<int>(cut.length(panel)),
                           block.n_rows * per_row, words + tiles.begin(tile) * pitch_, pitch_, b,
-                          index > range * range_, to + tiles.begin(tile) * row_ + run * run_ + lane,
-                          row_);
+                          index > begin, to + tiles.begin(tile) * row_ + run * run_ + lane, row_);
         }
       }
     }
@@ -284,8 +281,8 @@ class OuterOfBands {
   const uint32_t* turned_ = nullptr;
   PixelWindows windows_;
   BandBlocks blocks_;
-  int64_t pitch_, padded_, part_, n_parts_, run_, row_, n_units_, n_sums_;
-  int64_t range_, n_ranges_, at_once_;
+  int64_t pitch_, padded_, part_, n_parts_, run_, row_, n_units_, n_sums_, products_;
+  SumRanges ranges_;
 };
 
 }  // namespace

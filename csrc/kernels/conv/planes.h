@@ -117,6 +117,22 @@ class PlaneLayout {
   int64_t rows_packed_, phase_size_;
 };
 
+/// Units of work in ranges of `size`, each with sums of its own: as many as `most`, and as make
+/// `least` products or 16 for each sum, by the shape alone.
+struct SumRanges {
+  SumRanges(int64_t n_units, int64_t products, int64_t n_sums, int64_t least, int64_t most)
+      : size(ceil_div(n_units, std::clamp<int64_t>(products / std::max(least, 16 * n_sums), 1,
+                                                   std::min(n_units, most)))),
+        n(ceil_div(n_units, size)) {}
+
+  int64_t begin(int64_t range) const { return range * size; }
+  int64_t end(int64_t range, int64_t n_units) const {
+    return std::min(n_units, (range + 1) * size);
+  }
+
+  int64_t size, n;
+};
+
 /// to[i] = sums[i] + sums[n + i] + ...: the weights' sums of all ranges, one after the other,
 /// unless one range alone has written where they belong.
 template <class T>
